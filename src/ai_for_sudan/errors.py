@@ -1,0 +1,32 @@
+"""What can go wrong through no fault of the program, said so that the reader of the message can act."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Bad input, a missing file, an impossible request.
+
+    The message is one clear line: what was received, what was expected, what to do next. The command line prints
+    it without a traceback and exits with :attr:`exit_code`.
+    """
+
+    exit_code = 2
+
+
+class UnreadableFilm(UserError):
+    """A file that cannot be decoded to a film.
+
+    Attributes:
+        code: a short, stable word for machines, such as ``truncated`` or ``multi_frame``.
+        reason: the same for people.
+    """
+
+    exit_code = 1
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[UnreadableFilm], tuple[str, str]]:
+        return type(self), (self.code, self.reason)
