@@ -1,0 +1,7 @@
+"""The networks: one architecture a file, what each needs travels with its checkpoint."""
+
+from ai_for_sudan.models.architecture import Architecture, ModelSpec
+from ai_for_sudan.models.checkpoint import load_checkpoint, save_checkpoint
+from ai_for_sudan.models.registry import create, names
+
+__all__ = ["Architecture", "ModelSpec", "create", "load_checkpoint", "names", "save_checkpoint"]

@@ -1,0 +1,86 @@
+"""What every network of this project has in common."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What a network needs, kept with its weights.
+
+    Attributes:
+        name: the architecture, as in :func:`ai_for_sudan.models.names`.
+        classes: class names; the index is the class number of the logits.
+        positive: the class (or finding) that a reading reports.
+        task: ``exclusive`` (one class a film, softmax) or ``multilabel`` (each finding for itself, sigmoid).
+        input_size: side of the square film in pixels.
+        channels: how often the grey film is repeated for the first convolution.
+        mean, std: normalisation of each channel, for pixels in 0..1.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    positive: str
+    task: str = "exclusive"
+    input_size: int = 224
+    channels: int = 1
+    mean: tuple[float, ...] = (0.5,)
+    std: tuple[float, ...] = (0.25,)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ModelSpec:
+        """Raises ``KeyError`` or ``TypeError`` for a dictionary that is no spec."""
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+
+    @property
+    def positive_index(self) -> int:
+        return self.classes.index(self.positive)
+
+
+class Architecture(nn.Module):
+    """Feature maps, global average pooling, a classifier that ends in a linear layer.
+
+    This shape lets the reader file compute Grad-CAM at the last feature map in its forward pass.
+    Subclasses build ``features`` ([B, channels, S, S] -> [B, K, h, w]) and ``classifier`` ([B, K] -> [B, C]).
+    """
+
+    #: module whose output Grad-CAM explains unless another is asked for
+    target_layer: ClassVar[str] = "features"
+    #: earlier feature modules, shallow to deep, whose pooled output tells chest films from other pictures
+    gate_layers: ClassVar[tuple[str, ...]] = ()
+
+    features: nn.Sequential
+    classifier: nn.Sequential
+    _mean: Tensor
+    _std: Tensor
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        # Not in the state dict: the spec is their one home.
+        self.register_buffer("_mean", torch.tensor(spec.mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("_std", torch.tensor(spec.std).view(1, -1, 1, 1), persistent=False)
+
+    def prepare(self, films: Tensor) -> Tensor:
+        """Grey films in 0..1 ``(B, 1, S, S)`` -> what the first convolution expects ``(B, channels, S, S)``."""
+        return (films - self._mean) / self._std
+
+    def feature_map(self, films: Tensor) -> Tensor:
+        """``(B, 1, S, S)`` in 0..1 -> ``(B, K, h, w)``."""
+        return self.features(self.prepare(films))
+
+    def embedding(self, feature_map: Tensor) -> Tensor:
+        """``(B, K, h, w)`` -> ``(B, D)``, the input of the last linear layer."""
+        return self.classifier[:-1](feature_map.mean(dim=(2, 3)))
+
+    def forward(self, films: Tensor) -> Tensor:
+        """Grey films ``(B, 1, S, S)``, float in 0..1 -> logits ``(B, C)``."""
+        return self.classifier(self.feature_map(films).mean(dim=(2, 3)))

@@ -1,0 +1,90 @@
+"""Checkpoints: weights together with what is needed to use them, loaded without executing pickles."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.files import replacing
+from ai_for_sudan.models.architecture import Architecture, ModelSpec
+from ai_for_sudan.models.registry import build
+
+FORMAT = "ai-for-sudan checkpoint 1"
+
+
+def save_checkpoint(path: str | Path, model: Architecture, **state: Any) -> None:
+    """Write weights, spec and ``state`` in one step: a kill leaves the old file or the new one.
+
+    Args:
+        path: ``.safetensors`` keeps weights and what is JSON of the state (for publishing); any other suffix keeps all
+            of it by ``torch.save`` (tensors and plain Python values only).
+    """
+    target = Path(path)
+    weights = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    with replacing(target) as temporary:
+        if target.suffix == ".safetensors":
+            from safetensors.torch import save_file
+
+            metadata = {"format": FORMAT, "spec": json.dumps(model.spec.to_dict()), "state": json.dumps(state)}
+            save_file(weights, temporary, metadata=metadata)
+        else:
+            torch.save({"format": FORMAT, "spec": model.spec.to_dict(), "weights": weights, "state": state}, temporary)
+
+
+def load_checkpoint(
+    path: str | Path, expect: str | None = None, map_location: str | torch.device = "cpu"
+) -> tuple[Architecture, dict[str, Any]]:
+    """The network in evaluation mode, and the rest of the checkpoint.
+
+    Args:
+        expect: the architecture that the caller was told, if any.
+
+    Raises:
+        UserError: no such file, not a checkpoint of this project, or of another architecture than ``expect``.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise UserError(f"no checkpoint at {source}; train one first (python train.py --help)")
+    spec_values, weights, state = _contents(source)
+    try:
+        spec = ModelSpec.from_dict(spec_values)
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{source}: the checkpoint does not say what its model needs ({error})") from error
+    if expect is not None and expect != spec.name:
+        raise UserError(f"{source} holds a {spec.name}, not a {expect}; call with --model_type {spec.name}")
+    model = build(spec)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise UserError(
+            f"{source}: the weights do not fit {spec.name}: {str(error).splitlines()[-1].strip()}"
+        ) from error
+    return model.to(map_location).eval(), state
+
+
+def _contents(source: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor], dict[str, Any]]:
+    foreign = UserError(f"{source} is not a checkpoint of this project (expected one written by train.py)")
+    try:
+        if source.suffix == ".safetensors":
+            from safetensors import safe_open
+
+            with safe_open(source, framework="pt") as opened:
+                metadata = opened.metadata() or {}
+                weights = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118 (no mapping)
+            contents = {
+                "format": metadata.get("format"),
+                "spec": json.loads(metadata.get("spec", "null")),
+                "weights": weights,
+                "state": json.loads(metadata.get("state", "{}")),
+            }
+        else:
+            contents = torch.load(source, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch and safetensors raise many kinds for a file that is not theirs
+        raise foreign from error
+    if not isinstance(contents, dict) or contents.get("format") != FORMAT:
+        raise foreign
+    return contents["spec"], contents["weights"], contents["state"]

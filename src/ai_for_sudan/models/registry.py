@@ -1,0 +1,60 @@
+"""Which architectures there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.models.architecture import Architecture, ModelSpec
+from ai_for_sudan.models.custom_cnn import CustomCNN
+from ai_for_sudan.models.mobilenet_v2 import IMAGENET_MEAN, IMAGENET_STD, MobileNetV2
+
+ARCHITECTURES: dict[str, type[Architecture]] = {"custom_cnn": CustomCNN, "mobilenet_v2": MobileNetV2}
+
+
+def names() -> list[str]:
+    return list(ARCHITECTURES)
+
+
+def build(spec: ModelSpec) -> Architecture:
+    """A network as its spec says, with fresh weights.
+
+    Raises:
+        UserError: no such architecture.
+    """
+    if spec.name not in ARCHITECTURES:
+        raise UserError(f"there is no model type '{spec.name}'; there are: {', '.join(names())}")
+    return ARCHITECTURES[spec.name](spec)
+
+
+def create(
+    name: str,
+    classes: Sequence[str],
+    *,
+    positive: str | None = None,
+    task: str = "exclusive",
+    pretrained: bool | str | Path = False,
+) -> Architecture:
+    """A new network for ``classes``.
+
+    Args:
+        positive: the class that a reading reports; the last one if not given.
+        pretrained: ``True`` for torchvision's ImageNet weights, or a file that holds them.
+
+    Raises:
+        UserError: unknown name or class, or the weights cannot be had.
+    """
+    positive = classes[-1] if positive is None else positive
+    if positive not in classes:
+        raise UserError(f"the positive class '{positive}' is not among the classes: {', '.join(classes)}")
+    if name == "mobilenet_v2":
+        spec = ModelSpec(name, tuple(classes), positive, task, channels=3, mean=IMAGENET_MEAN, std=IMAGENET_STD)
+    else:
+        spec = ModelSpec(name, tuple(classes), positive, task)
+    model = build(spec)
+    if pretrained:
+        if not isinstance(model, MobileNetV2):
+            raise UserError(f"there are no pretrained weights for {name}; leave out --pretrained")
+        model.load_imagenet(pretrained)
+    return model
