@@ -50,7 +50,7 @@ class CustomCNN(Architecture):
 
 
 def _initialise(module: nn.Module) -> None:
-    """Kaiming (He 2015) for convolutions before ReLU, Xavier (Glorot 2010) for linear layers, identity for BatchNorm."""
+    """Kaiming (He 2015) for convolutions before ReLU, Xavier (Glorot 2010) for linear layers, BatchNorm 1 and 0."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     elif isinstance(module, nn.Linear):
