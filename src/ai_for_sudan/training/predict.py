@@ -1,0 +1,42 @@
+"""A network's answers to many films."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from ai_for_sudan.training.precision import autocast
+
+
+def logits(
+    model: nn.Module,
+    pixels: np.ndarray | Tensor,
+    *,
+    batch_size: int = 128,
+    progress: str | None = None,
+    mixed_precision: bool = False,
+) -> Tensor:
+    """Logits ``(N, C)`` float32 of films ``(N, S, S)`` uint8, in evaluation mode, on the model's device.
+
+    Args:
+        progress: label of a progress bar; none without it.
+        mixed_precision: faster where the machine has bfloat16, and equal to about 0.01.
+    """
+    where = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    answers = []
+    with torch.inference_mode(), autocast(where) if mixed_precision else torch.autocast(where.type, enabled=False):
+        starts = range(0, len(pixels), batch_size)
+        for start in tqdm(starts, desc=progress, leave=False, disable=progress is None):
+            batch = torch.as_tensor(np.asarray(pixels[start : start + batch_size])).to(where)
+            answers.append(model(batch.unsqueeze(1).float() / 255).float().cpu())
+    model.train(was_training)
+    return torch.cat(answers)
+
+
+def probabilities(values: Tensor, task: str) -> Tensor:
+    """Softmax over exclusive classes, sigmoid for each finding."""
+    return values.softmax(1) if task == "exclusive" else values.sigmoid()

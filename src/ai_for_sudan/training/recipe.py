@@ -1,0 +1,112 @@
+"""A recipe: everything that decides what a training run does, in one small TOML file."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from ai_for_sudan.errors import UserError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+SCHEDULES = ("plateau", "onecycle")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train. Each field is a key of the TOML file and a flag of the command line.
+
+    Attributes:
+        version: of the recipe, kept in the checkpoint.
+        model_type: a name of :func:`ai_for_sudan.models.names`.
+        epochs, batch_size, learning_rate, weight_decay: as usual; AdamW (Loshchilov 2019). The batch is that of
+            all processes together.
+        schedule: ``plateau`` (ReduceLROnPlateau on the validation loss) or ``onecycle`` (Smith 2018, in steps).
+        patience: epochs without a lower validation loss before training stops.
+        augmentation: strength of :func:`ai_for_sudan.disturbances.augment`; 0 switches it off.
+        mixup: share of the batches that are mixed with another film (Zhang 2018).
+        label_smoothing: taken from the true class and given to all.
+        balance: weigh classes by the inverse of their frequency to this power (0: not at all; 1: fully).
+        average: decay a step of the running average of weights that is validated and kept (0: none).
+        small_size, small_epochs: side of the films in the first epochs: a smaller film trains faster.
+        frozen_layers: how many modules of ``features`` keep the weights they started with: the first ones of a
+            pretrained network know edges already, and cost the most time.
+        teacher, teacher_weight: a checkpoint whose logits are imitated (Hinton 2015), and how much of the loss that is.
+        seed: of the weights, the order, the augmentation and the split.
+    """
+
+    version: str = "1"
+    model_type: str = "custom_cnn"
+    epochs: int = 20
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-2
+    schedule: str = "plateau"
+    patience: int = 6
+    augmentation: float = 1.0
+    mixup: float = 0.0
+    label_smoothing: float = 0.0
+    balance: float = 1.0
+    average: float = 0.0
+    small_size: int = 0
+    small_epochs: int = 0
+    frozen_layers: int = 0
+    teacher: str = ""
+    teacher_weight: float = 0.5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        problems = [
+            (self.epochs < 1, "epochs must be at least 1"),
+            (self.batch_size < 2, "batch_size must be at least 2 (BatchNorm needs two films)"),
+            (self.learning_rate <= 0, "learning_rate must be above 0"),
+            (self.schedule not in SCHEDULES, f"schedule must be one of {', '.join(SCHEDULES)}, not '{self.schedule}'"),
+            (self.patience < 1, "patience must be at least 1"),
+            (not 0 <= self.label_smoothing < 1, "label_smoothing must be in 0..1"),
+            (not 0 <= self.average < 1, "average must be in 0..1"),
+            (not 0 <= self.mixup <= 1, "mixup must be in 0..1"),
+            (
+                self.small_epochs > 0 and self.small_size < 32,
+                "small_size must be at least 32 where small_epochs is set",
+            ),
+        ]
+        for wrong, message in problems:
+            if wrong:
+                raise UserError(f"recipe: {message}")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Recipe:
+        """Read a TOML file.
+
+        Raises:
+            UserError: no such file, no TOML, an unknown key or a value of the wrong type.
+        """
+        source = Path(path)
+        try:
+            values = tomllib.loads(source.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise UserError(f"no recipe at {source}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UserError(f"{source} is no TOML file: {error}") from error
+        return cls().changed(values, str(source))
+
+    def changed(self, values: dict[str, Any], source: str = "recipe") -> Recipe:
+        """A copy with other values, each of the type of its field."""
+        known = {field.name: type(getattr(self, field.name)) for field in fields(self)}
+        for key, value in values.items():
+            if key not in known:
+                raise UserError(f"{source}: unknown key '{key}'; known are: {', '.join(known)}")
+            kind = known[key]
+            if kind is float and isinstance(value, int) and not isinstance(value, bool):
+                values = {**values, key: float(value)}
+            elif type(value) is not kind:
+                raise UserError(f"{source}: {key} must be of type {kind.__name__}, not {value!r}")
+        return replace(self, **values)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)

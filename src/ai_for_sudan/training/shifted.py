@@ -1,0 +1,31 @@
+"""The validation films as another hospital, or a phone, might have sent them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ai_for_sudan.disturbances import STRESS_KINDS, disturb
+
+
+def shifted(pixels: np.ndarray, seed: int, *, low: float = 1.0, high: float = 4.0) -> np.ndarray:
+    """Disturb every film by two kinds of :data:`STRESS_KINDS`, drawn with a severity in ``low``..``high``.
+
+    Args:
+        pixels: uint8 ``(N, S, S)``.
+
+    Returns:
+        uint8 ``(N, S, S)``; the same films and seed give the same copy.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    result = np.array(pixels)
+    for _ in range(2):
+        kinds = torch.randint(len(STRESS_KINDS), (len(result),), generator=generator).numpy()
+        severity = torch.rand(len(result), generator=generator) * (high - low) + low
+        for number, kind in enumerate(STRESS_KINDS):
+            for part in np.array_split(np.flatnonzero(kinds == number), max(1, (kinds == number).sum() // 64)):
+                if len(part):
+                    films = torch.from_numpy(result[part]).unsqueeze(1).float() / 255
+                    films = disturb(films, kind, severity[part], generator)
+                    result[part] = (films[:, 0] * 255).round().byte().numpy()
+    return result
