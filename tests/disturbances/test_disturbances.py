@@ -1,0 +1,86 @@
+"""Every kind, on a shipped film."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ai_for_sudan.disturbances import KINDS, STRESS_KINDS, augment, disturb
+from ai_for_sudan.disturbances.compression import quantise
+from ai_for_sudan.disturbances.geometry import affine, warp
+from ai_for_sudan.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def film(samples: Path) -> torch.Tensor:
+    with Image.open(samples / "normal_01.png") as image:
+        grey = np.array(image.convert("L").resize((224, 224)))
+    return torch.from_numpy(grey).float().view(1, 1, 224, 224) / 255
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_severity_zero_changes_nothing(film: torch.Tensor, kind: str) -> None:
+    assert torch.allclose(disturb(film, kind, 0.0, torch.Generator().manual_seed(0)), film, atol=2e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_more_severity_is_more_change_and_stays_in_range(film: torch.Tensor, kind: str) -> None:
+    batch = film.repeat(16, 1, 1, 1)
+    change = []
+    for severity in (1.0, 3.0, 5.0):
+        result = disturb(batch, kind, severity, torch.Generator().manual_seed(0))
+        assert result.shape == batch.shape and result.dtype == torch.float32
+        assert float(result.min()) >= 0 and float(result.max()) <= 1
+        change.append(float((result - batch).abs().mean()))
+    assert 0 < change[0] < change[1] < change[2]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_seed_gives_the_same_film(film: torch.Tensor, kind: str) -> None:
+    first, second, other = (disturb(film, kind, 4.0, torch.Generator().manual_seed(seed)) for seed in (3, 3, 4))
+    assert torch.equal(first, second)
+    if kind not in ("blur", "jpeg"):  # these two have nothing to draw
+        assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_film_has_its_own_severity(film: torch.Tensor, kind: str) -> None:
+    pair = disturb(film.repeat(2, 1, 1, 1), kind, torch.tensor([0.0, 5.0]), torch.Generator().manual_seed(1))
+    assert torch.allclose(pair[:1], film, atol=2e-4)
+    assert not torch.allclose(pair[1:], film, atol=0.02)
+
+
+def test_the_stress_suite_is_part_of_the_kinds() -> None:
+    assert set(STRESS_KINDS) <= set(KINDS)
+
+
+def test_an_unknown_kind_lists_the_known(film: torch.Tensor) -> None:
+    with pytest.raises(UserError, match="phone_photo"):
+        disturb(film, "earthquake", 1.0)
+
+
+@pytest.mark.parametrize("quality", [10, 40, 75, 90])
+def test_jpeg_agrees_with_libjpeg(film: torch.Tensor, quality: int) -> None:
+    ours = quantise(film, torch.tensor([float(quality)]))[0, 0].numpy() * 255
+    buffer = io.BytesIO()
+    Image.fromarray((film[0, 0] * 255).byte().numpy()).save(buffer, "JPEG", quality=quality)
+    theirs = np.asarray(Image.open(buffer), dtype=np.float32)
+    assert np.abs(ours - theirs).mean() < 1.0
+
+
+def test_warp_by_the_identity_is_the_film_and_a_half_turn_is_its_flip(film: torch.Tensor) -> None:
+    assert torch.allclose(warp(film, affine(film)), film, atol=1e-4)
+    assert torch.allclose(warp(film, affine(film, degrees=180.0)), film.flip((2, 3)), atol=1e-3)
+
+
+def test_augmentation_is_seeded_and_can_be_switched_off(film: torch.Tensor) -> None:
+    batch = film.repeat(8, 1, 1, 1)
+    first, again, other = (augment(batch, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert torch.equal(augment(batch, torch.Generator(), strength=0.0), batch)
+    assert float(first.min()) >= 0 and float(first.max()) <= 1 and not first.isnan().any()
