@@ -1,0 +1,241 @@
+"""Real training of the small network on drawn films: bright on the left or on the right."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.models import create, load_checkpoint
+from ai_for_sudan.training import LabelledFilms, Recipe, fit, logits, probabilities
+from ai_for_sudan.training.loss import class_weights, imitation, loss, targets
+from ai_for_sudan.training.scores import score
+from ai_for_sudan.training.shifted import shifted
+from ai_for_sudan.training.threshold import choose_threshold
+
+RECIPE = Recipe(epochs=3, batch_size=16, augmentation=0.0, learning_rate=2e-3, patience=3)
+
+
+def drawn_films(count: int, seed: int, size: int = 64) -> LabelledFilms:
+    random = np.random.default_rng(seed)
+    labels = np.arange(count) % 2
+    pixels = random.integers(0, 120, (count, size, size))
+    for film, label in zip(pixels, labels, strict=True):
+        film[:, : size // 2] += 100 * (1 - label)
+        film[:, size // 2 :] += 100 * label
+    return LabelledFilms(pixels.astype(np.uint8), labels.astype(np.int64))
+
+
+def network(seed: int = 0) -> torch.nn.Module:
+    torch.manual_seed(seed)
+    return create("custom_cnn", ["normal", "pneumonia"])
+
+
+def run(folder: Path, recipe: Recipe = RECIPE, **options: bool):
+    return fit(recipe, network(), drawn_films(96, 0), drawn_films(32, 1), folder, quiet=True, **options)
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory):
+    return run(tmp_path_factory.mktemp("run"))
+
+
+def test_it_learns_and_keeps_what_it_says(fitted) -> None:
+    films = drawn_films(64, 7)
+    answer = probabilities(logits(fitted.model, films.pixels), "exclusive")[:, 1].numpy()
+    assert score(films.labels, np.stack([1 - answer, answer], 1), 1)["auroc"] > 0.99
+    model, state = load_checkpoint(fitted.checkpoint, expect="custom_cnn")
+    assert state["recipe"] == RECIPE.to_dict()
+    assert 0 < state["operating_point"]["threshold"] < 1
+    assert torch.equal(logits(model, films.pixels), logits(fitted.model, films.pixels))
+
+
+def test_every_epoch_is_recorded_and_drawn(fitted) -> None:
+    folder = fitted.checkpoint.parent.parent
+    with (folder / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert {f"{side}_{name}" for side in ("train", "val", "shifted") for name in ("loss", "f1", "auroc")} <= set(
+        rows[0]
+    )
+    assert float(rows[-1]["train_loss"]) < float(rows[0]["train_loss"])
+    assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_resumed_run_equals_one_that_was_never_stopped(tmp_path: Path, fitted) -> None:
+    run(tmp_path, Recipe(**{**RECIPE.to_dict(), "epochs": 2}))
+    resumed = run(tmp_path, resume=True)
+    assert [row["val_loss"] for row in resumed.history] == pytest.approx([row["val_loss"] for row in fitted.history])
+
+
+def test_a_run_of_another_recipe_is_not_resumed(tmp_path: Path) -> None:
+    run(tmp_path, Recipe(**{**RECIPE.to_dict(), "epochs": 1}))
+    with pytest.raises(UserError, match="learning_rate differ"):
+        run(tmp_path, Recipe(**{**RECIPE.to_dict(), "learning_rate": 0.01}), resume=True)
+
+
+def test_the_average_of_weights_and_other_options_train(tmp_path: Path, fitted) -> None:
+    recipe = Recipe(
+        epochs=4,
+        batch_size=16,
+        schedule="onecycle",
+        learning_rate=4e-3,
+        augmentation=0.3,
+        mixup=0.5,
+        label_smoothing=0.05,
+        average=0.8,
+        small_size=48,
+        small_epochs=2,
+        frozen_layers=1,
+        teacher=str(fitted.checkpoint),
+    )
+    before = network().features[0][0].weight.detach().clone()
+    result = run(tmp_path, recipe)
+    assert torch.equal(result.model.features[0][0].weight, before)
+    films = drawn_films(64, 7)
+    assert (logits(result.model, films.pixels).argmax(1).numpy() == films.labels).mean() > 0.9
+
+
+def test_training_stops_when_validation_no_longer_gets_better(tmp_path: Path) -> None:
+    noise = drawn_films(32, 1)
+    shuffled = LabelledFilms(noise.pixels, np.random.default_rng(0).permutation(noise.labels))
+    recipe = Recipe(**{**RECIPE.to_dict(), "epochs": 30, "patience": 2, "learning_rate": 5e-3})
+    result = fit(recipe, network(), drawn_films(96, 0), shuffled, tmp_path, quiet=True)
+    assert len(result.history) < 30
+    best = min(result.history, key=lambda row: row["val_loss"])["epoch"]
+    assert len(result.history) - best == 2
+
+
+def test_findings_with_missing_labels_are_learned(tmp_path: Path) -> None:
+    films = drawn_films(96, 0)
+    table = np.stack([films.labels, 1 - films.labels], 1).astype(np.float32)
+    table[::5, 0] = np.nan
+    table[::7, 1] = np.nan
+    torch.manual_seed(0)
+    model = create("custom_cnn", ["right", "left"], task="multilabel")
+    result = fit(
+        RECIPE, model, LabelledFilms(films.pixels, table), LabelledFilms(films.pixels, table), tmp_path, quiet=True
+    )
+    answer = probabilities(logits(result.model, films.pixels), "multilabel").numpy()
+    assert score(np.stack([films.labels, 1 - films.labels], 1).astype(float), answer, 0)["auroc"] > 0.99
+
+
+def test_two_processes_match_one(tmp_path: Path, fitted) -> None:
+    """The command of torchrun, on the CPU (gloo): trains, saves once, ends where one process ends."""
+    script = tmp_path / "two.py"
+    script.write_text(
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
+        "import torch; torch.set_num_threads(1)\n"
+        "from test_training import RECIPE, drawn_films, network\n"
+        "from ai_for_sudan.training import fit\n"
+        "from ai_for_sudan.training.processes import processes\n"
+        "with processes() as group:\n"
+        "    assert group.count == 2\n"
+        "    fit(RECIPE, network(), drawn_films(96, 0), drawn_films(32, 1), Path(sys.argv[2]), group=group, quiet=True)\n"
+    )
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
+    subprocess.run(
+        [*command, str(Path(__file__).parent), str(tmp_path / "out")],
+        check=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        timeout=300,
+    )
+    with (tmp_path / "out" / "history.csv").open() as file:
+        losses = [float(row["val_loss"]) for row in csv.DictReader(file)]
+    assert len(losses) == RECIPE.epochs
+    model, _ = load_checkpoint(tmp_path / "out" / "checkpoints" / "best_model.pth")
+    films = drawn_films(64, 7)
+    # BatchNorm sees half a batch in each process, so the weights differ a little and the answers hardly.
+    assert (logits(model, films.pixels).argmax(1).numpy() == films.labels).mean() > 0.97
+    assert losses[-1] == pytest.approx(fitted.history[-1]["val_loss"], abs=0.25)
+
+
+def test_an_interrupt_leaves_a_usable_checkpoint(tmp_path: Path) -> None:
+    script = tmp_path / "long.py"
+    script.write_text(
+        "import sys, os, signal, threading; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
+        "from test_training import drawn_films, network\n"
+        "from ai_for_sudan.training import fit, Recipe\n"
+        "threading.Timer(3.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()\n"
+        "films = drawn_films(96, 0)\n"
+        "fit(Recipe(epochs=100000, patience=100000), network(), films, films, Path(sys.argv[2]), quiet=True)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script), str(Path(__file__).parent), str(tmp_path / "out")],
+        capture_output=True,
+        timeout=300,
+    )
+    assert b"KeyboardInterrupt" in done.stderr
+    load_checkpoint(tmp_path / "out" / "checkpoints" / "best_model.pth", expect="custom_cnn")
+    assert not list((tmp_path / "out").rglob("*.part"))
+
+
+def test_recipes_are_read_and_checked(tmp_path: Path) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text('model_type = "mobilenet_v2"\nepochs = 4\nlearning_rate = 1\n')
+    assert Recipe.load(path).learning_rate == 1.0
+    for text, message in (
+        ("epochz = 3", "unknown key 'epochz'"),
+        ('epochs = "3"', "must be of type int"),
+        ("epochs = 0", "at least 1"),
+        ('schedule = "steps"', "schedule must be one of"),
+        ("epochs = ", "no TOML"),
+    ):
+        path.write_text(text)
+        with pytest.raises(UserError, match=message):
+            Recipe.load(path)
+    with pytest.raises(UserError, match="no recipe"):
+        Recipe.load(tmp_path / "none.toml")
+
+
+def test_the_shipped_recipes_are_valid(root: Path) -> None:
+    recipes = sorted((root / "recipes").glob("*.toml"))
+    assert {Recipe.load(path).model_type for path in recipes} == {"custom_cnn", "mobilenet_v2"}
+
+
+def test_the_loss_is_the_library_loss() -> None:
+    torch.manual_seed(0)
+    answers, labels = torch.randn(16, 3), torch.randint(3, (16,))
+    weights = torch.tensor([0.5, 1.0, 2.0])
+    ours = loss(answers, targets(labels, 3, 0.0), weights, "exclusive")
+    torch.testing.assert_close(ours, torch.nn.functional.cross_entropy(answers, labels, weight=weights))
+    smooth = loss(answers, targets(labels, 3, 0.1), torch.ones(3), "exclusive")
+    torch.testing.assert_close(smooth, torch.nn.functional.cross_entropy(answers, labels, label_smoothing=0.1))
+    table = torch.randint(2, (16, 3)).float()
+    table[0] = torch.nan
+    masked = loss(answers, targets(table, 3, 0.0), torch.ones(3), "multilabel")
+    torch.testing.assert_close(masked, torch.nn.functional.binary_cross_entropy_with_logits(answers[1:], table[1:]))
+
+
+def test_class_weights_make_the_classes_count_the_same() -> None:
+    weights = class_weights(np.array([0] * 10 + [1] * 30), 2, 1.0)
+    assert float(weights[0] * 10) == pytest.approx(float(weights[1] * 30))
+    assert float(weights[0] * 10 + weights[1] * 30) == pytest.approx(40)
+    assert torch.equal(class_weights(np.array([0, 1, 1]), 2, 0.0), torch.ones(2))
+
+
+def test_imitation_is_zero_for_the_teacher_itself() -> None:
+    answers = torch.randn(4, 2)
+    assert float(imitation(answers, answers, "exclusive")) == pytest.approx(0, abs=1e-6)
+    assert float(imitation(answers, -answers, "exclusive")) > 0.1
+
+
+def test_the_threshold_lies_in_the_gap() -> None:
+    point = choose_threshold(np.array([0, 0, 1, 1, np.nan]), np.array([0.1, 0.2, 0.6, 0.9, 0.3]))
+    assert point["threshold"] == pytest.approx(0.4)
+    assert point["sensitivity"] == point["specificity"] == 1.0
+    assert choose_threshold(np.ones(3), np.ones(3))["threshold"] == 0.5
+
+
+def test_the_shifted_copy_is_the_same_each_time_and_not_the_original() -> None:
+    films = drawn_films(8, 0).pixels
+    assert np.array_equal(shifted(films, 5), shifted(films, 5))
+    assert all((a != b).mean() > 0.2 for a, b in zip(shifted(films, 5), films, strict=True))
