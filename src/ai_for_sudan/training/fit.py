@@ -174,6 +174,7 @@ class _Run:
         # Every epoch is seeded for itself, so that a resumed run is the run that was never interrupted.
         torch.manual_seed(self.recipe.seed * 100_003 + epoch * 101 + self.group.rank)
         trained_loss, trained = self._pass_train(epoch)
+        seconds = time.perf_counter() - started
         validated = self._pass_validation()
         row = {
             "epoch": epoch,
@@ -181,7 +182,7 @@ class _Run:
             "train_loss": trained_loss,
             **{f"train_{name}": trained[name] for name in SCORES},
             **validated,
-            "films_per_second": round(self.batches * self.recipe.batch_size / (time.perf_counter() - started), 1),
+            "films_per_second": round(self.batches * self.recipe.batch_size / seconds, 1),
         }
         self.history.append(row)
         improved = row["val_loss"] < self.best_loss
@@ -342,4 +343,4 @@ def _line(row: dict[str, Any], epochs: int) -> str:
     for label, key in (("train", "train"), ("val", "val"), ("shifted", "shifted")):
         numbers = "  ".join(f"{name} {row[f'{key}_{name}']:.4f}" for name in ("loss", *SCORES))
         parts.append(f"  {label:<8}{numbers}")
-    return "\n".join(parts) + f"  ({row['films_per_second']:.0f} films/s)"
+    return "\n".join(parts) + f"  (trained at {row['films_per_second']:.0f} films/s)"
