@@ -1,0 +1,64 @@
+import { type Film, UnreadableFilm } from './film';
+
+/** A longer side is reduced to this: a cheap phone has no memory for 100 megapixels, and the reader looks at far fewer. */
+export const LONGEST_SIDE = 2048;
+
+/** The most bytes of one file. */
+const LARGEST_FILE = 200 * 1024 * 1024;
+
+/** @throws UnreadableFilm */
+export async function decode(file: Blob, name: string): Promise<Film> {
+  if (file.size === 0) throw new UnreadableFilm('empty');
+  if (file.size > LARGEST_FILE) throw new UnreadableFilm('too_large');
+  const head = new Uint8Array(await file.slice(0, 132).arrayBuffer());
+  if (isDicom(head)) {
+    const { decodeDicom } = await import('./dicom');
+    return decodeDicom(new Uint8Array(await file.arrayBuffer()), name);
+  }
+  return decodePicture(file, name);
+}
+
+function isDicom(head: Uint8Array): boolean {
+  return String.fromCharCode(...head.subarray(128, 132)) === 'DICM';
+}
+
+/** JPEG, PNG, WebP and whatever else this browser opens, upright as its EXIF header says. */
+async function decodePicture(file: Blob, name: string): Promise<Film> {
+  const bitmap = await bitmapOf(file);
+  try {
+    const { data, width, height } = drawn(bitmap);
+    return { name, width, height, pixels: grey(data), refusals: [], warnings: [] };
+  } finally {
+    bitmap.close();
+  }
+}
+
+export async function bitmapOf(file: Blob): Promise<ImageBitmap> {
+  try {
+    return await createImageBitmap(file, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
+  } catch {
+    throw new UnreadableFilm('not_a_picture');
+  }
+}
+
+/** RGBA of a bitmap, reduced to `LONGEST_SIDE`. */
+export function drawn(bitmap: ImageBitmap): ImageData {
+  const scale = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
+  const width = Math.max(1, Math.round(bitmap.width * scale));
+  const height = Math.max(1, Math.round(bitmap.height * scale));
+  const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
+  if (!context) throw new UnreadableFilm('too_large');
+  context.imageSmoothingQuality = 'high';
+  context.drawImage(bitmap, 0, 0, width, height);
+  return context.getImageData(0, 0, width, height);
+}
+
+/** Luma of ITU-R BT.601 in the integers that Pillow uses, so that both read the same grey. */
+export function grey(rgba: Uint8ClampedArray): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(rgba.length / 4);
+  for (let index = 0; index < out.length; index++) {
+    const at = index * 4;
+    out[index] = (rgba[at] * 19595 + rgba[at + 1] * 38470 + rgba[at + 2] * 7471 + 0x8000) >> 16;
+  }
+  return out;
+}

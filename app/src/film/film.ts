@@ -1,0 +1,43 @@
+/** One film, decoded: what Python calls a `Radiograph`. */
+export interface Film {
+  name: string;
+  width: number;
+  height: number;
+  /** uint8, row by row, bone white. */
+  pixels: Uint8Array<ArrayBuffer>;
+  /** Codes for which the DICOM header alone refuses the film. */
+  refusals: string[];
+  /** Codes of what a person should know of this film. */
+  warnings: string[];
+}
+
+/** A file that cannot be decoded to a film; `code` is a short, stable word. */
+export class UnreadableFilm extends Error {
+  constructor(
+    readonly code: string,
+    message: string = code,
+  ) {
+    super(message);
+  }
+}
+
+/** A point of a film, in pixels. */
+export interface Point {
+  x: number;
+  y: number;
+}
+
+/** Turned a quarter clockwise. */
+export function turned(film: Film): Film {
+  const { width, height, pixels } = film;
+  const out = new Uint8Array(pixels.length);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) out[x * height + (height - 1 - y)] = pixels[y * width + x];
+  }
+  return { ...film, width: height, height: width, pixels: out };
+}
+
+/** Black for white. */
+export function inverted(film: Film): Film {
+  return { ...film, pixels: film.pixels.map((value) => 255 - value) };
+}

@@ -1,0 +1,264 @@
+import type { Film, Point } from './film';
+import { LONGEST_SIDE } from './decode';
+
+/** Top left, top right, bottom right, bottom left. */
+export type Corners = [Point, Point, Point, Point];
+
+/** Side, in pixels, of the small copy on which corners are sought. */
+const SMALL = 320;
+
+/**
+ * The corners of a film photographed on a light box or a table: the largest region, lighter or darker than its
+ * surroundings (Otsu's threshold), that fills a quadrilateral. The whole picture where none is found.
+ */
+export function findCorners(film: Film): Corners {
+  const step = Math.max(1, Math.max(film.width, film.height) / SMALL);
+  const width = Math.floor(film.width / step);
+  const height = Math.floor(film.height / step);
+  const small = blurred(reduced(film, width, height, step), width, height);
+  const threshold = otsu(small);
+  let best: { corners: Corners; score: number } | null = null;
+  for (const lighter of [true, false]) {
+    const inside = Uint8Array.from(small, (value) => Number(value > threshold === lighter));
+    for (const region of regions(inside, width, height)) {
+      const share = region.area / (width * height);
+      if (share < 0.12 || share > 0.97) continue;
+      const corners = extremes(region.members, width);
+      const filled = region.area / Math.max(1, quadrilateral(corners));
+      const touches = corners.filter((p) => p.x <= 1 || p.y <= 1 || p.x >= width - 2 || p.y >= height - 2).length;
+      // A film is one filled quadrilateral; what touches the frame all round is the background.
+      const score = Math.min(filled, 1 / filled) - touches * 0.12;
+      if (score > 0.62 && (!best || score > best.score)) best = { corners, score };
+    }
+  }
+  if (!best) return whole(film);
+  const scaled = best.corners.map((p) => ({
+    x: Math.min(film.width - 1, (p.x + 0.5) * step),
+    y: Math.min(film.height - 1, (p.y + 0.5) * step),
+  }));
+  return scaled as Corners;
+}
+
+export function whole({ width, height }: { width: number; height: number }): Corners {
+  return [
+    { x: 0, y: 0 },
+    { x: width - 1, y: 0 },
+    { x: width - 1, y: height - 1 },
+    { x: 0, y: height - 1 },
+  ];
+}
+
+/** The part of the film between four corners, its perspective corrected. */
+export function straighten(film: Film, corners: Corners): Film {
+  const [a, b, c, d] = corners;
+  const across = (length(a, b) + length(d, c)) / 2;
+  const down = (length(a, d) + length(b, c)) / 2;
+  const scale = Math.min(1, LONGEST_SIDE / Math.max(across, down));
+  const width = Math.max(1, Math.round(across * scale));
+  const height = Math.max(1, Math.round(down * scale));
+  const to = homography(corners, width, height);
+  const pixels = new Uint8Array(width * height);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const w = to[6] * (x + 0.5) + to[7] * (y + 0.5) + 1;
+      const u = (to[0] * (x + 0.5) + to[1] * (y + 0.5) + to[2]) / w - 0.5;
+      const v = (to[3] * (x + 0.5) + to[4] * (y + 0.5) + to[5]) / w - 0.5;
+      pixels[y * width + x] = sample(film, u, v);
+    }
+  }
+  return { ...film, width, height, pixels };
+}
+
+/** Whether the four points make a convex quadrilateral of some size, so that a film can lie in it. */
+export function sensible(corners: Corners): boolean {
+  const turns = corners.map((p, i) => {
+    const q = corners[(i + 1) % 4];
+    const r = corners[(i + 2) % 4];
+    return (q.x - p.x) * (r.y - q.y) - (q.y - p.y) * (r.x - q.x);
+  });
+  return turns.every((turn) => turn > 0) && quadrilateral(corners) > 64 * 64;
+}
+
+const length = (p: Point, q: Point): number => Math.hypot(p.x - q.x, p.y - q.y);
+
+function sample({ pixels, width, height }: Film, u: number, v: number): number {
+  const x = Math.min(width - 1, Math.max(0, u));
+  const y = Math.min(height - 1, Math.max(0, v));
+  const left = Math.floor(x);
+  const top = Math.floor(y);
+  const right = Math.min(width - 1, left + 1);
+  const bottom = Math.min(height - 1, top + 1);
+  const above = pixels[top * width + left] * (1 - (x - left)) + pixels[top * width + right] * (x - left);
+  const below = pixels[bottom * width + left] * (1 - (x - left)) + pixels[bottom * width + right] * (x - left);
+  return Math.round(above * (1 - (y - top)) + below * (y - top));
+}
+
+/** The eight numbers of the projective map from a `width` x `height` picture to the quadrilateral. */
+export function homography(corners: Corners, width: number, height: number): number[] {
+  const from = [
+    [0, 0],
+    [width, 0],
+    [width, height],
+    [0, height],
+  ];
+  const rows: number[][] = [];
+  from.forEach(([x, y], i) => {
+    const u = corners[i].x + 0.5;
+    const v = corners[i].y + 0.5;
+    rows.push([x, y, 1, 0, 0, 0, -u * x, -u * y, u]);
+    rows.push([0, 0, 0, x, y, 1, -v * x, -v * y, v]);
+  });
+  for (let pivot = 0; pivot < 8; pivot++) {
+    let largest = pivot;
+    for (let row = pivot + 1; row < 8; row++) {
+      if (Math.abs(rows[row][pivot]) > Math.abs(rows[largest][pivot])) largest = row;
+    }
+    [rows[pivot], rows[largest]] = [rows[largest], rows[pivot]];
+    for (let row = 0; row < 8; row++) {
+      if (row === pivot) continue;
+      const factor = rows[row][pivot] / rows[pivot][pivot];
+      for (let column = pivot; column < 9; column++) rows[row][column] -= factor * rows[pivot][column];
+    }
+  }
+  return rows.map((row, index) => row[8] / row[index]);
+}
+
+function quadrilateral(corners: readonly Point[]): number {
+  let twice = 0;
+  corners.forEach((p, i) => {
+    const q = corners[(i + 1) % corners.length];
+    twice += p.x * q.y - q.x * p.y;
+  });
+  return Math.abs(twice) / 2;
+}
+
+function reduced({ pixels, width: across, height: down }: Film, width: number, height: number, step: number): Float32Array {
+  const out = new Float32Array(width * height);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      let sum = 0;
+      let count = 0;
+      const bottom = Math.min(down, Math.ceil((y + 1) * step));
+      const right = Math.min(across, Math.ceil((x + 1) * step));
+      for (let v = Math.floor(y * step); v < bottom; v++) {
+        for (let u = Math.floor(x * step); u < right; u++) {
+          sum += pixels[v * across + u];
+          count++;
+        }
+      }
+      out[y * width + x] = sum / count;
+    }
+  }
+  return out;
+}
+
+function blurred(values: Float32Array, width: number, height: number): Float32Array {
+  const out = new Float32Array(values.length);
+  const radius = 2;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      let sum = 0;
+      let count = 0;
+      for (let v = Math.max(0, y - radius); v <= Math.min(height - 1, y + radius); v++) {
+        for (let u = Math.max(0, x - radius); u <= Math.min(width - 1, x + radius); u++) {
+          sum += values[v * width + u];
+          count++;
+        }
+      }
+      out[y * width + x] = sum / count;
+    }
+  }
+  return out;
+}
+
+/** The grey level that best parts dark from light (Otsu 1979). */
+function otsu(values: Float32Array): number {
+  const counts = new Array<number>(256).fill(0);
+  let total = 0;
+  for (const value of values) {
+    counts[Math.round(value)]++;
+    total += Math.round(value);
+  }
+  let below = 0;
+  let sumBelow = 0;
+  let best = 0;
+  let threshold = 127;
+  for (let level = 0; level < 255; level++) {
+    below += counts[level];
+    sumBelow += level * counts[level];
+    const above = values.length - below;
+    if (below === 0 || above === 0) continue;
+    const between = below * above * (sumBelow / below - (total - sumBelow) / above) ** 2;
+    if (between > best) {
+      best = between;
+      threshold = level;
+    }
+  }
+  return threshold;
+}
+
+interface Region {
+  members: Int32Array;
+  area: number;
+}
+
+/** Connected regions of ones, holes counted as filled only through their outline. */
+function* regions(inside: Uint8Array, width: number, height: number): Generator<Region> {
+  const seen = new Uint8Array(inside.length);
+  const queue = new Int32Array(inside.length);
+  for (let start = 0; start < inside.length; start++) {
+    if (!inside[start] || seen[start]) continue;
+    let end = 0;
+    queue[end++] = start;
+    seen[start] = 1;
+    for (let at = 0; at < end; at++) {
+      const index = queue[at];
+      const x = index % width;
+      const y = (index - x) / width;
+      if (x > 0) end = visit(index - 1, end);
+      if (x < width - 1) end = visit(index + 1, end);
+      if (y > 0) end = visit(index - width, end);
+      if (y < height - 1) end = visit(index + width, end);
+    }
+    const members = queue.slice(0, end);
+    yield { members, area: filledArea(members, width) };
+  }
+
+  function visit(index: number, end: number): number {
+    if (!inside[index] || seen[index]) return end;
+    seen[index] = 1;
+    queue[end] = index;
+    return end + 1;
+  }
+}
+
+/** Area between the first and last pixel of each row: lungs are holes in a film, not its background. */
+function filledArea(members: Int32Array, width: number): number {
+  const first = new Map<number, number>();
+  const last = new Map<number, number>();
+  for (const index of members) {
+    const y = Math.floor(index / width);
+    const x = index % width;
+    if (x < (first.get(y) ?? Infinity)) first.set(y, x);
+    if (x > (last.get(y) ?? -1)) last.set(y, x);
+  }
+  let area = 0;
+  for (const [y, x] of first) area += last.get(y)! - x + 1;
+  return area;
+}
+
+function extremes(members: Int32Array, width: number): Corners {
+  const ends = [Infinity, -Infinity, -Infinity, Infinity];
+  const corners = whole({ width: 1, height: 1 });
+  for (const index of members) {
+    const x = index % width;
+    const y = (index - x) / width;
+    const sum = x + y;
+    const difference = x - y;
+    if (sum < ends[0]) [ends[0], corners[0]] = [sum, { x, y }];
+    if (difference > ends[1]) [ends[1], corners[1]] = [difference, { x, y }];
+    if (sum > ends[2]) [ends[2], corners[2]] = [sum, { x, y }];
+    if (difference < ends[3]) [ends[3], corners[3]] = [difference, { x, y }];
+  }
+  return corners;
+}

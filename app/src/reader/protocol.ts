@@ -1,0 +1,15 @@
+import type { Film } from '../film/film';
+import type { Corners } from '../film/straighten';
+
+/** What the page asks of the worker. */
+export type Request =
+  | { kind: 'open'; threads?: number }
+  | { kind: 'decode'; file: Blob; name: string }
+  | { kind: 'read'; film: Film }
+  | { kind: 'corners'; film: Film }
+  | { kind: 'straighten'; film: Film; corners: Corners };
+
+export type Call = Request & { id: number };
+
+/** What the worker answers: a value, or a code and a message. */
+export type Answer = { id: number; value: unknown } | { id: number; code: string; message: string };

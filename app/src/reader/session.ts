@@ -1,0 +1,74 @@
+import type { InferenceSession, Tensor } from 'onnxruntime-web/wasm';
+import { type Card, readCard } from './card';
+import type { Outputs } from './judge';
+
+type Runtime = typeof import('onnxruntime-web/wasm');
+
+export class SelfTestFailed extends Error {}
+
+/** A reader ready to read: the ONNX session and its card. Lives in a worker, never in the page or the service worker. */
+export class Reader {
+  private constructor(
+    private readonly runtime: Runtime,
+    private readonly session: InferenceSession,
+    readonly card: Card,
+  ) {}
+
+  /**
+   * @param onnx bytes of a reader file
+   * @param threads more than 1 needs SharedArrayBuffer (a cross-origin isolated page)
+   * @throws NotAReader, or SelfTestFailed when this device computes another answer than the card's
+   */
+  static async open(onnx: Uint8Array, threads: number): Promise<Reader> {
+    const card = await readCard(onnx);
+    // Imported late and so kept in a file of its own: its threads start by loading that file again.
+    const runtime = await import('onnxruntime-web/wasm');
+    runtime.env.wasm.numThreads = threads;
+    runtime.env.logLevel = 'error';
+    const session = await runtime.InferenceSession.create(onnx, {
+      executionProviders: ['wasm'],
+      graphOptimizationLevel: 'all',
+      // Films differ in size: a pattern or an arena of the largest one would be kept for ever.
+      enableMemPattern: false,
+    });
+    const reader = new Reader(runtime, session, card);
+    await reader.selfTest();
+    return reader;
+  }
+
+  /** @param pixels uint8, row by row, bone white, `height * width` of them */
+  async run(pixels: Uint8Array<ArrayBuffer>, height: number, width: number): Promise<Outputs> {
+    const input = new this.runtime.Tensor('uint8', pixels, [height, width]);
+    const answer = (await this.session.run({ pixels: input })) as Record<string, Tensor>;
+    try {
+      const values = (name: string) => Float32Array.from(answer[name].data as Float32Array);
+      const [, rows, columns] = answer.heatmap.dims;
+      const cells = rows * columns;
+      const positive = this.card.classes.indexOf(this.card.positive);
+      return {
+        probability: values('probability'),
+        logits: values('logits'),
+        gate: answer.gate ? values('gate') : new Float32Array(),
+        heatmap: values('heatmap').slice(positive * cells, (positive + 1) * cells),
+        heatmapSize: [rows, columns],
+        embedding: values('embedding'),
+      };
+    } finally {
+      input.dispose();
+      for (const tensor of Object.values(answer)) tensor.dispose();
+    }
+  }
+
+  private async selfTest(): Promise<void> {
+    const test = this.card.selfTest;
+    if (!test) return;
+    const outputs = await this.run(test.pixels, test.height, test.width);
+    const worst = Math.max(
+      ...test.probability.map((expected, index) => Math.abs(expected - outputs.probability[index])),
+      ...test.gate.map((expected, index) => Math.abs(expected - outputs.gate[index])),
+    );
+    if (!(worst <= test.tolerance)) {
+      throw new SelfTestFailed(`off by ${worst.toPrecision(2)}, allowed ${test.tolerance}`);
+    }
+  }
+}
