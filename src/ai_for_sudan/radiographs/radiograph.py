@@ -1,0 +1,131 @@
+"""The film, decoded, and the one function that decodes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ai_for_sudan.errors import UnreadableFilm
+
+#: files larger than this are refused before they are read; an uncompressed 16-bit film of 8192 x 8192 has 134 MB
+LARGEST_FILE = 300_000_000
+#: pictures of more pixels are refused before they are decoded
+LARGEST_PICTURE = 100_000_000
+
+Remark = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a DICOM header says of the film; ``None`` where it says nothing."""
+
+    modality: str | None = None
+    body_part: str | None = None
+    view: str | None = None
+    sex: str | None = None
+    age_years: float | None = None
+    photometric: str | None = None
+
+
+@dataclass(frozen=True)
+class Radiograph:
+    """One film as a person sees it.
+
+    Attributes:
+        pixels: uint8 ``(H, W)``, bone white.
+        header: the facts of a DICOM header; ``None`` for other files.
+        refusals: ``(code, reason)`` for which the header alone rules out a frontal chest film.
+        warnings: ``(code, text)`` that belong on the reading.
+    """
+
+    pixels: np.ndarray
+    header: Header | None = None
+    refusals: tuple[Remark, ...] = ()
+    warnings: tuple[Remark, ...] = field(default=())
+
+
+def read_radiograph(source: str | Path | bytes | np.ndarray) -> Radiograph:
+    """Decode a film by its content, whatever its name says.
+
+    Args:
+        source: a path, the bytes of a file, or an array ``(H, W)`` or ``(H, W, 3)``: uint8, uint16 (its full range is
+            the film's), or float in 0..1.
+
+    Raises:
+        UnreadableFilm: with a code and a reason; nothing else, whatever the bytes are.
+    """
+    if isinstance(source, np.ndarray):
+        return Radiograph(_grey(source))
+    data = source if isinstance(source, bytes) else _bytes(Path(source))
+    if not data:
+        raise UnreadableFilm("empty", "the file has no bytes; copy it again from where it came")
+    try:
+        if data[128:132] == b"DICM" or _looks_like_bare_dicom(data):
+            from ai_for_sudan.radiographs.dicom import decode
+
+            return decode(data)
+        from ai_for_sudan.radiographs.picture import decode as decode_picture
+
+        return Radiograph(_grey(decode_picture(data)))
+    except UnreadableFilm:
+        raise
+    except MemoryError as error:
+        raise UnreadableFilm("too_large", "the film does not fit into this machine's memory") from error
+    except Exception as error:  # decoders raise whatever they like for damaged bytes; none may stop a batch
+        raise UnreadableFilm("damaged", f"the file is damaged: {_one_line(error)}") from error
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        if path.is_dir():
+            raise UnreadableFilm("folder", f"{path} is a folder, not a film")
+        size = path.stat().st_size
+        if size > LARGEST_FILE:
+            raise UnreadableFilm("too_large", f"the file has {size / 1e6:.0f} MB; a film has at most 300 MB")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise UnreadableFilm("missing", f"there is no file {path}") from error
+    except OSError as error:
+        raise UnreadableFilm("unreadable", f"the file cannot be read: {error.strerror or error}") from error
+
+
+def _looks_like_bare_dicom(data: bytes) -> bool:
+    """Old devices leave out the preamble: the file begins with a tag of group 2 or 8, then a VR or a short length."""
+    if data[:2] not in (b"\x02\x00", b"\x08\x00") or len(data) < 8:
+        return False
+    return data[4:6].isalpha() and data[4:6].isupper() or data[6:8] == b"\x00\x00"
+
+
+def _grey(values: np.ndarray) -> np.ndarray:
+    """Any picture array -> uint8 ``(H, W)``."""
+    if values.ndim == 3 and values.shape[2] in (3, 4):
+        # ITU-R BT.601 luma, as Pillow and browsers turn colour to grey.
+        values = values[..., :3] @ np.array([0.299, 0.587, 0.114]).astype(np.float32)
+        kind = "float255" if values.max(initial=0) > 1.0 else "float1"
+    elif values.ndim == 2:
+        kind = values.dtype.name
+    else:
+        raise UnreadableFilm("shape", f"an array of shape {values.shape} is no film; expected (H, W) or (H, W, 3)")
+    if values.size == 0:
+        raise UnreadableFilm("shape", "the picture has no pixels")
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise UnreadableFilm("not_finite", "the film holds values that are no numbers (NaN or infinite)")
+    if kind == "uint8":
+        return np.ascontiguousarray(values)
+    if kind == "uint16":
+        return (values / 257.0 + 0.5).astype(np.uint8)
+    if kind == "bool":
+        return values.astype(np.uint8) * 255
+    if kind == "float255":
+        return (values + 0.5).clip(0, 255).astype(np.uint8)
+    if values.dtype.kind == "f":
+        if values.min() < 0 or values.max() > 1:
+            raise UnreadableFilm("range", f"float pixels must lie in 0..1, not in {values.min():g}..{values.max():g}")
+        return (values * 255 + 0.5).astype(np.uint8)
+    raise UnreadableFilm("type", f"pixels of type {values.dtype} are not understood; expected uint8, uint16 or float")
+
+
+def _one_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
