@@ -95,7 +95,7 @@ def _looks_like_bare_dicom(data: bytes) -> bool:
     """Old devices leave out the preamble: the file begins with a tag of group 2 or 8, then a VR or a short length."""
     if data[:2] not in (b"\x02\x00", b"\x08\x00") or len(data) < 8:
         return False
-    return data[4:6].isalpha() and data[4:6].isupper() or data[6:8] == b"\x00\x00"
+    return (data[4:6].isalpha() and data[4:6].isupper()) or data[6:8] == b"\x00\x00"
 
 
 def _grey(values: np.ndarray) -> np.ndarray:

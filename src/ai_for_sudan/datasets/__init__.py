@@ -1,0 +1,19 @@
+"""Films, labels, patients, splits; verified before any work, decoded once."""
+
+from ai_for_sudan.datasets.cache import load_pixels
+from ai_for_sudan.datasets.manifest import Film, Manifest, labels, load_manifest, patients
+from ai_for_sudan.datasets.split import Split, folds, split_manifest
+from ai_for_sudan.datasets.verify import verify
+
+__all__ = [
+    "Film",
+    "Manifest",
+    "Split",
+    "folds",
+    "labels",
+    "load_manifest",
+    "load_pixels",
+    "patients",
+    "split_manifest",
+    "verify",
+]

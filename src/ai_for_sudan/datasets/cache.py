@@ -1,0 +1,104 @@
+"""Films decoded once: uint8 at network size, kept by content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from ai_for_sudan.datasets.content import content_keys, npz_film
+from ai_for_sudan.datasets.manifest import Manifest
+from ai_for_sudan.errors import UnreadableFilm, UserError
+from ai_for_sudan.files import replacing
+from ai_for_sudan.radiographs import read_radiograph
+
+#: raised when decoding changes, so that films are decoded anew
+DECODER = 1
+
+
+def load_pixels(manifest: Manifest, *, size: int = 224, cache_dir: Path | None = None) -> np.ndarray:
+    """Every film of the manifest, squashed to ``size`` a side as the reader file does (antialiased, bilinear).
+
+    Decoded films are kept in one file for each set of contents, replaced in one step: an interrupted run leaves
+    nothing half-written, and two runs at once write the same file.
+
+    Args:
+        cache_dir: where; ``AI_FOR_SUDAN_CACHE`` or ``~/.cache/ai-for-sudan`` if not given.
+
+    Returns:
+        uint8 ``(N, size, size)``, a read-only memory map in the order of the manifest.
+
+    Raises:
+        UserError: a film cannot be read (:func:`ai_for_sudan.datasets.verify` names them all).
+    """
+    keys = content_keys(manifest)
+    name = hashlib.sha256("\n".join([str(DECODER), str(size), *keys]).encode()).hexdigest()[:24]
+    path = _folder(cache_dir) / f"films-{name}.npy"
+    if not path.exists():
+        with replacing(path) as temporary:
+            films = np.lib.format.open_memmap(temporary, "w+", np.uint8, (len(keys), size, size))
+            jobs = [(film.file, size) for film in manifest.films]
+            for index, (answer, job) in enumerate(zip(_spread(_squashed, jobs, "decoding"), jobs, strict=True)):
+                if isinstance(answer, str):
+                    raise UserError(f"{job[0]}: {answer}")
+                films[index] = answer
+            films.flush()
+    return np.load(path, mmap_mode="r")
+
+
+def unreadable(manifest: Manifest) -> list[tuple[str, str]]:
+    """Every film that cannot be decoded, with the reason."""
+    files = [film.file for film in manifest.films]
+    answers = _checked(tuple(files), tuple(content_keys(manifest)))
+    return [(file, reason) for file, reason in zip(files, answers, strict=True) if reason]
+
+
+@lru_cache(maxsize=2)
+def _checked(files: tuple[str, ...], keys: tuple[str, ...]) -> list[str]:
+    return list(_spread(_reason, [(file,) for file in files], "verifying"))
+
+
+def decode(file: str) -> np.ndarray:
+    """A film of a manifest at its own size, uint8 ``(H, W)``."""
+    return read_radiograph(npz_film(file) if ".npz#" in file else file).pixels
+
+
+def squash(pixels: np.ndarray, size: int) -> np.ndarray:
+    """uint8 ``(H, W)`` -> ``(size, size)``, antialiased bilinear, whatever the aspect."""
+    return np.asarray(Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR))
+
+
+def _squashed(job: tuple[str, int]) -> np.ndarray | str:
+    try:
+        return squash(decode(job[0]), job[1])
+    except UnreadableFilm as error:
+        return error.reason
+
+
+def _reason(job: tuple[str]) -> str:
+    try:
+        decode(job[0])
+    except UnreadableFilm as error:
+        return error.reason
+    return ""
+
+
+def _spread(work, jobs: list, label: str) -> Iterator:  # type: ignore[no-untyped-def,type-arg]
+    """``work`` of each job in order, on all cores where that pays."""
+    bar = {"total": len(jobs), "desc": label, "unit": "film", "leave": False, "disable": None}
+    if len(jobs) < 500:
+        yield from tqdm(map(work, jobs), **bar)
+        return
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        yield from tqdm(pool.map(work, jobs, chunksize=32), **bar)
+
+
+def _folder(given: Path | None) -> Path:
+    return given or Path(os.environ.get("AI_FOR_SUDAN_CACHE", Path.home() / ".cache" / "ai-for-sudan"))

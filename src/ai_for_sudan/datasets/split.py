@@ -1,0 +1,130 @@
+"""Splits and folds by patient: stratified, seeded, saved and reused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+
+from ai_for_sudan.datasets.content import content_keys
+from ai_for_sudan.datasets.manifest import Manifest, labels, patients
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.files import write_json
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which films train and which validate, as indices into a manifest.
+
+    Attributes:
+        grouped_by: ``patient``, or ``image`` where no patient is known.
+        identity: SHA-256 over the content and the side of every film: equal for the same split of the same films.
+    """
+
+    train: list[int]
+    validation: list[int]
+    grouped_by: str
+    identity: str
+
+
+def split_manifest(manifest: Manifest, *, fraction: float = 0.15, seed: int = 0, path: Path | None = None) -> Split:
+    """Hold out about ``fraction`` of the films, with all films of a patient (and all copies of a film) on one side.
+
+    Args:
+        path: a JSON file; an earlier split of the same films there is reused, else the new one is written.
+
+    Raises:
+        UserError: the saved split is of other films, or the fraction is impossible.
+    """
+    if not 0.01 <= fraction <= 0.5:
+        raise UserError(f"the share to hold out must be in 0.01..0.5, not {fraction}")
+    keys = content_keys(manifest)
+    if path is not None and path.exists():
+        sides = _saved(path, manifest, {"fraction": fraction, "seed": seed})
+        validation = set(sides[0])
+    else:
+        validation = set(_stratified(manifest, keys, round(1 / fraction), seed)[0])
+    train = [i for i in range(len(manifest.films)) if i not in validation]
+    grouped = "patient" if all(film.patient for film in manifest.films) else "image"
+    order = sorted(zip(keys, (i in validation for i in range(len(keys))), strict=True))
+    identity = hashlib.sha256(json.dumps(order).encode()).hexdigest()
+    split = Split(train, sorted(validation), grouped, identity)
+    if path is not None and not path.exists():
+        facts = {"fraction": fraction, "seed": seed, "grouped_by": grouped, "identity": identity}
+        _save(path, manifest, facts, [split.validation])
+    return split
+
+
+def folds(manifest: Manifest, count: int, seed: int = 0, path: Path | None = None) -> list[list[int]]:
+    """``count`` disjoint sets of films, each the test side of one fold; grouped and saved as a split is."""
+    if path is not None and path.exists():
+        return _saved(path, manifest, {"folds": count, "seed": seed})
+    parts = _stratified(manifest, content_keys(manifest), count, seed)
+    if path is not None:
+        _save(path, manifest, {"folds": count, "seed": seed}, parts)
+    return parts
+
+
+def _stratified(manifest: Manifest, keys: list[str], count: int, seed: int) -> list[list[int]]:
+    truth = labels(manifest)
+    if truth.ndim == 2:  # findings: stratified by the reported one, films without its label a class of their own
+        truth = np.nan_to_num(truth[:, manifest.classes.index(manifest.positive)], nan=2.0).astype(int)
+    groups = _groups(patients(manifest).tolist(), keys)
+    smallest = min(len({groups[i] for i in np.flatnonzero(truth == c)}) for c in np.unique(truth))
+    if smallest < count:
+        raise UserError(
+            f"{manifest.source}: the smallest class has {smallest} patients; {count} parts need at least {count}"
+        )
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    return [side.tolist() for _, side in splitter.split(truth, truth, groups)]
+
+
+def _groups(patients: list[str], keys: list[str]) -> np.ndarray:
+    """One number for all films that are linked by a patient or by equal content (union-find)."""
+    parent: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        parent.setdefault(name, name)
+        while parent[name] != name:
+            parent[name] = parent[parent[name]]
+            name = parent[name]
+        return name
+
+    for patient, key in zip(patients, keys, strict=True):
+        parent[root(f"content:{key}")] = root(f"patient:{patient}")
+    roots = [root(f"patient:{patient}") for patient in patients]
+    return np.unique(roots, return_inverse=True)[1]
+
+
+def _names(manifest: Manifest) -> list[str]:
+    base = manifest.source if manifest.source.is_dir() else manifest.source.parent
+    return [
+        Path(f.file).relative_to(base).as_posix() if Path(f.file).is_relative_to(base) else f.file
+        for f in manifest.films
+    ]
+
+
+def _save(path: Path, manifest: Manifest, facts: dict[str, object], parts: list[list[int]]) -> None:
+    names = _names(manifest)
+    write_json(path, {**facts, "films": len(names), "parts": [[names[i] for i in part] for part in parts]})
+
+
+def _saved(path: Path, manifest: Manifest, expected: dict[str, object]) -> list[list[int]]:
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        parts = saved["parts"]
+    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is no split of this project; delete it to make a new one") from error
+    differs = [key for key, value in expected.items() if saved.get(key) != value]
+    number = {name: index for index, name in enumerate(_names(manifest))}
+    if saved.get("films") != len(number) or any(name not in number for part in parts for name in part):
+        raise UserError(
+            f"{path} is a split of other films than {manifest.source}; delete it or give another --output_dir"
+        )
+    if differs:
+        raise UserError(f"{path} was made with another {', '.join(differs)}; delete it or give another --output_dir")
+    return [[number[name] for name in part] for part in parts]
