@@ -1,0 +1,34 @@
+"""The options by which every command of the training side is told its films."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ai_for_sudan.datasets import load_manifest
+from ai_for_sudan.datasets.manifest import Manifest
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data_dir", required=True, type=Path, help="a folder of class folders, a CSV manifest or a MedMNIST .npz"
+    )
+    parser.add_argument(
+        "--patient_rule",
+        metavar="RULE",
+        help="how a file name tells the patient: 'kermany', or 'regex:PATTERN' with one group",
+    )
+    parser.add_argument("--label_rule", metavar="RULE", help="how a file name tells the class: 'kermany3'")
+    parser.add_argument("--label_columns", nargs="+", metavar="COLUMN", help="findings of a multi-label CSV")
+    parser.add_argument("--positive", metavar="CLASS", help="the class that a reading reports (default: pneumonia)")
+    parser.add_argument("--cache_dir", type=Path, help="where decoded films are kept (default: beside other caches)")
+
+
+def manifest_of(args: argparse.Namespace) -> Manifest:
+    return load_manifest(
+        args.data_dir,
+        positive=args.positive,
+        patient_rule=args.patient_rule,
+        label_rule=args.label_rule,
+        label_columns=args.label_columns,
+    )
