@@ -166,6 +166,7 @@ export const en = {
     noCode: 'No code',
     full: 'The worklist is full. Export and delete readings; new ones are shown but not kept.',
     storageFull: 'The storage of this device is full: this reading is shown but not kept. Export and delete readings.',
+    lockedNotKept: 'The worklist is locked: this reading is shown but not kept. Unlock it and read again to keep.',
     storageFailed: 'This browser does not let the app keep readings (private window?). This reading is shown but not kept.',
     age: (n: string) => `${n} years`,
   },

@@ -50,14 +50,6 @@ export class Worklist {
     return this.record !== null && this.vault === null;
   }
 
-  async setting<T>(key: string): Promise<T | undefined> {
-    return (await this.database.get('settings', key)) as T | undefined;
-  }
-
-  async keepSetting(key: string, value: unknown): Promise<void> {
-    await this.database.put('settings', value, key);
-  }
-
   /** @throws WorklistFull, Locked, or the browser's QuotaExceededError */
   async add(reading: Reading, film: KeptFilm | null): Promise<void> {
     if ((await this.database.count('readings')) >= LIMIT) throw new WorklistFull();
@@ -125,7 +117,7 @@ export class Worklist {
     if (this.locked) throw new Locked();
     if (this.vault) {
       this.record = await this.vault.wrap(pin);
-      await this.keepSetting('vault', this.record);
+      await this.database.put('settings', this.record, 'vault');
       return;
     }
     const { vault, record } = await Vault.create(pin);

@@ -1,0 +1,179 @@
+import type { Film } from './film/film';
+import type { Card } from './reader/card';
+import { ReaderClient, WorkerError } from './reader/client';
+import { judge, type Outputs } from './reader/judge';
+import type { KeptFilm, Reading } from './worklist/reading';
+import { Locked, type Worklist, WorklistFull } from './worklist/store';
+
+/** Whether a reading was kept on the device, and if not, why. */
+export type Kept = 'kept' | 'full' | 'storage_full' | 'unavailable' | 'locked';
+
+/** A reading with what is needed to show it. `film` is the original, as long as it is in memory. */
+export interface Case {
+  reading: Reading;
+  film: Film | null;
+  picture: KeptFilm | null;
+  kept: Kept;
+}
+
+/** Side, in pixels, of the picture that is kept of a film. */
+const KEPT_SIDE = 640;
+
+/** Reads films and keeps the readings. Knows nothing of the screen. */
+export class Assistant {
+  constructor(
+    readonly client: ReaderClient,
+    readonly worklist: Worklist | null,
+  ) {}
+
+  /** Read one file. Never throws: what goes wrong is the reading's status `failed` and its code. */
+  async readFile(file: File, operatingPoint: string | null): Promise<Case> {
+    const began = performance.now();
+    try {
+      await this.client.open();
+      const film = await this.client.decode(file, file.name);
+      return await this.readFilm(film, operatingPoint, began);
+    } catch (error) {
+      return this.keep(await this.failed(file.name, error, operatingPoint, began), null, null);
+    }
+  }
+
+  /** Read a decoded film; `again` is the reading that it replaces, for a film turned or straightened. */
+  async readFilm(film: Film, operatingPoint: string | null, began = performance.now(), again?: Reading): Promise<Case> {
+    let reading: Reading;
+    let picture: KeptFilm | null = null;
+    try {
+      const { card } = await this.client.open();
+      const outputs = await this.client.read(film);
+      reading = { ...readingOf(card, film, outputs, operatingPoint), elapsedMs: Math.round(performance.now() - began) };
+      picture = await pictureOf(film, outputs);
+    } catch (error) {
+      reading = await this.failed(film.name, error, operatingPoint, began);
+    }
+    if (again) {
+      const { id, patient, age, note } = again;
+      reading = { ...reading, id, patient, age, note };
+      await this.worklist?.delete([id]).catch(() => undefined);
+    }
+    return this.keep(reading, film, picture);
+  }
+
+  private async failed(name: string, error: unknown, operatingPoint: string | null, began: number): Promise<Reading> {
+    const card = await this.client.open().then(
+      (opened) => opened.card,
+      () => null,
+    );
+    const point = operatingPoint ?? card?.defaultOperatingPoint ?? '';
+    return {
+      ...blank(name),
+      status: 'failed',
+      probability: null,
+      operatingPoint: point,
+      threshold: card?.operatingPoints[point]?.threshold ?? 0,
+      codes: [error instanceof WorkerError ? error.code : 'unexpected'],
+      reader: card ? readerName(card) : '',
+      elapsedMs: Math.round(performance.now() - began),
+    };
+  }
+
+  private async keep(reading: Reading, film: Film | null, picture: KeptFilm | null): Promise<Case> {
+    return { reading, film, picture, kept: await this.tryToKeep(reading, picture) };
+  }
+
+  private async tryToKeep(reading: Reading, picture: KeptFilm | null): Promise<Kept> {
+    if (!this.worklist) return 'unavailable';
+    try {
+      await this.worklist.add(reading, picture);
+      return 'kept';
+    } catch (error) {
+      if (error instanceof WorklistFull) return 'full';
+      if (error instanceof Locked) return 'locked';
+      return error instanceof DOMException && error.name === 'QuotaExceededError' ? 'storage_full' : 'unavailable';
+    }
+  }
+}
+
+function blank(file: string): Reading {
+  return {
+    id: newId(),
+    readAt: Date.now(),
+    file,
+    status: 'failed',
+    probability: null,
+    logits: [],
+    gate: [],
+    embedding: [],
+    operatingPoint: '',
+    threshold: 0,
+    codes: [],
+    warnings: [],
+    reader: '',
+    elapsedMs: 0,
+    patient: '',
+    age: null,
+    note: '',
+    verdict: null,
+    reference: null,
+  };
+}
+
+/** `crypto.randomUUID` is missing where a page came over plain HTTP. */
+function newId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+export function readerName(card: Card): string {
+  return `${card.name} ${card.version}`.trim();
+}
+
+export function readingOf(card: Card, film: Film, outputs: Outputs, operatingPoint: string | null): Reading {
+  const point = operatingPoint && operatingPoint in card.operatingPoints ? operatingPoint : card.defaultOperatingPoint;
+  const judgement = judge(card, outputs, film, film.refusals, point);
+  return {
+    ...blank(film.name),
+    ...judgement,
+    warnings: film.warnings,
+    reader: readerName(card),
+    logits: [...outputs.logits],
+    gate: [...outputs.gate],
+    embedding: [...outputs.embedding],
+  };
+}
+
+/** The reading at another operating point; a film that was refused or failed stays so. */
+export function rejudged(reading: Reading, card: Card, operatingPoint: string): Reading {
+  if (reading.probability === null || reading.status === 'refused' || reading.status === 'failed') return reading;
+  const probability = new Float32Array(card.classes.length);
+  probability[card.classes.indexOf(card.positive)] = reading.probability;
+  const { status, threshold } = judge(card, { probability, gate: new Float32Array() }, { width: Infinity, height: Infinity }, [], operatingPoint);
+  return { ...reading, status, threshold, operatingPoint };
+}
+
+/** The film as a small JPEG for the worklist, with its heatmap. */
+async function pictureOf(film: Film, outputs: Outputs): Promise<KeptFilm> {
+  const full = new OffscreenCanvas(film.width, film.height);
+  full.getContext('2d')!.putImageData(toImageData(film), 0, 0);
+  const scale = Math.min(1, KEPT_SIDE / Math.max(film.width, film.height));
+  const small = new OffscreenCanvas(Math.max(1, Math.round(film.width * scale)), Math.max(1, Math.round(film.height * scale)));
+  const context = small.getContext('2d')!;
+  context.imageSmoothingQuality = 'high';
+  context.drawImage(full, 0, 0, small.width, small.height);
+  const jpeg = await small.convertToBlob({ type: 'image/jpeg', quality: 0.85 });
+  return { picture: await dataUrl(jpeg), heatmap: [...outputs.heatmap], heatmapSize: outputs.heatmapSize };
+}
+
+export function toImageData({ pixels, width, height }: Pick<Film, 'pixels' | 'width' | 'height'>): ImageData {
+  const picture = new ImageData(width, height);
+  const words = new Uint32Array(picture.data.buffer);
+  for (let index = 0; index < pixels.length; index++) words[index] = 0xff000000 | (pixels[index] * 0x010101);
+  return picture;
+}
+
+function dataUrl(blob: Blob): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result as string);
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(blob);
+  });
+}

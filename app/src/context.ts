@@ -1,0 +1,50 @@
+import { createContext } from 'preact';
+import { useContext } from 'preact/hooks';
+import type { Assistant, Case } from './assistant';
+import type { Film } from './film/film';
+import type { Card } from './reader/card';
+import type { Settings } from './settings';
+import type { Worklist } from './worklist/store';
+
+/** Whether the reader can read. */
+export type Engine =
+  | { state: 'opening' }
+  | { state: 'ready'; card: Card; threads: number }
+  | { state: 'failed'; code: string; message: string };
+
+export interface Batch {
+  done: number;
+  all: number;
+  stopped: boolean;
+}
+
+/** What every screen may use. */
+export interface Room {
+  assistant: Assistant;
+  engine: Engine;
+  settings: Settings;
+  worklist: Worklist | null;
+  /** The case on the screen. */
+  current: Case | null;
+  batch: Batch | null;
+  /** A photo on its way through the straightening screen. */
+  photo: Film | null;
+  offlineReady: boolean;
+  change: (settings: Partial<Settings>) => void;
+  read: (files: File[], photographed?: boolean) => Promise<void>;
+  readFilm: (film: Film) => Promise<void>;
+  straightenFilm: (film: Film) => void;
+  show: (shown: Case) => void;
+  stop: () => void;
+  retry: () => void;
+}
+
+export const RoomContext = createContext<Room | null>(null);
+
+export function useRoom(): Room {
+  return useContext(RoomContext)!;
+}
+
+export const go = (address: string): void => {
+  location.hash = address;
+};

@@ -1,0 +1,4 @@
+declare module '@reader?url' {
+  const address: string;
+  export default address;
+}

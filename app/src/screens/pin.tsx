@@ -1,0 +1,148 @@
+import { useEffect, useState } from 'preact/hooks';
+import { useRoom } from '../context';
+import { useSpeech } from '../i18n';
+import { SHORTEST_PIN } from '../worklist/vault';
+import { Ask } from './parts';
+
+/** From the fifth wrong PIN on, each try waits: 10 s, 20 s, 40 s ... The count outlives a reload. */
+const FREE_TRIES = 4;
+const TRIES = 'pin-tries';
+
+interface Tries {
+  wrong: number;
+  until: number;
+}
+
+function tries(): Tries {
+  return { wrong: 0, until: 0, ...JSON.parse(localStorage.getItem(TRIES) ?? '{}') };
+}
+
+export function Unlock({ done }: { done: () => void }) {
+  const { t, number } = useSpeech();
+  const { worklist } = useRoom();
+  const [pin, setPin] = useState('');
+  const [said, setSaid] = useState('');
+  const [busy, setBusy] = useState(false);
+  const [forgotten, setForgotten] = useState(false);
+  const [wait, setWait] = useState(() => Math.ceil((tries().until - Date.now()) / 1000));
+
+  useEffect(() => {
+    if (wait <= 0) return;
+    const clock = setTimeout(() => setWait(Math.ceil((tries().until - Date.now()) / 1000)), 1000);
+    return () => clearTimeout(clock);
+  }, [wait]);
+
+  const unlock = async (event: Event) => {
+    event.preventDefault();
+    setBusy(true);
+    try {
+      await worklist!.unlock(pin);
+      localStorage.removeItem(TRIES);
+      done();
+    } catch {
+      const wrong = tries().wrong + 1;
+      const pause = wrong > FREE_TRIES ? 10 * 2 ** (wrong - FREE_TRIES - 1) : 0;
+      localStorage.setItem(TRIES, JSON.stringify({ wrong, until: Date.now() + pause * 1000 }));
+      setWait(pause);
+      setPin('');
+      setSaid(t.pin.wrong);
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  return (
+    <>
+      <h1>{t.pin.locked}</h1>
+      <form onSubmit={unlock}>
+        <label class="field">
+          <span>{t.pin.enter}</span>
+          <input
+            type="password"
+            inputMode="numeric"
+            autocomplete="off"
+            value={pin}
+            onInput={(event) => setPin(event.currentTarget.value)}
+          />
+        </label>
+        <p role="alert">
+          {said} {wait > 0 && t.pin.wait(number(wait))}
+        </p>
+        <button class="primary big" disabled={busy || wait > 0 || pin === ''}>
+          {t.pin.unlock}
+        </button>
+      </form>
+      <button class="quiet" onClick={() => setForgotten(true)}>
+        {t.pin.forgotten}
+      </button>
+      {forgotten && (
+        <Ask
+          question={t.pin.forgottenConfirm}
+          yes={t.worklist.deleteAll}
+          no={t.worklist.cancel}
+          answer={(sure) => {
+            setForgotten(false);
+            if (sure) void worklist!.startAgain().then(() => (localStorage.removeItem(TRIES), done()));
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+/** Set, change or remove the PIN. */
+export function PinSettings() {
+  const { t } = useSpeech();
+  const { worklist } = useRoom();
+  const [first, setFirst] = useState('');
+  const [second, setSecond] = useState('');
+  const [open, setOpen] = useState(false);
+  const [said, setSaid] = useState('');
+  const [, redraw] = useState(0);
+  const again = () => redraw((count) => count + 1);
+  if (!worklist || !isSecureContext) return <p>{t.settings.insecure}</p>;
+  if (worklist.locked) return <Unlock done={again} />;
+
+  const set = async (event: Event) => {
+    event.preventDefault();
+    if (first.length < SHORTEST_PIN) return setSaid(t.pin.short);
+    if (first !== second) return setSaid(t.pin.differ);
+    await worklist.setPin(first);
+    setOpen(false);
+    setFirst('');
+    setSecond('');
+    setSaid('');
+    again();
+  };
+
+  return (
+    <>
+      <p>{worklist.hasPin ? t.pin.on : t.pin.off}</p>
+      {open ? (
+        <form onSubmit={set}>
+          <p class="small">{t.pin.hint}</p>
+          <label class="field">
+            <span>{t.pin.enter}</span>
+            <input type="password" inputMode="numeric" autocomplete="new-password" value={first} onInput={(e) => setFirst(e.currentTarget.value)} />
+          </label>
+          <label class="field">
+            <span>{t.pin.again}</span>
+            <input type="password" inputMode="numeric" autocomplete="new-password" value={second} onInput={(e) => setSecond(e.currentTarget.value)} />
+          </label>
+          <p role="alert">{said}</p>
+          <button class="primary">{worklist.hasPin ? t.pin.change : t.pin.set}</button>
+        </form>
+      ) : (
+        <div class="row">
+          <button onClick={() => setOpen(true)}>{worklist.hasPin ? t.pin.change : t.pin.set}</button>
+          {worklist.hasPin && (
+            <>
+              <button onClick={() => (worklist.lock(), again())}>{t.pin.lockNow}</button>
+              <button onClick={() => void worklist.removePin().then(again)}>{t.pin.remove}</button>
+            </>
+          )}
+        </div>
+      )}
+    </>
+  );
+}

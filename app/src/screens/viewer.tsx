@@ -1,0 +1,186 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { type Case, toImageData } from '../assistant';
+import { useSpeech } from '../i18n';
+import { heatPicture } from '../reader/heatmap';
+
+interface View {
+  scale: number;
+  x: number;
+  y: number;
+}
+
+const WHOLE: View = { scale: 1, x: 0, y: 0 };
+const CLOSEST = 8;
+
+/** Keep the film inside its frame. `x` and `y` are shares of the frame's width and height. */
+export function bounded({ scale, x, y }: View): View {
+  const near = Math.min(CLOSEST, Math.max(1, scale));
+  const room = (near - 1) / 2;
+  return { scale: near, x: Math.min(room, Math.max(-room, x)), y: Math.min(room, Math.max(-room, y)) };
+}
+
+interface Props {
+  shown: Case;
+  /** Logit units drawn at full colour. */
+  reference: number;
+  children?: preact.ComponentChildren;
+}
+
+/** The film under its heatmap: a slider from one to the other, fingers to enlarge and move, brightness and contrast. */
+export function Viewer({ shown, reference, children }: Props) {
+  const { t } = useSpeech();
+  const { film, picture, reading } = shown;
+  const filmCanvas = useRef<HTMLCanvasElement>(null);
+  const heatCanvas = useRef<HTMLCanvasElement>(null);
+  const frame = useRef<HTMLDivElement>(null);
+  const fingers = useRef(new Map<number, { x: number; y: number }>());
+  const [heat, setHeat] = useState(70);
+  const [brightness, setBrightness] = useState(100);
+  const [contrast, setContrast] = useState(100);
+  const [view, setView] = useState(WHOLE);
+  const hot = picture !== null && (reading.status === 'suspected' || reading.status === 'uncertain' || reading.status === 'not_seen');
+  const nothing = hot && Math.max(...picture.heatmap) <= 0.05 * reference;
+
+  useEffect(() => {
+    setView(WHOLE);
+    const canvas = filmCanvas.current!;
+    const context = canvas.getContext('2d')!;
+    if (film) {
+      canvas.width = film.width;
+      canvas.height = film.height;
+      context.putImageData(toImageData(film), 0, 0);
+    } else if (picture) {
+      const image = new Image();
+      image.onload = () => {
+        canvas.width = image.naturalWidth;
+        canvas.height = image.naturalHeight;
+        context.drawImage(image, 0, 0);
+      };
+      image.src = picture.picture;
+    }
+    if (hot) {
+      const [rows, columns] = picture.heatmapSize;
+      const heatmap = heatPicture(picture.heatmap, rows, columns, reference);
+      heatCanvas.current!.width = heatmap.width;
+      heatCanvas.current!.height = heatmap.height;
+      heatCanvas.current!.getContext('2d')!.putImageData(heatmap, 0, 0);
+    }
+  }, [film, picture, reference]);
+
+  const zoom = (factor: number) => setView((v) => bounded({ scale: v.scale * factor, x: v.x * factor, y: v.y * factor }));
+  const pan = (x: number, y: number) => setView((v) => bounded({ ...v, x: v.x + x, y: v.y + y }));
+
+  const moved = (event: PointerEvent) => {
+    const before = fingers.current.get(event.pointerId);
+    if (!before) return;
+    const { width, height } = frame.current!.getBoundingClientRect();
+    const now = { x: event.clientX, y: event.clientY };
+    const others = [...fingers.current].filter(([id]) => id !== event.pointerId).map(([, point]) => point);
+    if (others.length === 1) {
+      const distance = (point: { x: number; y: number }) => Math.hypot(point.x - others[0].x, point.y - others[0].y);
+      zoom(distance(now) / Math.max(1, distance(before)));
+      pan((now.x - before.x) / 2 / width, (now.y - before.y) / 2 / height);
+    } else if (view.scale > 1) {
+      pan((now.x - before.x) / width, (now.y - before.y) / height);
+    }
+    fingers.current.set(event.pointerId, now);
+  };
+  const lifted = (event: PointerEvent) => fingers.current.delete(event.pointerId);
+  const KEYS: Record<string, () => void> = {
+    '+': () => zoom(1.4),
+    '=': () => zoom(1.4),
+    '-': () => zoom(1 / 1.4),
+    '0': () => setView(WHOLE),
+    ArrowLeft: () => pan(0.1, 0),
+    ArrowRight: () => pan(-0.1, 0),
+    ArrowUp: () => pan(0, 0.1),
+    ArrowDown: () => pan(0, -0.1),
+  };
+
+  return (
+    <section class="viewer">
+      <div
+        ref={frame}
+        class="frame"
+        style={{ touchAction: view.scale > 1 ? 'none' : 'pan-y' }}
+        tabIndex={0}
+        role="group"
+        aria-label={`${t.viewer.film}. ${t.viewer.hint}`}
+        onKeyDown={(event) => {
+          const act = KEYS[event.key];
+          if (act && (view.scale > 1 || !event.key.startsWith('Arrow'))) {
+            event.preventDefault();
+            act();
+          }
+        }}
+        onPointerDown={(event) => {
+          fingers.current.set(event.pointerId, { x: event.clientX, y: event.clientY });
+          frame.current!.setPointerCapture(event.pointerId);
+        }}
+        onPointerMove={moved}
+        onPointerUp={lifted}
+        onPointerCancel={lifted}
+        onWheel={(event) => {
+          if (!event.ctrlKey) return;
+          event.preventDefault();
+          zoom(event.deltaY < 0 ? 1.2 : 1 / 1.2);
+        }}
+      >
+        <div class="stack" style={{ transform: `translate(${view.x * 100}%, ${view.y * 100}%) scale(${view.scale})` }}>
+          <canvas ref={filmCanvas} class="film" style={{ filter: `brightness(${brightness}%) contrast(${contrast}%)` }} />
+          {hot && <canvas ref={heatCanvas} class="heat" style={{ opacity: heat / 100 }} />}
+        </div>
+        <div class="zoom" onPointerDown={(event) => event.stopPropagation()}>
+          <button aria-label={t.viewer.zoomIn} onClick={() => zoom(1.5)}>
+            +
+          </button>
+          <button aria-label={t.viewer.zoomOut} onClick={() => zoom(1 / 1.5)}>
+            −
+          </button>
+          {view.scale > 1 && (
+            <button aria-label={t.viewer.reset} onClick={() => setView(WHOLE)}>
+              ⤢
+            </button>
+          )}
+        </div>
+      </div>
+      {hot && (
+        <>
+          <label class="slider">
+            <span aria-hidden="true">{t.viewer.film_only}</span>
+            <input
+              type="range"
+              min="0"
+              max="100"
+              value={heat}
+              aria-label={t.viewer.heat}
+              onInput={(event) => setHeat(Number(event.currentTarget.value))}
+            />
+            <span aria-hidden="true">{t.viewer.heat}</span>
+          </label>
+          <div class="legend">
+            <strong>{t.viewer.where}</strong>
+            <span class="scale">
+              <span>{t.viewer.little}</span>
+              <span class="ramp" role="img" aria-label={t.viewer.legend} />
+              <span>{t.viewer.strong}</span>
+            </span>
+          </div>
+          {nothing && <p class="hint">{t.viewer.noHeat}</p>}
+        </>
+      )}
+      <details class="adjust">
+        <summary>{t.viewer.adjust}</summary>
+        <label class="slider">
+          <span>{t.viewer.brightness}</span>
+          <input type="range" min="40" max="250" value={brightness} onInput={(e) => setBrightness(Number(e.currentTarget.value))} />
+        </label>
+        <label class="slider">
+          <span>{t.viewer.contrast}</span>
+          <input type="range" min="40" max="300" value={contrast} onInput={(e) => setContrast(Number(e.currentTarget.value))} />
+        </label>
+        {children}
+      </details>
+    </section>
+  );
+}

@@ -1,0 +1,70 @@
+/// <reference lib="webworker" />
+/** The service worker: keeps the whole app on the device, by content. It never reads a film. */
+declare const self: ServiceWorkerGlobalScope;
+/** Put in by the build: [address, hash of the content] of every file. */
+declare const __PRECACHE__: [string, string][];
+declare const __VERSION__: string;
+
+const PREFIX = 'app-';
+const CACHE = PREFIX + __VERSION__;
+const wanted = new Map(__PRECACHE__.map(([address, hash]) => [new URL(address, self.location.href).href, hash]));
+const page = new URL('index.html', self.location.href).href;
+
+self.addEventListener('install', (event) => event.waitUntil(store()));
+self.addEventListener('activate', (event) => event.waitUntil(takeOver()));
+self.addEventListener('message', (event) => {
+  if (event.data === 'activate') void self.skipWaiting();
+});
+self.addEventListener('fetch', (event) => {
+  const { request } = event;
+  const address = new URL(request.url);
+  if (request.method !== 'GET' || address.origin !== self.location.origin) return;
+  if (request.mode === 'navigate') event.respondWith(answer(page, request));
+  else if (wanted.has(address.origin + address.pathname)) event.respondWith(answer(address.origin + address.pathname, request));
+});
+
+async function answer(address: string, request: Request): Promise<Response> {
+  const cache = await caches.open(CACHE);
+  return (await cache.match(address)) ?? fetch(request);
+}
+
+async function store(): Promise<void> {
+  const cache = await caches.open(CACHE);
+  const older = (await caches.keys()).filter((name) => name.startsWith(PREFIX) && name !== CACHE);
+  await Promise.all(
+    [...wanted].map(async ([address, hash]) => {
+      if (await cache.match(address)) return;
+      for (const name of older) {
+        const known = await (await caches.open(name)).match(address);
+        if (known?.headers.get('x-content-hash') === hash) return cache.put(address, known);
+      }
+      return cache.put(address, await fetched(address, hash));
+    }),
+  );
+}
+
+/** Fetch a file and check that it is the one of this version: half an update would be an app that reads wrongly. */
+async function fetched(address: string, hash: string): Promise<Response> {
+  // A name with a hash in it never changes its content: take what the page has just loaded.
+  const response = await fetch(address, { cache: address.includes('/assets/') ? 'default' : 'no-cache' });
+  const body = await response.arrayBuffer();
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', body));
+  const found = Array.from(digest.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  if (!response.ok || found !== hash) throw new Error(`${address}: the server answered ${response.status} with other content`);
+  const headers = new Headers({ 'content-type': response.headers.get('content-type') ?? 'application/octet-stream' });
+  headers.set('x-content-hash', hash);
+  // Stored with the page, so that threads work even where a host cannot set these.
+  headers.set('cross-origin-opener-policy', 'same-origin');
+  headers.set('cross-origin-embedder-policy', 'require-corp');
+  headers.set('cross-origin-resource-policy', 'same-origin');
+  return new Response(body, { headers });
+}
+
+async function takeOver(): Promise<void> {
+  for (const name of await caches.keys()) {
+    if (name.startsWith(PREFIX) && name !== CACHE) await caches.delete(name);
+  }
+  await self.clients.claim();
+}
+
+export {};
