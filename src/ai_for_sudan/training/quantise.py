@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import replacing
@@ -39,13 +39,10 @@ def save_quantised(path: Path, quantised: Architecture, state: dict[str, Any]) -
             weights[f"{name}.int8"] = packed.int_repr()
             weights[f"{name}.scale"] = torch.tensor(packed.q_scale(), dtype=torch.float64)
             weights[f"{name}.bias"] = module.bias().detach()
-    plain = {key: value for key, value in quantised.state_dict().items() if "_packed_params" not in key}
-    floats = {key: value for key, value in plain.items() if isinstance(value, Tensor) and not value.is_quantized}
-    floats = {key: value for key, value in floats.items() if not key.endswith((".scale", ".zero_point"))}
     contents = {
         "format": FORMAT,
         "spec": quantised.spec.to_dict(),
-        "weights": floats,
+        "features": quantised.features.state_dict(),
         "linear": weights,
         "state": state,
     }
@@ -69,9 +66,7 @@ def load_quantised(path: Path, expect: str | None = None) -> tuple[Architecture,
     if expect is not None and expect != spec.name:
         raise UserError(f"{path} holds a {spec.name}, not a {expect}; call with --model_type {spec.name}")
     model = quantise(build(spec))
-    missing, unexpected = model.load_state_dict(contents["weights"], strict=False)
-    if unexpected or any("_packed_params" not in key and "classifier" not in key for key in missing):
-        raise UserError(f"{path}: the weights do not fit {spec.name}")
+    model.features.load_state_dict(contents["features"])
     linear = contents["linear"]
     for name, module in model.named_modules():
         if isinstance(module, torch.ao.nn.quantized.dynamic.Linear):
