@@ -1,0 +1,229 @@
+"""A model ready to read: one ONNX file, opened by ONNX Runtime."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnxruntime
+
+from ai_for_sudan.errors import UnreadableFilm, UserError
+from ai_for_sudan.radiographs import Radiograph, read_radiograph
+from ai_for_sudan.reading.card import Card
+from ai_for_sudan.reading.judge import judge
+from ai_for_sudan.reading.reading import Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OUTPUTS = ("probability", "logits", "heatmap", "embedding", "gate")
+#: sides that the reader file takes
+SMALLEST_INPUT, LARGEST_INPUT = 64, 8192
+
+
+def shipped() -> dict[str, Path]:
+    """The readers that come with the program, by name."""
+    here = Path(__file__).resolve().parent.parent
+    folders = (here / "readers", here.parent.parent / "readers")  # of the installed package, of a checkout
+    return {
+        path.stem: path
+        for folder in reversed(folders)
+        if folder.is_dir()
+        for path in sorted(folder.glob("*.onnx"))
+        if not path.stem.endswith(".bulk")
+    }
+
+
+class Reader:
+    """Reads films. Safe to use from several threads.
+
+    Example:
+        >>> from ai_for_sudan import Reader
+        >>> reader = Reader.open("mobilenet_v2")
+        >>> reader.read("samples/pneumonia_01.png").status
+        'suspected'
+    """
+
+    def __init__(self, session: onnxruntime.InferenceSession, card: Card, path: Path) -> None:
+        self._session = session
+        self.card = card
+        self.path = path
+
+    @classmethod
+    def open(cls, reader: str | Path, *, threads: int = 1, self_test: bool = True) -> Reader:
+        """Open a reader and make sure that it computes rightly here.
+
+        Args:
+            reader: the name of a shipped reader, or the path of a reader file.
+            threads: of one reading; several films are better read side by side than one by several threads.
+            self_test: read the card's own test film first.
+
+        Raises:
+            UserError: no such reader, no reader file, a newer card, or a self-test that fails on this machine.
+        """
+        path = _find(reader)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        # Waiting threads that spin would take the core from the next film's decoding.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # A laptop reads films of many sizes: an arena would keep the largest one's memory for ever.
+        options.enable_cpu_mem_arena = False
+        try:
+            session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime raises its own kinds, and a plain RuntimeError
+            raise UserError(f"{path} is no ONNX file that this machine can open; expected a reader file") from error
+        text = session.get_modelmeta().custom_metadata_map.get("card")
+        names = {output.name for output in session.get_outputs()}
+        if text is None or not names.issuperset(OUTPUTS) or [i.name for i in session.get_inputs()] != ["pixels"]:
+            raise UserError(f"{path} is an ONNX file but no reader (no card, or other inputs and outputs)")
+        opened = cls(session, Card.from_json(text), path)
+        if self_test:
+            opened.self_test()
+        return opened
+
+    def self_test(self) -> float:
+        """Read the card's own test film.
+
+        Returns:
+            the largest difference from what was expected.
+
+        Raises:
+            UserError: this machine computes something else, or the card has no test: nothing must be read here.
+        """
+        test = self.card.self_test
+        if test is None:
+            raise UserError(f"{self.path}: the card holds no self-test; export the reader again")
+        found = self.outputs(test.pixels)
+        heat = float(found["heatmap"][self.card.positive_index].sum())
+        differences = [
+            *np.abs(found["probability"] - test.probability),
+            *np.abs(found["gate"] - test.gate),
+            abs(heat - test.heatmap_sum) / max(1.0, abs(test.heatmap_sum)),
+        ]
+        worst = float(np.max(differences))
+        if not worst <= test.tolerance:  # also true for NaN
+            raise UserError(
+                f"{self.path}: the self-test failed on this machine (off by {worst:.2g}, at most {test.tolerance:g} is "
+                "allowed); do not read films here: install another version of onnxruntime and run "
+                f"ai-for-sudan selftest {self.path}"
+            )
+        return worst
+
+    def outputs(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        """The reader file's raw outputs for a film, uint8 ``(H, W)`` of any size."""
+        values = self._session.run(OUTPUTS, {"pixels": _fit(pixels)})
+        return dict(zip(OUTPUTS, values, strict=True))
+
+    def read(
+        self, source: str | Path | bytes | np.ndarray | Radiograph, *, operating_point: str | None = None
+    ) -> Reading:
+        """Read one film. A film that cannot be decoded gives a reading too, with the status ``failed``.
+
+        Args:
+            source: a path, the bytes of a file, an array (see :func:`ai_for_sudan.radiographs.read_radiograph`) or a
+                decoded film.
+            operating_point: one of the card's; its default if not given.
+
+        Raises:
+            UserError: no such operating point.
+        """
+        started = time.perf_counter()
+        point = self.card.operating_point(operating_point)
+        name = str(source) if isinstance(source, str | Path) else f"<{type(source).__name__}>"
+        identity = f"{self.card.name} {self.card.version}"
+        try:
+            film = source if isinstance(source, Radiograph) else read_radiograph(source)
+        except UnreadableFilm as error:
+            return Reading(
+                name, "failed", None, None, {}, point.name, point.threshold, (error.code,), (error.reason,), identity,
+                (time.perf_counter() - started) * 1e3,
+            )  # fmt: skip
+        found = self.outputs(film.pixels)
+        probabilities = dict(zip(self.card.classes, found["probability"].tolist(), strict=True))
+        probability = probabilities[self.card.positive]
+        remarks = [*film.refusals]
+        height, width = film.pixels.shape
+        verdict = judge(self.card, probability, found["gate"].tolist(), (height, width), point, remarks)
+        return Reading(
+            file=name,
+            status=verdict.status,
+            label=_label(self.card, probabilities, point.threshold),
+            probability=probability,
+            probabilities=probabilities,
+            operating_point=point.name,
+            threshold=point.threshold,
+            codes=verdict.codes,
+            reasons=verdict.reasons + self._turned(film.pixels, verdict.codes, point.name),
+            reader=identity,
+            elapsed_ms=(time.perf_counter() - started) * 1e3,
+            warnings=film.warnings + self._age_warning(film),
+            heatmap=found["heatmap"][self.card.positive_index],
+            heatmap_reference=self.card.heatmap_reference,
+            pixels=film.pixels,
+            embedding=found["embedding"],
+        )
+
+    def _turned(self, pixels: np.ndarray, codes: Sequence[str], point: str) -> tuple[str, ...]:
+        """For a film that was refused for how it lies: whether it would be read after turning."""
+        for code, words, turns in (
+            ("upside_down", "turned upright", (np.rot90(pixels, 2),)),
+            ("sideways", "turned upright", (np.rot90(pixels, 1), np.rot90(pixels, 3))),
+            ("negative", "as its positive", (255 - pixels,)),
+        ):
+            if code not in codes:
+                continue
+            for turned in turns:
+                found = self.outputs(np.ascontiguousarray(turned))
+                gate = found["gate"].tolist()
+                if all(score <= entry.limit for score, entry in zip(gate, self.card.gate, strict=True)):
+                    return (f"{words}, it would be read: turn it and read it again",)
+        return ()
+
+    def _age_warning(self, film: Radiograph) -> tuple[tuple[str, str], ...]:
+        ages, header = self.card.ages, film.header
+        if ages is None or header is None or header.age_years is None:
+            return ()
+        if ages[0] <= header.age_years < ages[1] + 1:
+            return ()
+        return (
+            (
+                "age_outside",
+                f"THE PATIENT IS {header.age_years:.0f} YEARS OLD; this reader knows patients of {ages[0]:.0f} to "
+                f"{ages[1]:.0f} years only and is not proven for this film",
+            ),
+        )
+
+
+def _find(reader: str | Path) -> Path:
+    path = Path(reader)
+    if path.is_file():
+        return path
+    known = shipped()
+    if str(reader) in known:
+        return known[str(reader)]
+    names = ", ".join(known) or "none in this installation"
+    raise UserError(f"there is no reader '{reader}'; give the path of a reader file, or a shipped one: {names}")
+
+
+def _fit(pixels: np.ndarray) -> np.ndarray:
+    """A film inside the sides that the reader file takes; nearly every film is, and is passed on as it is."""
+    height, width = pixels.shape
+    if SMALLEST_INPUT <= min(height, width) and max(height, width) <= LARGEST_INPUT:
+        return np.ascontiguousarray(pixels)
+    from PIL import Image
+
+    size = tuple(min(max(side, SMALLEST_INPUT), LARGEST_INPUT) for side in (width, height))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
+
+
+def _label(card: Card, probabilities: dict[str, float], threshold: float) -> str:
+    if card.task == "multilabel":
+        return "|".join(name for name, value in probabilities.items() if value >= threshold)
+    if len(card.classes) == 2:
+        other = next(name for name in card.classes if name != card.positive)
+        return card.positive if probabilities[card.positive] >= threshold else other
+    return max(probabilities, key=lambda name: probabilities[name])
