@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -57,12 +58,17 @@ def unreadable(manifest: Manifest) -> list[tuple[str, str]]:
     """Every film that cannot be decoded, with the reason."""
     files = [film.file for film in manifest.films]
     answers = _checked(tuple(files), tuple(content_keys(manifest)))
-    return [(file, reason) for file, reason in zip(files, answers, strict=True) if reason]
+    return [(file, reason) for file, (_, reason) in zip(files, answers, strict=True) if reason]
+
+
+def picture_keys(manifest: Manifest) -> list[str]:
+    """SHA-256 of the decoded pixels of each film: films that differ only in their container share it."""
+    return [key for key, _ in _checked(tuple(film.file for film in manifest.films), tuple(content_keys(manifest)))]
 
 
 @lru_cache(maxsize=2)
-def _checked(files: tuple[str, ...], keys: tuple[str, ...]) -> list[str]:
-    return list(_spread(_reason, [(file,) for file in files], "verifying"))
+def _checked(files: tuple[str, ...], keys: tuple[str, ...]) -> list[tuple[str, str]]:
+    return list(_spread(_check, [(file,) for file in files], "verifying"))
 
 
 def decode(file: str) -> np.ndarray:
@@ -82,22 +88,22 @@ def _squashed(job: tuple[str, int]) -> np.ndarray | str:
         return error.reason
 
 
-def _reason(job: tuple[str]) -> str:
+def _check(job: tuple[str]) -> tuple[str, str]:
     try:
-        decode(job[0])
+        pixels = decode(job[0])
     except UnreadableFilm as error:
-        return error.reason
-    return ""
+        return "", error.reason
+    return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest(), ""
 
 
-def _spread(work, jobs: list, label: str) -> Iterator:  # type: ignore[no-untyped-def,type-arg]
-    """``work`` of each job in order, on all cores where that pays."""
-    bar = {"total": len(jobs), "desc": label, "unit": "film", "leave": False, "disable": None}
-    if len(jobs) < 500:
-        yield from tqdm(map(work, jobs), **bar)
-        return
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        yield from tqdm(pool.map(work, jobs, chunksize=32), **bar)
+def _spread(work: Callable[[Any], Any], jobs: list[Any], label: str) -> Iterator[Any]:
+    """``work`` of each job in order, by threads: decoding and resizing release the interpreter's lock."""
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        answers = pool.map(work, jobs)
+        yield from tqdm(answers, total=len(jobs), desc=label, unit="film", leave=False, disable=None)
+    finally:  # at Ctrl-C, do not decode the rest first
+        pool.shutdown(cancel_futures=True)
 
 
 def _folder(given: Path | None) -> Path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import zipfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +13,14 @@ import numpy as np
 
 from ai_for_sudan.datasets.rules import label_by_rule, patient_by_rule
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.radiographs import FILM_SUFFIXES
 
 SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 SPLIT_ORDER = ("train", "val", "test")
 DEFAULT_POSITIVE = "pneumonia"
 MEDMNIST_POSITIVE = ("normal", "pneumonia")  # PneumoniaMNIST: 0 normal, 1 pneumonia
+FINDING = {"1": 1.0, "1.0": 1.0, "0": 0.0, "0.0": 0.0, "": None, "nan": None, "-1": None, "-1.0": None}
+#: what operating systems leave beside films; any other file in a class folder is taken for a film
+DROPPINGS = ("thumbs.db", "desktop.ini", "__macosx")
 
 
 @dataclass(frozen=True)
@@ -25,14 +29,15 @@ class Film:
 
     Attributes:
         file: its path, or ``file.npz#side/number``.
-        label: class number; for findings a tuple of 0, 1 and ``None`` (no label).
+        label: class number; for findings a tuple of 0, 1 and ``None`` (no label); ``None`` for a film without a
+            label, in a manifest that allows them.
         patient: who it is of, where that is known.
         split: ``train``, ``val``, ``test``, or ``None`` where the data does not say.
         facts: other columns of a manifest (sex, age, view, site ...), and ``finding`` of a rule.
     """
 
     file: str
-    label: int | tuple[float | None, ...]
+    label: int | tuple[float | None, ...] | None
     patient: str | None = None
     split: str | None = None
     facts: dict[str, str] = field(default_factory=dict, hash=False)
@@ -56,9 +61,9 @@ class Manifest:
 
 
 def labels(manifest: Manifest) -> np.ndarray:
-    """Class numbers int64 ``(N,)``, or findings float32 ``(N, C)`` in 0, 1, NaN."""
+    """Class numbers int64 ``(N,)`` (-1: no label), or findings float32 ``(N, C)`` in 0, 1, NaN (no label)."""
     if manifest.task == "exclusive":
-        return np.array([film.label for film in manifest.films], dtype=np.int64)
+        return np.array([-1 if film.label is None else film.label for film in manifest.films], dtype=np.int64)
     table = [[np.nan if value is None else value for value in film.label] for film in manifest.films]  # type: ignore[union-attr]
     return np.array(table, dtype=np.float32)
 
@@ -76,6 +81,7 @@ def load_manifest(
     patient_rule: str | None = None,
     label_rule: str | None = None,
     label_columns: Sequence[str] | None = None,
+    unlabelled: bool = False,
 ) -> Manifest:
     """Read what films there are; nothing is decoded.
 
@@ -86,7 +92,10 @@ def load_manifest(
         positive: the class (or finding) that a reading reports; ``pneumonia`` or else the last.
         patient_rule: ``kermany`` or ``regex:PATTERN`` with one group, applied to file names.
         label_rule: ``kermany3`` (normal, bacterial, viral), applied to file names.
-        label_columns: the findings of a multi-label CSV.
+        label_columns: the findings of a multi-label CSV, a column each with 1, 0 or nothing (no label; -1, which
+            CheXpert writes for uncertain, too); or the one column that lists them by name with ``|`` between, as
+            ChestX-ray14 does.
+        unlabelled: films of a CSV may lack a label, and a folder may hold films instead of class folders.
 
     Raises:
         UserError: says what was found and what is expected.
@@ -95,11 +104,11 @@ def load_manifest(
     if not path.exists():
         raise UserError(f"there is no dataset at {path}; expected a folder, a CSV manifest or a MedMNIST .npz file")
     if path.is_dir():
-        rows, found = _from_folder(path)
+        rows, found = _from_folder(path, unlabelled)
     elif path.suffix.lower() == ".csv":
         if label_columns:
             return _findings(path, list(label_columns), positive, patient_rule)
-        rows, found = _from_csv(path)
+        rows, found = _from_csv(path, unlabelled)
     elif path.suffix.lower() == ".npz":
         rows, found = _from_npz(path)
     else:
@@ -109,24 +118,27 @@ def load_manifest(
             (file, label_by_rule(label_rule, file), patient, split, facts) for file, _, patient, split, facts in rows
         ]
         found = sorted({row[1] for row in rows})
-    names = _order(found, classes, positive, path)
+    names = _order([name for name in found if name], classes, positive, path)
     number = {name: index for index, name in enumerate(names)}
     films = []
     for file, label, patient, split, facts in rows:
-        if label not in number:
+        if label and label not in number:
             raise UserError(f"{path}: the label '{label}' of {file} is none of the classes {', '.join(names)}")
         if patient_rule and patient is None:
             patient, more = patient_by_rule(patient_rule, file)
             facts = {**facts, **more}
-        films.append(Film(file, number[label], patient, split, facts))
+        films.append(Film(file, number[label] if label else None, patient, split, facts))
+    _same_file_once(path, films)
     return Manifest(path, tuple(films), names, "exclusive", _positive(names, positive, path))
 
 
 Row = tuple[str, str, "str | None", "str | None", dict[str, str]]
 
 
-def _from_folder(path: Path) -> tuple[list[Row], list[str]]:
-    folders = sorted(child for child in path.iterdir() if child.is_dir() and not child.name.startswith("."))
+def _from_folder(path: Path, unlabelled: bool) -> tuple[list[Row], list[str]]:
+    folders = [child for child in _inside(path) if child.is_dir()]
+    if unlabelled and not folders:
+        return [(str(file), "", None, None, {}) for file in _inside(path)], []
     sides = {child: SPLITS[child.name.lower()] for child in folders if child.name.lower() in SPLITS}
     if sides and len(sides) < len(folders):
         others = ", ".join(child.name for child in folders if child not in sides)
@@ -137,32 +149,33 @@ def _from_folder(path: Path) -> tuple[list[Row], list[str]]:
     rows: list[Row] = []
     names: set[str] = set()
     for top, side in sides.items() if sides else [(path, None)]:
-        classes = sorted(child for child in top.iterdir() if child.is_dir() and not child.name.startswith("."))
+        classes = [child for child in _inside(top) if child.is_dir()]
         if not classes:
             raise UserError(
                 f"{top} holds no class folders (found: {_some(top)}); "
                 f"expected {top.name}/pneumonia/ and {top.name}/normal/"
             )
         for folder in classes:
-            inner = [child.name for child in folder.iterdir() if child.is_dir()]
-            files = sorted(child for child in folder.iterdir() if _is_film(child))
-            if inner and not files:
+            inner = [child.name for child in _inside(folder) if child.is_dir()]
+            files = [child for child in _inside(folder) if child.is_file()]
+            if inner:
                 raise UserError(
-                    f"{folder} holds folders ({', '.join(sorted(inner)[:5])}) where films are expected; the dataset "
-                    f"seems to be nested one folder deeper: give --data_dir {folder} or move its contents up"
+                    f"{folder} holds folders ({', '.join(inner[:5])}) where films are expected; the dataset seems "
+                    f"to be nested wrongly: films lie directly in their class folder; give --data_dir {folder} if "
+                    "these are the class folders"
                 )
             names.add(folder.name.lower())
             rows += [(str(file), folder.name.lower(), None, side, {}) for file in files]
             if not files:
-                raise UserError(f"the class folder {folder} holds no films (expected {', '.join(FILM_SUFFIXES)})")
+                raise UserError(f"the class folder {folder} holds no films; add them or delete it")
     return rows, sorted(names)
 
 
-def _from_csv(path: Path) -> tuple[list[Row], list[str]]:
+def _from_csv(path: Path, unlabelled: bool) -> tuple[list[Row], list[str]]:
     rows: list[Row] = []
-    for line, entry in _lines(path, ("file", "label")):
-        label = entry["label"].strip().lower()
-        if not label:
+    for line, entry in _lines(path, ("file",) if unlabelled else ("file", "label")):
+        label = entry.get("label", "").lower()
+        if not label and not unlabelled:
             raise UserError(f"{path}, line {line}: no label for {entry['file']}; leave the line out or label it")
         rows.append((_beside(path, entry["file"]), label, *_known(path, line, entry, ("file", "label"))))
     return rows, sorted({row[1] for row in rows})
@@ -170,50 +183,81 @@ def _from_csv(path: Path) -> tuple[list[Row], list[str]]:
 
 def _findings(path: Path, columns: list[str], positive: str | None, patient_rule: str | None) -> Manifest:
     films = []
-    for line, entry in _lines(path, ("file", *columns)):
-        values: list[float | None] = []
-        for column in columns:
-            text = entry[column].strip().lower()
-            if text not in ("", "0", "1", "0.0", "1.0", "nan", "-1", "-1.0"):
-                raise UserError(f"{path}, line {line}: {column} is '{text}'; expected 0, 1 or nothing (no label)")
-            values.append(None if text in ("", "nan", "-1", "-1.0") else float(text))
-        patient, split, facts = _known(path, line, entry, ("file", *columns))
+    columns = [column.lower() for column in columns]
+    lines = _lines(path, ("file", *columns))
+    listed = len(columns) == 1 and any(entry[columns[0]].lower() not in FINDING for _, entry in lines)
+    names = tuple(sorted({name for _, entry in lines for name in _listed(entry[columns[0]])}) if listed else columns)
+    for line, entry in lines:
+        if listed:
+            present = _listed(entry[columns[0]])
+            values: list[float | None] = [float(name in present) for name in names]
+        else:
+            for column in columns:
+                if entry[column].lower() not in FINDING:
+                    raise UserError(
+                        f"{path}, line {line}: {column} is '{entry[column]}'; expected 0, 1 or nothing (no label)"
+                    )
+            values = [FINDING[entry[column].lower()] for column in columns]
+        patient, split, facts = _known(path, line, entry, ("file", "label", *columns))
         file = _beside(path, entry["file"])
         if patient_rule and patient is None:
             patient, _ = patient_by_rule(patient_rule, file)
         films.append(Film(file, tuple(values), patient, split, facts))
-    names = tuple(column.lower() for column in columns)
+    _same_file_once(path, films)
     return Manifest(path, tuple(films), names, "multilabel", _positive(names, positive, path))
 
 
 def _lines(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            header = list(reader.fieldnames or [])
+            first = file.readline()
+            file.seek(0)
+            # Excel writes semicolons where the comma is the decimal sign.
+            table = csv.reader(file, delimiter=";" if first.count(";") > first.count(",") else ",", strict=True)
+            lines = [(table.line_num, [cell.strip() for cell in cells]) for cells in table if any(cells)]
+            header = [name.lower() for name in lines[0][1]] if lines else []
             missing = [column for column in needed if column not in header]
             if missing:
                 raise UserError(
                     f"{path} has no column {', '.join(repr(m) for m in missing)}; "
                     f"its columns are: {', '.join(header) or 'none'}"
                 )
-            rows = [(number, {k: v or "" for k, v in row.items() if k}) for number, row in enumerate(reader, start=2)]
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is no UTF-8 text; save the manifest as CSV UTF-8") from error
-    if not rows:
+    except csv.Error as error:
+        raise UserError(f"{path} is no readable CSV: {error}") from error
+    if len(lines) < 2:
         raise UserError(f"{path} names no films")
+    if twice := [name for name in dict.fromkeys(header) if header.count(name) > 1]:
+        raise UserError(f"{path} has the column {', '.join(repr(name) for name in twice)} twice")
+    for number, cells in lines[1:]:
+        if len(cells) != len(header):
+            raise UserError(f"{path}, line {number}: {len(cells)} values for the {len(header)} columns of the header")
+    rows = [(number, dict(zip(header, cells, strict=True))) for number, cells in lines[1:]]
+    if without := [number for number, row in rows if not row["file"]]:
+        raise UserError(f"{path}, line {without[0]}: no file is named")
     return rows
+
+
+def _listed(text: str) -> set[str]:
+    return {name.strip().lower() for name in text.split("|")} - {"", "no finding"}
+
+
+def _same_file_once(path: Path, films: Sequence[Film]) -> None:
+    counts = Counter(film.file for film in films)
+    if twice := [file for file, count in counts.items() if count > 1]:
+        raise UserError(f"{path} names {len(twice)} films more than once: {', '.join(twice[:10])}")
 
 
 def _known(
     path: Path, line: int, entry: dict[str, str], used: Sequence[str]
 ) -> tuple[str | None, str | None, dict[str, str]]:
     """Patient, split and all other columns of a manifest's line."""
-    split = entry.get("split", "").strip().lower()
+    split = entry.get("split", "").lower()
     if split and split not in SPLITS:
         raise UserError(f"{path}, line {line}: split '{split}' is none of train, val, test")
-    others = {k: v.strip() for k, v in entry.items() if k not in (*used, "patient", "split") and v.strip()}
-    return entry.get("patient", "").strip() or None, SPLITS.get(split), others
+    others = {k: v for k, v in entry.items() if k not in (*used, "patient", "split") and v}
+    return entry.get("patient") or None, SPLITS.get(split), others
 
 
 def _beside(path: Path, file: str) -> str:
@@ -224,10 +268,15 @@ def _from_npz(path: Path) -> tuple[list[Row], list[str]]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             sides = {side: archive[f"{side}_labels"] for side in SPLIT_ORDER if f"{side}_labels" in archive.files}
-    except (OSError, ValueError) as error:
+            counts = {side: len(archive[f"{side}_images"]) for side in sides}
+    except KeyError as error:
+        raise UserError(f"{path}: {error.args[0]}; expected images and labels for each side") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} cannot be read as a MedMNIST file: {error}") from error
     if not sides:
         raise UserError(f"{path} holds no train_labels, val_labels or test_labels; expected a MedMNIST file")
+    if unequal := [side for side in sides if counts[side] != len(sides[side])]:
+        raise UserError(f"{path} has not as many images as labels in {', '.join(unequal)}")
     flat = {side: values.reshape(len(values), -1) for side, values in sides.items()}
     if any(values.shape[1] != 1 for values in flat.values()):
         raise UserError(f"{path} has several labels a film; only one class a film is read from .npz files")
@@ -262,8 +311,8 @@ def _positive(names: tuple[str, ...], asked: str | None, path: Path) -> str:
     return asked.lower()
 
 
-def _is_film(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() in FILM_SUFFIXES and not path.name.startswith(".")
+def _inside(folder: Path) -> list[Path]:
+    return sorted(c for c in folder.iterdir() if not c.name.startswith(".") and c.name.lower() not in DROPPINGS)
 
 
 def _some(folder: Path) -> str:

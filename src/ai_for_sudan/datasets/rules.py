@@ -9,7 +9,7 @@ from ai_for_sudan.errors import UserError
 
 # Kermany, Zhang & Goldbaum 2018. Normal numbers with and without NORMAL2- are counted apart, and apart from the
 # persons of the pneumonia films: whether they are the same children is not known, only that no number is shared.
-_KERMANY = re.compile(r"((?:NORMAL2-)?IM-\d+)-\d+|(person(?:\d+|#))_(bacteria|virus)_[\d#]+", re.IGNORECASE)
+_KERMANY = re.compile(r"((?:NORMAL2-)?IM-\d+)-\d+(?:-\d+)?|(person\d+)_(bacteria|virus)_\d+(?:_\d+)?", re.IGNORECASE)
 _KINDS = {"bacteria": "bacterial", "virus": "viral"}
 
 
@@ -21,7 +21,7 @@ def patient_by_rule(rule: str, file: str) -> tuple[str, dict[str, str]]:
     """
     name = Path(file).name
     if rule == "kermany":
-        match = _KERMANY.match(name)
+        match = _KERMANY.fullmatch(Path(file).stem)
         if not match:
             raise UserError(f"{file}: the rule 'kermany' does not match this name (IM-<n>-<n> or person<n>_<kind>_<n>)")
         return (match[1] or match[2]).lower(), {"finding": _KINDS[match[3].lower()] if match[3] else "normal"}
@@ -33,7 +33,7 @@ def patient_by_rule(rule: str, file: str) -> tuple[str, dict[str, str]]:
         if pattern.groups != 1:
             raise UserError(f"--patient_rule {rule}: expected exactly one group, the patient, not {pattern.groups}")
         match = pattern.search(name)
-        if not match:
+        if not match or not match[1]:
             raise UserError(f"{file}: the patient rule {rule} does not match this name")
         return match[1], {}
     raise UserError(f"there is no patient rule '{rule}'; expected 'kermany' or 'regex:PATTERN'")

@@ -34,6 +34,8 @@ class Split:
 def split_manifest(manifest: Manifest, *, fraction: float = 0.15, seed: int = 0, path: Path | None = None) -> Split:
     """Hold out about ``fraction`` of the films, with all films of a patient (and all copies of a film) on one side.
 
+    Films that the data itself marks as ``test`` take no part.
+
     Args:
         path: a JSON file; an earlier split of the same films there is reused, else the new one is written.
 
@@ -48,9 +50,9 @@ def split_manifest(manifest: Manifest, *, fraction: float = 0.15, seed: int = 0,
         validation = set(sides[0])
     else:
         validation = set(_stratified(manifest, keys, round(1 / fraction), seed)[0])
-    train = [i for i in range(len(manifest.films)) if i not in validation]
+    train = [i for i in _taking_part(manifest) if i not in validation]
     grouped = "patient" if all(film.patient for film in manifest.films) else "image"
-    order = sorted(zip(keys, (i in validation for i in range(len(keys))), strict=True))
+    order = sorted((keys[i], i in validation) for i in _taking_part(manifest))
     identity = hashlib.sha256(json.dumps(order).encode()).hexdigest()
     split = Split(train, sorted(validation), grouped, identity)
     if path is not None and not path.exists():
@@ -60,7 +62,13 @@ def split_manifest(manifest: Manifest, *, fraction: float = 0.15, seed: int = 0,
 
 
 def folds(manifest: Manifest, count: int, seed: int = 0, path: Path | None = None) -> list[list[int]]:
-    """``count`` disjoint sets of films, each the test side of one fold; grouped and saved as a split is."""
+    """``count`` disjoint sets of films, each the test side of one fold; grouped and saved as a split is.
+
+    Raises:
+        UserError: fewer than two folds, too few patients, or the saved folds are of other films.
+    """
+    if count < 2:
+        raise UserError(f"{count} folds are none; give 2 or more")
     if path is not None and path.exists():
         return _saved(path, manifest, {"folds": count, "seed": seed})
     parts = _stratified(manifest, content_keys(manifest), count, seed)
@@ -70,17 +78,25 @@ def folds(manifest: Manifest, count: int, seed: int = 0, path: Path | None = Non
 
 
 def _stratified(manifest: Manifest, keys: list[str], count: int, seed: int) -> list[list[int]]:
+    chosen = np.array(_taking_part(manifest), dtype=np.int64)
+    if not len(chosen):
+        raise UserError(f"{manifest.source}: all films are marked as test; there are none to train on")
     truth = labels(manifest)
     if truth.ndim == 2:  # findings: stratified by the reported one, films without its label a class of their own
         truth = np.nan_to_num(truth[:, manifest.classes.index(manifest.positive)], nan=2.0).astype(int)
-    groups = _groups(patients(manifest).tolist(), keys)
+    groups = _groups(patients(manifest).tolist(), keys)[chosen]
+    truth = truth[chosen]
     smallest = min(len({groups[i] for i in np.flatnonzero(truth == c)}) for c in np.unique(truth))
     if smallest < count:
         raise UserError(
             f"{manifest.source}: the smallest class has {smallest} patients; {count} parts need at least {count}"
         )
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-    return [side.tolist() for _, side in splitter.split(truth, truth, groups)]
+    return [chosen[side].tolist() for _, side in splitter.split(truth, truth, groups)]
+
+
+def _taking_part(manifest: Manifest) -> list[int]:
+    return [i for i, film in enumerate(manifest.films) if film.split != "test"]
 
 
 def _groups(patients: list[str], keys: list[str]) -> np.ndarray:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from ai_for_sudan.datasets.cache import unreadable
-from ai_for_sudan.datasets.content import content_keys
+from ai_for_sudan.datasets.cache import picture_keys, unreadable
 from ai_for_sudan.datasets.manifest import Manifest, labels
 from ai_for_sudan.errors import UserError
 
@@ -51,7 +50,7 @@ def _classes(manifest: Manifest) -> None:
 def _overlap(manifest: Manifest) -> None:
     for what, names in (
         ("patient", [film.patient for film in manifest.films]),
-        ("picture", content_keys(manifest)),
+        ("picture", picture_keys(manifest)),
     ):
         sides: dict[str, dict[str, str]] = defaultdict(dict)
         for film, name in zip(manifest.films, names, strict=True):
