@@ -212,7 +212,7 @@ def _find(reader: str | Path) -> Path:
 def _fit(pixels: np.ndarray) -> np.ndarray:
     """A film inside the sides that the reader file takes; nearly every film is, and is passed on as it is."""
     height, width = pixels.shape
-    if SMALLEST_INPUT <= min(height, width) and max(height, width) <= LARGEST_INPUT:
+    if min(height, width) >= SMALLEST_INPUT and max(height, width) <= LARGEST_INPUT:
         return np.ascontiguousarray(pixels)
     from PIL import Image
 

@@ -1,0 +1,71 @@
+"""`ai-for-sudan card`: what is known of a reader."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from ai_for_sudan.cli import DISCLAIMER
+from ai_for_sudan.reading import Card, Reader
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("reader", nargs="?", default="mobilenet_v2", help="a shipped reader or a reader file")
+    parser.add_argument("--json", action="store_true", help="the whole card, for machines")
+    parser.add_argument("--html", metavar="FILE", type=Path, help="write the model card as a page")
+
+
+def run(args: argparse.Namespace) -> int:
+    card = Reader.open(args.reader, self_test=False).card
+    if args.html:
+        from ai_for_sudan.evaluation.card_html import render
+        from ai_for_sudan.files import write_text
+
+        write_text(args.html, render(card))
+        print(args.html)
+    elif args.json:
+        print(json.dumps(card.facts, ensure_ascii=False, indent=2))
+    else:
+        print("\n".join(_lines(card)))
+    return 0
+
+
+def _lines(card: Card) -> list[str]:
+    facts = card.facts
+    training = facts.get("training", {})
+    lines = [
+        f"{card.name} {card.version}  ({facts.get('architecture')}, {facts.get('precision')})",
+        f"  reads          {card.positive}, among {', '.join(card.classes)}",
+        f"  made for       {facts.get('intended_use', 'not recorded')}",
+        f"  trained on     {training.get('data', 'not recorded')} ({training.get('licence', 'licence not recorded')})",
+        f"  films          {training.get('films', '?')} of {training.get('patients', '?')} patients",
+        "  operating points",
+    ]
+    for name, point in facts["operating_points"].items():
+        mark = "*" if name == card.default_operating_point else " "
+        lines.append(
+            f"  {mark} {name:<12} threshold {point['threshold']:.3f}  sensitivity {_interval(point.get('sensitivity'))}"
+            f"  specificity {_interval(point.get('specificity'))}"
+        )
+        lines.append(f"      {point.get('reason', '')}; chosen on {point.get('chosen_on', 'not recorded')}")
+    band = facts.get("abstention")
+    if card.abstention:
+        lines.append(
+            f"  leaves to a person: probabilities between {card.abstention[0]:.3f} and {card.abstention[1]:.3f}"
+        )
+        lines.append(f"      {band.get('method', '')}")
+    lines.append(
+        f"  refuses        {', '.join(score.code for score in card.gate) or 'nothing: this reader has no gate'}"
+    )
+    for row in facts.get("compression", []):
+        lines.append("  " + "  ".join(f"{key} {value}" for key, value in row.items()))
+    lines += [f"  changed at     {a.get('site', '?')}: {a.get('text', '')}" for a in facts.get("adaptations", [])]
+    return [*lines, DISCLAIMER]
+
+
+def _interval(value: Any) -> str:
+    if not value:
+        return "not recorded"
+    return f"{value[0]:.3f} ({value[1]:.3f} to {value[2]:.3f})"

@@ -1,0 +1,28 @@
+"""`ai-for-sudan selftest`: does this machine compute what the reader's card expects?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from ai_for_sudan.reading import Reader
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("reader", nargs="?", default="mobilenet_v2", help="a shipped reader or a reader file")
+    parser.add_argument("--json", action="store_true", help="for machines")
+
+
+def run(args: argparse.Namespace) -> int:
+    import onnxruntime
+
+    reader = Reader.open(args.reader, self_test=False)
+    worst = reader.self_test()
+    test = reader.card.self_test
+    allowed = test.tolerance if test else 0.0
+    if args.json:
+        print(json.dumps({"reader": reader.card.name, "passed": True, "difference": worst, "tolerance": allowed}))
+    else:
+        print(f"{reader.card.name} {reader.card.version} computes rightly on this machine: off by {worst:.2g},")
+        print(f"at most {allowed:g} is allowed (onnxruntime {onnxruntime.__version__})")
+    return 0

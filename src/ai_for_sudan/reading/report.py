@@ -1,0 +1,81 @@
+"""A page that a person wants to look at: every film with its heatmap, most urgent first, one file without links."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import tempfile
+from collections import Counter
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import IO, Any
+
+from PIL import Image
+
+from ai_for_sudan.reading.card import Card
+from ai_for_sudan.reading.reading import Reading
+from ai_for_sudan.reading.words import DISCLAIMER, HEATMAP_WORDS, STATUS_WORDS, URGENCY
+
+THUMBNAIL = 320
+
+
+def row_of(reading: Reading) -> dict[str, Any]:
+    """What the page needs of a reading, as JSON: its line and two small pictures."""
+    row = {**reading.to_dict(), "film": None, "overlay": None}
+    if reading.pixels is not None:
+        film = Image.fromarray(reading.pixels)
+        film.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR)
+        row["film"] = _inline(film)
+        row["overlay"] = _inline(reading.overlay(largest_side=THUMBNAIL))
+    return row
+
+
+class Report:
+    """Collects rows on disk while films are read, so that memory does not grow, and writes the page at the end."""
+
+    def __init__(self, card: Card) -> None:
+        self._card = card
+        self._spool: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 (closed by write)
+        self._places: list[tuple[int, float, int]] = []
+        self._counts: Counter[str] = Counter()
+
+    def add(self, row: dict[str, Any]) -> None:
+        urgency = URGENCY.index(row["status"])
+        self._places.append((urgency, -(row["probability"] or 0.0), self._spool.tell()))
+        self._counts[row["status"]] += 1
+        self._spool.write(json.dumps(row) + "\n")
+
+    def write(self, path: str | Path) -> None:
+        """Write the page and drop the rows.
+
+        Raises:
+            UserError: the page cannot be written.
+        """
+        from jinja2 import Environment, PackageLoader
+
+        from ai_for_sudan.files import replacing
+
+        environment = Environment(loader=PackageLoader("ai_for_sudan.reading"), autoescape=True)
+        page = environment.get_template("report.html").stream(
+            rows=self._rows(),
+            counts=[(status, self._counts[status], STATUS_WORDS[status]) for status in URGENCY if self._counts[status]],
+            words=STATUS_WORDS,
+            card=self._card,
+            date=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+            disclaimer=DISCLAIMER,
+            heatmap_words=HEATMAP_WORDS,
+        )
+        with self._spool, replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+            page.dump(file)
+
+    def _rows(self) -> Any:
+        for _, _, place in sorted(self._places):
+            self._spool.seek(place)
+            yield json.loads(self._spool.readline())
+
+
+def _inline(picture: Image.Image) -> str:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=82)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
