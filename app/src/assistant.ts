@@ -1,5 +1,5 @@
 import type { Film } from './film/film';
-import type { Card } from './reader/card';
+import { type Card, outsidePopulation } from './reader/card';
 import { ReaderClient, WorkerError } from './reader/client';
 import { judge, type Outputs } from './reader/judge';
 import type { KeptFilm, Reading } from './worklist/reading';
@@ -52,7 +52,7 @@ export class Assistant {
     }
     if (again) {
       const { id, patient, age, note } = again;
-      reading = { ...reading, id, patient, age, note };
+      reading = { ...reading, id, patient, age: age ?? reading.age, note };
       await this.worklist?.delete([id]).catch(() => undefined);
     }
     return this.keep(reading, film, picture);
@@ -132,7 +132,8 @@ export function readingOf(card: Card, film: Film, outputs: Outputs, operatingPoi
   return {
     ...blank(film.name),
     ...judgement,
-    warnings: film.warnings,
+    age: film.ageYears === null ? null : Math.round(film.ageYears * 10) / 10,
+    warnings: outsidePopulation(card, film.ageYears) ? ['age_outside', ...film.warnings] : film.warnings,
     reader: readerName(card),
     logits: [...outputs.logits],
     gate: [...outputs.gate],
@@ -145,8 +146,8 @@ export function rejudged(reading: Reading, card: Card, operatingPoint: string): 
   if (reading.probability === null || reading.status === 'refused' || reading.status === 'failed') return reading;
   const probability = new Float32Array(card.classes.length);
   probability[card.classes.indexOf(card.positive)] = reading.probability;
-  const { status, threshold } = judge(card, { probability, gate: new Float32Array() }, { width: Infinity, height: Infinity }, [], operatingPoint);
-  return { ...reading, status, threshold, operatingPoint };
+  const { status, threshold, codes } = judge(card, { probability, gate: new Float32Array() }, { width: Infinity, height: Infinity }, [], operatingPoint);
+  return { ...reading, status, threshold, codes, operatingPoint };
 }
 
 /** The film as a small JPEG for the worklist, with its heatmap. */

@@ -4,7 +4,8 @@ import { type Film, UnreadableFilm } from './film';
 export const LONGEST_SIDE = 2048;
 
 /** The most bytes of one file. */
-const LARGEST_FILE = 200 * 1024 * 1024;
+const LARGEST_FILE = 300_000_000;
+const LARGEST_PICTURE = 100_000_000;
 
 /** @throws UnreadableFilm */
 export async function decode(file: Blob, name: string): Promise<Film> {
@@ -26,8 +27,9 @@ function isDicom(head: Uint8Array): boolean {
 async function decodePicture(file: Blob, name: string): Promise<Film> {
   const bitmap = await bitmapOf(file);
   try {
+    if (bitmap.width * bitmap.height > LARGEST_PICTURE) throw new UnreadableFilm('too_large');
     const { data, width, height } = drawn(bitmap);
-    return { name, width, height, pixels: grey(data), refusals: [], warnings: [] };
+    return { name, width, height, pixels: grey(data), ageYears: null, refusals: [], warnings: [] };
   } finally {
     bitmap.close();
   }
@@ -35,19 +37,20 @@ async function decodePicture(file: Blob, name: string): Promise<Film> {
 
 export async function bitmapOf(file: Blob): Promise<ImageBitmap> {
   try {
-    return await createImageBitmap(file, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
+    return await createImageBitmap(file, { colorSpaceConversion: 'none' });
   } catch {
     throw new UnreadableFilm('not_a_picture');
   }
 }
 
-/** RGBA of a bitmap, reduced to `LONGEST_SIDE`. */
-export function drawn(bitmap: ImageBitmap): ImageData {
-  const scale = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
+/** RGBA of a bitmap on black, like the dark around a film; reduced to `longest` a side. */
+export function drawn(bitmap: ImageBitmap, longest = LONGEST_SIDE): ImageData {
+  const scale = Math.min(1, longest / Math.max(bitmap.width, bitmap.height));
   const width = Math.max(1, Math.round(bitmap.width * scale));
   const height = Math.max(1, Math.round(bitmap.height * scale));
   const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
   if (!context) throw new UnreadableFilm('too_large');
+  context.fillRect(0, 0, width, height);
   context.imageSmoothingQuality = 'high';
   context.drawImage(bitmap, 0, 0, width, height);
   return context.getImageData(0, 0, width, height);

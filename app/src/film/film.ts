@@ -5,6 +5,8 @@ export interface Film {
   height: number;
   /** uint8, row by row, bone white. */
   pixels: Uint8Array<ArrayBuffer>;
+  /** Of a DICOM header; null where nothing is said. */
+  ageYears: number | null;
   /** Codes for which the DICOM header alone refuses the film. */
   refusals: string[];
   /** Codes of what a person should know of this film. */

@@ -19,7 +19,7 @@ export interface SelfTest {
   pixels: Uint8Array<ArrayBuffer>;
   probability: number[];
   gate: number[];
-  heatmapSum: number | null;
+  heatmapSum: number;
   tolerance: number;
 }
 
@@ -37,8 +37,13 @@ export interface Card {
   gate: GateScore[];
   /** Logit units drawn at full colour. */
   heatmapReference: number;
-  selfTest: SelfTest | null;
+  selfTest: SelfTest;
   training: string;
+}
+
+/** Whether an age in years lies outside the population of the card: 5 years last until the sixth birthday. */
+export function outsidePopulation(card: Card, age: number | null): boolean {
+  return age !== null && card.ageYears !== null && (age < card.ageYears[0] || age >= card.ageYears[1] + 1);
 }
 
 /** The newest card schema that this app understands. */
@@ -100,7 +105,7 @@ export function metadata(onnx: Uint8Array): Record<string, string> {
   return found;
 }
 
-export async function readCard(onnx: Uint8Array): Promise<Card> {
+export function readCard(onnx: Uint8Array): Card {
   const json = metadata(onnx)['card'];
   if (!json) throw new NotAReader('the file has no card: it is no reader file');
   const raw = JSON.parse(json);
@@ -129,12 +134,12 @@ export async function readCard(onnx: Uint8Array): Promise<Card> {
     abstention: raw.abstention && raw.abstention.lower < raw.abstention.upper ? raw.abstention : null,
     gate: raw.gate?.scores ?? [],
     heatmapReference: raw.heatmap?.reference > 0 ? raw.heatmap.reference : 1,
-    selfTest: raw.selftest ? await selfTest(raw.selftest) : null,
+    selfTest: selfTest(need(raw.selftest, 'selftest')),
     training: raw.training?.data ?? '',
   };
 }
 
-async function selfTest(raw: Record<string, any>): Promise<SelfTest> {
+function selfTest(raw: Record<string, any>): SelfTest {
   const bytes = Uint8Array.from(atob(raw.pixels), (character) => character.charCodeAt(0));
   const [height, width] = Array.isArray(raw.size) ? raw.size : [raw.size, raw.size];
   if (bytes.length !== height * width) {
@@ -146,7 +151,7 @@ async function selfTest(raw: Record<string, any>): Promise<SelfTest> {
     pixels: bytes,
     probability: raw.probability,
     gate: raw.gate ?? [],
-    heatmapSum: raw.heatmap_sum ?? null,
-    tolerance: raw.tolerance ?? 1e-3,
+    heatmapSum: raw.heatmap_sum,
+    tolerance: raw.tolerance,
   };
 }

@@ -42,13 +42,11 @@ export function judge(
   card.gate.forEach((score, index) => {
     if (outputs.gate[index] > score.limit) codes.push(score.code);
   });
-  const status: Status =
-    codes.length > 0
-      ? 'refused'
-      : card.abstention && card.abstention.lower < probability && probability < card.abstention.upper
-        ? 'uncertain'
-        : probability >= threshold
-          ? 'suspected'
-          : 'not_seen';
+  let status: Status;
+  if (codes.length > 0) status = 'refused';
+  else if (card.abstention && card.abstention.lower < probability && probability < card.abstention.upper) {
+    status = 'uncertain';
+    codes.push('abstained');
+  } else status = probability >= threshold ? 'suspected' : 'not_seen';
   return { status, probability, threshold, operatingPoint, codes };
 }

@@ -4,6 +4,9 @@ import type { Outputs } from './judge';
 
 type Runtime = typeof import('onnxruntime-web/wasm');
 
+/** The shortest side that the reader file takes. */
+const SMALLEST_INPUT = 64;
+
 export class SelfTestFailed extends Error {}
 
 /** A reader ready to read: the ONNX session and its card. Lives in a worker, never in the page or the service worker. */
@@ -20,7 +23,7 @@ export class Reader {
    * @throws NotAReader, or SelfTestFailed when this device computes another answer than the card's
    */
   static async open(onnx: Uint8Array, threads: number): Promise<Reader> {
-    const card = await readCard(onnx);
+    const card = readCard(onnx);
     // Imported late and so kept in a file of its own: its threads start by loading that file again.
     const runtime = await import('onnxruntime-web/wasm');
     runtime.env.wasm.numThreads = threads;
@@ -38,7 +41,7 @@ export class Reader {
 
   /** @param pixels uint8, row by row, bone white, `height * width` of them */
   async run(pixels: Uint8Array<ArrayBuffer>, height: number, width: number): Promise<Outputs> {
-    const input = new this.runtime.Tensor('uint8', pixels, [height, width]);
+    const input = this.tensor(pixels, height, width);
     const answer = (await this.session.run({ pixels: input })) as Record<string, Tensor>;
     try {
       const values = (name: string) => Float32Array.from(answer[name].data as Float32Array);
@@ -59,11 +62,24 @@ export class Reader {
     }
   }
 
+  /** The reader file takes sides of 64 and more. Smaller films are refused all the same, but they get a probability. */
+  private tensor(pixels: Uint8Array<ArrayBuffer>, height: number, width: number): Tensor {
+    const [rows, columns] = [Math.max(SMALLEST_INPUT, height), Math.max(SMALLEST_INPUT, width)];
+    if (rows === height && columns === width) return new this.runtime.Tensor('uint8', pixels, [height, width]);
+    const enlarged = new Uint8Array(rows * columns);
+    for (let y = 0; y < rows; y++) {
+      const row = Math.floor((y * height) / rows) * width;
+      for (let x = 0; x < columns; x++) enlarged[y * columns + x] = pixels[row + Math.floor((x * width) / columns)];
+    }
+    return new this.runtime.Tensor('uint8', enlarged, [rows, columns]);
+  }
+
   private async selfTest(): Promise<void> {
     const test = this.card.selfTest;
-    if (!test) return;
     const outputs = await this.run(test.pixels, test.height, test.width);
+    const heat = outputs.heatmap.reduce((sum, value) => sum + value, 0);
     const worst = Math.max(
+      Math.abs(heat - test.heatmapSum) / Math.max(1, Math.abs(test.heatmapSum)),
       ...test.probability.map((expected, index) => Math.abs(expected - outputs.probability[index])),
       ...test.gate.map((expected, index) => Math.abs(expected - outputs.gate[index])),
     );

@@ -58,7 +58,7 @@ export function reasonOf(code: string, { t }: Speech, card: Card | null): { reas
 }
 
 export function warningOf(code: string, { t, number }: Speech, card: Card | null): string {
-  const [from, to] = card?.ageYears ?? [1, 5];
+  const [from, to] = card?.ageYears ?? [0, 0];
   return t.warnings[code]?.(number(from), number(to)) ?? code;
 }
 

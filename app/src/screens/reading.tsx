@@ -4,6 +4,7 @@ import { go, useRoom } from '../context';
 import { inverted, turned } from '../film/film';
 import { useSpeech } from '../i18n';
 import type { Words } from '../i18n/en';
+import { outsidePopulation } from '../reader/card';
 import type { Reading, Reference, Verdict } from '../worklist/reading';
 import { Locked } from '../worklist/store';
 import { Disclaimer, Notice, pointName, reasonOf, sentence, StatusIcon, warningOf } from './parts';
@@ -149,7 +150,7 @@ function Form({ reading, save }: { reading: Reading; save: (changed: Reading) =>
       () => setFailed(true),
     );
   };
-  const outside = ages && reading.age !== null && (reading.age < ages[0] || reading.age >= ages[1] + 1);
+  const outside = engine.state === 'ready' && !reading.warnings.includes('age_outside') && outsidePopulation(engine.card, reading.age);
   const verdicts: [Verdict, string][] = [
     ['agree', t.form.agree],
     ['disagree', t.form.disagree],
@@ -203,7 +204,7 @@ function Form({ reading, save }: { reading: Reading; save: (changed: Reading) =>
           }}
         />
       </label>
-      {outside && <Notice kind="warning">{t.form.ageWarning(number(ages[0]), number(ages[1]))}</Notice>}
+      {outside && ages && <Notice kind="warning">{t.form.ageWarning(number(ages[0]), number(ages[1]))}</Notice>}
       <label class="field">
         <span>{t.form.note}</span>
         <textarea rows={2} maxLength={500} value={reading.note} onChange={(event) => change({ note: event.currentTarget.value })} />

@@ -103,7 +103,7 @@ export function SettingsScreen() {
               </>
             )}
           </dl>
-          {card.selfTest && <p>{t.settings.selfTest}</p>}
+          <p>{t.settings.selfTest}</p>
           <p class="small">{t.settings.threads(number(engine.threads))}</p>
         </>
       )}

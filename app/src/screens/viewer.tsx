@@ -166,7 +166,7 @@ export function Viewer({ shown, reference, children }: Props) {
               <span>{t.viewer.strong}</span>
             </span>
           </div>
-          {nothing && <p class="hint">{t.viewer.noHeat}</p>}
+          <p class="hint">{nothing ? t.viewer.noHeat : t.viewer.noProof}</p>
         </>
       )}
       <details class="adjust">

@@ -36,7 +36,7 @@ export interface KeptFilm {
   heatmapSize: [number, number];
 }
 
-const URGENCY: Record<Status, number> = { suspected: 0, uncertain: 1, refused: 2, failed: 3, not_seen: 4 };
+const URGENCY: Record<Status, number> = { suspected: 0, uncertain: 1, failed: 2, refused: 3, not_seen: 4 };
 
 /** Most urgent first: what no person has read yet, by status, then by probability, then the newest. */
 export function byUrgency(a: Reading, b: Reading): number {
