@@ -1,0 +1,1 @@
+"""How good a reader is, for whom, and where it fails."""
