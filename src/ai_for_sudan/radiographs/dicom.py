@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import re
 import warnings
+import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,37 +14,72 @@ from pydicom import config as pydicom_config
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
-from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, convert_color_space, pixel_array
-from pydicom.uid import UID
+from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, pixel_array
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from ai_for_sudan.errors import UnreadableFilm
-from ai_for_sudan.radiographs.radiograph import LARGEST_PICTURE, Header, Radiograph, Remark
+from ai_for_sudan.radiographs.radiograph import (
+    LARGEST_FILE,
+    LARGEST_PICTURE,
+    Header,
+    Radiograph,
+    RefusedByHeader,
+    Remark,
+    luma,
+    strips,
+)
 
 # Values outside the standard are met daily; they must not stop a reading.
 pydicom_config.settings.reading_validation_mode = pydicom_config.IGNORE
 
 RADIOGRAPHY = {"CR", "DX", "RG", "DR", "XR", "OT", "SC"}  # PS3.3 C.7.3.1.1.1, and two that devices invent
 CHEST = {"CHEST", "THORAX", "LUNG", "TORAX", "CHESTABDOMEN", "RIB", "RIBS", ""}
+DEFLATED = b"1.2.840.10008.1.2.1.99"
+J2K_START = b"\xff\x4f\xff\x51"  # SOC, SIZ
+JPEG_START = b"\xff\xd8\xff"
+JPEG_FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15, and JPEG-LS
 LATERAL_VIEWS = {"LL", "RL", "LAT", "LATERAL", "LLD", "RLD"}  # PS3.3 C.8.1.1 View Position
 
 
 def decode(data: bytes) -> Radiograph:
-    """Decode a DICOM file to what a workstation shows.
+    """Decode a DICOM file to what a workstation shows, stretched over the whole range of grey.
 
     Raises:
+        RefusedByHeader: the header rules out a frontal chest film, and the pixels could not be decoded either.
         UnreadableFilm: no pixels, several frames, too many pixels, damaged, or no decoder for its transfer syntax.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        _check_inflated_size(data)
         try:
             dataset = dcmread(io.BytesIO(data), force=True)
         except InvalidDicomError as error:
             raise UnreadableFilm("damaged", f"the DICOM header is damaged: {error}") from error
-        _check(dataset)
         header = _header(dataset)
-        values = _pixels(dataset)
-    pixels, warning = _bone_white(values, header.photometric)
-    return Radiograph(pixels, header, tuple(_refusals(header)), tuple(warning))
+        refusals = tuple(_refusals(header))
+        try:
+            _check(dataset)
+            grey = _grey(dataset)
+        except UnreadableFilm as error:
+            if refusals:
+                raise RefusedByHeader(refusals) from error
+            raise
+    pixels, contradictions = _bone_white(grey, header.photometric)
+    return Radiograph(pixels, header, refusals, tuple(contradictions))
+
+
+def _check_inflated_size(data: bytes) -> None:
+    """A deflated file (PS3.5 A.5) may grow without bound when it is opened: measure it first."""
+    meta_end = 144 + int.from_bytes(data[140:144], "little")  # (0002,0000) File Meta Information Group Length
+    if DEFLATED not in data[132 : max(meta_end, 4096)]:
+        return
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        inflater.decompress(data[meta_end:], LARGEST_FILE)
+    except zlib.error as error:
+        raise UnreadableFilm("damaged", f"the deflated DICOM file is damaged: {error}") from error
+    if inflater.unconsumed_tail:
+        raise UnreadableFilm("too_large", f"the DICOM file grows beyond {LARGEST_FILE / 1e6:.0f} MB when opened")
 
 
 def _check(dataset: Dataset) -> None:
@@ -55,81 +92,145 @@ def _check(dataset: Dataset) -> None:
     rows, columns = _number(dataset.get("Rows")), _number(dataset.get("Columns"))
     if not rows or not columns:
         raise UnreadableFilm("damaged", "the DICOM header gives no size (Rows, Columns)")
-    if rows * columns > LARGEST_PICTURE:
-        raise UnreadableFilm(
-            "too_large", f"the header declares {columns:.0f} x {rows:.0f} pixels; at most {LARGEST_PICTURE:,} are read"
-        )
+    stated = [("the header declares", columns, rows, _number(dataset.get("SamplesPerPixel")) or 1)]
+    coded = _coded_size(dataset)
+    if coded:
+        stated.append(("the compressed picture declares", *coded))
+    for words, width, height, samples in stated:
+        if width * height > LARGEST_PICTURE:
+            text = f"{words} {width:.0f} x {height:.0f} pixels; at most {LARGEST_PICTURE:,} are read"
+            raise UnreadableFilm("too_large", text)
+        if samples > 4:
+            raise UnreadableFilm("damaged", f"{words} {samples:.0f} samples a pixel; a film has one or three")
+    width, height, samples = stated[0][1:]
+    if width * height * samples * (_number(dataset.get("BitsAllocated")) or 8) / 8 > LARGEST_FILE:
+        raise UnreadableFilm("too_large", f"the header declares more than {LARGEST_FILE / 1e6:.0f} MB of pixels")
 
 
-def _pixels(dataset: Dataset) -> np.ndarray:
-    """Display values ``(H, W)``, of any range."""
+def _coded_size(dataset: Dataset) -> tuple[int, int, int] | None:
+    """Width, height and components that a JPEG or JPEG 2000 stream declares; they may contradict the header."""
+    data = dataset.PixelData
+    if not isinstance(data, bytes):
+        raise UnreadableFilm("damaged", "the DICOM file's pixels are no bytes")
+    if not getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", UID("1.2.840.10008.1.2")).is_encapsulated:
+        return None
+    start = data.find(J2K_START, 0, 4096)
+    if start >= 0:  # ISO 15444-1 A.5.1: marker, length, capabilities, Xsiz, Ysiz, offsets, tiles, Csiz
+        size = data[start + 8 : start + 42]
+        return int.from_bytes(size[:4], "big"), int.from_bytes(size[4:8], "big"), int.from_bytes(size[32:34], "big")
+    at = data.find(JPEG_START, 0, 4096) + 2
+    while at >= 2 and data[at : at + 1] == b"\xff" and at + 10 < len(data):  # ISO 10918-1 B.1.1.4
+        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        if marker in JPEG_FRAMES:
+            return (
+                int.from_bytes(data[at + 7 : at + 9], "big"),
+                int.from_bytes(data[at + 5 : at + 7], "big"),
+                data[at + 9],
+            )
+        at += 2 + length
+    return None
+
+
+def _grey(dataset: Dataset) -> np.ndarray:
+    """Grey values as they are to be shown, uint8 ``(H, W)``, not yet turned bone white."""
     syntax = dataset.file_meta.get("TransferSyntaxUID") if hasattr(dataset, "file_meta") else None
     if syntax is None:
         # PS3.5 10.1: without a meta header the default is implicit VR little endian, or what was found by reading.
         dataset.ensure_file_meta()
-        explicit = dataset.original_encoding[0] is False
-        syntax = UID("1.2.840.10008.1.2.1" if explicit else "1.2.840.10008.1.2")
-        dataset.file_meta.TransferSyntaxUID = syntax
+        implicit, little = dataset.original_encoding
+        syntax = ImplicitVRLittleEndian if implicit is not False else ExplicitVRLittleEndian
+        dataset.file_meta.TransferSyntaxUID = syntax if little is not False else ExplicitVRBigEndian
     try:
         values = pixel_array(dataset, raw=True)
     except MemoryError:
         raise
     except Exception as error:  # each decoder raises its own kinds
-        text = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        if "missing dependencies" in str(error) or "no available" in str(error).lower():
+        text = " ".join(str(error).split())[:200] or type(error).__name__
+        if "missing dependencies" in text or "missing required dependencies" in text:
             raise UnreadableFilm(
-                "no_decoder", f"there is no decoder for {UID(syntax).name}; save the film uncompressed or as JPEG"
+                "no_decoder",
+                f"the film is compressed as {UID(syntax).name}, for which no decoder is installed; install it with: "
+                'pip install "ai-for-sudan[dicom]", or save the film uncompressed',
             ) from error
         raise UnreadableFilm("truncated", f"the film's pixels are cut short or damaged: {text}") from error
     photometric = str(dataset.get("PhotometricInterpretation", "MONOCHROME2")).strip().upper()
+    if values.ndim == 3 and values.shape[2] in (3, 4):
+        # YBR_FULL: its first sample is the luma. JPEG 2000 (YBR_RCT, YBR_ICT) is turned to RGB by its decoder.
+        if photometric.startswith("YBR_FULL"):
+            return _stretched(values[..., 0])
+        return _stretched(values, luma)
+    if values.ndim != 2:
+        raise UnreadableFilm("shape", f"the DICOM file holds pixels of shape {values.shape}; a film has two sides")
     if photometric == "PALETTE COLOR":
-        return _luma(apply_color_lut(values, dataset))
-    if values.ndim == 3:
-        # JPEG 2000 (YBR_RCT, YBR_ICT) is turned to RGB by its decoder.
-        if photometric.startswith("YBR_FULL") and values.dtype == np.uint8:
-            values = convert_color_space(values, photometric, "RGB")
-        return _luma(values)
+        return _through_table(values, lambda stored: luma(apply_color_lut(stored[None], dataset))[0])
+    return _through_table(values, lambda stored: _windowed(stored, dataset))
+
+
+def _windowed(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
     try:
-        return np.asarray(apply_voi_lut(apply_modality_lut(values, dataset), dataset), dtype=np.float32)
-    except Exception:  # a window that is nonsense (width 0, a text): the raw values are shown over their whole range
-        return values.astype(np.float32)
+        return np.asarray(apply_voi_lut(apply_modality_lut(stored, dataset), dataset), dtype=np.float32)
+    except Exception:  # a window that is nonsense (width 0, a text): the stored values are shown over their whole range
+        return stored.astype(np.float32)
 
 
-def _luma(colour: np.ndarray) -> np.ndarray:
-    return colour[..., :3].astype(np.float32) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+def _through_table(values: np.ndarray, shown: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """``shown`` is computed once for each stored value, not once for each pixel: faster, and a film stays small."""
+    low, high = int(values.min()), int(values.max())
+    if values.dtype.kind == "f" or high - low > 1 << 17:
+        return _stretched(values)  # 32 bits (dose maps and the like): over their whole range
+    counts = np.zeros(high - low + 1, dtype=bool)
+    for rows in strips(*values.shape):
+        counts[values[rows].astype(np.int64) - low] = True
+    stored = np.flatnonzero(counts) + low
+    table = np.zeros(len(counts), dtype=np.uint8)
+    kind = values.dtype if values.dtype.kind in "iu" else np.int64
+    table[stored - low] = _stretched(shown(stored.astype(kind))[None])[0]
+    grey = np.empty(values.shape, dtype=np.uint8)
+    for rows in strips(*values.shape):
+        grey[rows] = table[values[rows].astype(np.int64) - low]
+    return grey
 
 
-def _bone_white(values: np.ndarray, photometric: str | None) -> tuple[np.ndarray, list[Remark]]:
-    """Stretch display values over 0..255 and turn MONOCHROME1, unless its corners contradict it.
+def _stretched(values: np.ndarray, to_grey: Callable[[np.ndarray], np.ndarray] | None = None) -> np.ndarray:
+    """Values of any range ``(H, W)`` (or what ``to_grey`` makes of them) -> uint8 over 0..255."""
+    low, high = np.inf, -np.inf
+    for rows in strips(*values.shape[:2]):
+        strip = to_grey(values[rows]) if to_grey else values[rows]
+        low, high = min(low, float(strip.min())), max(high, float(strip.max()))
+    if not np.isfinite([low, high]).all():
+        raise UnreadableFilm("not_finite", "the film holds values that are no numbers (NaN or infinite)")
+    grey = np.zeros(values.shape[:2], dtype=np.uint8)
+    if high > low:
+        for rows in strips(*values.shape[:2]):
+            strip = to_grey(values[rows]) if to_grey else values[rows]
+            grey[rows] = (strip.astype(np.float64) - low) * (255 / (high - low)) + 0.5
+    return grey
+
+
+def _bone_white(grey: np.ndarray, photometric: str | None) -> tuple[np.ndarray, list[Remark]]:
+    """Turn MONOCHROME1, unless the border of the film contradicts it.
 
     Around a patient lies air: the border of a film is dark when bone is white. A header that says MONOCHROME1 for
     pixels that are already bone white (as some converters write) would turn the film into its negative.
     """
-    if not np.isfinite(values).all():
-        raise UnreadableFilm("not_finite", "the film holds values that are no numbers (NaN or infinite)")
-    low, high = float(values.min()), float(values.max())
-    scaled = (values - low) / (high - low) if high > low else np.zeros_like(values)
-    warning: list[Remark] = []
     if photometric == "MONOCHROME1":
-        if _air_is_dark(scaled):
-            warning.append(
-                ("header_contradicts_pixels", "the header says MONOCHROME1, but the film is bone white as it is")
-            )
-        else:
-            scaled = 1 - scaled
-    elif photometric == "MONOCHROME2" and high > low and _air_is_dark(1 - scaled):
-        warning.append(("header_contradicts_pixels", "the header says MONOCHROME2, but the film looks like a negative"))
-    return (scaled * 255 + 0.5).astype(np.uint8), warning
+        if not _air_is_dark(grey):
+            return 255 - grey, []
+        return grey, [("header_contradicts_pixels", "the header says MONOCHROME1, but the film is bone white as it is")]
+    if photometric == "MONOCHROME2" and _air_is_dark(255 - grey):
+        return grey, [("header_contradicts_pixels", "the header says MONOCHROME2, but the film looks like a negative")]
+    return grey, []
 
 
 def _air_is_dark(film: np.ndarray) -> bool:
-    """Whether the border is far darker than the middle, by medians, for values in 0..1."""
+    """Whether the border of a uint8 film is far darker than its middle, by medians."""
     height, width = film.shape
     edge_y, edge_x = max(1, height // 25), max(1, width // 25)
     sides = [film[:, :edge_x], film[:, -edge_x:], film[:edge_y, :edge_x], film[:edge_y, -edge_x:]]
-    border = np.median(np.concatenate([side.ravel() for side in sides]))
-    middle = np.median(film[height // 4 : -(height // 4) or None, width // 4 : -(width // 4) or None])
-    return bool(border < 0.25 and middle - border > 0.2)
+    border = float(np.median(np.concatenate([side.ravel() for side in sides])))
+    inner = (slice(height // 4, -(height // 4) or None), slice(width // 4, -(width // 4) or None))
+    middle = float(np.median(film[inner]))
+    return border < 64 and middle - border > 51
 
 
 def _header(dataset: Dataset) -> Header:
@@ -141,9 +242,12 @@ def _header(dataset: Dataset) -> Header:
         modality=text("Modality"),
         body_part=text("BodyPartExamined"),
         view=text("ViewPosition"),
+        laterality=text("ImageLaterality") or text("Laterality"),
         sex=text("PatientSex"),
         age_years=_age(text("PatientAge")),
         photometric=text("PhotometricInterpretation"),
+        study_date=_date(text("StudyDate") or text("AcquisitionDate")),
+        institution=str(dataset.get("InstitutionName", "") or "").strip() or None,
     )
 
 
@@ -164,6 +268,12 @@ def _age(text: str | None) -> float | None:
     if not match:
         return None
     return int(match[1]) * {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}[match[2]]
+
+
+def _date(text: str | None) -> str | None:
+    """Date (PS3.5 6.2, VR DA): YYYYMMDD -> YYYY-MM-DD."""
+    match = re.fullmatch(r"(\d{4})(\d{2})(\d{2})", text or "")
+    return "-".join(match.groups()) if match else None
 
 
 def _number(value: Any) -> float | None:

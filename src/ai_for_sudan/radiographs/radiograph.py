@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,14 +20,28 @@ Remark = tuple[str, str]
 
 @dataclass(frozen=True)
 class Header:
-    """What a DICOM header says of the film; ``None`` where it says nothing."""
+    """What a DICOM header says of the film; ``None`` where it says nothing. ``study_date`` is ``YYYY-MM-DD``."""
 
     modality: str | None = None
     body_part: str | None = None
     view: str | None = None
+    laterality: str | None = None
     sex: str | None = None
     age_years: float | None = None
     photometric: str | None = None
+    study_date: str | None = None
+    institution: str | None = None
+
+
+class RefusedByHeader(UnreadableFilm):
+    """A DICOM file whose header rules out a frontal chest film, and whose pixels could not be decoded either."""
+
+    def __init__(self, refusals: tuple[Remark, ...]) -> None:
+        super().__init__(*refusals[0])
+        self.refusals = refusals
+
+    def __reduce__(self) -> tuple[type[RefusedByHeader], tuple[tuple[Remark, ...]]]:  # type: ignore[override]
+        return type(self), (self.refusals,)
 
 
 @dataclass(frozen=True)
@@ -54,7 +69,8 @@ def read_radiograph(source: str | Path | bytes | np.ndarray) -> Radiograph:
             the film's), or float in 0..1.
 
     Raises:
-        UnreadableFilm: with a code and a reason; nothing else, whatever the bytes are.
+        UnreadableFilm: with a code and a reason; nothing else, whatever the bytes are. :class:`RefusedByHeader` when
+            the header alone says that this is no frontal chest film.
     """
     if isinstance(source, np.ndarray):
         return Radiograph(_grey(source))
@@ -100,31 +116,47 @@ def _looks_like_bare_dicom(data: bytes) -> bool:
 
 def _grey(values: np.ndarray) -> np.ndarray:
     """Any picture array -> uint8 ``(H, W)``."""
-    if values.ndim == 3 and values.shape[2] in (3, 4):
-        # ITU-R BT.601 luma, as Pillow and browsers turn colour to grey.
-        values = values[..., :3] @ np.array([0.299, 0.587, 0.114]).astype(np.float32)
-        kind = "float255" if values.max(initial=0) > 1.0 else "float1"
-    elif values.ndim == 2:
-        kind = values.dtype.name
-    else:
+    colour = values.ndim == 3 and values.shape[2] in (3, 4)
+    if not colour and values.ndim != 2:
         raise UnreadableFilm("shape", f"an array of shape {values.shape} is no film; expected (H, W) or (H, W, 3)")
     if values.size == 0:
         raise UnreadableFilm("shape", "the picture has no pixels")
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise UnreadableFilm("not_finite", "the film holds values that are no numbers (NaN or infinite)")
-    if kind == "uint8":
-        return np.ascontiguousarray(values)
-    if kind == "uint16":
-        return (values / 257.0 + 0.5).astype(np.uint8)
-    if kind == "bool":
-        return values.astype(np.uint8) * 255
-    if kind == "float255":
-        return (values + 0.5).clip(0, 255).astype(np.uint8)
+    if values.dtype == bool:
+        values = values.astype(np.uint8) * 255
     if values.dtype.kind == "f":
-        if values.min() < 0 or values.max() > 1:
-            raise UnreadableFilm("range", f"float pixels must lie in 0..1, not in {values.min():g}..{values.max():g}")
-        return (values * 255 + 0.5).astype(np.uint8)
-    raise UnreadableFilm("type", f"pixels of type {values.dtype} are not understood; expected uint8, uint16 or float")
+        low, high = float(values.min()), float(values.max())
+        if not np.isfinite([low, high]).all():
+            raise UnreadableFilm("not_finite", "the film holds values that are no numbers (NaN or infinite)")
+        if low < 0 or high > 1:
+            raise UnreadableFilm("range", f"float pixels must lie in 0..1, not in {low:g}..{high:g}")
+        scale = 255.0
+    elif values.dtype in (np.uint8, np.uint16):
+        scale = 1.0 if values.dtype == np.uint8 else 1 / 257
+    else:
+        raise UnreadableFilm(
+            "type", f"pixels of type {values.dtype} are not understood; expected uint8, uint16 or float"
+        )
+    if values.dtype == np.uint8 and not colour:
+        return np.ascontiguousarray(values)
+    grey = np.empty(values.shape[:2], dtype=np.uint8)
+    for rows in strips(values.shape[0], values.shape[1]):
+        strip = luma(values[rows]) if colour else values[rows].astype(np.float32)
+        grey[rows] = (strip * np.float32(scale) + np.float32(0.5)).clip(0, 255)
+    return grey
+
+
+def luma(colour: np.ndarray) -> np.ndarray:
+    """ITU-R BT.601 luma, as Pillow and browsers turn colour to grey: ``(H, W, 3 or 4)`` -> float32 ``(H, W)``."""
+    weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    grey: np.ndarray = colour[..., :3].astype(np.float32) @ weights
+    return grey
+
+
+def strips(height: int, width: int) -> Iterator[slice]:
+    """Rows, some million pixels at a time: a large film must not need its size again in floats."""
+    step = max(1, 4_000_000 // max(1, width))
+    for top in range(0, height, step):
+        yield slice(top, top + step)
 
 
 def _one_line(error: Exception) -> str:

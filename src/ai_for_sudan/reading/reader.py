@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 
 from ai_for_sudan.errors import UnreadableFilm, UserError
-from ai_for_sudan.radiographs import Radiograph, read_radiograph
+from ai_for_sudan.radiographs import Radiograph, RefusedByHeader, read_radiograph
 from ai_for_sudan.reading.card import Card
 from ai_for_sudan.reading.judge import judge
 from ai_for_sudan.reading.reading import Reading
@@ -72,6 +72,7 @@ class Reader:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # A laptop reads films of many sizes: an arena would keep the largest one's memory for ever.
         options.enable_cpu_mem_arena = False
+        options.enable_mem_pattern = False
         try:
             session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises its own kinds, and a plain RuntimeError
@@ -98,6 +99,9 @@ class Reader:
         if test is None:
             raise UserError(f"{self.path}: the card holds no self-test; export the reader again")
         found = self.outputs(test.pixels)
+        for output in ("probability", "gate"):
+            if found[output].shape != getattr(test, output).shape:
+                raise UserError(f"{self.path}: the card's self-test does not fit its graph; export the reader again")
         heat = float(found["heatmap"][self.card.positive_index].sum())
         differences = [
             *np.abs(found["probability"] - test.probability),
@@ -135,14 +139,25 @@ class Reader:
         point = self.card.operating_point(operating_point)
         name = str(source) if isinstance(source, str | Path) else f"<{type(source).__name__}>"
         identity = f"{self.card.name} {self.card.version}"
+
+        def unread(status: str, codes: tuple[str, ...], reasons: tuple[str, ...]) -> Reading:
+            elapsed = (time.perf_counter() - started) * 1e3
+            return Reading(
+                name, status, None, None, {}, point.name, point.threshold, codes, reasons, identity, elapsed
+            )  # fmt: skip
+
         try:
             film = source if isinstance(source, Radiograph) else read_radiograph(source)
+        except RefusedByHeader as error:
+            codes, reasons = zip(*error.refusals, strict=True)
+            return unread("refused", codes, reasons)
         except UnreadableFilm as error:
-            return Reading(
-                name, "failed", None, None, {}, point.name, point.threshold, (error.code,), (error.reason,), identity,
-                (time.perf_counter() - started) * 1e3,
-            )  # fmt: skip
-        found = self.outputs(film.pixels)
+            return unread("failed", (error.code,), (error.reason,))
+        try:
+            found = self.outputs(film.pixels)
+        except (MemoryError, RuntimeError) as error:  # ONNX Runtime's own kinds are RuntimeErrors
+            reason = f"the reader could not be run on this film: {(str(error).splitlines() or ['no memory'])[0][:200]}"
+            return unread("failed", ("not_read",), (reason,))
         probabilities = dict(zip(self.card.classes, found["probability"].tolist(), strict=True))
         probability = probabilities[self.card.positive]
         remarks = [*film.refusals]
