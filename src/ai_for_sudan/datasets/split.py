@@ -49,7 +49,7 @@ def split_manifest(manifest: Manifest, *, fraction: float = 0.15, seed: int = 0,
         sides = _saved(path, manifest, {"fraction": fraction, "seed": seed})
         validation = set(sides[0])
     else:
-        validation = set(_stratified(manifest, keys, round(1 / fraction), seed)[0])
+        validation = set(_stratified(manifest, round(1 / fraction), seed)[0])
     train = [i for i in _taking_part(manifest) if i not in validation]
     grouped = "patient" if all(film.patient for film in manifest.films) else "image"
     order = sorted((keys[i], i in validation) for i in _taking_part(manifest))
@@ -71,36 +71,36 @@ def folds(manifest: Manifest, count: int, seed: int = 0, path: Path | None = Non
         raise UserError(f"{count} folds are none; give 2 or more")
     if path is not None and path.exists():
         return _saved(path, manifest, {"folds": count, "seed": seed})
-    parts = _stratified(manifest, content_keys(manifest), count, seed)
+    parts = _stratified(manifest, count, seed)
     if path is not None:
         _save(path, manifest, {"folds": count, "seed": seed}, parts)
     return parts
 
 
-def _stratified(manifest: Manifest, keys: list[str], count: int, seed: int) -> list[list[int]]:
+def _stratified(manifest: Manifest, count: int, seed: int) -> list[list[int]]:
     chosen = np.array(_taking_part(manifest), dtype=np.int64)
     if not len(chosen):
         raise UserError(f"{manifest.source}: all films are marked as test; there are none to train on")
     truth = labels(manifest)
     if truth.ndim == 2:  # findings: stratified by the reported one, films without its label a class of their own
         truth = np.nan_to_num(truth[:, manifest.classes.index(manifest.positive)], nan=2.0).astype(int)
-    groups = _groups(patients(manifest).tolist(), keys)[chosen]
+    owners = groups(manifest)[chosen]
     truth = truth[chosen]
-    smallest = min(len({groups[i] for i in np.flatnonzero(truth == c)}) for c in np.unique(truth))
+    smallest = min(len({owners[i] for i in np.flatnonzero(truth == c)}) for c in np.unique(truth))
     if smallest < count:
         raise UserError(
             f"{manifest.source}: the smallest class has {smallest} patients; {count} parts need at least {count}"
         )
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-    return [chosen[side].tolist() for _, side in splitter.split(truth, truth, groups)]
+    return [chosen[side].tolist() for _, side in splitter.split(truth, truth, owners)]
 
 
 def _taking_part(manifest: Manifest) -> list[int]:
     return [i for i, film in enumerate(manifest.films) if film.split != "test"]
 
 
-def _groups(patients: list[str], keys: list[str]) -> np.ndarray:
-    """One number for all films that are linked by a patient or by equal content (union-find)."""
+def groups(manifest: Manifest) -> np.ndarray:
+    """A number for each film, int64 ``(N,)``: films linked by a patient or by equal content share it (union-find)."""
     parent: dict[str, str] = {}
 
     def root(name: str) -> str:
@@ -110,9 +110,10 @@ def _groups(patients: list[str], keys: list[str]) -> np.ndarray:
             name = parent[name]
         return name
 
-    for patient, key in zip(patients, keys, strict=True):
+    owners = patients(manifest).tolist()
+    for patient, key in zip(owners, content_keys(manifest), strict=True):
         parent[root(f"content:{key}")] = root(f"patient:{patient}")
-    roots = [root(f"patient:{patient}") for patient in patients]
+    roots = [root(f"patient:{patient}") for patient in owners]
     return np.unique(roots, return_inverse=True)[1]
 
 

@@ -1,0 +1,414 @@
+"""A reader at a new site: how different it is, how good the reader is there, and what local labels make of it.
+
+Every change is judged by nested cross-validation over patients of the site, against the reader as it was shipped, and
+adopted only where it is better beyond noise: the whole 95 % interval of the paired difference lies on the better side.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from ai_for_sudan.evaluation.statistics import ece_bias, wilson
+from ai_for_sudan.reading import Card
+from ai_for_sudan.sites import nuisance, points
+from ai_for_sudan.sites.drift import drift
+from ai_for_sudan.sites.films import SiteFilms
+from ai_for_sudan.sites.head import Head, Rows, fit, fit_chosen, held_out_scores, parts
+from ai_for_sudan.sites.readerfile import ReaderFile
+from ai_for_sudan.sites.reference import Reference
+from ai_for_sudan.sites.resampling import Resamples, better, interval
+
+#: Labelled films that recalibration and refitting need, and patients in the smaller class.
+FOR_CALIBRATION, FOR_HEAD = 40, 100
+PATIENTS_FOR_CALIBRATION, PATIENTS_FOR_HEAD = 10, 20
+#: Below these nothing is measured at all: an interval would span nearly everything.
+FOR_MEASURING = 20
+PATIENTS_FOR_MEASURING = 5
+#: What a reader must show here, with the lower end of its interval, before it is said that it may be used.
+USABLE = {"auroc": 0.85, "sensitivity": 0.80, "specificity": 0.70}
+CURVE = (40, 100, 200)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it.
+
+    Attributes:
+        result: everything that was found, ready for JSON.
+        head: the change to the reader; None where none was adopted or only thresholds changed.
+        thresholds: operating point -> threshold, where they changed; None otherwise.
+        abstention: the new band, or None for none; meaningful where ``head`` is not None.
+        scores: log-odds of the labelled films, each from its held-out fold, by name of the step.
+        labels: of the same films.
+    """
+
+    result: dict[str, Any]
+    head: Head | None
+    thresholds: dict[str, float] | None
+    abstention: tuple[float, float] | None
+    scores: dict[str, np.ndarray]
+    labels: np.ndarray
+
+    @property
+    def changed(self) -> bool:
+        return self.head is not None or self.thresholds is not None
+
+
+def adapt(
+    films: SiteFilms, file: ReaderFile, *, columns: tuple[str, ...] = nuisance.COLUMNS, seed: int = 0, repeats: int = 20
+) -> Outcome:
+    """Run steps 1 to 4 on films that were read (:func:`ai_for_sudan.sites.films.read_site`).
+
+    Args:
+        columns: columns of the manifest that have nothing to do with the lungs.
+        repeats: draws of the learning curve.
+    """
+    card = Card.from_json(json.dumps(file.card))
+    everything = _rows(films, file, card, np.arange(len(films)))
+    result: dict[str, Any] = {
+        "drift": drift(films, everything.scores, Reference.from_card(file.card), seed=seed),
+        "films": _counts(films),
+        "notes": _notes(films, everything.scores),
+    }
+    labelled = np.flatnonzero(~np.isnan(films.labels))
+    rows = _rows(films, file, card, labelled)
+    short = _too_few(rows, FOR_MEASURING, PATIENTS_FOR_MEASURING)
+    if short:
+        result |= {"measured": None, "verdict": f"Not measured: {short}.", "usable": None, "steps": [], "curve": []}
+        return Outcome(result, None, None, None, {}, rows.labels)
+    return _Adaptation(films, rows, labelled, card, columns, seed, repeats).run(result)
+
+
+class _Adaptation:
+    def __init__(
+        self,
+        films: SiteFilms,
+        rows: Rows,
+        labelled: np.ndarray,
+        card: Card,
+        columns: tuple[str, ...],
+        seed: int,
+        repeats: int,
+    ) -> None:
+        self.rows, self.card, self.seed, self.repeats = rows, card, seed, repeats
+        self.resamples = Resamples.of(rows.labels, rows.patients, seed=seed)
+        facts = [films.facts[i] for i in labelled]
+        found = {column: nuisance.levels(facts, column) for column in columns}
+        self.levels = {column: level for column, level in found.items() if level is not None}
+        self.links = {column: nuisance.linked(rows.labels, level) for column, level in self.levels.items()}
+        self.linked = [column for column, link in self.links.items() if link["linked"]]
+
+    def run(self, result: dict[str, Any]) -> Outcome:
+        rows, card = self.rows, self.card
+        shipped = rows.scores
+        threshold = card.operating_point().threshold
+        self.shipped_called = expit(shipped) >= threshold
+        result["measured"] = self._figures(shipped, self.shipped_called)
+        if card.abstention:
+            inside = (expit(shipped) > card.abstention[0]) & (expit(shipped) < card.abstention[1])
+            result["measured"]["uncertain"] = wilson(int(inside.sum()), len(rows)).to_list()
+        result["usable"], result["verdict"] = _verdict(result["measured"], card)
+        result["columns"] = self.links
+        result["warnings"] = self._warnings()
+        scores = {"shipped": shipped}
+        steps: list[dict[str, Any]] = []
+        result["steps"], result["curve"] = steps, []
+        short = _too_few(rows, FOR_CALIBRATION, PATIENTS_FOR_CALIBRATION)
+        if short:
+            result["notes"].append(f"Nothing was re-chosen: {short}.")
+            return Outcome(result, None, None, None, scores, rows.labels)
+        refit = not _too_few(rows, FOR_HEAD, PATIENTS_FOR_HEAD)
+        held = self._held_out(refit)
+        scores |= held.scores
+        steps += [self._judge_points(held), self._judge_calibration(held)]
+        if refit:
+            steps.append(self._judge_head(held))
+            result["warnings"] += steps[-1].pop("warnings")
+        else:
+            short = _too_few(rows, FOR_HEAD, PATIENTS_FOR_HEAD)
+            result["notes"].append(f"The head was not refitted: {short}.")
+        result["curve"] = self._curve()
+        adopted = {step["name"]: step["adopted"] for step in steps}
+        head, thresholds, abstention = self._final(adopted)
+        return Outcome(result, head, thresholds, abstention, scores, rows.labels)
+
+    # --- judging -----------------------------------------------------------------------------------------------
+
+    def _held_out(self, refit: bool) -> _HeldOut:
+        """Every film scored, and called, by what was fitted without its patient."""
+        rows = self.rows
+        names = ["calibration", *(["head"] if refit else []), *(["head, careless"] if refit and self.linked else [])]
+        scores = {name: np.empty(len(rows)) for name in names}
+        called = {name: np.zeros(len(rows), bool) for name in ("points", *names)}
+        for inside, outside in parts(rows, 5, self.seed):
+            here, there = rows.take(inside), rows.take(outside)
+            cut = self._cut(here.labels, here.scores)
+            called["points"][outside] = expit(there.scores) >= cut
+            calibrated = fit(here, 0.0)
+            scores["calibration"][outside] = calibrated.scores(there)
+            cut = self._cut(here.labels, calibrated.scores(here))
+            called["calibration"][outside] = expit(scores["calibration"][outside]) >= cut
+            for name in names[1:]:
+                fitted = here if name == "head, careless" else self._balanced(here, inside)
+                head = fit_chosen(fitted, seed=self.seed)
+                scores[name][outside] = head.scores(there)
+                cut = self._cut(here.labels, held_out_scores(fitted, head.freedom, seed=self.seed))
+                called[name][outside] = expit(scores[name][outside]) >= cut
+        return _HeldOut(scores, called)
+
+    def _cut(self, labels: np.ndarray, scores: np.ndarray) -> float:
+        return points.choose(labels, scores, ["balanced"])["balanced"]
+
+    def _balanced(self, rows: Rows, index: np.ndarray) -> Rows:
+        """Weights under which no linked column tells the label, so that the head cannot gain by learning it."""
+        levels = [self.levels[column][index] for column in self.linked]
+        return replace(rows, weights=nuisance.balancing_weights(rows.labels, levels))
+
+    def _youden(self, called: np.ndarray) -> np.ndarray:
+        return self.resamples.sensitivity(called) + self.resamples.specificity(called) - 1
+
+    def _judge_points(self, held: _HeldOut) -> dict[str, Any]:
+        gain, adopted = better(self._youden(held.called["points"]), self._youden(self.shipped_called))
+        return {
+            "name": "operating points",
+            "adopted": adopted,
+            "measure": "sensitivity + specificity - 1 at the default operating point against 'balanced' chosen here",
+            "gain": gain,
+            "after": self._figures(self.rows.scores, held.called["points"]),
+        }
+
+    def _judge_calibration(self, held: _HeldOut) -> dict[str, Any]:
+        new, old = held.scores["calibration"], self.rows.scores
+        gain, adopted = better(self.resamples.log_loss(new), self.resamples.log_loss(old), lower_is_better=True)
+        return {
+            "name": "calibration",
+            "adopted": adopted,
+            "measure": "log loss (smaller is better; the gain is the decrease)",
+            "gain": gain,
+            "after": self._figures(new, held.called["calibration"]),
+        }
+
+    def _judge_head(self, held: _HeldOut) -> dict[str, Any]:
+        new, old = held.scores["head"], self.rows.scores
+        gain, beyond = better(self.resamples.auroc(new), self.resamples.auroc(old))
+        within = {column: nuisance.within(self.resamples, old, new, level) for column, level in self.levels.items()}
+        explained = [column for column in self.linked if not within[column]["gain"][1] > 0]
+        warnings = []
+        if beyond:
+            for column in explained:
+                low, high = within[column]["gain"][1:]
+                warnings.append(
+                    f"The gain of the refitted head is explained by the column '{column}': over all films AUROC "
+                    f"rises by {gain[0]:.2f}, but among films of the same {column} by "
+                    f"{within[column]['gain'][0]:.2f} ({low:.2f} to {high:.2f}). The head was not adopted: it may have "
+                    f"learned the {column}, not the lungs."
+                )
+        step = {
+            "name": "head",
+            "adopted": beyond and not explained,
+            "measure": "AUROC over all films, and among films of the same "
+            + (
+                " and of the same ".join(self.linked)
+                if self.linked
+                else "patient group (no column is linked with the label)"
+            ),
+            "gain": gain,
+            "after": self._figures(new, held.called["head"]),
+            "within": within,
+            "warnings": warnings,
+        }
+        if "head, careless" in held.scores:
+            careless = held.scores["head, careless"]
+            step["careless"] = {
+                "auroc": interval(self.resamples.auroc(careless)),
+                "within": {c: interval(self.resamples.auroc(careless, self.levels[c])) for c in self.linked},
+            }
+        return step
+
+    def _figures(self, scores: np.ndarray, called: np.ndarray) -> dict[str, Any]:
+        resamples, probability = self.resamples, expit(scores)
+        return {
+            "auroc": interval(resamples.auroc(scores)),
+            "sensitivity": interval(resamples.sensitivity(called)),
+            "specificity": interval(resamples.specificity(called)),
+            "brier": interval(resamples.brier(probability)),
+            "ece": interval(resamples.calibration_error(probability)),
+            "ece_of_a_calibrated_reader": ece_bias(probability, bins=10),
+            "within": {c: interval(resamples.auroc(scores, level)) for c, level in self.levels.items()},
+        }
+
+    def _warnings(self) -> list[str]:
+        found = []
+        for column in self.linked:
+            link = self.links[column]
+            shares = ", ".join(
+                f"{name} {level['positive']:.0%} of {level['films']}" for name, level in link["levels"].items()
+            )
+            found.append(
+                f"The column '{column}' is linked with the label here (positive: {shares}; p = {link['p']:.2g}); "
+                f"alone it would reach AUROC {link['auroc_alone']:.2f}. Trust the figures within a {column}."
+            )
+        return found
+
+    def _curve(self) -> list[dict[str, Any]]:
+        """What so many labels buy: heads fitted on a draw of patients, measured on all others."""
+        rows, rng = self.rows, np.random.default_rng(self.seed)
+        curve = []
+        for count in CURVE:
+            if count > 0.75 * len(rows):
+                continue
+            found: dict[str, list[list[float]]] = {}
+            for _ in range(self.repeats):
+                index, others = _draw(rows, count, rng)
+                if index is None or others is None:
+                    continue
+                head = fit_chosen(
+                    self._balanced(rows.take(index), index), folds=3, seed=self.seed, freedoms=(0.0, 0.5, 1.0, 2.0)
+                )
+                rest = rows.take(others)
+                whole = Resamples(np.ones((1, len(rest))), rest.labels)
+                new, old = head.scores(rest), rest.scores
+                for name, level in [("all films", None), *self.levels.items()]:
+                    strata = None if level is None else level[others]
+                    pair = [float(whole.auroc(old, strata)[0]), float(whole.auroc(new, strata)[0])]
+                    found.setdefault(name, []).append(pair)
+            if found:
+                curve.append(
+                    {
+                        "labels": count,
+                        "draws": len(found["all films"]),
+                        "auroc": {n: _spread(v) for n, v in found.items()},
+                    }
+                )
+        return curve
+
+    # --- the reader that comes of it -----------------------------------------------------------------------------
+
+    def _final(
+        self, adopted: dict[str, bool]
+    ) -> tuple[Head | None, dict[str, float] | None, tuple[float, float] | None]:
+        rows, card = self.rows, self.card
+        error_rate = float((card.facts.get("abstention") or {}).get("error_rate") or 0.1)
+        if adopted.get("head"):
+            balanced = self._balanced(rows, np.arange(len(rows)))
+            head = fit_chosen(balanced, seed=self.seed)
+            held = held_out_scores(balanced, head.freedom, seed=self.seed)
+            band = points.abstention(rows.labels, held, error_rate)
+            return head, points.choose(rows.labels, held, card.operating_points), band
+        if adopted["calibration"]:
+            head = fit(rows, 0.0)
+            scores = head.scores(rows)
+            band = points.abstention(rows.labels, held_out_scores(rows, 0.0, seed=self.seed), error_rate)
+            if adopted["operating points"] or (rows.logits.shape[1] > 2 and rows.exclusive):
+                return head, points.choose(rows.labels, scores, card.operating_points), band
+            moved = {n: points.moved(p.threshold, head.scale, head.shift) for n, p in card.operating_points.items()}
+            return head, moved, band
+        if adopted["operating points"]:
+            return None, points.choose(rows.labels, rows.scores, card.operating_points), None
+        return None, None, None
+
+
+@dataclass(frozen=True)
+class _HeldOut:
+    scores: dict[str, np.ndarray]
+    called: dict[str, np.ndarray]
+
+
+def _rows(films: SiteFilms, file: ReaderFile, card: Card, index: np.ndarray) -> Rows:
+    return Rows(
+        file.logits(films.embeddings[index]),
+        films.embeddings[index],
+        films.labels[index],
+        films.patients[index],
+        np.ones(len(index)),
+        card.positive_index,
+        card.task == "exclusive",
+    )
+
+
+def _counts(films: SiteFilms) -> dict[str, Any]:
+    return {
+        "read": len(films),
+        "labelled": int((~np.isnan(films.labels)).sum()),
+        "positive": int((films.labels == 1).sum()),
+        "negative": int((films.labels == 0).sum()),
+        "patients": len(np.unique(films.patients)),
+        "patients_known": films.patients_known,
+        "refused": [{"file": file, "codes": list(codes)} for file, codes in films.refused],
+        "excluded": [{"file": file, "reason": reason} for file, reason in films.excluded],
+    }
+
+
+def _notes(films: SiteFilms, scores: np.ndarray) -> list[str]:
+    notes = []
+    if not films.patients_known:
+        notes.append(
+            "The manifest does not tell every film's patient: films of one patient may be counted as independent, so "
+            "the intervals may be too narrow. Give a patient column or a patient rule."
+        )
+    if len(scores) > 1 and np.ptp(scores) < 1e-9:
+        notes.append("The reader gives every film the same score: it can tell nothing apart here.")
+    return notes
+
+
+def _too_few(rows: Rows, films: int, patients: int) -> str:
+    """Why there is not enough, in words; empty where there is."""
+    counts = {label: len(np.unique(rows.patients[rows.labels == label])) for label in (1, 0)}
+    if len(rows) == 0:
+        return "no film that was read has a label"
+    for label, word in ((1, "positive"), (0, "negative")):
+        if not counts[label]:
+            return f"none of the {len(rows)} labelled films is {word}; both are needed"
+    if len(rows) < films:
+        return f"{len(rows)} labelled films are too few; {films} are needed"
+    if min(counts.values()) < patients:
+        return (
+            f"the labelled films are of {counts[1]} positive and {counts[0]} negative patients; "
+            f"{patients} of each are needed"
+        )
+    return ""
+
+
+def _verdict(measured: dict[str, Any], card: Card) -> tuple[bool | None, str]:
+    """May the reader be used here as it is? True, False, or None for: not proven."""
+    name = f"{card.name} {card.version}"
+    wanted = ", ".join(f"{figure} {value:.2f}" for figure, value in USABLE.items())
+    auroc = measured["auroc"]
+    told = f"AUROC {auroc[0]:.2f} ({auroc[1]:.2f} to {auroc[2]:.2f})"
+    if all(measured[figure][1] >= value for figure, value in USABLE.items()):
+        return (
+            True,
+            f"{name} may be used here as decision support: {told}, and every interval lies above {wanted}.",
+        )
+    if auroc[2] < USABLE["auroc"] or any(measured[figure][2] < value for figure, value in USABLE.items()):
+        worse = " It does no better than chance." if auroc[1] <= 0.5 else ""
+        return False, f"{name} must not be used here as it is: {told}.{worse}"
+    return None, (
+        f"{name} is not proven here: {told}; the intervals do not all lie above {wanted}. Label more films "
+        "before anyone relies on it."
+    )
+
+
+def _draw(rows: Rows, count: int, rng: np.random.Generator) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """About ``count`` films of whole patients, and all other films; None where a class has too few patients."""
+    people = rng.permutation(np.unique(rows.patients))
+    sizes = np.array([(rows.patients == person).sum() for person in people])
+    chosen = np.isin(rows.patients, people[: int(np.searchsorted(np.cumsum(sizes), count)) + 1])
+    for side in (chosen, ~chosen):
+        if min(len(np.unique(rows.patients[side & (rows.labels == label)])) for label in (0, 1)) < 3:
+            return None, None
+    return np.flatnonzero(chosen), np.flatnonzero(~chosen)
+
+
+def _spread(pairs: list[list[float]]) -> dict[str, list[float]]:
+    """Mean and the central 95 % of the draws, of before, after and the difference."""
+    before, after = np.array(pairs).T
+    return {
+        name: [float(np.nanmean(v)), *(float(q) for q in np.nanquantile(v, [0.025, 0.975]))]
+        for name, v in (("before", before), ("after", after), ("gain", after - before))
+    }

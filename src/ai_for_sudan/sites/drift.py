@@ -1,0 +1,92 @@
+"""How different is a site, before any label is used?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from scipy import stats
+from scipy.spatial.distance import cdist
+
+from ai_for_sudan.evaluation.statistics import wilson
+from ai_for_sudan.sites.films import SiteFilms
+from ai_for_sudan.sites.reference import PICTURE, Reference, sketch, standardised
+
+#: Below this p-value a difference is called one.
+ALPHA = 0.01
+_LARGEST = 512
+
+
+def drift(films: SiteFilms, scores: np.ndarray, reference: Reference | None, *, seed: int = 0) -> dict[str, Any]:
+    """Compare a site with the reader's own films; one film a patient, so that the tests hold.
+
+    Args:
+        scores: log-odds of the positive class, calibrated, ``(N,)``.
+
+    Returns:
+        ``refusals`` (count, share with Wilson's interval, codes), and with a reference ``embedding`` and ``score``
+        (statistic, p) and ``pictures`` (difference in standard deviations of the reader's own films).
+    """
+    total = len(films) + len(films.refused)
+    codes = Counter(code for _, found in films.refused for code in found)
+    found: dict[str, Any] = {
+        "films": total,
+        "refusals": {
+            "count": len(films.refused),
+            "share": wilson(len(films.refused), total).to_list(),
+            "codes": dict(codes.most_common()),
+        },
+        "embedding": None,
+        "score": None,
+        "pictures": None,
+    }
+    if reference is None:
+        return found
+    one = np.unique(films.patients, return_index=True)[1]
+    local = sketch(standardised(films.embeddings[one], reference.mean, reference.std))
+    distance, p = energy_test(reference.sketches, local, seed=seed)
+    found["embedding"] = {"energy_distance": distance, "p": p, "test": "permutation of the energy distance"}
+    ks = stats.ks_2samp(reference.scores, scores[one])
+    found["score"] = {
+        "statistic": float(ks.statistic),
+        "p": float(ks.pvalue),
+        "test": "Kolmogorov-Smirnov, two samples",
+        "median_there": float(np.median(reference.scores)),
+        "median_here": float(np.median(scores[one])),
+    }
+    if reference.pictures is not None:
+        here, (mean, std) = films.pictures.mean(0), reference.pictures.T
+        found["pictures"] = {
+            name: {"there": mean[i], "here": here[i], "difference_in_sd": (here[i] - mean[i]) / max(std[i], 1e-9)}
+            for i, name in enumerate(PICTURE)
+        }
+    return found
+
+
+def energy_test(a: np.ndarray, b: np.ndarray, *, permutations: int = 999, seed: int = 0) -> tuple[float, float]:
+    """Do two samples come from one distribution? Energy distance (Szekely & Rizzo 2013) with a permutation test.
+
+    Args:
+        a, b: ``(n, d)`` and ``(m, d)``; more than 512 rows are sampled.
+
+    Returns:
+        the energy distance, and the p-value: at least ``1 / (permutations + 1)``.
+    """
+    rng = np.random.default_rng(seed)
+    a, b = (x if len(x) <= _LARGEST else x[rng.permutation(len(x))[:_LARGEST]] for x in (a, b))
+    both = np.concatenate([a, b])
+    distances = cdist(both, both)
+    n, total = len(a), len(both)
+    # Each column says which rows count as sample a: the first as they are, the others shuffled.
+    sides = np.zeros((total, permutations + 1))
+    sides[:n, 0] = 1
+    for column in range(1, permutations + 1):
+        sides[rng.permutation(total)[:n], column] = 1
+    toward_a = distances @ sides
+    within_a = (sides * toward_a).sum(0)
+    across = ((1 - sides) * toward_a).sum(0)
+    within_b = distances.sum() - within_a - 2 * across
+    m = total - n
+    values = 2 * across / (n * m) - within_a / n**2 - within_b / m**2
+    return float(values[0]), float((values[1:] >= values[0] - 1e-12).sum() + 1) / (permutations + 1)

@@ -1,0 +1,103 @@
+"""Columns that have nothing to do with the lungs but may be linked with the label: view, sex, age, device, site."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.stats import chi2_contingency
+
+from ai_for_sudan.sites.resampling import Resamples, interval
+
+COLUMNS = ("view", "sex", "age", "device", "site")
+AGE_BANDS = ((1, "under 1"), (5, "1 to 4"), (18, "5 to 17"), (40, "18 to 39"), (65, "40 to 64"), (200, "65 and over"))
+#: Levels with fewer films are put together.
+_FEWEST = 10
+#: Below this p-value a column counts as linked with the label.
+_LINKED = 0.05
+
+
+def levels(facts: Sequence[dict[str, str]], column: str) -> np.ndarray | None:
+    """The level of each film, str ``(N,)``; None where the column tells nothing: absent, or one level only."""
+    values = [_level(column, film.get(column, "")) for film in facts]
+    counts = Counter(values)
+    values = [value if counts[value] >= _FEWEST else "other" for value in values]
+    return np.array(values) if len(set(values)) > 1 else None
+
+
+def linked(label: np.ndarray, level: np.ndarray) -> dict[str, Any]:
+    """How strongly a column and the label go together.
+
+    Returns:
+        ``p`` of the chi-squared test, ``cramers_v``, ``auroc_alone`` (of the share of positives of each level, as if
+        the column were a reader), ``linked``, and for each level the films and the positive share.
+    """
+    names = np.unique(level)
+    table = np.array([[((level == name) & (label == value)).sum() for value in (0, 1)] for name in names])
+    test = chi2_contingency(table, correction=False)
+    shares = table[:, 1] / table.sum(1)
+    alone = Resamples(np.ones((1, len(label))), label).auroc(shares[np.searchsorted(names, level)])[0]
+    return {
+        "p": float(test.pvalue),
+        "cramers_v": float(np.sqrt(test.statistic / len(label))),
+        "auroc_alone": float(alone),
+        "linked": bool(test.pvalue < _LINKED),
+        "levels": {
+            str(n): {"films": int(row.sum()), "positive": float(s)}
+            for n, row, s in zip(names, table, shares, strict=True)
+        },
+    }
+
+
+def balancing_weights(label: np.ndarray, columns: Sequence[np.ndarray]) -> np.ndarray:
+    """Weights ``(N,)`` under which no column tells the label: raking, capped at 5 so that no film rules the fit.
+
+    A head fitted with them gains nothing by learning, say, the view instead of the lungs.
+    """
+    weights = np.ones(len(label))
+    for _ in range(20):
+        for level in columns:
+            for name in np.unique(level):
+                share = weights[level == name].sum() / weights.sum()
+                for value in (0, 1):
+                    cell = (level == name) & (label == value)
+                    if cell.any():
+                        weights[cell] *= share * weights[label == value].sum() / weights[cell].sum()
+    weights *= len(weights) / weights.sum()
+    return np.clip(weights, 0.2, 5.0)
+
+
+def within(resamples: Resamples, old: np.ndarray, new: np.ndarray, level: np.ndarray) -> dict[str, Any]:
+    """AUROC before and after in each level and over all pairs inside a level."""
+    before, after = resamples.auroc(old, level), resamples.auroc(new, level)
+    found: dict[str, Any] = {
+        "before": interval(before),
+        "after": interval(after),
+        "gain": interval(after - before),
+        "levels": {},
+    }
+    for name in np.unique(level):
+        inside = level == name
+        part = Resamples(resamples.counts[:, inside], resamples.labels[inside])
+        before, after = part.auroc(old[inside]), part.auroc(new[inside])
+        found["levels"][str(name)] = {
+            "films": int(inside.sum()),
+            "positive": int(part.labels.sum()),
+            "before": interval(before),
+            "after": interval(after),
+            "gain": interval(after - before),
+        }
+    return found
+
+
+def _level(column: str, value: str) -> str:
+    value = value.strip()
+    if column != "age" or not value:
+        return value.upper() if column in ("view", "sex") and value else value or "not given"
+    try:
+        age = float(value)
+    except ValueError:
+        return "not given"
+    return next((name for limit, name in AGE_BANDS if 0 <= age < limit), "not given")

@@ -1,0 +1,110 @@
+"""Looking into a reader file and writing an adapted one: ONNX alone, no PyTorch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.files import replacing
+from ai_for_sudan.reading import Card, Reader
+from ai_for_sudan.sites.head import Head
+
+_FIXED = ("head.weight", "head.bias", "calibration.scale", "calibration.bias")
+
+
+@dataclass(frozen=True)
+class ReaderFile:
+    """A reader file, opened to be changed.
+
+    Attributes:
+        card: the JSON of its card, with every entry.
+        weights: ``head.weight`` ``(C, D)``, ``head.bias``, ``calibration.scale`` and ``calibration.bias`` ``(C,)``.
+    """
+
+    path: Path
+    model: onnx.ModelProto
+    card: dict[str, Any]
+    weights: dict[str, np.ndarray]
+
+    @classmethod
+    def load(cls, path: Path) -> ReaderFile:
+        """Open a reader file.
+
+        Raises:
+            UserError: it is none, or its head cannot be changed.
+        """
+        try:
+            model = onnx.load(str(path))
+        except Exception as error:  # protobuf's own kinds
+            raise UserError(f"{path} cannot be opened as an ONNX file; expected a reader file") from error
+        card = next((json.loads(entry.value) for entry in model.metadata_props if entry.key == "card"), None)
+        weights = {
+            i.name: numpy_helper.to_array(i).astype(np.float64) for i in model.graph.initializer if i.name in _FIXED
+        }
+        missing = [name for name in _FIXED if name not in weights]
+        if card is None or missing:
+            raise UserError(
+                f"{path} has no {', '.join(missing) or 'card'}: this reader cannot be adapted; export it again"
+            )
+        return cls(path, model, card, weights)
+
+    def logits(self, embeddings: np.ndarray) -> np.ndarray:
+        """What the reader makes of embeddings ``(N, D)``: logits ``(N, C)`` as they go into softmax or sigmoid."""
+        logits = embeddings @ self.weights["head.weight"].T + self.weights["head.bias"]
+        return logits * self.weights["calibration.scale"] + self.weights["calibration.bias"]
+
+    def adapted_weights(self, head: Head, positive: int, exclusive: bool) -> dict[str, np.ndarray]:
+        """The four initializers under which the reader computes what ``head`` does."""
+        weight, bias, scale, offset = (self.weights[name].copy() for name in _FIXED)
+        if not head.direction.any():
+            # Recalibration: the head and the heatmap stay as they are.
+            which = slice(None) if exclusive else positive
+            scale[which] *= head.scale
+            offset[which] *= head.scale
+            offset[positive] += head.shift
+        else:
+            # The factor goes into the head, so that the heatmap stays in the units of the logits.
+            which = slice(None) if exclusive else positive
+            weight[which] *= head.scale
+            bias[which] *= head.scale
+            offset[which] *= head.scale
+            weight[positive] += head.direction / scale[positive]
+            bias[positive] += head.shift / scale[positive]
+        return dict(zip(_FIXED, (weight, bias, scale, offset), strict=True))
+
+    def write(self, target: Path, weights: dict[str, np.ndarray], card: dict[str, Any]) -> None:
+        """Write a changed copy; its self-test is computed anew, and this file stays as it is."""
+        with replacing(target) as temporary:
+            temporary.write_bytes(self._changed(weights, card).SerializeToString())
+            opened = Reader.open(temporary, self_test=False)
+            test = opened.card.self_test
+            if test is not None:
+                found = opened.outputs(test.pixels)
+                selftest = {
+                    **card["selftest"],
+                    "probability": found["probability"].astype(float).tolist(),
+                    "heatmap_sum": float(found["heatmap"][opened.card.positive_index].sum()),
+                }
+                temporary.write_bytes(self._changed(weights, {**card, "selftest": selftest}).SerializeToString())
+                Reader.open(temporary)
+
+    def _changed(self, weights: dict[str, np.ndarray], card: dict[str, Any]) -> onnx.ModelProto:
+        model = onnx.ModelProto()
+        model.CopyFrom(self.model)
+        for initializer in model.graph.initializer:
+            if initializer.name in weights:
+                dtype = numpy_helper.to_array(initializer).dtype
+                initializer.CopyFrom(numpy_helper.from_array(weights[initializer.name].astype(dtype), initializer.name))
+        text = json.dumps(card, ensure_ascii=False, allow_nan=False)
+        Card.from_json(text)  # never write a card that cannot be read
+        for entry in model.metadata_props:
+            if entry.key == "card":
+                entry.value = text
+        return model
