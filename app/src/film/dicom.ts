@@ -63,7 +63,8 @@ function parsed(bytes: Uint8Array): DataSet {
   try {
     return parseDicom(bytes);
   } catch (error) {
-    throw new UnreadableFilm('damaged', String((error as { exception?: unknown }).exception ?? error));
+    const { exception, dataSet } = error as { exception?: unknown; dataSet?: DataSet };
+    throw new UnreadableFilm(dataSet?.elements[TAG.rows] ? 'truncated' : 'damaged', String(exception ?? error));
   }
 }
 

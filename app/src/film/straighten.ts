@@ -5,38 +5,44 @@ import { LONGEST_SIDE } from './decode';
 export type Corners = [Point, Point, Point, Point];
 
 /** Side, in pixels, of the small copy on which corners are sought. */
-const SMALL = 320;
+const SMALL = 256;
+/** Grey levels at which a film may part from what lies around it. */
+const LEVELS = [12, 40, 70, 100, 130, 160, 190, 215, 232];
+/** The share of the photo that a film may fill. */
+const SMALLEST_SHARE = 0.12;
+const LARGEST_SHARE = 0.96;
 
 /**
- * The corners of a film photographed on a light box or a table: the largest region, lighter or darker than its
- * surroundings (Otsu's threshold), that fills a quadrilateral. The whole picture where none is found.
+ * The corners of a film photographed on a light box or a table: of all regions lighter or darker than some level, the
+ * one that best fills a quadrilateral. The whole picture where none does.
  */
 export function findCorners(film: Film): Corners {
   const step = Math.max(1, Math.max(film.width, film.height) / SMALL);
   const width = Math.floor(film.width / step);
   const height = Math.floor(film.height / step);
   const small = blurred(reduced(film, width, height, step), width, height);
-  const threshold = otsu(small);
   let best: { corners: Corners; score: number } | null = null;
-  for (const lighter of [true, false]) {
-    const inside = Uint8Array.from(small, (value) => Number(value > threshold === lighter));
-    for (const region of regions(inside, width, height)) {
-      const share = region.area / (width * height);
-      if (share < 0.12 || share > 0.97) continue;
-      const corners = extremes(region.members, width);
-      const filled = region.area / Math.max(1, quadrilateral(corners));
-      const touches = corners.filter((p) => p.x <= 1 || p.y <= 1 || p.x >= width - 2 || p.y >= height - 2).length;
-      // A film is one filled quadrilateral; what touches the frame all round is the background.
-      const score = Math.min(filled, 1 / filled) - touches * 0.12;
-      if (score > 0.62 && (!best || score > best.score)) best = { corners, score };
+  for (const level of [otsu(small), ...LEVELS]) {
+    for (const lighter of [true, false]) {
+      const inside = Uint8Array.from(small, (value) => Number(value > level === lighter));
+      for (const region of regions(inside, width, height)) {
+        const corners = extremes(region, width);
+        const area = quadrilateral(corners);
+        const share = area / (width * height);
+        if (share < SMALLEST_SHARE || share > LARGEST_SHARE) continue;
+        // What reaches the frame is the table, or a film that was cut off.
+        const touches = corners.filter((p) => p.x <= 1 || p.y <= 1 || p.x >= width - 2 || p.y >= height - 2).length;
+        const filled = filledArea(region, width) / area;
+        const score = Math.min(filled, 1 / filled) - touches * 0.15 + share * 0.2;
+        if (score > 0.7 && (!best || score > best.score)) best = { corners, score };
+      }
     }
   }
   if (!best) return whole(film);
-  const scaled = best.corners.map((p) => ({
-    x: Math.min(film.width - 1, (p.x + 0.5) * step),
-    y: Math.min(film.height - 1, (p.y + 0.5) * step),
-  }));
-  return scaled as Corners;
+  return best.corners.map(({ x, y }) => ({
+    x: Math.min(film.width - 1, (x + 0.5) * step),
+    y: Math.min(film.height - 1, (y + 0.5) * step),
+  })) as Corners;
 }
 
 export function whole({ width, height }: { width: number; height: number }): Corners {
@@ -197,13 +203,8 @@ function otsu(values: Float32Array): number {
   return threshold;
 }
 
-interface Region {
-  members: Int32Array;
-  area: number;
-}
-
-/** Connected regions of ones, holes counted as filled only through their outline. */
-function* regions(inside: Uint8Array, width: number, height: number): Generator<Region> {
+/** Connected regions of ones: the places of their pixels. */
+function* regions(inside: Uint8Array, width: number, height: number): Generator<Int32Array> {
   const seen = new Uint8Array(inside.length);
   const queue = new Int32Array(inside.length);
   for (let start = 0; start < inside.length; start++) {
@@ -220,8 +221,7 @@ function* regions(inside: Uint8Array, width: number, height: number): Generator<
       if (y > 0) end = visit(index - width, end);
       if (y < height - 1) end = visit(index + width, end);
     }
-    const members = queue.slice(0, end);
-    yield { members, area: filledArea(members, width) };
+    if (end > width + height) yield queue.slice(0, end);
   }
 
   function visit(index: number, end: number): number {

@@ -16,7 +16,7 @@ export const ar: Words = {
     photographHint: 'ضع الفيلم أمام ضوء، من دون فلاش',
     choose: 'اختر صور الأشعة',
     chooseHint: 'صور أو ملفات DICOM، واحدة أو أكثر',
-    drop: 'أفلت الصور هنا',
+    next: 'الأشعة التالية',
     private: 'لا تغادر الصور هذا الجهاز أبدًا.',
     worklist: 'قائمة العمل',
     settings: 'الإعدادات',
@@ -133,7 +133,6 @@ export const ar: Words = {
     reference_positive: 'التهاب رئوي',
     reference_negative: 'لا التهاب رئوي',
     reference_unknown: 'غير معروف بعد',
-    save: 'حفظ',
     saved: 'حُفظ على هذا الجهاز',
     ageWarning: (from, to) => `أُعدّ القارئ للأطفال من ${from} إلى ${to} سنوات، ولم يُختبر في هذا العمر.`,
   },
@@ -232,5 +231,4 @@ export const ar: Words = {
 
   update: { offer: 'يوجد إصدار جديد جاهز.', now: 'حدِّث الآن', later: 'لاحقًا' },
   loading: 'جارٍ التحميل…',
-  close: 'إغلاق',
 };

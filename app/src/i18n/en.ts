@@ -14,7 +14,7 @@ export const en = {
     photographHint: 'Hold the film against a light, no flash',
     choose: 'Choose films',
     chooseHint: 'Pictures or DICOM, one or many',
-    drop: 'Drop the films here',
+    next: 'Next film',
     private: 'Films never leave this device.',
     worklist: 'Worklist',
     settings: 'Settings',
@@ -133,7 +133,6 @@ export const en = {
     reference_positive: 'Pneumonia',
     reference_negative: 'No pneumonia',
     reference_unknown: 'Not known yet',
-    save: 'Save',
     saved: 'Saved on this device',
     ageWarning: (from: string, to: string) => `The reader was made for children of ${from} to ${to} years. It was never tested at this age.`,
   },
@@ -232,7 +231,6 @@ export const en = {
 
   update: { offer: 'A new version is ready.', now: 'Update now', later: 'Later' },
   loading: 'Loading…',
-  close: 'Close',
 };
 
 export type Words = typeof en;

@@ -88,7 +88,7 @@ export function ReadingScreen({ id }: { id: string }) {
         </div>
       )}
       <button class="big primary" onClick={() => go('/')}>
-        {t.home.photograph}
+        {t.home.next}
       </button>
       {read && card && (
         <label class="field">
@@ -116,7 +116,7 @@ export function ReadingScreen({ id }: { id: string }) {
         </a>
       )}
       <p class="small">
-        {reading.file} · {reading.reader} · {number(reading.elapsedMs)} ms
+        <bdi>{reading.file}</bdi> · <bdi>{reading.reader}</bdi> · <bdi>{number(reading.elapsedMs)} ms</bdi>
       </p>
     </>
   );

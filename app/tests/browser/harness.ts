@@ -1,0 +1,112 @@
+/** The built app, served by the Python package, in Debian's Chromium. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+
+export const SITE = resolve(process.env.SITE ?? '../src/ai_for_sudan/app/static');
+/** Films made by `tests/app/conftest.py`, with what Python says of them in `expected.json`. */
+export const FILMS = resolve(process.env.FILMS ?? 'films');
+export const SAMPLES = resolve(import.meta.dirname, '../../../samples');
+const PYTHON = process.env.PYTHON ?? 'python3';
+
+const SERVE = `
+import sys
+from pathlib import Path
+from ai_for_sudan.app import AppServer
+server = AppServer(Path(sys.argv[1]), port=int(sys.argv[2]))
+print(server.address, flush=True)
+server.serve_forever()
+`;
+
+export interface Served {
+  url: string;
+  stop: () => Promise<void>;
+}
+
+export async function serve(folder = SITE, port = 0): Promise<Served> {
+  const child: ChildProcess = spawn(PYTHON, ['-c', SERVE, folder, String(port)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const url = await new Promise<string>((found, failed) => {
+    createInterface({ input: child.stdout! }).once('line', found);
+    child.once('exit', (code) => failed(new Error(`the server ended with ${code}`)));
+  });
+  const ended = new Promise<void>((done) => child.once('exit', () => done()));
+  return {
+    url,
+    stop: () => {
+      child.kill();
+      return ended;
+    },
+  };
+}
+
+export function launch(args: string[] = []): Promise<Browser> {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      ...args,
+    ],
+  });
+}
+
+export const PHONE: BrowserContextOptions = {
+  viewport: { width: 360, height: 740 },
+  deviceScaleFactor: 2,
+  hasTouch: true,
+  isMobile: true,
+  locale: 'en-GB',
+};
+
+/** A fresh phone with the app open and its reader ready. */
+export async function phone(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<{ context: BrowserContext; page: Page }> {
+  const context = await browser.newContext({ ...PHONE, ...options });
+  const page = await context.newPage();
+  page.on('pageerror', (error) => console.error('page error:', error));
+  page.on('console', (message) => {
+    if (message.type() === 'error') console.error('console:', message.text());
+  });
+  await page.goto(url);
+  await ready(page);
+  return { context, page };
+}
+
+export async function ready(page: Page): Promise<void> {
+  await page.locator('.engine.ready').waitFor({ timeout: 60_000 });
+}
+
+type Files = Parameters<Page['setInputFiles']>[1];
+
+/** Choose films and wait for the answer. */
+export async function read(page: Page, files: Files): Promise<void> {
+  if (!(await page.locator('[data-input=gallery]').count())) await page.goto(`${page.url().split('#')[0]}#/`);
+  await page.locator('[data-input=gallery]').setInputFiles(files);
+  await page.locator('.answer').waitFor({ timeout: 60_000 });
+}
+
+/** What is kept of every reading, straight from the database of the page. */
+export async function kept(page: Page): Promise<any[]> {
+  return page.evaluate(async () => {
+    const database = await new Promise<IDBDatabase>((done, failed) => {
+      const request = indexedDB.open('ai-for-sudan');
+      request.onsuccess = () => done(request.result);
+      request.onerror = () => failed(request.error);
+    });
+    const all = (store: string) =>
+      new Promise<any[]>((done, failed) => {
+        const request = database.transaction(store).objectStore(store).getAll();
+        request.onsuccess = () => done(request.result);
+        request.onerror = () => failed(request.error);
+      });
+    const [readings, films] = [await all('readings'), await all('films')];
+    database.close();
+    return readings.map((row) => ({ ...row, film: films.find((film) => film.id === row.id) }));
+  });
+}

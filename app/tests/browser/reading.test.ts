@@ -1,0 +1,234 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { FILMS, kept, launch, phone, read, ready, SAMPLES, type Served, serve } from './harness';
+
+let browser: Browser;
+let served: Served;
+let page: Page;
+
+beforeAll(async () => {
+  served = await serve();
+  browser = await launch();
+});
+afterAll(async () => {
+  await browser?.close();
+  await served?.stop();
+});
+beforeEach(async () => {
+  for (const context of browser.contexts()) await context.close();
+  ({ page } = await phone(browser, served.url));
+});
+
+const DISCLAIMER = 'Decision support, not a diagnosis: a clinician decides.';
+const heading = () => page.locator('.answer h1').textContent();
+
+describe('one film', () => {
+  test.each([
+    ['suspected.png', 'suspected', 'Suspicious of pneumonia'],
+    ['not_seen.png', 'not_seen', 'No pneumonia seen'],
+    ['uncertain.png', 'uncertain', 'Uncertain'],
+    ['refused.png', 'refused', 'Refused'],
+  ])('%s is %s', async (file, status, words) => {
+    await read(page, join(FILMS, file));
+    expect(await heading()).toBe(words);
+    expect(await page.locator(`.answer.${status}`).count()).toBe(1);
+    expect(await page.locator('.disclaimer').textContent()).toContain(DISCLAIMER);
+    expect(await page.locator('.disclaimer').textContent()).toContain('Made for children of 1 to 5 years.');
+    const [row] = await kept(page);
+    expect(row.value.status).toBe(status);
+    // A refused film keeps its probability, so that the gate can be measured.
+    expect(row.value.probability).toBeGreaterThanOrEqual(0);
+    expect(await page.locator('.frame canvas.heat').count()).toBe(status === 'refused' ? 0 : 1);
+  });
+
+  test('a refusal says why and what to do', async () => {
+    await read(page, join(FILMS, 'tiny.png'));
+    expect(await page.locator('.answer').textContent()).toContain('The picture is too small. Use a picture of at least 128 pixels a side.');
+  });
+
+  test('the slider goes from the film to the heatmap', async () => {
+    await read(page, join(FILMS, 'suspected.png'));
+    const heat = page.locator('canvas.heat');
+    const slider = page.getByRole('slider', { name: 'Heatmap' });
+    await slider.fill('0');
+    expect(await heat.evaluate((canvas) => getComputedStyle(canvas).opacity)).toBe('0');
+    await slider.fill('100');
+    expect(await heat.evaluate((canvas) => getComputedStyle(canvas).opacity)).toBe('1');
+    expect(await page.locator('.legend').textContent()).toContain('Where the model looked');
+  });
+
+  test('fingers enlarge and move the film', async () => {
+    await read(page, join(FILMS, 'suspected.png'));
+    const scale = () => page.locator('.stack').evaluate((stack) => new DOMMatrix(getComputedStyle(stack).transform).a);
+    await page.getByRole('button', { name: 'Enlarge' }).click();
+    expect(await scale()).toBeCloseTo(1.5);
+    const box = (await page.locator('.frame').boundingBox())!;
+    const session = await page.context().newCDPSession(page);
+    const touch = (type: string, points: [number, number][]) =>
+      session.send('Input.dispatchTouchEvent', {
+        type: type as 'touchStart',
+        touchPoints: points.map(([x, y], id) => ({ x: box.x + x, y: box.y + y, id })),
+      });
+    await page.locator('.frame').scrollIntoViewIfNeeded();
+    Object.assign(box, await page.locator('.frame').boundingBox());
+    await touch('touchStart', [[100, 100], [140, 140]]);
+    await touch('touchMove', [[80, 80], [160, 160]]);
+    await touch('touchMove', [[60, 60], [180, 180]]);
+    await touch('touchEnd', []);
+    expect(await scale()).toBeGreaterThan(2.5);
+    await page.getByRole('button', { name: 'Whole film' }).click();
+    expect(await scale()).toBe(1);
+  });
+
+  test('another operating point changes the answer', async () => {
+    await read(page, join(FILMS, 'suspected.png'));
+    const row = (await kept(page))[0].value;
+    await page.getByLabel('Operating point').selectOption('rule-in');
+    const changed = await expect.poll(async () => (await kept(page))[0].value).not.toEqual(row).then(async () => (await kept(page))[0].value);
+    expect(changed.operatingPoint).toBe('rule-in');
+    expect(changed.threshold).toBeGreaterThan(row.threshold);
+    expect(changed.status).toBe(changed.probability >= changed.threshold ? 'suspected' : 'not_seen');
+  });
+
+  test('turning the film reads it anew, in place', async () => {
+    await read(page, join(FILMS, 'suspected.png'));
+    const before = (await kept(page))[0].value;
+    await page.getByText('Brightness, contrast, turn').click();
+    await page.getByRole('button', { name: 'Swap black and white' }).click();
+    await expect.poll(async () => (await kept(page))[0].value.probability).not.toBe(before.probability);
+    const rows = await kept(page);
+    expect(rows.length).toBe(1);
+    expect(rows[0].id).toBe(before.id);
+  });
+
+  test('a film can be dropped and pasted', async () => {
+    const bytes = [...readFileSync(join(FILMS, 'suspected.png'))];
+    for (const kind of ['drop', 'paste']) {
+      await page.goto(`${served.url}#/`);
+      await page.evaluate(
+        ([content, how]) => {
+          const data = new DataTransfer();
+          data.items.add(new File([new Uint8Array(content as number[])], `${how}.png`, { type: 'image/png' }));
+          window.dispatchEvent(
+            how === 'drop' ? new DragEvent('drop', { dataTransfer: data }) : new ClipboardEvent('paste', { clipboardData: data }),
+          );
+        },
+        [bytes, kind] as const,
+      );
+      await page.locator('.answer.suspected').waitFor();
+      expect(await page.locator('main').textContent()).toContain(`${kind}.png`);
+    }
+  });
+});
+
+describe('files that are no film', () => {
+  const film = () => readFileSync(join(SAMPLES, 'normal_01.png'));
+  const jpeg = () => readFileSync(join(FILMS, 'film.jpg'));
+  const dicom = () => readFileSync(join(FILMS, 'film.dcm'));
+  test.each<[string, () => Buffer, string]>([
+    ['empty.png', () => Buffer.alloc(0), 'empty'],
+    ['text.png', () => Buffer.from('no picture'), 'not_a_picture'],
+    ['page.jpg', () => Buffer.from('<!doctype html><html></html>'), 'not_a_picture'],
+    ['cut.png', () => film().subarray(0, 9000), 'not_a_picture'],
+    ['cut.jpg', () => jpeg().subarray(0, 3000), 'not_a_picture'],
+    ['noise.webp', () => Buffer.from(Array.from({ length: 5000 }, (_, i) => (i * 7919) % 251)), 'not_a_picture'],
+    ['cut.dcm', () => dicom().subarray(0, dicom().length - 5000), 'truncated'],
+    ['header.dcm', () => dicom().subarray(0, 200), 'damaged'],
+    ['no_pixels.dcm', () => readFileSync(join(FILMS, 'no_pixels.dcm')), 'no_pixels'],
+    ['frames.dcm', () => readFileSync(join(FILMS, 'frames.dcm')), 'multi_frame'],
+    ['huge.dcm', () => readFileSync(join(FILMS, 'huge.dcm')), 'too_large'],
+  ])('%s', async (name, content, code) => {
+    await read(page, { name, mimeType: 'application/octet-stream', buffer: content() });
+    expect(await heading()).toBe('Could not be read');
+    const [row] = await kept(page);
+    expect([row.value.status, row.value.probability, row.value.codes]).toEqual(['failed', null, [code]]);
+    // And the next film is read as if nothing had happened.
+    await read(page, join(FILMS, 'suspected.png'));
+  });
+});
+
+describe('a photo', () => {
+  test('is straightened with the corners that were found, or as the hand says', async () => {
+    await page.locator('[data-input=camera]').setInputFiles(join(FILMS, 'photo.jpg'));
+    await page.getByRole('heading', { name: 'Straighten the film' }).waitFor();
+    const expected = JSON.parse(readFileSync(join(FILMS, 'photo.json'), 'utf8'));
+    const handles = page.locator('.handle');
+    expect(await handles.count()).toBe(4);
+    for (let index = 0; index < 4; index++) {
+      const at = await handles.nth(index).evaluate((handle) => [parseFloat(handle.style.left), parseFloat(handle.style.top)]);
+      expect(Math.abs(at[0] - expected.corners[index][0])).toBeLessThan(2.5);
+      expect(Math.abs(at[1] - expected.corners[index][1])).toBeLessThan(2.5);
+    }
+    await handles.first().focus();
+    const before = await handles.first().evaluate((handle) => handle.style.left);
+    await page.keyboard.press('ArrowRight');
+    expect(await handles.first().evaluate((handle) => handle.style.left)).not.toBe(before);
+    await page.keyboard.press('ArrowLeft');
+    await page.getByRole('button', { name: 'Look at the result' }).click();
+    await page.getByRole('button', { name: 'Read this film' }).click();
+    await page.locator('.answer').waitFor();
+    const [row] = await kept(page);
+    expect(Math.abs(row.value.probability - expected.probability)).toBeLessThan(0.1);
+  });
+});
+
+describe('many films', () => {
+  test('twenty are read one after the other while the page answers', async () => {
+    const films = Array.from({ length: 20 }, (_, index) => {
+      const sample = `${index % 2 ? 'normal' : 'pneumonia'}_${String(1 + (index % 12)).padStart(2, '0')}.png`;
+      return { name: `film_${index}.png`, mimeType: 'image/png', buffer: readFileSync(join(SAMPLES, sample)) };
+    });
+    await page.locator('[data-input=gallery]').setInputFiles(films);
+    await page.locator('progress').waitFor();
+    await page.getByRole('button', { name: 'العربية' }).click();
+    expect(await page.evaluate(() => document.dir)).toBe('rtl');
+    await page.getByRole('button', { name: 'English' }).click();
+    await page.getByText('20 films read.').waitFor({ timeout: 60_000 });
+    await page.getByRole('button', { name: 'Open the worklist' }).click();
+    await expect.poll(() => page.locator('.list li').count()).toBe(20);
+  });
+
+  test('a batch can be stopped, and keeps what was read', async () => {
+    const films = Array.from({ length: 40 }, (_, index) => ({
+      name: `film_${index}.png`,
+      mimeType: 'image/png',
+      buffer: readFileSync(join(SAMPLES, 'normal_01.png')),
+    }));
+    await page.locator('[data-input=gallery]').setInputFiles(films);
+    await page.getByText(/^[2-9] of 40 films/).waitFor();
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await page.getByText(/Stopped after/).waitFor();
+    const rows = await kept(page);
+    expect(rows.length).toBeGreaterThan(1);
+    expect(rows.length).toBeLessThan(40);
+  });
+});
+
+describe('two languages', () => {
+  test('the device tells the language, and a switch changes it for good', async () => {
+    await page.context().close();
+    ({ page } = await phone(browser, served.url, { locale: 'ar-SD' }));
+    expect(await page.evaluate(() => [document.documentElement.lang, document.dir])).toEqual(['ar', 'rtl']);
+    await read(page, join(FILMS, 'suspected.png'));
+    expect(await heading()).toBe('يُشتبه في التهاب رئوي');
+    expect(await page.locator('.answer').textContent()).toMatch(/[٠-٩]/);
+    expect(await page.locator('.disclaimer').textContent()).toContain('القرار للطبيب');
+    await page.getByRole('button', { name: 'English' }).click();
+    expect(await heading()).toBe('Suspicious of pneumonia');
+    await page.goto(`${served.url}#/`);
+    await page.reload();
+    await ready(page);
+    expect(await page.evaluate(() => document.documentElement.lang)).toBe('en');
+  });
+
+  test('Arabic with 0123 where the user wants them', async () => {
+    await page.context().close();
+    ({ page } = await phone(browser, served.url, { locale: 'ar' }));
+    await page.goto(`${served.url}#/settings`);
+    await page.getByLabel('الأرقام').selectOption('latn');
+    await read(page, join(FILMS, 'suspected.png'));
+    expect(await page.locator('.gauge .number').textContent()).toMatch(/[0-9]/);
+  });
+});

@@ -1,0 +1,51 @@
+import { describe, expect, test } from 'vitest';
+import type { Card } from '../../src/reader/card';
+import { judge } from '../../src/reader/judge';
+
+const card = {
+  classes: ['normal', 'pneumonia'],
+  positive: 'pneumonia',
+  operatingPoints: { balanced: { threshold: 0.5 }, screening: { threshold: 0.2 } },
+  defaultOperatingPoint: 'balanced',
+  abstention: { lower: 0.4, upper: 0.6 },
+  gate: [
+    { code: 'blank', limit: 0.5 },
+    { code: 'sideways', limit: 0.5 },
+  ],
+} as unknown as Card;
+
+const at = (probability: number, gate = [0, 0], side = 300, header: string[] = [], point?: string) =>
+  judge(card, { probability: Float32Array.of(1 - probability, probability), gate: Float32Array.from(gate) }, { width: side, height: 400 }, header, point);
+
+describe('the status of a film', () => {
+  test.each([
+    [0.9, 'suspected'],
+    [0.61, 'suspected'],
+    [0.5, 'uncertain'],
+    [0.41, 'uncertain'],
+    [0.1, 'not_seen'],
+  ])('probability %f is %s', (probability, status) => expect(at(probability).status).toBe(status));
+
+  test('the threshold itself is suspected', () => {
+    const without = { ...card, abstention: null };
+    const outputs = { probability: Float32Array.of(0.5, 0.5), gate: new Float32Array(2) };
+    expect(judge(without, outputs, { width: 300, height: 300 }).status).toBe('suspected');
+  });
+
+  test('the gate refuses above its limit, not at it', () => {
+    expect(at(0.9, [0.5, 0.5]).status).toBe('suspected');
+    const refused = at(0.9, [0.6, 0.7]);
+    expect([refused.status, refused.codes]).toEqual(['refused', ['blank', 'sideways']]);
+    expect(refused.probability).toBeCloseTo(0.9);
+  });
+
+  test('size and header refuse too, in the order of Python', () => {
+    expect(at(0.9, [0.6, 0], 127, ['header_view']).codes).toEqual(['header_view', 'too_small', 'blank']);
+    expect(at(0.9, [0, 0], 128).status).toBe('suspected');
+  });
+
+  test('another operating point has another threshold', () => {
+    expect(at(0.3).status).toBe('not_seen');
+    expect(at(0.3, [0, 0], 300, [], 'screening')).toMatchObject({ status: 'suspected', threshold: 0.2 });
+  });
+});

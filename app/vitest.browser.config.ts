@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config';
+
+/** The real thing: the built app in Chromium, one file after the other. */
+export default defineConfig({
+  test: {
+    include: ['tests/browser/**/*.test.ts'],
+    fileParallelism: false,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+});

@@ -1,0 +1,194 @@
+"""The built app with a reader, and films with what Python says of them, for the browser to be held against."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+from ai_for_sudan import Reader
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+APP = ROOT / "app"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What the browser tests stand on: the reader, the built site, and the folder of films."""
+
+    reader: Reader
+    site: Path
+    films: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "SITE": str(self.site), "FILMS": str(self.films), "PYTHON": sys.executable}
+
+
+def grey(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path).convert("L"))
+
+
+@pytest.fixture(scope="session")
+def node() -> None:
+    """Node, the app's packages and Chromium; without them these tests are skipped, and say why."""
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed: the app's tests need Node 20 or newer")
+    if not (APP / "node_modules").is_dir():
+        pytest.skip("app/node_modules is missing; run: npm ci --prefix app")
+
+
+@pytest.fixture(scope="session")
+def reader_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reader named by READER=, or the shipped one, or (in a checkout where none is built yet) a tiny one."""
+    if "READER" in os.environ:
+        return Path(os.environ["READER"]).resolve()
+    shipped = ROOT / "readers" / "mobilenet_v2.onnx"
+    if shipped.is_file():
+        return shipped
+    path = tmp_path_factory.mktemp("reader") / "tiny.onnx"
+    subprocess.run([sys.executable, ROOT / "tests" / "tiny_reader.py", path], check=True)
+    return path
+
+
+@pytest.fixture(scope="session")
+def bench(node: None, reader_file: Path, samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    if shutil.which("chromium") is None and "CHROMIUM" not in os.environ:
+        pytest.skip("chromium is not installed")
+    folder = tmp_path_factory.mktemp("app")
+    site = folder / "site"
+    subprocess.run(
+        ["npx", "vite", "build"],
+        cwd=APP,
+        env={**os.environ, "READER": str(reader_file), "OUT_DIR": str(site)},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    reader = Reader.open(reader_file)
+    films = folder / "films"
+    films.mkdir()
+    write_films(reader, samples, films)
+    return Bench(reader, site, films)
+
+
+def write_films(reader: Reader, samples: Path, folder: Path) -> None:
+    """One film of each status, damaged and DICOM files, a photo, and at least 50 films for the comparison."""
+    named = sorted(samples.glob("*.png"))
+    _one_of_each(reader, named, folder)
+    Image.fromarray(grey(named[0])[:100, :100]).save(folder / "tiny.png")
+    Image.fromarray(grey(named[0])).save(folder / "film.jpg", quality=92)
+    _dicoms(grey(named[0]), folder)
+    _photo(reader, grey(named[-1]), folder)
+    _comparison(reader, named, folder / "parity")
+
+
+def _one_of_each(reader: Reader, named: list[Path], folder: Path) -> None:
+    # Darker copies too: a tiny reader may call every sample as it is "suspected".
+    films = [(grey(path) * light).astype(np.uint8) for light in (1, 0.6, 0.4) for path in named]
+    readings = [reader.read(film) for film in films]
+    chosen = {}
+    for wanted, sign in (("suspected", 1), ("not_seen", -1)):
+        fitting = [i for i, reading in enumerate(readings) if reading.status == wanted]
+        assert fitting, f"no film is {wanted} for {reader.card.name}"
+        chosen[wanted] = films[max(fitting, key=lambda i: sign * (readings[i].probability or 0))]
+        Image.fromarray(chosen[wanted]).save(folder / f"{wanted}.png")
+    blank = np.full((400, 300), 40, np.uint8)
+    assert reader.read(blank).status == "refused", "a blank picture must be refused"
+    Image.fromarray(blank).save(folder / "refused.png")
+    # Between the two lies a mixture that the reader is not sure of.
+    for share in np.linspace(0, 1, 201):
+        mixed = (chosen["suspected"] * share + chosen["not_seen"] * (1 - share)).astype(np.uint8)
+        if reader.read(mixed).status == "uncertain":
+            Image.fromarray(mixed).save(folder / "uncertain.png")
+            return
+    raise AssertionError("no mixture of two samples is uncertain")
+
+
+def dicom(pixels: np.ndarray, **elements: object) -> FileDataset:
+    """An uncompressed DICOM film of ``pixels`` uint8 or uint16 ``(H, W)``."""
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.1"
+    meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=["film"])
+    bits = pixels.dtype.itemsize * 8
+    film = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    film.SOPClassUID, film.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
+    film.Modality, film.BodyPartExamined, film.ViewPosition, film.PatientAge = "DX", "CHEST", "AP", "003Y"
+    film.Rows, film.Columns = pixels.shape
+    film.SamplesPerPixel, film.PhotometricInterpretation = 1, "MONOCHROME2"
+    film.BitsAllocated = film.BitsStored = bits
+    film.HighBit, film.PixelRepresentation = bits - 1, 0
+    film.PixelData = pixels.tobytes()
+    for keyword, value in elements.items():
+        setattr(film, keyword, value)
+    return film
+
+
+def _dicoms(pixels: np.ndarray, folder: Path) -> None:
+    dicom(pixels).save_as(folder / "film.dcm")
+    dicom(pixels, NumberOfFrames=2).save_as(folder / "frames.dcm")
+    dicom(pixels, Rows=65535, Columns=65535).save_as(folder / "huge.dcm")
+    without = dicom(pixels)
+    del without.PixelData
+    without.save_as(folder / "no_pixels.dcm")
+
+
+def _photo(reader: Reader, film: np.ndarray, folder: Path) -> None:
+    """A film on a light table, seen a little from the side; corners and the probability of the film itself."""
+    width, height = 1200, 1500
+    rng = np.random.default_rng(5)
+    table = Image.fromarray((235 + rng.normal(0, 4, (height, width))).clip(0, 255).astype(np.uint8))
+    corners = [(190, 260), (1010, 200), (1080, 1270), (130, 1330)]
+    # The film's own edge is dark, as it is on a light box.
+    framed = np.pad(film, 8, constant_values=12)
+    source = [(0, 0), (framed.shape[1], 0), (framed.shape[1], framed.shape[0]), (0, framed.shape[0])]
+    rows, values = [], []
+    for (x, y), (u, v) in zip(corners, source, strict=True):
+        rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
+        values += [u, v]
+    map_back = np.linalg.solve(np.array(rows, float), np.array(values, float))
+    size, bilinear = (width, height), Image.Resampling.BILINEAR
+    projected = Image.fromarray(framed).transform(size, Image.Transform.PERSPECTIVE, map_back, bilinear)
+    inside = Image.fromarray(np.full(framed.shape, 255, np.uint8))
+    table.paste(projected, mask=inside.transform(size, Image.Transform.PERSPECTIVE, map_back, bilinear))
+    table.save(folder / "photo.jpg", quality=90)
+    shares = [[100 * x / width, 100 * y / height] for x, y in corners]
+    expected = {"corners": shares, "probability": reader.read(film).probability}
+    (folder / "photo.json").write_text(json.dumps(expected))
+
+
+def _comparison(reader: Reader, named: list[Path], folder: Path) -> None:
+    """Samples and disturbed copies of other sizes, as PNG, with all that Python says of each."""
+    folder.mkdir()
+    rng = np.random.default_rng(11)
+    expected = {}
+    for index, path in enumerate(named):
+        film = grey(path)
+        scaled = Image.fromarray(film).resize((250 + 37 * index, 700 - 19 * index), Image.Resampling.BILINEAR)
+        noisy = (np.asarray(scaled) * rng.uniform(0.5, 1.2) + rng.normal(0, 9, scaled.size[::-1])).clip(0, 255)
+        copies = {path.stem: film, f"{path.stem}_noisy": noisy.astype(np.uint8)}
+        if index % 4 == 0:
+            copies[f"{path.stem}_turned"] = np.ascontiguousarray(np.rot90(film))
+            copies[f"{path.stem}_negative"] = 255 - film
+        for name, pixels in copies.items():
+            Image.fromarray(pixels).save(folder / f"{name}.png")
+            reading = reader.read(pixels)
+            heatmap = reader.outputs(pixels)["heatmap"][reader.card.positive_index]
+            expected[f"{name}.png"] = {
+                "status": reading.status,
+                "probability": reading.probability,
+                "codes": list(reading.codes),
+                "heatmap": heatmap.ravel().tolist(),
+            }
+    assert len(expected) >= 50
+    (folder / "expected.json").write_text(json.dumps(expected))
