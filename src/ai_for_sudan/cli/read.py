@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import json
+import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from datetime import datetime, timezone
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.radiographs import FILM_SUFFIXES, find_films
 from ai_for_sudan.reading import Reader, Reading
+from ai_for_sudan.reading.reader import find_reader
 from ai_for_sudan.reading.words import STATUS_WORDS, URGENCY
 
 DEFAULT_READER = "mobilenet_v2"
@@ -47,36 +51,39 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.threads is not None and args.threads < 1:
         raise UserError(f"--threads must be at least 1, not {args.threads}")
-    reader = Reader.open(args.reader)
+    if args.engine == "ray" and (args.overlays or args.report):
+        raise UserError("--engine ray writes JSON lines and CSV; make overlays and reports on one machine")
+    films = list(itertools.islice(_once(args, set()), 2))
+    if not films:
+        raise UserError(f"no films were found in {', '.join(args.films)}; expected {', '.join(FILM_SUFFIXES)}")
+    # One film may use all the threads; several are read side by side, each by one.
+    reader = Reader.open(args.reader, threads=args.threads or 1 if len(films) == 1 else 1)
     reader.card.operating_point(args.operating_point)
-    answered = _answered(args.output)
-    files = _todo(args.films, answered)
     counts: Counter[str] = Counter()
-    output = args.output.open("a", encoding="utf-8") if args.output else None
-    collected = _collectors(args, reader)
     interrupted = False
-    try:
-        for row in _rows(args, reader, files):
-            line = json.dumps(row["line"], ensure_ascii=False)
-            if output:
-                output.write(line + "\n")
-                output.flush()
-            if args.json:
-                print(line, flush=True)
-            else:
-                _print(row["line"], first=not counts)
-            counts[row["line"]["status"]] += 1
-            for collect in collected:
-                collect(row)
-    except KeyboardInterrupt:
-        interrupted = True
-    finally:
-        if output:
-            output.close()
-    for collect in collected:
-        collect.finish()
-    if not counts and not answered:
-        raise UserError(f"no films were found in {', '.join(args.films)}")
+    with contextlib.ExitStack() as open_files:
+        collectors = _collectors(args, reader, open_files)
+        answered = _answered(args, reader, collectors)
+        output = open_files.enter_context(_appending(args.output)) if args.output else None
+        rows = _rows(args, reader, _once(args, answered), alone=len(films) == 1)
+        try:
+            for row in rows:
+                line = json.dumps(row["line"], ensure_ascii=False)
+                if output:
+                    output.write(line + "\n")
+                    output.flush()
+                if args.json:
+                    print(line, flush=True)
+                else:
+                    _print(row["line"], first=not counts)
+                counts[row["line"]["status"]] += 1
+                for collect in collectors:
+                    collect(row)
+        except KeyboardInterrupt:
+            interrupted = True
+            rows.close()
+        for collect in collectors:
+            collect.finish()
     if not args.json:
         _summary(counts, len(answered))
     if interrupted:
@@ -84,103 +91,104 @@ def run(args: argparse.Namespace) -> int:
     return 1 if counts["failed"] else 0
 
 
-def _rows(args: argparse.Namespace, reader: Reader, files: Iterator[Path]) -> Iterator[dict[str, Any]]:
+def _once(args: argparse.Namespace, answered: set[str]) -> Iterator[Path]:
+    """Every film that was asked for and not answered yet, even if a folder and a file inside it were both given."""
+    seen = set(answered)
+    for path in find_films(args.films):
+        # Overlays that are written below the films are no films.
+        if str(path) not in seen and not (args.overlays and path.is_relative_to(args.overlays)):
+            seen.add(str(path))
+            yield path
+
+
+def _rows(
+    args: argparse.Namespace, reader: Reader, files: Iterator[Path], *, alone: bool
+) -> Generator[dict[str, Any], None, None]:
     """``{"line": the JSON line, "row": what the report needs}`` of each film."""
+    more = {"log": args.log, "site": args.site}
+    parent = _common_parent(args.films)
     if args.engine == "ray":
-        if args.overlays or args.report:
-            raise UserError("--engine ray writes JSON lines and CSV; make overlays and reports on one machine")
         from ai_for_sudan.reading.cluster import read_on_cluster
 
-        lines = read_on_cluster(reader.path, files, operating_point=args.operating_point, address=args.address)
+        lines = read_on_cluster(
+            find_reader(args.reader), files, operating_point=args.operating_point, address=args.address, **more
+        )
         yield from ({"line": line} for line in lines)
         return
-    from ai_for_sudan.reading.batch import read_all
 
     def then(reading: Reading) -> dict[str, Any]:
-        row: dict[str, Any] = {"line": _line(args, reader, reading)}
+        row: dict[str, Any] = {"line": reading.to_dict(**more)}
         if args.overlays and reading.pixels is not None:
-            _save_overlay(reading, _overlay_path(args.overlays, args.films, reading.file))
+            _save_overlay(reading, _overlay_path(args.overlays, parent, reading.file))
         if args.report:
             from ai_for_sudan.reading.report import row_of
 
             row["row"] = row_of(reading)
         return row
 
-    first = list(_take(files, 2))
-    if len(first) < 2:  # one film: no pool of threads, no bar
-        yield from (then(reader.read(file, operating_point=args.operating_point)) for file in first)
+    if alone:  # no pool of threads, no bar, and none of their imports
+        yield from (then(reader.read(file, operating_point=args.operating_point)) for file in files)
         return
-    from itertools import chain
+    from ai_for_sudan.reading.batch import read_all
 
-    readings = read_all(
-        reader, chain(first, files), operating_point=args.operating_point, workers=args.threads, then=then
-    )
+    readings = read_all(reader, files, operating_point=args.operating_point, workers=args.threads, then=then)
     if sys.stderr.isatty():
         from tqdm import tqdm
 
-        readings = iter(tqdm(readings, desc="reading", unit="film"))
+        total = sum(1 for _ in find_films(args.films))
+        readings = iter(tqdm(readings, desc="reading", unit="film", total=total, leave=False))
     yield from readings
 
 
-def _take(files: Iterator[Path], count: int) -> Iterator[Path]:
-    for _ in range(count):
-        try:
-            yield next(files)
-        except StopIteration:
-            return
+@contextlib.contextmanager
+def _appending(path: Path) -> Iterator[IO[str]]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        yield file
 
 
-def _line(args: argparse.Namespace, reader: Reader, reading: Reading) -> dict[str, Any]:
-    line = reading.to_dict()
-    if args.log:
-        line["date"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        line["site"] = args.site
-        if reading.embedding is not None:
-            line["embedding"] = [round(float(value), 4) for value in reading.embedding]
-    return line
+def _answered(args: argparse.Namespace, reader: Reader, collectors: list[Collector]) -> set[str]:
+    """The files that an earlier run answered; a line that a power cut left half-written is cut off.
 
-
-def _todo(films: list[str], answered: set[str]) -> Iterator[Path]:
-    from ai_for_sudan.radiographs import find_films
-
-    return (path for path in find_films(films) if str(path) not in answered)
-
-
-def _answered(output: Path | None) -> set[str]:
-    """The files that an earlier run answered; a line that a power cut left half-written is cut off."""
-    if output is None or not output.exists():
-        return set()
+    Raises:
+        UserError: the file holds something else, or readings by another reader or at another operating point.
+    """
+    path: Path | None = args.output
     done: set[str] = set()
+    if path is None or not path.exists():
+        return done
+    mine = (reader.card.title, reader.card.operating_point(args.operating_point).name)
     kept = 0
-    with output.open("rb") as file:
+    with path.open("rb") as file:
         for raw in file:
-            try:
-                done.add(json.loads(raw)["file"])
-            except (ValueError, KeyError, TypeError) as error:
-                if not raw.endswith(b"\n"):
-                    break
-                raise UserError(f"{output} is no file of readings; give another --output") from error
             if not raw.endswith(b"\n"):
-                done.discard(json.loads(raw)["file"])
                 break
+            try:
+                line = json.loads(raw)
+                found = (line["reader"], line["operating_point"])
+                done.add(line["file"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise UserError(f"{path} is no file of readings; give another --output") from error
+            if found != mine:
+                raise UserError(
+                    f"{path} holds readings by {found[0]} at '{found[1]}', these would be by {mine[0]} at '{mine[1]}'; "
+                    "give another --output"
+                )
+            for collect in collectors:
+                collect({"line": line, "row": line | {"film": None, "overlay": None}})
             kept += len(raw)
-    if kept < output.stat().st_size:
-        with output.open("rb+") as file:
-            file.truncate(kept)
+    if kept < path.stat().st_size:
+        os.truncate(path, kept)
     return done
 
 
 class _Csv:
     COLUMNS = ("file", "status", "label", "probability", "operating_point", "threshold", "codes", "reasons", "reader")
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, file: IO[str]) -> None:
         import csv
 
-        from ai_for_sudan.files import replacing
-
-        self._replacing = replacing(path)
-        self._file = self._replacing.__enter__().open("w", newline="", encoding="utf-8")
-        self._writer = csv.writer(self._file)
+        self._writer = csv.writer(file)
         self._writer.writerow(self.COLUMNS)
 
     def __call__(self, row: dict[str, Any]) -> None:
@@ -190,8 +198,7 @@ class _Csv:
         self._writer.writerow([f"'{v}" if isinstance(v, str) and v[:1] in "=+-@" and v else v for v in values])
 
     def finish(self) -> None:
-        self._file.close()
-        self._replacing.__exit__(None, None, None)
+        """Nothing is left to do: the file is closed with the others."""
 
 
 class _Page:
@@ -207,22 +214,34 @@ class _Page:
         self._report.write(self._path)
 
 
-def _collectors(args: argparse.Namespace, reader: Reader) -> list[_Csv | _Page]:
-    collectors: list[_Csv | _Page] = []
+Collector = _Csv | _Page
+
+
+def _collectors(args: argparse.Namespace, reader: Reader, open_files: contextlib.ExitStack) -> list[Collector]:
+    collectors: list[Collector] = []
     if args.csv:
-        collectors.append(_Csv(args.csv))
+        from ai_for_sudan.files import replacing
+
+        temporary = open_files.enter_context(replacing(args.csv))
+        collectors.append(_Csv(open_files.enter_context(temporary.open("w", newline="", encoding="utf-8"))))
     if args.report:
         collectors.append(_Page(args.report, reader))
     return collectors
 
 
-def _overlay_path(folder: Path, given: list[str], file: str) -> Path:
-    """``folder/<path below what was given>.overlay.png``: films of one name in two folders do not meet."""
-    path = Path(file)
-    for top in given:
-        if Path(top).is_dir() and path.is_relative_to(top):
-            return folder / path.relative_to(top).with_name(path.name + ".overlay.png")
-    return folder / (path.name + ".overlay.png")
+def _common_parent(given: list[str]) -> Path:
+    """The deepest folder that holds everything that was given."""
+    tops = []
+    for top in map(Path, given):
+        fixed = Path(*itertools.takewhile(lambda part: not any(sign in part for sign in "*?["), top.parts))
+        tops.append(os.path.abspath(top if top.is_dir() else fixed.parent if fixed == top else fixed))
+    return Path(os.path.commonpath(tops))
+
+
+def _overlay_path(folder: Path, parent: Path, file: str) -> Path:
+    """The film's own path below the common parent, so that films of one name in two folders do not meet."""
+    path = Path(os.path.abspath(file)).relative_to(parent)
+    return folder / path.with_name(path.name + ".overlay.png")
 
 
 def _save_overlay(reading: Reading, path: Path) -> None:

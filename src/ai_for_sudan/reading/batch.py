@@ -32,7 +32,7 @@ def read_all(
         then: what to make of a reading, in the worker (drawing, writing): the film itself is dropped afterwards, so
             that a long list needs no more memory than a short one.
     """
-    count = workers or os.cpu_count() or 1
+    count = workers or _cores()
 
     def work(file: Path) -> Result:
         return then(reader.read(file, operating_point=operating_point))
@@ -52,3 +52,8 @@ def read_all(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def _cores() -> int:
+    """Cores that this process may use: fewer than the machine has, inside a container."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -77,8 +77,33 @@ class Card:
     self_test: SelfTest | None
 
     @property
+    def title(self) -> str:
+        """Name and version, as every output carries them."""
+        return f"{self.name} {self.version}".strip()
+
+    @property
     def positive_index(self) -> int:
         return self.classes.index(self.positive)
+
+    @property
+    def architecture(self) -> str:
+        return str(self.facts.get("architecture", ""))
+
+    @property
+    def input(self) -> dict[str, Any]:
+        """``{"size": side of the network's square input in pixels, "resize": how films come to it}``."""
+        return dict(self.facts.get("input") or {})
+
+    @property
+    def training(self) -> dict[str, Any]:
+        return dict(self.facts.get("training") or {})
+
+    def threshold(self, operating_point: str | None = None) -> float:
+        """The threshold, 0..1, of the named operating point or of the reader's own."""
+        return self.operating_point(operating_point).threshold
+
+    def to_json(self) -> str:
+        return json.dumps(self.facts, ensure_ascii=False, allow_nan=False)
 
     def operating_point(self, name: str | None = None) -> OperatingPoint:
         """The named operating point, or the reader's own.
@@ -105,10 +130,13 @@ class Card:
         except (ValueError, KeyError, TypeError) as error:
             raise UserError("the file's card cannot be read; this is no reader of this project") from error
         if schema > SCHEMA:
-            raise UserError(f"the card has schema {schema}, this program knows {SCHEMA}: install a newer version")
+            raise UserError(
+                f"the reader's card has schema {schema}, this program knows {SCHEMA}; "
+                "install a newer version with: pip install --upgrade ai-for-sudan"
+            )
         try:
             return cls._from_facts(facts)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(f"the reader's card is incomplete or wrong at {error}; export the reader again") from error
 
     @classmethod
@@ -142,6 +170,13 @@ class Card:
             raise ValueError(f"positive ('{card.positive}' is none of the classes)")
         if card.default_operating_point not in points:
             raise ValueError("default_operating_point")
+        if card.task not in ("exclusive", "multilabel"):
+            raise ValueError(f"task ('{card.task}')")
+        for point in points.values():
+            if not 0 <= point.threshold <= 1:
+                raise ValueError(f"the threshold of {point.name} ({point.threshold}, expected 0..1)")
+        if not card.heatmap_reference > 0:
+            raise ValueError(f"heatmap.reference ({card.heatmap_reference}, expected more than 0)")
         return card
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
+
+from ai_for_sudan.reading.words import HEATMAP_WORDS
 
 #: heat at which the picture is fully coloured; below it fades in from clear
 _OPAQUE = 0.85
@@ -38,3 +40,17 @@ def overlay(pixels: np.ndarray, heatmap: np.ndarray, reference: float, *, larges
     heat = colours(enlarge(heatmap / reference, *grey.shape[:2]))
     mixed = grey * (1 - heat[..., 3:]) + heat[..., :3] * heat[..., 3:]
     return Image.fromarray((mixed * 255 + 0.5).astype(np.uint8))
+
+
+def with_legend(picture: Image.Image, reference: float) -> Image.Image:
+    """The picture on a taller ground, with the scale of its colours in words below."""
+    width, height = picture.size
+    size = max(9, width // 42)
+    framed = Image.new("RGB", (width, height + 3 * size), (16, 24, 29))
+    framed.paste(picture)
+    scale = colours(np.tile(np.linspace(0, 1, max(2, width // 6), dtype=np.float32), (size, 1)))
+    framed.paste(Image.fromarray((scale[..., :3] * scale[..., 3:] * 255).astype(np.uint8)), (size, height + size))
+    text = f"0 to {reference:.3g} logits: {HEATMAP_WORDS}"
+    at = (scale.shape[1] + 2 * size, height + size)
+    ImageDraw.Draw(framed).text(at, text, font=ImageFont.load_default(size), fill=(232, 238, 241))
+    return framed

@@ -46,10 +46,11 @@ class Reader:
         'suspected'
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession, card: Card, path: Path) -> None:
+    def __init__(self, session: onnxruntime.InferenceSession, card: Card, name: str) -> None:
         self._session = session
         self.card = card
-        self.path = path
+        #: the file's path, as messages name it
+        self.name = name
 
     @classmethod
     def open(cls, reader: str | Path, *, threads: int = 1, self_test: bool = True) -> Reader:
@@ -63,28 +64,39 @@ class Reader:
         Raises:
             UserError: no such reader, no reader file, a newer card, or a self-test that fails on this machine.
         """
-        path = _find(reader)
+        opened = cls._load(path := find_reader(reader), str(path), threads)
+        if self_test:
+            opened.self_test()
+        return opened
+
+    @classmethod
+    def from_bytes(cls, content: bytes, name: str) -> Reader:
+        """The same for the bytes of a reader file, which ``name`` stands for in messages."""
+        opened = cls._load(content, name, threads=1)
+        opened.self_test()
+        return opened
+
+    @classmethod
+    def _load(cls, source: Path | bytes, name: str, threads: int) -> Reader:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
         # Waiting threads that spin would take the core from the next film's decoding.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # A laptop reads films of many sizes: an arena would keep the largest one's memory for ever.
+        # A laptop reads films of many sizes: an arena or a pattern would keep the largest one's memory for ever.
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         try:
-            session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises its own kinds, and a plain RuntimeError
-            raise UserError(f"{path} is no ONNX file that this machine can open; expected a reader file") from error
+            raise UserError(f"{name} is no ONNX file that this machine can open; expected a reader file") from error
         text = session.get_modelmeta().custom_metadata_map.get("card")
         names = {output.name for output in session.get_outputs()}
-        if text is None or not names.issuperset(OUTPUTS) or [i.name for i in session.get_inputs()] != ["pixels"]:
-            raise UserError(f"{path} is an ONNX file but no reader (no card, or other inputs and outputs)")
-        opened = cls(session, Card.from_json(text), path)
-        if self_test:
-            opened.self_test()
-        return opened
+        inputs = {item.name: item.type for item in session.get_inputs()}
+        if text is None or not names.issuperset(OUTPUTS) or inputs != {"pixels": "tensor(uint8)"}:
+            raise UserError(f"{name} is an ONNX file but no reader (no card, or other inputs and outputs)")
+        return cls(session, Card.from_json(text), name)
 
     def self_test(self) -> float:
         """Read the card's own test film.
@@ -97,11 +109,11 @@ class Reader:
         """
         test = self.card.self_test
         if test is None:
-            raise UserError(f"{self.path}: the card holds no self-test; export the reader again")
+            raise UserError(f"{self.name}: the card holds no self-test; export the reader again")
         found = self.outputs(test.pixels)
         for output in ("probability", "gate"):
             if found[output].shape != getattr(test, output).shape:
-                raise UserError(f"{self.path}: the card's self-test does not fit its graph; export the reader again")
+                raise UserError(f"{self.name}: the card's self-test does not fit its graph; export the reader again")
         heat = float(found["heatmap"][self.card.positive_index].sum())
         differences = [
             *np.abs(found["probability"] - test.probability),
@@ -111,9 +123,9 @@ class Reader:
         worst = float(np.max(differences))
         if not worst <= test.tolerance:  # also true for NaN
             raise UserError(
-                f"{self.path}: the self-test failed on this machine (off by {worst:.2g}, at most {test.tolerance:g} is "
+                f"{self.name}: the self-test failed on this machine (off by {worst:.2g}, at most {test.tolerance:g} is "
                 "allowed); do not read films here: install another version of onnxruntime and run "
-                f"ai-for-sudan selftest {self.path}"
+                f"ai-for-sudan selftest {self.name}"
             )
         return worst
 
@@ -138,7 +150,7 @@ class Reader:
         started = time.perf_counter()
         point = self.card.operating_point(operating_point)
         name = str(source) if isinstance(source, str | Path) else f"<{type(source).__name__}>"
-        identity = f"{self.card.name} {self.card.version}"
+        identity = self.card.title
 
         def unread(status: str, codes: tuple[str, ...], reasons: tuple[str, ...]) -> Reading:
             elapsed = (time.perf_counter() - started) * 1e3
@@ -155,7 +167,7 @@ class Reader:
             return unread("failed", (error.code,), (error.reason,))
         try:
             found = self.outputs(film.pixels)
-        except (MemoryError, RuntimeError) as error:  # ONNX Runtime's own kinds are RuntimeErrors
+        except Exception as error:  # ONNX Runtime's own kinds derive from nothing narrower; none may stop a batch
             reason = f"the reader could not be run on this film: {(str(error).splitlines() or ['no memory'])[0][:200]}"
             return unread("failed", ("not_read",), (reason,))
         probabilities = dict(zip(self.card.classes, found["probability"].tolist(), strict=True))
@@ -178,8 +190,10 @@ class Reader:
             warnings=film.warnings + self._age_warning(film),
             heatmap=found["heatmap"][self.card.positive_index],
             heatmap_reference=self.card.heatmap_reference,
-            pixels=film.pixels,
+            logits=found["logits"],
+            gate=found["gate"],
             embedding=found["embedding"],
+            radiograph=film,
         )
 
     def _turned(self, pixels: np.ndarray, codes: Sequence[str], point: str) -> tuple[str, ...]:
@@ -213,7 +227,12 @@ class Reader:
         )
 
 
-def _find(reader: str | Path) -> Path:
+def find_reader(reader: str | Path) -> Path:
+    """The path of a shipped reader by its name, or of a reader file.
+
+    Raises:
+        UserError: there is neither.
+    """
     path = Path(reader)
     if path.is_file():
         return path

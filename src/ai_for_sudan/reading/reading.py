@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.radiographs import Radiograph
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -18,7 +22,8 @@ class Reading:
     Attributes:
         file: what was read, as it was given.
         status: ``suspected``, ``not_seen``, ``uncertain``, ``refused`` or ``failed``.
-        label: the most probable class (for findings: those above the threshold, joined by ``|``).
+        label: the class that the operating point decides for, of refused films too, so that the gate can be measured
+            (of more than two classes the most probable; of findings those above the threshold, joined by ``|``).
         probability: calibrated, of the positive class; ``None`` where nothing was decoded.
         probabilities: of each class.
         operating_point, threshold: which threshold was used.
@@ -27,8 +32,10 @@ class Reading:
         reader: name and version.
         heatmap: float32 ``(h, w)``, Grad-CAM of the positive class in logit units, not stretched.
         heatmap_reference: logit units that are drawn at full colour.
-        pixels: the film, uint8 ``(H, W)``.
+        radiograph: the film as it was decoded, with its header.
         elapsed_ms: decoding, gate and heatmap included.
+        logits: float32 ``(C,)``, before calibration.
+        gate: float32 ``(G,)``, one score for each code of the card's gate.
         embedding: float32 ``(D,)``: what the last layer saw, for watching a site over time.
     """
 
@@ -46,23 +53,38 @@ class Reading:
     warnings: tuple[tuple[str, str], ...] = ()
     heatmap: np.ndarray | None = field(default=None, repr=False)
     heatmap_reference: float = 1.0
-    pixels: np.ndarray | None = field(default=None, repr=False)
+    logits: np.ndarray | None = field(default=None, repr=False)
+    gate: np.ndarray | None = field(default=None, repr=False)
     embedding: np.ndarray | None = field(default=None, repr=False)
+    radiograph: Radiograph | None = field(default=None, repr=False)
 
-    def overlay(self, *, largest_side: int = 1024) -> Image.Image:
-        """The film with the heatmap over it and the scale beside it.
+    @property
+    def pixels(self) -> np.ndarray | None:
+        """The film, uint8 ``(H, W)``; ``None`` where nothing was decoded."""
+        return self.radiograph.pixels if self.radiograph else None
+
+    def overlay(self, *, largest_side: int = 1024, legend: bool = False) -> Image.Image:
+        """The film with the heatmap over it; with ``legend``, a strip below says what the colours mean.
 
         Raises:
-            ValueError: nothing was decoded, so there is nothing to draw.
+            UserError: nothing was decoded, so there is nothing to draw.
         """
         if self.pixels is None or self.heatmap is None:
-            raise ValueError(f"{self.file} was not decoded: there is no picture to draw")
-        from ai_for_sudan.reading.overlay import overlay
+            raise UserError(f"{self.file} was not decoded: there is no picture to draw")
+        from ai_for_sudan.reading.overlay import overlay, with_legend
 
-        return overlay(self.pixels, self.heatmap, self.heatmap_reference, largest_side=largest_side)
+        picture = overlay(self.pixels, self.heatmap, self.heatmap_reference, largest_side=largest_side)
+        return with_legend(picture, self.heatmap_reference) if legend else picture
 
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON line of the command ``read``."""
+    def to_dict(self, *, log: bool = False, site: str = "") -> dict[str, Any]:
+        """The JSON line of the command ``read``.
+
+        Args:
+            log: add what `monitor` needs to watch a site over time: the day of the film as its header tells (today
+                without one), the site, logits, gate scores and embedding. No name and no picture, but not for
+                publication either.
+            site: its name; without one, the institution that the header names.
+        """
         line: dict[str, Any] = {
             "file": self.file,
             "status": self.status,
@@ -79,4 +101,11 @@ class Reading:
             line["warnings"] = [text for _, text in self.warnings]
         if len(self.probabilities) > 2:
             line["probabilities"] = {name: round(value, 6) for name, value in self.probabilities.items()}
+        if log:
+            header = self.radiograph.header if self.radiograph else None
+            line["date"] = (header.study_date if header else None) or date.today().isoformat()
+            line["site"] = site or (header.institution if header else None)
+            for name in ("logits", "gate", "embedding"):
+                values = getattr(self, name)
+                line[name] = None if values is None else [round(float(value), 4) for value in values]
         return line

@@ -7,6 +7,7 @@ import io
 import json
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any
@@ -18,6 +19,8 @@ from ai_for_sudan.reading.reading import Reading
 from ai_for_sudan.reading.words import DISCLAIMER, HEATMAP_WORDS, STATUS_WORDS, URGENCY
 
 THUMBNAIL = 320
+#: the most urgent films are shown with their pictures, further ones in words: a browser must still open the page
+PICTURED = 1000
 
 
 def row_of(reading: Reading) -> dict[str, Any]:
@@ -59,6 +62,7 @@ class Report:
         environment = Environment(loader=PackageLoader("ai_for_sudan.reading"), autoescape=True)
         page = environment.get_template("report.html").stream(
             rows=self._rows(),
+            pictured=PICTURED if len(self._places) > PICTURED else None,
             counts=[(status, self._counts[status], STATUS_WORDS[status]) for status in URGENCY if self._counts[status]],
             words=STATUS_WORDS,
             card=self._card,
@@ -66,13 +70,14 @@ class Report:
             disclaimer=DISCLAIMER,
             heatmap_words=HEATMAP_WORDS,
         )
-        with self._spool, replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-            page.dump(file)
+        with self._spool, replacing(path) as temporary:
+            page.dump(str(temporary), encoding="utf-8")
 
-    def _rows(self) -> Any:
-        for _, _, place in sorted(self._places):
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        for number, (_, _, place) in enumerate(sorted(self._places)):
             self._spool.seek(place)
-            yield json.loads(self._spool.readline())
+            row = json.loads(self._spool.readline())
+            yield row if number < PICTURED else row | {"film": None, "overlay": None}
 
 
 def _inline(picture: Image.Image) -> str:

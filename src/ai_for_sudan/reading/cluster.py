@@ -1,0 +1,96 @@
+"""More films than one machine can read: the same list, the same readings, on a Ray cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.reading.reader import Reader
+
+#: films that travel together: enough to hide the messages, few enough that a dead worker costs little
+BATCH = 8
+
+
+def read_on_cluster(
+    reader: Path,
+    files: Iterable[Path],
+    *,
+    operating_point: str | None = None,
+    address: str | None = None,
+    log: bool = False,
+    site: str = "",
+) -> Iterator[dict[str, Any]]:
+    """Read films on every core of a Ray cluster, each file answered exactly once, in any order.
+
+    A task whose worker dies is given to another one (Ray's task retries); a film's reading has no side effects, so
+    reading it twice does no harm, and only the one answer that reaches this process is given on. The reader file
+    travels with the tasks; the films must lie where every worker sees them under the same path.
+
+    Args:
+        address: of a running cluster; without one, a cluster of this machine alone is started for the while.
+        log, site: see :meth:`Reading.to_dict`.
+
+    Raises:
+        UserError: Ray is not installed, or the cluster cannot be reached.
+    """
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise UserError(
+            '--engine ray needs the package ray; install it with: pip install "ai-for-sudan[cluster]"'
+        ) from error
+
+    mine = not ray.is_initialized()
+    if mine:
+        try:
+            ray.init(address=address, log_to_driver=False, configure_logging=False, include_dashboard=False)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise UserError(f"no Ray cluster answers at '{address}': {str(error).splitlines()[0]}") from error
+    try:
+        weights = ray.put(reader.read_bytes())
+        # A worker that is killed (by the system for memory, too) is no reason to lose a film.
+        task = ray.remote(num_cpus=1, max_retries=-1)(_read_batch)
+        cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        waiting: set[Any] = set()
+        for batch in _batches(files):
+            waiting.add(task.remote(weights, reader.name, batch, operating_point, log, site))
+            if len(waiting) >= 2 * cores:
+                done, rest = ray.wait(list(waiting), num_returns=1)
+                waiting = set(rest)
+                yield from ray.get(done[0])
+        while waiting:
+            done, rest = ray.wait(list(waiting), num_returns=1)
+            waiting = set(rest)
+            yield from ray.get(done[0])
+    finally:
+        if mine:
+            ray.shutdown()
+
+
+def _batches(files: Iterable[Path]) -> Iterator[list[str]]:
+    batch: list[str] = []
+    for file in files:
+        batch.append(str(file))
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+_opened: dict[str, Reader] = {}
+
+
+def _read_batch(
+    weights: bytes, name: str, files: list[str], operating_point: str | None, log: bool, site: str
+) -> list[dict[str, Any]]:
+    """In a worker: open the reader once for the life of the process, then read."""
+    import hashlib
+
+    key = hashlib.sha256(weights).hexdigest()
+    if key not in _opened:
+        _opened.clear()
+        _opened[key] = Reader.from_bytes(weights, name)
+    return [_opened[key].read(file, operating_point=operating_point).to_dict(log=log, site=site) for file in files]
