@@ -234,13 +234,14 @@ def _common_parent(given: list[str]) -> Path:
     tops = []
     for top in map(Path, given):
         fixed = Path(*itertools.takewhile(lambda part: not any(sign in part for sign in "*?["), top.parts))
-        tops.append(os.path.abspath(top if top.is_dir() else fixed.parent if fixed == top else fixed))
+        folder = top if top.is_dir() else fixed.parent if fixed == top else fixed
+        tops.append(os.path.abspath(folder))  # noqa: PTH100 (links must stay as they were given)
     return Path(os.path.commonpath(tops))
 
 
 def _overlay_path(folder: Path, parent: Path, file: str) -> Path:
     """The film's own path below the common parent, so that films of one name in two folders do not meet."""
-    path = Path(os.path.abspath(file)).relative_to(parent)
+    path = Path(os.path.abspath(file)).relative_to(parent)  # noqa: PTH100
     return folder / path.with_name(path.name + ".overlay.png")
 
 
