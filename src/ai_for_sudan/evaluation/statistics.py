@@ -1,6 +1,6 @@
 """Statistics that a reviewer accepts: plain functions on arrays, by established libraries.
 
-Labels are 0 or 1 ``(N,)``, scores are float ``(N,)`` with more meaning more positive, patients are any hashable ``(N,)``.
+Labels are 0 or 1 ``(N,)``, scores float ``(N,)`` (more means more positive), patients any names ``(N,)``.
 """
 
 from __future__ import annotations

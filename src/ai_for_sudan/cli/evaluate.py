@@ -1,0 +1,155 @@
+"""`ai-for-sudan evaluate`: every figure of a model on films that it was not trained on, with intervals."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ai_for_sudan.cli import DISCLAIMER
+from ai_for_sudan.cli.data import add_data_options, manifest_of
+from ai_for_sudan.datasets import labels, load_pixels, patients, split_manifest, verify
+from ai_for_sudan.datasets.manifest import Manifest
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.evaluation.metrics import measure
+from ai_for_sudan.evaluation.report import interval, write_report
+from ai_for_sudan.evaluation.subject import Subject, open_subject
+from ai_for_sudan.files import write_json
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_data_options(parser)
+    parser.add_argument(
+        "--checkpoint", type=Path, required=True, help="best_model.pth, quantized_model.pth or a reader file"
+    )
+    parser.add_argument("--model_type", help="the architecture that it should hold")
+    parser.add_argument(
+        "--split",
+        choices=("auto", "train", "val", "test", "all"),
+        default="auto",
+        help="which films: the data's test or val folder, else the validation side of the run's own split",
+    )
+    parser.add_argument(
+        "--output_dir", type=Path, help="for metrics.json and report.html (default: evaluation/ beside the run)"
+    )
+    parser.add_argument("--rounds", type=int, default=1000, help="of the bootstrap")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true", help="print metrics.json")
+
+
+def run(args: argparse.Namespace) -> int:
+    subject = open_subject(args.checkpoint, args.model_type)
+    manifest = _with_classes(manifest_of(args), subject)
+    chosen, side, warnings = _side(args, manifest, subject)
+    part = replace(manifest, films=tuple(manifest.films[i] for i in chosen))
+    verify(part, allow_overlap=True)
+    pixels = load_pixels(part, size=subject.input_size, cache_dir=args.cache_dir)
+    truth = labels(part)
+    answers = subject.answer(pixels)
+    metrics = measure(
+        truth,
+        answers,
+        patients(part),
+        subject.classes,
+        subject.positive,
+        subject.task,
+        threshold=subject.threshold,
+        rounds=args.rounds,
+        seed=args.seed,
+    )
+    metrics = {"model": subject.name, "data": str(args.data_dir), "side": side, "warnings": warnings, **metrics}
+    folder = args.output_dir or _run_folder(args.checkpoint) / "evaluation"
+    write_json(folder / "metrics.json", metrics)
+    files = [film.file for film in part.films]
+    write_report(
+        folder / "report.html", subject, metrics, truth, answers, pixels, files, title=f"Evaluation of {subject.name}"
+    )
+    if args.json:
+        print(json.dumps(metrics))
+        return 0
+    _print(subject, metrics)
+    print(f"{folder / 'metrics.json'}\n{folder / 'report.html'}\n{DISCLAIMER}")
+    return 0
+
+
+def _with_classes(manifest: Manifest, subject: Subject) -> Manifest:
+    """The manifest's class numbers as the model has them.
+
+    Raises:
+        UserError: other classes.
+    """
+    if set(manifest.classes) != set(subject.classes) or manifest.task != subject.task:
+        raise UserError(
+            f"{manifest.source} has the classes {', '.join(manifest.classes)}, the model was trained on "
+            f"{', '.join(subject.classes)}; name the folders or labels alike"
+        )
+    order = [manifest.classes.index(name) for name in subject.classes]
+    if manifest.task == "multilabel":
+        films = tuple(replace(f, label=tuple(f.label[i] for i in order)) for f in manifest.films)  # type: ignore[index]
+    else:
+        films = tuple(replace(f, label=order.index(f.label)) for f in manifest.films)  # type: ignore[arg-type]
+    return replace(manifest, films=films, classes=subject.classes, positive=subject.positive)
+
+
+def _side(args: argparse.Namespace, manifest: Manifest, subject: Subject) -> tuple[list[int], str, list[str]]:
+    """Which films to measure on, what they are called, and what must be said of them."""
+    sides = [film.split for film in manifest.films]
+    wanted = args.split
+    if wanted == "all":
+        return list(range(len(sides))), "all films", ["All films were measured, those of the training side among them."]
+    if wanted == "auto":
+        wanted = next((side for side in ("test", "val") if side in sides), None)
+    if wanted in sides:
+        chosen = [i for i, side in enumerate(sides) if side == wanted]
+        warnings = ["These are the films that the model was trained on."] if wanted == "train" else []
+        return chosen, f"the data's {wanted} films", warnings
+    split = subject.state.get("split") or {}
+    path = _run_folder(args.checkpoint) / str(split.get("path") or "split.json")
+    if path.is_file() and split.get("identity"):
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        again = split_manifest(manifest, fraction=saved["fraction"], seed=saved["seed"], path=path)
+        if again.identity == split["identity"]:
+            chosen = again.train if args.split == "train" else again.validation
+            warnings = ["These are the films that the model was trained on."] if args.split == "train" else []
+            return chosen, f"the {'training' if warnings else 'validation'} side of {path.name}", warnings
+    if args.split != "auto":
+        raise UserError(f"{args.data_dir} has no '{args.split}' films and {path} is no split of them; give --split all")
+    return (
+        list(range(len(sides))),
+        "all films",
+        ["The data names no test or val films and the run's split is not of these films: all were measured. If the "
+         "model was trained on any of them, the figures flatter."],
+    )  # fmt: skip
+
+
+def _run_folder(checkpoint: Path) -> Path:
+    return checkpoint.parent.parent if checkpoint.parent.name == "checkpoints" else checkpoint.parent
+
+
+def _print(subject: Subject, metrics: dict[str, Any]) -> None:
+    print(f"{subject.name}: {metrics['films']} films of {metrics['patients']} patients, {metrics['side']}")
+    for warning in metrics["warnings"]:
+        print(f"WARNING: {warning}")
+    points = metrics["operating_points"]
+    header = "".join(f"{f'at {name}':>12}{point['threshold']:>7.3f}{'':6}" for name, point in points.items())
+    print(f"{'':<20}{header}")
+    for key in ("auroc", "accuracy", "recall", "specificity", "precision", "f1", "average_precision", "brier", "ece"):
+        print(f"{key:<20}" + "".join(f"{interval(point[key]):>25}" for point in points.values()))
+    for name, point in points.items():
+        table = point["confusion"]
+        print(
+            f"at {name}: {table['true_positive']} found, {table['false_negative']} missed, "
+            f"{table['false_positive']} false alarms, {table['true_negative']} rightly clear"
+        )
+    if "loss" in metrics:
+        print(f"{'loss':<20}{interval(metrics['loss']):>25}")
+    if "accuracy" in metrics:
+        print(f"accuracy over {len(subject.classes)} classes: {interval(metrics['accuracy'])}")
+        print(np.array(metrics["confusion_matrix"]))
+    for group in ("classes", "findings"):
+        for name, figures in metrics.get(group, {}).items():
+            print(f"{name:<20}AUROC {interval(figures['auroc'])}  ({figures['films']} films)")

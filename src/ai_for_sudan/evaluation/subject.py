@@ -1,0 +1,120 @@
+"""What is measured: a checkpoint, a quantised checkpoint or a reader file, all asked in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ai_for_sudan.errors import UserError
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model to be measured.
+
+    Attributes:
+        threshold: its own operating point, for the positive class.
+        state: what its checkpoint or card holds.
+        answer: films uint8 ``(N, S, S)`` -> probabilities ``(N, C)``.
+        heatmap: one film uint8 ``(S, S)`` -> Grad-CAM of the positive class ``(h, w)`` in logit units.
+        reference: logit units that are drawn at full colour.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    positive: str
+    task: str
+    input_size: int
+    threshold: float
+    state: dict[str, Any]
+    answer: Callable[[np.ndarray], np.ndarray]
+    heatmap: Callable[[np.ndarray], np.ndarray]
+    reference: float
+
+
+def open_subject(path: Path, expect: str | None = None) -> Subject:
+    """Open by content.
+
+    Args:
+        expect: the architecture that the caller was told.
+
+    Raises:
+        UserError: no such file, none of the three kinds, or of another architecture.
+    """
+    if path.suffix == ".onnx":
+        return _reader(path, expect)
+    return _checkpoint(path, expect)
+
+
+def _reader(path: Path, expect: str | None) -> Subject:
+    from tqdm import tqdm
+
+    from ai_for_sudan.reading import Reader
+
+    reader = Reader.open(path)
+    card = reader.card
+    if expect is not None and card.architecture != expect:
+        raise UserError(f"{path} holds a {card.architecture}, not a {expect}; call with --model_type {card.architecture}")
+
+    def answer(pixels: np.ndarray) -> np.ndarray:
+        films = tqdm(pixels, desc="reading", unit="film", leave=False, disable=None)
+        return np.stack([reader.outputs(film)["probability"] for film in films])
+
+    return Subject(
+        name=card.title,
+        classes=tuple(card.classes),
+        positive=card.positive,
+        task=card.task,
+        input_size=int(card.input.get("size", 224)),
+        threshold=card.threshold(card.default_operating_point),
+        state={"split": card.training.get("split")},
+        answer=answer,
+        heatmap=lambda film: reader.outputs(film)["heatmap"][card.positive_index],
+        reference=card.heatmap_reference,
+    )
+
+
+def _checkpoint(path: Path, expect: str | None) -> Subject:
+    import torch
+
+    from ai_for_sudan.explanation import GradCAM
+    from ai_for_sudan.models import load_checkpoint
+    from ai_for_sudan.training import logits, probabilities
+    from ai_for_sudan.training.precision import device
+    from ai_for_sudan.training.quantise import is_quantised, load_quantised
+
+    if path.is_file() and is_quantised(path):
+        model, state = load_quantised(path, expect)
+    else:
+        model, state = load_checkpoint(path, expect, map_location=device())
+    spec = model.spec
+
+    def answer(pixels: np.ndarray) -> np.ndarray:
+        return probabilities(logits(model, pixels, progress="reading"), spec.task).numpy()
+
+    def heatmap(film: np.ndarray) -> np.ndarray:
+        where = next(model.parameters()).device
+        films = torch.from_numpy(np.array(film)).to(where).view(1, 1, *film.shape).float() / 255
+        return GradCAM(model)(films, spec.positive_index).maps[0].cpu().numpy()
+
+    return Subject(
+        name=f"{spec.name} ({path.name})",
+        classes=spec.classes,
+        positive=spec.positive,
+        task=spec.task,
+        input_size=spec.input_size,
+        threshold=float(state.get("operating_point", {}).get("threshold", 0.5)),
+        state=state,
+        answer=answer,
+        heatmap=heatmap,
+        reference=float(state.get("heatmap_reference", HEATMAP_REFERENCE)),
+    )
+
+
+#: Logit units drawn at full colour where no reference was measured: a place that alone would lift the logit by 10 if
+#: the whole film looked like it.
+HEATMAP_REFERENCE = 10.0
