@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -13,10 +14,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom import dcmwrite
 from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLSLossless,
+    RLELossless,
+    generate_uid,
+)
 
 from ai_for_sudan import Reader
+from ai_for_sudan.radiographs import read_radiograph
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 APP = ROOT / "app"
@@ -141,6 +154,60 @@ def _dicoms(pixels: np.ndarray, folder: Path) -> None:
     without = dicom(pixels)
     del without.PixelData
     without.save_as(folder / "no_pixels.dcm")
+    dicom(pixels, BodyPartExamined="KNEE", PatientAge="034Y").save_as(folder / "knee.dcm")
+    _codings(pixels, folder / "dicom")
+
+
+def _codings(pixels: np.ndarray, folder: Path) -> None:
+    """One film in every coding and grey scale that the app opens, each with the pixels that Python makes of it."""
+    folder.mkdir()
+    deep = pixels.astype(np.uint16) * 15 + 100
+    films = {
+        "grey8": dicom(pixels),
+        "grey16": dicom(deep),
+        "negative": dicom(255 - pixels, PhotometricInterpretation="MONOCHROME1"),
+        "false_negative": dicom(pixels, PhotometricInterpretation="MONOCHROME1"),
+        "window": dicom(deep, WindowCenter=2000, WindowWidth=1500),
+        "window_exact": dicom(deep, WindowCenter=2000, WindowWidth=1500, VOILUTFunction="LINEAR_EXACT"),
+        "window_sigmoid": dicom(deep, WindowCenter=2000, WindowWidth=1500, VOILUTFunction="SIGMOID"),
+        "window_nonsense": dicom(deep, WindowCenter=2000, WindowWidth=0),
+        "rescaled": dicom(deep, RescaleSlope="2", RescaleIntercept="-1024", WindowCenter=3000, WindowWidth=3000),
+        "signed": dicom((deep.astype(np.int32) - 2000).astype(np.int16).view(np.uint16), PixelRepresentation=1),
+    }
+    colour = np.stack([pixels, pixels // 2, 255 - pixels], axis=-1)
+    films["colour"] = dicom(
+        pixels, SamplesPerPixel=3, PhotometricInterpretation="RGB", PlanarConfiguration=0, PixelData=colour.tobytes()
+    )
+    planes = np.ascontiguousarray(np.moveaxis(colour, -1, 0)).tobytes()
+    films["planes"] = dicom(
+        pixels, SamplesPerPixel=3, PhotometricInterpretation="RGB", PlanarConfiguration=1, PixelData=planes
+    )
+    for name, syntax in (("rle", RLELossless), ("jpeg_ls", JPEGLSLossless), ("jpeg2000", JPEG2000Lossless)):
+        for depth, values in (("8", pixels), ("16", deep)):
+            film = dicom(values)
+            film.compress(syntax)
+            films[f"{name}_{depth}"] = film
+    jpeg = io.BytesIO()
+    Image.fromarray(pixels).save(jpeg, "JPEG", quality=95)
+    films["jpeg"] = dicom(pixels, PixelData=encapsulate([jpeg.getvalue()]))
+    films["jpeg"]["PixelData"].is_undefined_length = True
+    films["jpeg"].file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    for name, film in films.items():
+        film.save_as(folder / f"{name}.dcm")
+    implicit = dicom(deep)
+    implicit.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    implicit.save_as(folder / "implicit.dcm", implicit_vr=True, little_endian=True)
+    big = dicom(deep, PixelData=deep.astype(">u2").tobytes())
+    big.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+    dcmwrite(folder / "big_endian.dcm", big, implicit_vr=False, little_endian=False, force_encoding=True)
+    shutil.copy(folder / "jpeg2000_16.dcm", folder.parent / "film_jpeg2000.dcm")
+    expected = {}
+    for path in sorted(folder.glob("*.dcm")):
+        film = read_radiograph(path)
+        (folder / f"{path.stem}.grey").write_bytes(film.pixels.tobytes())
+        expected[path.stem] = {"height": film.pixels.shape[0], "width": film.pixels.shape[1]}
+        expected[path.stem]["warnings"] = [code for code, _ in film.warnings]
+    (folder / "expected.json").write_text(json.dumps(expected))
 
 
 def _photo(reader: Reader, film: np.ndarray, folder: Path) -> None:

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { type Kept, rejudged } from '../assistant';
 import { go, useRoom } from '../context';
 import { inverted, turned } from '../film/film';
@@ -109,7 +109,7 @@ export function ReadingScreen({ id }: { id: string }) {
           </select>
         </label>
       )}
-      {kept === 'kept' && <Form key={id} reading={reading} save={(changed) => (show({ ...shown, reading: changed }), worklist!.update(changed))} />}
+      {kept === 'kept' && <Form key={`${id} ${reading.operatingPoint}`} reading={reading} save={(changed) => (show({ ...shown, reading: changed }), worklist!.update(changed))} />}
       {read && (
         <a class="button" href={`#/report/${id}`}>
           {t.worklist.report}
@@ -143,9 +143,12 @@ function Form({ reading, save }: { reading: Reading; save: (changed: Reading) =>
   const [saved, setSaved] = useState(false);
   const [failed, setFailed] = useState(false);
   const ages = engine.state === 'ready' ? engine.card.ageYears : null;
+  // Two fields may change before the screen is drawn anew.
+  const draft = useRef(reading);
   const change = (changed: Partial<Reading>) => {
     setSaved(false);
-    save({ ...reading, ...changed }).then(
+    draft.current = { ...draft.current, ...changed };
+    save(draft.current).then(
       () => (setSaved(true), setFailed(false)),
       () => setFailed(true),
     );
@@ -186,7 +189,7 @@ function Form({ reading, save }: { reading: Reading; save: (changed: Reading) =>
           autocomplete="off"
           maxLength={40}
           value={reading.patient}
-          onChange={(event) => change({ patient: event.currentTarget.value.trim() })}
+          onInput={(event) => change({ patient: event.currentTarget.value })}
         />
       </label>
       <label class="field">
@@ -198,7 +201,7 @@ function Form({ reading, save }: { reading: Reading; save: (changed: Reading) =>
           max="120"
           step="any"
           value={reading.age ?? ''}
-          onChange={(event) => {
+          onInput={(event) => {
             const age = event.currentTarget.valueAsNumber;
             change({ age: age >= 0 && age <= 120 ? age : null });
           }}
@@ -207,7 +210,7 @@ function Form({ reading, save }: { reading: Reading; save: (changed: Reading) =>
       {outside && ages && <Notice kind="warning">{t.form.ageWarning(number(ages[0]), number(ages[1]))}</Notice>}
       <label class="field">
         <span>{t.form.note}</span>
-        <textarea rows={2} maxLength={500} value={reading.note} onChange={(event) => change({ note: event.currentTarget.value })} />
+        <textarea rows={2} maxLength={500} value={reading.note} onInput={(event) => change({ note: event.currentTarget.value })} />
       </label>
       <label class="field">
         <span>{t.form.reference}</span>

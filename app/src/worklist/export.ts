@@ -14,7 +14,7 @@ export function toLine(reading: Reading, reasons: readonly string[]): Record<str
     reader: reading.reader,
     elapsed_ms: reading.elapsedMs,
     read_at: new Date(reading.readAt).toISOString(),
-    patient: reading.patient || null,
+    patient: reading.patient.trim() || null,
     age: reading.age,
     note: reading.note || null,
     verdict: reading.verdict,

@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { FILMS, kept, launch, phone, read, type Served, serve } from './harness';
+
+interface Expected {
+  height: number;
+  width: number;
+  warnings: string[];
+}
+
+const folder = join(FILMS, 'dicom');
+const expected: Record<string, Expected> = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8'));
+/** Grey levels: float32 in Python and float64 in the browser round apart by one. */
+const APART = 1;
+
+let browser: Browser;
+let served: Served;
+let page: Page;
+
+beforeAll(async () => {
+  served = await serve();
+  browser = await launch();
+  ({ page } = await phone(browser, served.url));
+});
+afterAll(async () => {
+  await browser?.close();
+  await served?.stop();
+});
+
+test.each(Object.keys(expected))('%s shows the pixels that Python shows', async (name) => {
+  await read(page, join(folder, `${name}.dcm`));
+  expect(await page.locator('.answer.failed').count()).toBe(0);
+  const shown = await page.locator('canvas.film').evaluate((canvas: HTMLCanvasElement) => {
+    const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+    let text = '';
+    for (let at = 0; at < data.length; at += 4) text += String.fromCharCode(data[at]);
+    return { width: canvas.width, height: canvas.height, grey: btoa(text) };
+  });
+  const grey = Buffer.from(shown.grey, 'base64');
+  const python = readFileSync(join(folder, `${name}.grey`));
+  expect([shown.width, shown.height]).toEqual([expected[name].width, expected[name].height]);
+  let worst = 0;
+  python.forEach((value, i) => (worst = Math.max(worst, Math.abs(value - grey[i]))));
+  expect(worst).toBeLessThanOrEqual(APART);
+  const rows = await kept(page);
+  const row = rows.find(({ value }) => value.file === `${name}.dcm`);
+  expect(row.value.warnings).toEqual(expected[name].warnings);
+  expect(row.value.age).toBe(3);
+});
+
+test('a header that names a knee refuses, and an adult is warned of', async () => {
+  await read(page, join(FILMS, 'knee.dcm'));
+  await page.locator('.answer.refused').waitFor();
+  expect(await page.locator('.answer').textContent()).toContain('The header names another part of the body.');
+  expect(await page.locator('.notice.warning').textContent()).toContain('outside 1 to 5 years');
+});

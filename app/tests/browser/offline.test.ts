@@ -1,0 +1,227 @@
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { FILMS, kept, launch, PHONE, phone, read, ready, serve, SITE } from './harness';
+
+let browser: Browser;
+const endings: (() => void | Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  browser = await launch();
+});
+afterAll(() => browser?.close());
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
+  for (const end of endings.splice(0)) await end();
+});
+
+const stored = (page: Page) => page.getByText('Works without network').waitFor({ timeout: 60_000 });
+
+/** A copy of the built site that a test may change. */
+function copy(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'site-'));
+  cpSync(SITE, folder, { recursive: true });
+  endings.push(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+const asset = (folder: string, pattern: RegExp): string =>
+  join(folder, 'assets', readdirSync(join(folder, 'assets')).find((name) => pattern.test(name))!);
+
+describe('without network', () => {
+  test('reload and a new tab work with the server stopped, and films are read', async () => {
+    const served = await serve();
+    const { context, page } = await phone(browser, served.url);
+    await stored(page);
+    await served.stop();
+    await page.reload();
+    await ready(page);
+    await read(page, join(FILMS, 'suspected.png'));
+    expect(await page.locator('.answer h1').textContent()).toBe('Suspicious of pneumonia');
+    const tab = await context.newPage();
+    await tab.goto(`${served.url}#/`);
+    await ready(tab);
+    // DICOM decoders too, which the first visit had no use for.
+    await read(tab, join(FILMS, 'film_jpeg2000.dcm'));
+    expect(await tab.locator('.answer.failed').count()).toBe(0);
+    expect(await tab.evaluate(() => crossOriginIsolated)).toBe(true);
+  });
+
+  test('a first visit loads every file once, a later one none', async () => {
+    const served = await serve();
+    endings.push(served.stop);
+    const context = await browser.newContext(PHONE);
+    const bodies = new Map<string, number>();
+    context.on('requestfinished', async (request) => {
+      const response = await request.response();
+      if (response?.fromServiceWorker()) return;
+      const { responseBodySize } = await request.sizes();
+      const name = new URL(request.url()).pathname;
+      bodies.set(name, (bodies.get(name) ?? 0) + responseBodySize);
+    });
+    const page = await context.newPage();
+    await page.goto(served.url);
+    await ready(page);
+    await stored(page);
+    const first = [...bodies.values()].reduce((sum, size) => sum + size, 0);
+    console.log(`first visit: ${(first / 1e6).toFixed(2)} MB compressed`);
+    expect(first).toBeGreaterThan(1e6);
+    expect(first).toBeLessThan(14e6);
+    bodies.clear();
+    await page.reload();
+    await ready(page);
+    const later = [...bodies].filter(([name]) => name !== '/sw.js');
+    expect(later).toEqual([]);
+  });
+});
+
+describe('a new version', () => {
+  test('is offered, not forced, and keeps the readings', async () => {
+    const folder = copy();
+    const served = await serve(folder);
+    const { page } = await phone(browser, served.url);
+    await stored(page);
+    await read(page, join(FILMS, 'suspected.png'));
+    const port = Number(new URL(served.url).port);
+    await served.stop();
+
+    // The next version: another title, and so another page and service worker.
+    const before = readFileSync(join(folder, 'index.html'), 'utf8');
+    const after = before.replace('<title>AI for Sudan</title>', '<title>AI for Sudan</title><meta name="version" content="next" />');
+    const { createHash } = await import('node:crypto');
+    const hash = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 16);
+    writeFileSync(join(folder, 'index.html'), after);
+    const worker = readFileSync(join(folder, 'sw.js'), 'utf8');
+    const version = /app-.*?([0-9a-f]{16})/s.exec(worker)![1];
+    writeFileSync(join(folder, 'sw.js'), worker.replace(hash(before), hash(after)).replaceAll(version, 'f'.repeat(16)));
+    const again = await serve(folder, port);
+    endings.push(again.stop);
+
+    await page.goto(`${again.url}#/`);
+    await page.reload();
+    await ready(page);
+    expect(await page.locator('meta[name=version]').count()).toBe(0);
+    await page.getByText('A new version is ready.').waitFor({ timeout: 30_000 });
+    await page.getByRole('button', { name: 'Update now' }).click();
+    await page.locator('meta[name=version]').waitFor({ state: 'attached' });
+    await ready(page);
+    expect((await kept(page)).length).toBe(1);
+    expect(await page.evaluate(async () => (await caches.keys()).length)).toBe(1);
+  });
+});
+
+describe('trouble', () => {
+  test('a self-test that fails: the device refuses to read and says why', async () => {
+    const folder = copy();
+    const reader = asset(folder, /\.onnx$/);
+    const bytes = readFileSync(reader);
+    const at = bytes.indexOf('"probability": [');
+    expect(at).toBeGreaterThan(0);
+    // The card expects another first probability than any device computes.
+    const digit = bytes.indexOf('0.', at) + 2;
+    bytes[digit] = bytes[digit] === 0x39 ? 0x31 : bytes[digit] + 1;
+    writeFileSync(reader, bytes);
+    const page = await opened(folder);
+    await page.getByText('This device computes wrongly, so the app refuses to read on it.').waitFor();
+    expect(await page.getByRole('button', { name: /Photograph a film/ }).isDisabled()).toBe(true);
+    // Not even a dropped film.
+    await page.locator('[data-input=gallery]').setInputFiles(join(FILMS, 'suspected.png'));
+    await page.locator('.answer.failed').waitFor();
+  });
+
+  test('a reader that is cut short is no reader', async () => {
+    const folder = copy();
+    const reader = asset(folder, /\.onnx$/);
+    writeFileSync(reader, readFileSync(reader).subarray(0, 2000));
+    const page = await opened(folder);
+    await page.getByText('The reader file did not arrive whole.').waitFor();
+  });
+
+  test('a server that answers its page for every missing file is told apart', async () => {
+    const folder = copy();
+    rmSync(asset(folder, /\.onnx$/));
+    rmSync(asset(folder, /^ort-wasm.*\.wasm$/));
+    const types: Record<string, string> = { '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm' };
+    const host = createServer((request, response) => {
+      const name = request.url!.split('?')[0];
+      try {
+        const content = readFileSync(join(folder, name === '/' ? 'index.html' : name));
+        response.setHeader('content-type', types[extname(name)] ?? 'text/html').end(content);
+      } catch {
+        response.setHeader('content-type', 'text/html').end(readFileSync(join(folder, 'index.html')));
+      }
+    });
+    await new Promise<void>((done) => host.listen(0, '127.0.0.1', done));
+    endings.push(() => void host.close());
+    const page = await (await browser.newContext(PHONE)).newPage();
+    await page.goto(`http://127.0.0.1:${(host.address() as AddressInfo).port}/`);
+    await page.getByText('The reader file did not arrive whole.').waitFor();
+    // And nothing of it is stored for work without network.
+    expect(await page.getByText('Works without network').count()).toBe(0);
+  });
+
+  test('without SharedArrayBuffer one thread reads', async () => {
+    const host = createServer((request, response) => {
+      const name = request.url!.split('?')[0];
+      const types: Record<string, string> = { '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm' };
+      try {
+        if (name === '/sw.js') throw new Error('no service worker, which would add the headers');
+        response.setHeader('content-type', types[extname(name)] ?? 'text/html');
+        response.end(readFileSync(join(SITE, name === '/' ? 'index.html' : name)));
+      } catch {
+        response.writeHead(404).end();
+      }
+    });
+    await new Promise<void>((done) => host.listen(0, '127.0.0.1', done));
+    endings.push(() => void host.close());
+    const { page } = await phone(browser, `http://127.0.0.1:${(host.address() as AddressInfo).port}/`);
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
+    await read(page, join(FILMS, 'suspected.png'));
+    expect(await page.locator('.answer.suspected').count()).toBe(1);
+    await page.goto(`${page.url().split('#')[0]}#/settings`);
+    await page.getByText('Threads: 1').waitFor();
+  });
+
+  test('a worker that dies fails its film only, and reads the next one', async () => {
+    const served = await serve();
+    endings.push(served.stop);
+    const { page } = await phone(browser, served.url);
+    const worker = page.workers().find(({ url }) => /worker-/.test(url()))!;
+    await worker.evaluate(() => {
+      const usual = self.onmessage!;
+      self.onmessage = (event) => {
+        if (event.data.kind === 'read') setTimeout(() => { throw new Error('out of memory'); });
+        else usual.call(self as never, event);
+      };
+    });
+    await read(page, join(FILMS, 'suspected.png'));
+    expect(await page.locator('.answer').textContent()).toContain('The reader stopped at this film.');
+    await read(page, join(FILMS, 'suspected.png'));
+    await page.locator('.answer.suspected').waitFor();
+  });
+
+  test('storage that is full: the reading is shown, and said not to be kept', async () => {
+    const served = await serve();
+    endings.push(served.stop);
+    const { context, page } = await phone(browser, served.url);
+    await stored(page);
+    const session = await context.newCDPSession(page);
+    await session.send('Storage.overrideQuotaForOrigin', { origin: new URL(served.url).origin, quotaSize: 1000 });
+    await read(page, join(FILMS, 'suspected.png'));
+    await page.locator('.answer.suspected').waitFor();
+    await page.getByText('The storage of this device is full: this reading is shown but not kept.').waitFor();
+    expect(await kept(page)).toEqual([]);
+  });
+});
+
+async function opened(folder: string): Promise<Page> {
+  const served = await serve(folder);
+  endings.push(served.stop);
+  const page = await (await browser.newContext(PHONE)).newPage();
+  await page.goto(served.url);
+  return page;
+}

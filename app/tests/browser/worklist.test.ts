@@ -1,0 +1,236 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { FILMS, kept, launch, phone, read, type Served, serve } from './harness';
+
+let browser: Browser;
+let served: Served;
+let page: Page;
+
+beforeAll(async () => {
+  served = await serve();
+  browser = await launch();
+});
+afterAll(async () => {
+  await browser?.close();
+  await served?.stop();
+});
+beforeEach(async () => {
+  for (const context of browser.contexts()) await context.close();
+  ({ page } = await phone(browser, served.url));
+});
+
+const STATUSES = ['not_seen', 'refused', 'uncertain', 'suspected'];
+
+async function readAll(): Promise<void> {
+  await page.locator('[data-input=gallery]').setInputFiles(STATUSES.map((status) => join(FILMS, `${status}.png`)));
+  await page.getByRole('button', { name: 'Open the worklist' }).click();
+  await expect.poll(() => page.locator('.list li').count()).toBe(STATUSES.length);
+}
+
+const listed = () => page.locator('.list li').evaluateAll((items) => items.map((item) => item.className));
+
+async function exported(button: string): Promise<string> {
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: button }).click()]);
+  return readFileSync((await download.path())!, 'utf8');
+}
+
+async function setPin(pin: string): Promise<void> {
+  await page.goto(`${served.url}#/settings`);
+  await page.getByRole('button', { name: /^(Set a|Change the) PIN/ }).click();
+  await page.getByLabel('PIN', { exact: true }).fill(pin);
+  await page.getByLabel('The same PIN again').fill(pin);
+  await page.getByRole('button', { name: /^(Set a|Change the) PIN/ }).click();
+  await page.getByText('Readings are encrypted with your PIN.').waitFor();
+}
+
+describe('the worklist', () => {
+  test('is most urgent first, and what was read by a person goes last', async () => {
+    await readAll();
+    expect(await listed()).toEqual(['suspected', 'uncertain', 'refused', 'not_seen']);
+    await page.locator('.list li.suspected a').click();
+    await page.getByLabel('I disagree').check();
+    await page.getByText('Saved on this device').waitFor();
+    await page.goto(`${served.url}#/worklist`);
+    await expect.poll(listed).toEqual(['uncertain', 'refused', 'not_seen', 'suspected']);
+    expect(await page.locator('.list li.suspected').textContent()).toContain('I disagree');
+  });
+
+  test('keeps what is written, over a reload, and finds it', async () => {
+    await readAll();
+    await page.locator('.list li.suspected a').click();
+    await page.getByLabel('Patient code').fill('KRT-017');
+    await page.getByLabel('Age in years').fill('34');
+    await page.getByText('The reader was made for children of 1 to 5 years.').waitFor();
+    await page.getByLabel('Note').fill('سعال وحمى');
+    await page.getByLabel('Reference standard').selectOption('positive');
+    await page.getByText('Saved on this device').waitFor();
+    await page.reload();
+    expect(await page.getByLabel('Patient code').inputValue()).toBe('KRT-017');
+    expect(await page.getByLabel('Age in years').inputValue()).toBe('34');
+    expect(await page.locator('canvas.heat').count()).toBe(1);
+    await page.goto(`${served.url}#/worklist`);
+    await page.getByLabel(/^Search/).fill('krt حمى');
+    expect(await listed()).toEqual(['suspected']);
+    await page.getByLabel(/^Search/).fill('nothing like it');
+    await page.getByText('Nothing fits the search.').waitFor();
+  });
+
+  test('deletes one and all, but asks first', async () => {
+    await readAll();
+    await page.getByRole('button', { name: /^Delete this reading: refused/ }).click();
+    await page.getByRole('button', { name: 'Keep' }).click();
+    expect((await kept(page)).length).toBe(4);
+    await page.getByRole('button', { name: /^Delete this reading: refused/ }).click();
+    await page.locator('dialog').getByRole('button', { name: 'Delete this reading' }).click();
+    await expect.poll(listed).toEqual(['suspected', 'uncertain', 'not_seen']);
+    await page.getByRole('button', { name: 'Delete all readings' }).click();
+    await page.locator('dialog').getByRole('button', { name: 'Delete all readings' }).click();
+    await page.getByText('No readings on this device yet.').waitFor();
+    expect(await kept(page)).toEqual([]);
+  });
+
+  test('is exported as JSON lines and as a table', async () => {
+    await readAll();
+    await page.locator('.list li.suspected a').click();
+    await page.getByLabel('Patient code').fill('=1+1');
+    await page.getByLabel('Note').fill('line one\n"two", three');
+    await page.getByText('Saved on this device').waitFor();
+    await page.goto(`${served.url}#/worklist`);
+    await page.locator('.list li').first().waitFor();
+    const lines = (await exported('For audit and adaptation')).trim().split('\n').map((line) => JSON.parse(line));
+    expect(lines.map((line) => line.status)).toEqual(['suspected', 'uncertain', 'refused', 'not_seen']);
+    for (const line of lines) {
+      expect(Object.keys(line).slice(0, 10)).toEqual([
+        'file',
+        'status',
+        'label',
+        'probability',
+        'operating_point',
+        'threshold',
+        'codes',
+        'reasons',
+        'reader',
+        'elapsed_ms',
+      ]);
+      expect(line.probability).toBeGreaterThan(0);
+    }
+    expect(lines[0].patient).toBe('=1+1');
+    expect(lines[2].reasons.length).toBe(lines[2].codes.length);
+    const table = await exported('Table (CSV)');
+    expect(table.startsWith('\ufeffread_at,patient,')).toBe(true);
+    expect(table).toContain(`,'=1+1,`);
+    expect(table).toContain('"line one\n""two"", three"');
+  });
+
+  test('makes a report of one page, in both languages', async () => {
+    await read(page, join(FILMS, 'suspected.png'));
+    await page.getByLabel('Patient code').fill('KRT-017');
+    await page.getByText('Saved on this device').waitFor();
+    await page.getByRole('link', { name: 'One-page report' }).click();
+    await page.getByRole('heading', { name: 'Report of a chest X-ray reading' }).waitFor();
+    for (const words of ['KRT-017', 'Suspicious of pneumonia', 'Decision support, not a diagnosis: a clinician decides.', 'Made for children of 1 to 5 years.']) {
+      expect(await page.locator('.report').textContent()).toContain(words);
+    }
+    const pages = async () => ((await page.pdf({ format: 'A4' })).toString('latin1').match(/\/Type\s*\/Page\b/g) ?? []).length;
+    expect(await pages()).toBe(1);
+    await page.getByRole('button', { name: 'العربية' }).click();
+    await page.getByRole('heading', { name: 'تقرير قراءة أشعة الصدر' }).waitFor();
+    expect(await pages()).toBe(1);
+  });
+
+  test('wipes what is older than the chosen time', async () => {
+    await readAll();
+    // Set one reading back by two days.
+    await page.evaluate(async () => {
+      const database = await new Promise<IDBDatabase>((done) => {
+        const request = indexedDB.open('ai-for-sudan');
+        request.onsuccess = () => done(request.result);
+      });
+      const store = database.transaction('readings', 'readwrite').objectStore('readings');
+      const rows = await new Promise<any[]>((done) => {
+        const request = store.getAll();
+        request.onsuccess = () => done(request.result);
+      });
+      const old = rows.find((row) => row.value.status === 'refused');
+      store.put({ ...old, readAt: old.readAt - 2 * 86_400_000 });
+      await new Promise((done) => (store.transaction.oncomplete = done));
+      database.close();
+    });
+    await page.goto(`${served.url}#/settings`);
+    await page.getByLabel('Delete readings after').selectOption('7');
+    expect((await kept(page)).length).toBe(4);
+    await page.getByLabel('Delete readings after').selectOption('1');
+    await expect.poll(async () => (await kept(page)).length).toBe(3);
+    expect((await kept(page)).map((row) => row.value.status)).not.toContain('refused');
+  });
+});
+
+describe('the PIN', () => {
+  test('encrypts all that is kept, and opens it again', async () => {
+    await readAll();
+    await setPin('246810');
+    const rows = await kept(page);
+    expect(rows.length).toBe(4);
+    for (const row of rows) {
+      expect(row.value).toBeUndefined();
+      expect(row.sealed.data).toBeDefined();
+      expect(row.film.value).toBeUndefined();
+    }
+    // A film read while unlocked is sealed too.
+    await read(page, join(FILMS, 'suspected.png'));
+    expect((await kept(page)).every((row) => row.value === undefined)).toBe(true);
+
+    await page.reload();
+    await page.goto(`${served.url}#/worklist`);
+    await page.getByRole('heading', { name: 'The worklist is locked' }).waitFor();
+    await page.getByLabel('PIN', { exact: true }).fill('135791');
+    await page.getByRole('button', { name: 'Unlock' }).click();
+    await page.getByText('Wrong PIN.').waitFor();
+    expect(await page.locator('.list').count()).toBe(0);
+    // Arabic-Indic digits are the same PIN.
+    await page.getByLabel('PIN', { exact: true }).fill('٢٤٦٨١٠');
+    await page.getByRole('button', { name: 'Unlock' }).click();
+    await expect.poll(() => page.locator('.list li').count()).toBe(5);
+  });
+
+  test('locked, a film is read and shown but not kept', async () => {
+    await setPin('246810');
+    await page.getByRole('button', { name: 'Lock now' }).click();
+    await page.getByRole('heading', { name: 'The worklist is locked' }).waitFor();
+    await read(page, join(FILMS, 'suspected.png'));
+    await page.getByText('The worklist is locked: this reading is shown but not kept.').waitFor();
+    expect(await kept(page)).toEqual([]);
+  });
+
+  test('makes a guesser wait', async () => {
+    await setPin('246810');
+    await page.getByRole('button', { name: 'Lock now' }).click();
+    for (let wrong = 0; wrong < 5; wrong++) {
+      await page.getByLabel('PIN', { exact: true }).fill('000000');
+      await page.getByRole('button', { name: 'Unlock' }).click();
+      await expect.poll(() => page.getByLabel('PIN', { exact: true }).inputValue()).toBe('');
+    }
+    await page.getByText(/Wait \d+ seconds/).waitFor();
+    await page.reload();
+    await page.getByText(/Wait \d+ seconds/).waitFor();
+    await page.getByLabel('PIN', { exact: true }).fill('246810');
+    expect(await page.getByRole('button', { name: 'Unlock' }).isDisabled()).toBe(true);
+  });
+
+  test('is removed with the readings in the clear, or forgotten with the readings gone', async () => {
+    await readAll();
+    await setPin('246810');
+    await page.getByRole('button', { name: 'Remove the PIN' }).click();
+    await page.getByText('Anyone who holds this device can open the readings.').waitFor();
+    expect((await kept(page)).map((row) => row.value.status).sort()).toEqual([...STATUSES].sort());
+    await setPin('112233');
+    await page.getByRole('button', { name: 'Lock now' }).click();
+    await page.getByRole('button', { name: 'PIN forgotten' }).click();
+    await page.locator('dialog').getByRole('button', { name: 'Delete all readings' }).click();
+    await expect.poll(async () => (await kept(page)).length).toBe(0);
+    await read(page, join(FILMS, 'suspected.png'));
+    expect((await kept(page))[0].value.status).toBe('suspected');
+  });
+});
