@@ -6,7 +6,7 @@ adopted only where it is better beyond noise: the whole 95 % interval of the pai
 
 from __future__ import annotations
 
-import json
+import hashlib
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,6 +45,7 @@ class Outcome:
         abstention: the new band, or None for none; meaningful where ``head`` is not None.
         scores: log-odds of the labelled films, each from its held-out fold, by name of the step.
         labels: of the same films.
+        identity: SHA-256 over the names of the labelled films and their labels.
     """
 
     result: dict[str, Any]
@@ -53,6 +54,7 @@ class Outcome:
     abstention: tuple[float, float] | None
     scores: dict[str, np.ndarray]
     labels: np.ndarray
+    identity: str
 
     @property
     def changed(self) -> bool:
@@ -68,7 +70,7 @@ def adapt(
         columns: columns of the manifest that have nothing to do with the lungs.
         repeats: draws of the learning curve.
     """
-    card = Card.from_json(json.dumps(file.card))
+    card = Card.from_json(file.text)
     everything = _rows(films, file, card, np.arange(len(films)))
     result: dict[str, Any] = {
         "drift": drift(films, everything.scores, Reference.from_card(file.card), seed=seed),
@@ -80,8 +82,20 @@ def adapt(
     short = _too_few(rows, FOR_MEASURING, PATIENTS_FOR_MEASURING)
     if short:
         result |= {"measured": None, "verdict": f"Not measured: {short}.", "usable": None, "steps": [], "curve": []}
-        return Outcome(result, None, None, None, {}, rows.labels)
+        return Outcome(result, None, None, None, {}, rows.labels, _identity(films))
     return _Adaptation(films, rows, labelled, card, columns, seed, repeats).run(result)
+
+
+def figures_of(films: SiteFilms, file: ReaderFile, card: Card, *, seed: int = 0) -> dict[str, Any]:
+    """AUROC, and sensitivity and specificity at the default operating point, each ``[estimate, low, high]``."""
+    rows = _rows(films, file, card, np.flatnonzero(~np.isnan(films.labels)))
+    resamples = Resamples.of(rows.labels, rows.patients, seed=seed)
+    called = expit(rows.scores) >= card.threshold()
+    return {
+        "auroc": interval(resamples.auroc(rows.scores)),
+        "sensitivity": interval(resamples.sensitivity(called)),
+        "specificity": interval(resamples.specificity(called)),
+    }
 
 
 class _Adaptation:
@@ -96,6 +110,7 @@ class _Adaptation:
         repeats: int,
     ) -> None:
         self.rows, self.card, self.seed, self.repeats = rows, card, seed, repeats
+        self.identity = _identity(films)
         self.resamples = Resamples.of(rows.labels, rows.patients, seed=seed)
         facts = [films.facts[i] for i in labelled]
         found = {column: nuisance.levels(facts, column) for column in columns}
@@ -106,7 +121,7 @@ class _Adaptation:
     def run(self, result: dict[str, Any]) -> Outcome:
         rows, card = self.rows, self.card
         shipped = rows.scores
-        threshold = card.operating_point().threshold
+        threshold = card.threshold()
         self.shipped_called = expit(shipped) >= threshold
         result["measured"] = self._figures(shipped, self.shipped_called)
         if card.abstention:
@@ -121,7 +136,7 @@ class _Adaptation:
         short = _too_few(rows, FOR_CALIBRATION, PATIENTS_FOR_CALIBRATION)
         if short:
             result["notes"].append(f"Nothing was re-chosen: {short}.")
-            return Outcome(result, None, None, None, scores, rows.labels)
+            return Outcome(result, None, None, None, scores, rows.labels, self.identity)
         refit = not _too_few(rows, FOR_HEAD, PATIENTS_FOR_HEAD)
         held = self._held_out(refit)
         scores |= held.scores
@@ -135,7 +150,7 @@ class _Adaptation:
         result["curve"] = self._curve()
         adopted = {step["name"]: step["adopted"] for step in steps}
         head, thresholds, abstention = self._final(adopted)
-        return Outcome(result, head, thresholds, abstention, scores, rows.labels)
+        return Outcome(result, head, thresholds, abstention, scores, rows.labels, self.identity)
 
     # --- judging -----------------------------------------------------------------------------------------------
 
@@ -331,6 +346,13 @@ def _rows(films: SiteFilms, file: ReaderFile, card: Card, index: np.ndarray) -> 
     )
 
 
+def _identity(films: SiteFilms) -> str:
+    lines = sorted(
+        f"{name} {label:.0f}" for name, label in zip(films.files, films.labels, strict=True) if label == label
+    )
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
 def _counts(films: SiteFilms) -> dict[str, Any]:
     return {
         "read": len(films),
@@ -376,7 +398,7 @@ def _too_few(rows: Rows, films: int, patients: int) -> str:
 
 def _verdict(measured: dict[str, Any], card: Card) -> tuple[bool | None, str]:
     """May the reader be used here as it is? True, False, or None for: not proven."""
-    name = f"{card.name} {card.version}"
+    name = card.title
     wanted = ", ".join(f"{figure} {value:.2f}" for figure, value in USABLE.items())
     auroc = measured["auroc"]
     told = f"AUROC {auroc[0]:.2f} ({auroc[1]:.2f} to {auroc[2]:.2f})"

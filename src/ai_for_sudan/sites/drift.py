@@ -41,6 +41,7 @@ def drift(films: SiteFilms, scores: np.ndarray, reference: Reference | None, *, 
         "score": None,
         "pictures": None,
     }
+    found["words"] = "The reader's card holds no summary of its own films, so only refusals are told."
     if reference is None:
         return found
     one = np.unique(films.patients, return_index=True)[1]
@@ -61,6 +62,13 @@ def drift(films: SiteFilms, scores: np.ndarray, reference: Reference | None, *, 
             name: {"there": mean[i], "here": here[i], "difference_in_sd": (here[i] - mean[i]) / max(std[i], 1e-9)}
             for i, name in enumerate(PICTURE)
         }
+    differs = [name for name, key in (("embeddings", "embedding"), ("scores", "score")) if found[key]["p"] < ALPHA]
+    found["words"] = (
+        f"The site differs from the reader's own films in its {' and '.join(differs)} (p < {ALPHA}): figures measured "
+        "elsewhere do not hold here. Scores also differ where the share of sick patients does."
+        if differs
+        else f"No difference from the reader's own films was found (p >= {ALPHA}), which with few films proves little."
+    )
     return found
 
 

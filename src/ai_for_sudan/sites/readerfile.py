@@ -24,7 +24,7 @@ class ReaderFile:
     """A reader file, opened to be changed.
 
     Attributes:
-        card: the JSON of its card, with every entry.
+        card: the JSON of its card, with every entry; ``text`` is the same as text.
         weights: ``head.weight`` ``(C, D)``, ``head.bias``, ``calibration.scale`` and ``calibration.bias`` ``(C,)``.
     """
 
@@ -54,6 +54,10 @@ class ReaderFile:
                 f"{path} has no {', '.join(missing) or 'card'}: this reader cannot be adapted; export it again"
             )
         return cls(path, model, card, weights)
+
+    @property
+    def text(self) -> str:
+        return json.dumps(self.card, ensure_ascii=False)
 
     def logits(self, embeddings: np.ndarray) -> np.ndarray:
         """What the reader makes of embeddings ``(N, D)``: logits ``(N, C)`` as they go into softmax or sigmoid."""

@@ -1,0 +1,122 @@
+"""`ai-for-sudan adapt`: measure a reader at a site, and adapt it where that helps beyond noise."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ai_for_sudan.cli import DISCLAIMER
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.files import write_json
+from ai_for_sudan.reading import Reader
+from ai_for_sudan.reading.reader import find_reader
+from ai_for_sudan.sites import ReaderFile, adapt, figures_of, read_site, site_manifest
+from ai_for_sudan.sites.adapted import write_adapted
+from ai_for_sudan.sites.nuisance import COLUMNS
+from ai_for_sudan.sites.report import curve_figure, render, roc_figure, strict
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--reader", default="mobilenet_v2", help="a shipped reader or a reader file")
+    parser.add_argument(
+        "--data_dir", required=True, type=Path, help="local films: class folders, a CSV, or a folder without labels"
+    )
+    parser.add_argument("--site", required=True, help="the name of the site, as the card shall tell it")
+    parser.add_argument("--patient_rule", metavar="RULE", help="'kermany', or 'regex:PATTERN' with one group")
+    parser.add_argument("--label_columns", nargs="+", metavar="COLUMN", help="findings of a multi-label CSV")
+    parser.add_argument(
+        "--nuisance",
+        nargs="*",
+        default=list(COLUMNS),
+        metavar="COLUMN",
+        help=f"columns that have nothing to do with the lungs (default: {' '.join(COLUMNS)}, where there)",
+    )
+    parser.add_argument("--home", type=Path, metavar="DIR", help="films of the reader's own kind, to measure both on")
+    parser.add_argument("--home_patient_rule", metavar="RULE", help="as --patient_rule, for --home")
+    parser.add_argument("--output_dir", default=Path("outputs/adapt"), type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, help="films read side by side (default: one a core)")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.threads is not None and args.threads < 1:
+        raise UserError(f"--threads must be at least 1, not {args.threads}")
+    path = find_reader(args.reader)
+    reader, file = Reader.open(path), ReaderFile.load(path)
+    manifest = site_manifest(
+        args.data_dir, reader.card, patient_rule=args.patient_rule, label_columns=args.label_columns
+    )
+    films = read_site(reader, manifest, threads=args.threads)
+    outcome = adapt(films, file, columns=tuple(args.nuisance), seed=args.seed)
+    result: dict[str, Any] = {
+        "reader": reader.card.title,
+        "site": args.site,
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "data": str(args.data_dir),
+        "seed": args.seed,
+        **outcome.result,
+    }
+    adopted = [step["name"] for step in result["steps"] if step["adopted"]]
+    target = args.output_dir / f"{path.stem}_{_slug(args.site)}.onnx"
+    if outcome.changed:
+        result["decision"] = f"Adopted: {', '.join(adopted)}. The adapted reader is {target}; {path} is unchanged."
+        write_adapted(file, target, outcome, result)
+        result["adapted_reader"] = str(target)
+    else:
+        result["decision"] = "Nothing was adopted: no new reader was written."
+        result["adapted_reader"] = None
+    if args.home:
+        result["home"] = _home(args, path, target if outcome.changed else path)
+    result = strict(result)
+    write_json(args.output_dir / "adapt.json", result)
+    render(
+        "adapt.html",
+        args.output_dir / "adapt.html",
+        title=f"{reader.card.name} at {args.site}",
+        r=result,
+        figure=roc_figure(outcome.labels, outcome.scores) if outcome.scores else None,
+        curve=curve_figure(result["curve"]) if result["curve"] else None,
+    )
+    _tell(result, args.output_dir)
+    return 0
+
+
+def _home(args: argparse.Namespace, shipped: Path, adapted: Path) -> dict[str, Any]:
+    """Both readers on films of the kind that the reader was made for."""
+    found: dict[str, Any] = {"source": str(args.home)}
+    for name, path in (("shipped", shipped), ("adapted", adapted)):
+        reader = Reader.open(path)
+        manifest = site_manifest(args.home, reader.card, patient_rule=args.home_patient_rule)
+        films = read_site(reader, manifest, threads=args.threads)
+        found[name] = figures_of(films, ReaderFile.load(path), reader.card)
+        found["films"] = len(films)
+    return found
+
+
+def _tell(result: dict[str, Any], folder: Path) -> None:
+    films = result["films"]
+    print(
+        f"{films['read']} films read ({films['labelled']} labelled), {len(films['refused'])} refused, "
+        f"{len(films['excluded'])} excluded (all named in the report)"
+    )
+    print(result["drift"]["words"])
+    print(result["verdict"])
+    for text in [*result.get("warnings", []), *result["notes"]]:
+        print(text)
+    for step in result["steps"]:
+        gain = "not measurable" if step["gain"][0] is None else "{:+.3f} ({:+.3f} to {:+.3f})".format(*step["gain"])
+        print(f"  {step['name']:<18}{'adopted' if step['adopted'] else 'not adopted':<13}gain {gain}")
+    print(result["decision"])
+    print(f"{folder / 'adapt.html'} and adapt.json hold all of it")
+    print(DISCLAIMER)
+
+
+def _slug(site: str) -> str:
+    """A site's name as a part of a file name."""
+    slug = re.sub(r"[^\w-]+", "_", site).strip("_").lower()
+    if not slug:
+        raise UserError(f"--site '{site}' holds no letter or digit; give the name of the site")
+    return slug

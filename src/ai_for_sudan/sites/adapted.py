@@ -1,0 +1,72 @@
+"""The reader that an adaptation leaves: a new file beside the old one, whose card tells what changed and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ai_for_sudan.reading import Card
+from ai_for_sudan.sites import points
+from ai_for_sudan.sites.adapt import Outcome
+from ai_for_sudan.sites.readerfile import ReaderFile
+from ai_for_sudan.sites.report import strict
+
+
+def write_adapted(file: ReaderFile, target: Path, outcome: Outcome, result: dict[str, Any]) -> None:
+    """Write the adapted reader; the file that it came from stays as it is.
+
+    Args:
+        result: what goes on record in the card under ``adaptations``; names reader, site and date.
+    """
+    card = Card.from_json(file.text)
+    weights = file.weights
+    changed = dict(file.card)
+    refitted = outcome.head is not None and outcome.head.freedom > 0
+    if outcome.head is not None:
+        weights = file.adapted_weights(outcome.head, card.positive_index, card.task == "exclusive")
+        band = outcome.abstention
+        before = file.card.get("abstention") or {}
+        changed["abstention"] = band and {
+            "lower": band[0],
+            "upper": band[1],
+            "error_rate": before.get("error_rate", 0.1),
+            "method": f"class-conditional conformal prediction on held-out films of {result['site']}",
+        }
+        changed["calibration"] = {
+            **(file.card.get("calibration") or {}),
+            "method": "logistic recalibration at the site",
+            "fitted_on": f"{result['films']['labelled']} films of {result['site']}",
+        }
+    if outcome.thresholds is not None:
+        changed["operating_points"] = _points(card, outcome, result)
+    changed["name"] = target.stem
+    # What the shipped reader's own films look like to it is no longer true of a refitted head's scores.
+    if refitted and changed.get("reference"):
+        changed["reference"] = {**changed["reference"], "scores_of": f"{card.title}, before adaptation"}
+    record = {
+        key: result[key] for key in ("site", "date", "reader", "films", "measured", "verdict", "steps", "warnings")
+    }
+    record |= {"identity_of_films": outcome.identity, "adopted": [s["name"] for s in result["steps"] if s["adopted"]]}
+    changed["adaptations"] = [*file.card.get("adaptations", []), strict(record)]
+    file.write(target, weights, strict(changed))
+
+
+def _points(card: Card, outcome: Outcome, result: dict[str, Any]) -> dict[str, Any]:
+    """The operating points with the thresholds of the site; one that has no rule for choosing it here falls away."""
+    assert outcome.thresholds is not None
+    chosen = {}
+    for name, threshold in outcome.thresholds.items():
+        reason = points.REASONS.get(name, "moved with the calibration, so that it calls the same films")
+        chosen[name] = {
+            "threshold": threshold,
+            "reason": reason,
+            "chosen_on": f"{result['films']['labelled']} labelled films of {result['site']}",
+        }
+    adopted = [step for step in result["steps"] if step["adopted"]]
+    if "balanced" in chosen and adopted:
+        after = adopted[-1]["after"]
+        chosen["balanced"] |= {"sensitivity": after["sensitivity"], "specificity": after["specificity"]}
+    if card.default_operating_point not in chosen:
+        point = card.operating_point()
+        chosen[point.name] = {"threshold": chosen["balanced"]["threshold"], "reason": points.REASONS["balanced"]}
+    return chosen

@@ -1,0 +1,88 @@
+"""The pages of `adapt` and `monitor`."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import ChoiceLoader, Environment, PackageLoader
+from markupsafe import Markup
+
+from ai_for_sudan.evaluation import figures
+from ai_for_sudan.evaluation.report import interval
+from ai_for_sudan.files import write_text
+from ai_for_sudan.reading.words import DISCLAIMER
+
+
+def render(template: str, path: Path, **values: Any) -> None:
+    """Fill a template of this room, in the look of the evaluation's pages, and write it."""
+    loader = ChoiceLoader([PackageLoader("ai_for_sudan.sites"), PackageLoader("ai_for_sudan.evaluation")])
+    environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["interval"] = interval
+    environment.filters["p"] = lambda value: "< 0.001" if value < 0.001 else f"{value:.3f}"
+    write_text(path, environment.get_template(template).render(disclaimer=DISCLAIMER, **values))
+
+
+def strict(value: Any) -> Any:
+    """The same with None for every NaN and infinity, and plain numbers for NumPy's: JSON knows no others."""
+    if isinstance(value, dict):
+        return {str(key): strict(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [strict(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def curve_figure(curve: list[dict[str, Any]]) -> Markup:
+    """AUROC against the number of labels, over all films and within each column; the bars hold 95 % of the draws."""
+    names = list(curve[0]["auroc"])
+    made, axes = figures.figure(1, len(names), width=3.2, height=3.2)
+    for name, one in zip(names, np.atleast_1d(axes), strict=True):
+        counts = [point["labels"] for point in curve if name in point["auroc"]]
+        for key, colour, label, aside in (
+            ("before", figures.GREY, "as shipped", -2),
+            ("after", figures.GREEN, "adapted", 2),
+        ):
+            values = np.array([point["auroc"][name][key] for point in curve if name in point["auroc"]], float)
+            spread = np.abs(values[:, 1:] - values[:, :1]).T
+            places = np.array(counts) + aside
+            one.errorbar(places, values[:, 0], yerr=spread, fmt="o-", color=colour, capsize=3, label=label)
+        one.axhline(0.5, ls=":", color=figures.GREY, lw=1)
+        one.set(
+            title=name if name == "all films" else f"same {name}",
+            xlabel="labelled films",
+            ylabel="AUROC",
+            xticks=counts,
+            ylim=(0.2, 1.02),
+        )
+    np.atleast_1d(axes)[0].legend(frameon=False, fontsize=8)
+    return Markup(figures.svg(made))  # our own drawing
+
+
+def roc_figure(labels: np.ndarray, scores: dict[str, np.ndarray]) -> Markup:
+    """ROC of the reader as shipped, and of the refitted head on held-out patients."""
+    from sklearn.metrics import roc_curve
+
+    made, axes = figures.figure(1, 2)
+    shown = [("shipped", figures.GREY), ("head", figures.GREEN)]
+    for name, colour in shown:
+        if name in scores:
+            axes[0].plot(*roc_curve(labels, scores[name])[:2], color=colour, label=name)
+    axes[0].plot([0, 1], [0, 1], ":", color=figures.GREY, lw=1)
+    axes[0].set(title="ROC", xlabel="1 - specificity", ylabel="sensitivity")
+    axes[0].legend(frameon=False, loc="lower right", fontsize=8)
+    for name, colour in (("shipped", figures.GREY), ("calibration", figures.GREEN)):
+        if name in scores:
+            probability = 1 / (1 + np.exp(-scores[name]))
+            bins = np.array_split(np.argsort(probability, kind="stable"), min(8, len(labels)))
+            means = [probability[part].mean() for part in bins]
+            axes[1].plot(means, [labels[part].mean() for part in bins], "o-", color=colour, label=name, ms=4)
+    axes[1].plot([0, 1], [0, 1], ":", color=figures.GREY, lw=1)
+    axes[1].set(title="Reliability", xlabel="probability given", ylabel="share that is positive")
+    axes[1].legend(frameon=False, fontsize=8)
+    return Markup(figures.svg(made))
