@@ -18,7 +18,7 @@ from ai_for_sudan.reading import Card
 from ai_for_sudan.sites import nuisance, points
 from ai_for_sudan.sites.drift import drift
 from ai_for_sudan.sites.films import SiteFilms
-from ai_for_sudan.sites.head import Head, Rows, fit, fit_chosen, held_out_scores, parts
+from ai_for_sudan.sites.head import Head, Rows, Space, fit, fit_chosen, held_out_scores, parts
 from ai_for_sudan.sites.readerfile import ReaderFile
 from ai_for_sudan.sites.reference import Reference
 from ai_for_sudan.sites.resampling import Resamples, better, interval
@@ -40,7 +40,7 @@ class Outcome:
 
     Attributes:
         result: everything that was found, ready for JSON.
-        head: the change to the reader; None where none was adopted or only thresholds changed.
+        head: the change to the reader, in ``space``; None where none was adopted or only thresholds changed.
         thresholds: operating point -> threshold, where they changed; None otherwise.
         abstention: the new band, or None for none; meaningful where ``head`` is not None.
         scores: log-odds of the labelled films, each from its held-out fold, by name of the step.
@@ -55,6 +55,7 @@ class Outcome:
     scores: dict[str, np.ndarray]
     labels: np.ndarray
     identity: str
+    space: Space
 
     @property
     def changed(self) -> bool:
@@ -71,24 +72,25 @@ def adapt(
         repeats: draws of the learning curve.
     """
     card = Card.from_json(file.text)
-    everything = _rows(films, file, card, np.arange(len(films)))
+    space = Space.of(films.embeddings)
+    everything = _rows(films, file, card, np.arange(len(films)), space)
     result: dict[str, Any] = {
         "drift": drift(films, everything.scores, Reference.from_card(file.card), seed=seed),
         "films": _counts(films),
         "notes": _notes(films, everything.scores),
     }
     labelled = np.flatnonzero(~np.isnan(films.labels))
-    rows = _rows(films, file, card, labelled)
+    rows = everything.take(labelled)
     short = _too_few(rows, FOR_MEASURING, PATIENTS_FOR_MEASURING)
     if short:
         result |= {"measured": None, "verdict": f"Not measured: {short}.", "usable": None, "steps": [], "curve": []}
-        return Outcome(result, None, None, None, {}, rows.labels, _identity(films))
-    return _Adaptation(films, rows, labelled, card, columns, seed, repeats).run(result)
+        return Outcome(result, None, None, None, {}, rows.labels, _identity(films), space)
+    return _Adaptation(films, rows, labelled, space, card, columns, seed, repeats).run(result)
 
 
 def figures_of(films: SiteFilms, file: ReaderFile, card: Card, *, seed: int = 0) -> dict[str, Any]:
     """AUROC, and sensitivity and specificity at the default operating point, each ``[estimate, low, high]``."""
-    rows = _rows(films, file, card, np.flatnonzero(~np.isnan(films.labels)))
+    rows = _rows(films, file, card, np.flatnonzero(~np.isnan(films.labels)), None)
     resamples = Resamples.of(rows.labels, rows.patients, seed=seed)
     called = expit(rows.scores) >= card.threshold()
     return {
@@ -104,12 +106,13 @@ class _Adaptation:
         films: SiteFilms,
         rows: Rows,
         labelled: np.ndarray,
+        space: Space,
         card: Card,
         columns: tuple[str, ...],
         seed: int,
         repeats: int,
     ) -> None:
-        self.rows, self.card, self.seed, self.repeats = rows, card, seed, repeats
+        self.rows, self.space, self.card, self.seed, self.repeats = rows, space, card, seed, repeats
         self.identity = _identity(films)
         self.resamples = Resamples.of(rows.labels, rows.patients, seed=seed)
         facts = [films.facts[i] for i in labelled]
@@ -136,7 +139,7 @@ class _Adaptation:
         short = _too_few(rows, FOR_CALIBRATION, PATIENTS_FOR_CALIBRATION)
         if short:
             result["notes"].append(f"Nothing was re-chosen: {short}.")
-            return Outcome(result, None, None, None, scores, rows.labels, self.identity)
+            return Outcome(result, None, None, None, scores, rows.labels, self.identity, self.space)
         refit = not _too_few(rows, FOR_HEAD, PATIENTS_FOR_HEAD)
         held = self._held_out(refit)
         scores |= held.scores
@@ -150,7 +153,7 @@ class _Adaptation:
         result["curve"] = self._curve()
         adopted = {step["name"]: step["adopted"] for step in steps}
         head, thresholds, abstention = self._final(adopted)
-        return Outcome(result, head, thresholds, abstention, scores, rows.labels, self.identity)
+        return Outcome(result, head, thresholds, abstention, scores, rows.labels, self.identity, self.space)
 
     # --- judging -----------------------------------------------------------------------------------------------
 
@@ -282,9 +285,7 @@ class _Adaptation:
                 index, others = _draw(rows, count, rng)
                 if index is None or others is None:
                     continue
-                head = fit_chosen(
-                    self._balanced(rows.take(index), index), folds=3, seed=self.seed, freedoms=(0.0, 0.5, 1.0, 2.0)
-                )
+                head = fit_chosen(self._balanced(rows.take(index), index), seed=self.seed)
                 rest = rows.take(others)
                 whole = Resamples(np.ones((1, len(rest))), rest.labels)
                 new, old = head.scores(rest), rest.scores
@@ -334,10 +335,10 @@ class _HeldOut:
     called: dict[str, np.ndarray]
 
 
-def _rows(films: SiteFilms, file: ReaderFile, card: Card, index: np.ndarray) -> Rows:
+def _rows(films: SiteFilms, file: ReaderFile, card: Card, index: np.ndarray, space: Space | None) -> Rows:
     return Rows(
         file.logits(films.embeddings[index]),
-        films.embeddings[index],
+        space.features(films.embeddings[index]) if space else np.zeros((len(index), 0)),
         films.labels[index],
         films.patients[index],
         np.ones(len(index)),

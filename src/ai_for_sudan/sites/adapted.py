@@ -23,7 +23,7 @@ def write_adapted(file: ReaderFile, target: Path, outcome: Outcome, result: dict
     changed = dict(file.card)
     refitted = outcome.head is not None and outcome.head.freedom > 0
     if outcome.head is not None:
-        weights = file.adapted_weights(outcome.head, card.positive_index, card.task == "exclusive")
+        weights = file.adapted_weights(outcome.head, outcome.space, card.positive_index, card.task == "exclusive")
         band = outcome.abstention
         before = file.card.get("abstention") or {}
         changed["abstention"] = band and {

@@ -12,13 +12,40 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import expit, logsumexp
+from scipy.special import expit, logsumexp, softmax
 from sklearn.model_selection import StratifiedGroupKFold
 
-#: How far the head may move, as the standard deviation of its log-odds before any film is seen; 0: not at all.
-FREEDOMS = (0.0, 0.25, 0.5, 1.0, 2.0)
+#: How far the head may move: the standard deviation of its log-odds before any film is seen.
+FREEDOMS = (0.25, 0.5, 1.0, 2.0)
 #: A weak prior that holds the scale of the log-odds near the shipped one, where films are few.
 _SCALE_PRIOR = 1.0
+
+
+@dataclass(frozen=True)
+class Space:
+    """The directions in which the embeddings of a site vary: a penalised fit never leaves them.
+
+    Found from all films of the site, whatever their labels.
+
+    Attributes:
+        mean, std: of the embeddings, ``(D,)``.
+        basis: orthonormal columns, ``(D, R)``.
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+    basis: np.ndarray
+
+    @classmethod
+    def of(cls, embeddings: np.ndarray) -> Space:
+        mean, std = embeddings.mean(0), embeddings.std(0)
+        std = np.where(std > 1e-8, std, 1.0)
+        _, lengths, directions = np.linalg.svd((embeddings - mean) / std, full_matrices=False)
+        return cls(mean, std, directions[lengths > 1e-8 * max(lengths.max(initial=0), 1e-12)].T)
+
+    def features(self, embeddings: np.ndarray) -> np.ndarray:
+        """``(N, D)`` -> ``(N, R)``."""
+        return (embeddings - self.mean) / self.std @ self.basis
 
 
 @dataclass(frozen=True)
@@ -27,7 +54,7 @@ class Rows:
 
     Attributes:
         logits: calibrated as shipped, ``(N, C)``.
-        embeddings: ``(N, D)``.
+        features: embeddings in the :class:`Space` of the site, ``(N, R)``.
         labels: 0 or 1, ``(N,)``.
         patients: ``(N,)``.
         weights: how much each film counts, ``(N,)``.
@@ -36,7 +63,7 @@ class Rows:
     """
 
     logits: np.ndarray
-    embeddings: np.ndarray
+    features: np.ndarray
     labels: np.ndarray
     patients: np.ndarray
     weights: np.ndarray
@@ -50,7 +77,7 @@ class Rows:
         return replace(
             self,
             logits=self.logits[index],
-            embeddings=self.embeddings[index],
+            features=self.features[index],
             labels=self.labels[index],
             patients=self.patients[index],
             weights=self.weights[index],
@@ -69,8 +96,8 @@ class Head:
     Attributes:
         scale: ``a`` above, positive.
         shift: ``b``.
-        direction: ``(D,)``, in units of the embedding.
-        freedom: of ``FREEDOMS``.
+        direction: in the site's space, ``(R,)``.
+        freedom: of ``FREEDOMS``, or 0 for a recalibration.
     """
 
     scale: float
@@ -80,17 +107,19 @@ class Head:
 
     def scores(self, rows: Rows) -> np.ndarray:
         """Log-odds of the reported class, ``(N,)``."""
-        return _log_odds(rows, self.scale, rows.embeddings @ self.direction + self.shift)
+        return _log_odds(rows, self.scale, rows.features @ self.direction + self.shift)
+
+    def in_embedding(self, space: Space) -> tuple[np.ndarray, float]:
+        """Direction ``(D,)`` and shift that do the same to embeddings as they come out of the reader."""
+        direction = space.basis @ self.direction / space.std
+        return direction, self.shift - float(space.mean @ direction)
 
 
 def fit(rows: Rows, freedom: float) -> Head:
     """Penalised maximum likelihood; with ``freedom`` 0 a recalibration."""
-    dimensions = rows.embeddings.shape[1]
-    basis, mean, std = _basis(rows.embeddings) if freedom else (np.zeros((dimensions, 0)), 0.0, np.ones(dimensions))
-    features = ((rows.embeddings - mean) / std) @ basis
-    # Standardised embeddings have a squared length of about D, so this penalty gives the head's log-odds a prior
-    # standard deviation of `freedom`.
-    penalty = dimensions / freedom**2 if freedom else 0.0
+    features = rows.features if freedom else rows.features[:, :0]
+    # With this penalty the prior standard deviation of the log-odds that the head adds is `freedom`.
+    penalty = (features**2).sum(1).mean() / freedom**2 if freedom else 0.0
     weights = rows.weights / rows.weights.mean()
     others = np.delete(rows.logits, rows.positive, axis=1)
 
@@ -100,8 +129,7 @@ def fit(rows: Rows, freedom: float) -> Head:
         residual = weights * (expit(scores) - rows.labels)
         by_scale = rows.logits[:, rows.positive].copy()
         if rows.exclusive:
-            share = np.exp(scale * others - logsumexp(scale * others, axis=1, keepdims=True))
-            by_scale -= (share * others).sum(1)
+            by_scale -= (softmax(scale * others, axis=1) * others).sum(1) if others.shape[1] > 1 else others[:, 0]
         value = (weights * (np.logaddexp(0, scores) - rows.labels * scores)).sum()
         value += 0.5 * penalty * direction @ direction + 0.5 * _SCALE_PRIOR * parameters[0] ** 2
         gradient = np.concatenate(
@@ -116,8 +144,9 @@ def fit(rows: Rows, freedom: float) -> Head:
     # exp(-4): a reader that knows nothing here is nearly silenced, but never turned round.
     bounds = [(-4.0, 4.0), (None, None)] + [(None, None)] * features.shape[1]
     found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500}).x
-    direction = (basis @ found[2:]) / std
-    return Head(float(np.exp(found[0])), float(found[1] - np.sum(mean * direction)), direction, freedom)
+    direction = np.zeros(rows.features.shape[1])
+    direction[: features.shape[1]] = found[2:]
+    return Head(float(np.exp(found[0])), float(found[1]), direction, freedom)
 
 
 def fit_chosen(rows: Rows, *, folds: int = 4, seed: int = 0, freedoms: Sequence[float] = FREEDOMS) -> Head:
@@ -143,19 +172,12 @@ def parts(rows: Rows, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarra
     """Folds by patient, stratified; fewer where a class has fewer patients."""
     fewest = min(len(np.unique(rows.patients[rows.labels == label])) for label in (0, 1))
     splitter = StratifiedGroupKFold(max(2, min(folds, fewest)), shuffle=True, random_state=seed)
-    return list(splitter.split(rows.embeddings, rows.labels, rows.patients))
+    return list(splitter.split(rows.features, rows.labels, rows.patients))
 
 
 def _log_odds(rows: Rows, scale: float, added: np.ndarray) -> np.ndarray:
     reported = scale * rows.logits[:, rows.positive] + added
     if not rows.exclusive:
         return reported
-    return reported - logsumexp(scale * np.delete(rows.logits, rows.positive, axis=1), axis=1)
-
-
-def _basis(embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The directions ``(D, r)`` in which these embeddings vary at all: a penalised fit stays among them."""
-    mean, std = embeddings.mean(0), embeddings.std(0)
-    std = np.where(std > 1e-8, std, 1.0)
-    _, lengths, directions = np.linalg.svd((embeddings - mean) / std, full_matrices=False)
-    return directions[lengths > 1e-8 * max(lengths.max(initial=0), 1e-12)].T, mean, std
+    others = scale * np.delete(rows.logits, rows.positive, axis=1)
+    return reported - (logsumexp(others, axis=1) if others.shape[1] > 1 else others[:, 0])

@@ -14,7 +14,7 @@ from onnx import numpy_helper
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import replacing
 from ai_for_sudan.reading import Card, Reader
-from ai_for_sudan.sites.head import Head
+from ai_for_sudan.sites.head import Head, Space
 
 _FIXED = ("head.weight", "head.bias", "calibration.scale", "calibration.bias")
 
@@ -64,10 +64,10 @@ class ReaderFile:
         logits = embeddings @ self.weights["head.weight"].T + self.weights["head.bias"]
         return logits * self.weights["calibration.scale"] + self.weights["calibration.bias"]
 
-    def adapted_weights(self, head: Head, positive: int, exclusive: bool) -> dict[str, np.ndarray]:
-        """The four initializers under which the reader computes what ``head`` does."""
+    def adapted_weights(self, head: Head, space: Space, positive: int, exclusive: bool) -> dict[str, np.ndarray]:
+        """The four initializers under which the reader computes what ``head`` does in ``space``."""
         weight, bias, scale, offset = (self.weights[name].copy() for name in _FIXED)
-        if not head.direction.any():
+        if not head.freedom:
             # Recalibration: the head and the heatmap stay as they are.
             which = slice(None) if exclusive else positive
             scale[which] *= head.scale
@@ -79,8 +79,9 @@ class ReaderFile:
             weight[which] *= head.scale
             bias[which] *= head.scale
             offset[which] *= head.scale
-            weight[positive] += head.direction / scale[positive]
-            bias[positive] += head.shift / scale[positive]
+            direction, shift = head.in_embedding(space)
+            weight[positive] += direction / scale[positive]
+            bias[positive] += shift / scale[positive]
         return dict(zip(_FIXED, (weight, bias, scale, offset), strict=True))
 
     def write(self, target: Path, weights: dict[str, np.ndarray], card: dict[str, Any]) -> None:
