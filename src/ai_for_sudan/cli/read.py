@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ai_for_sudan.cli import DISCLAIMER
+from ai_for_sudan.cli.films import common_parent, once, picture_path, save_png
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.radiographs import FILM_SUFFIXES, find_films
 from ai_for_sudan.reading import Reader, Reading
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--threads must be at least 1, not {args.threads}")
     if args.engine == "ray" and (args.overlays or args.report):
         raise UserError("--engine ray writes JSON lines and CSV; make overlays and reports on one machine")
-    films = list(itertools.islice(_once(args, set()), 2))
+    films = list(itertools.islice(once(args.films, below=args.overlays), 2))
     if not films:
         raise UserError(f"no films were found in {', '.join(args.films)}; expected {', '.join(FILM_SUFFIXES)}")
     # One film may use all the threads; several are read side by side, each by one.
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         collectors = _collectors(args, reader, open_files)
         answered = _answered(args, reader, collectors)
         output = open_files.enter_context(_appending(args.output)) if args.output else None
-        rows = _rows(args, reader, _once(args, answered), alone=len(films) == 1)
+        rows = _rows(args, reader, once(args.films, below=args.overlays, but=answered), alone=len(films) == 1)
         try:
             for row in rows:
                 line = json.dumps(row["line"], ensure_ascii=False)
@@ -91,22 +92,12 @@ def run(args: argparse.Namespace) -> int:
     return 1 if counts["failed"] else 0
 
 
-def _once(args: argparse.Namespace, answered: set[str]) -> Iterator[Path]:
-    """Every film that was asked for and not answered yet, even if a folder and a file inside it were both given."""
-    seen = set(answered)
-    for path in find_films(args.films):
-        # Overlays that are written below the films are no films.
-        if str(path) not in seen and not (args.overlays and path.is_relative_to(args.overlays)):
-            seen.add(str(path))
-            yield path
-
-
 def _rows(
     args: argparse.Namespace, reader: Reader, files: Iterator[Path], *, alone: bool
 ) -> Generator[dict[str, Any], None, None]:
     """``{"line": the JSON line, "row": what the report needs}`` of each film."""
     more = {"log": args.log, "site": args.site}
-    parent = _common_parent(args.films)
+    parent = common_parent(args.films)
     if args.engine == "ray":
         from ai_for_sudan.reading.cluster import read_on_cluster
 
@@ -119,7 +110,7 @@ def _rows(
     def then(reading: Reading) -> dict[str, Any]:
         row: dict[str, Any] = {"line": reading.to_dict(**more)}
         if args.overlays and reading.pixels is not None:
-            _save_overlay(reading, _overlay_path(args.overlays, parent, reading.file))
+            save_png(reading.overlay(), picture_path(args.overlays, parent, reading.file))
         if args.report:
             from ai_for_sudan.reading.report import row_of
 
@@ -227,29 +218,6 @@ def _collectors(args: argparse.Namespace, reader: Reader, open_files: contextlib
     if args.report:
         collectors.append(_Page(args.report, reader))
     return collectors
-
-
-def _common_parent(given: list[str]) -> Path:
-    """The deepest folder that holds everything that was given."""
-    tops = []
-    for top in map(Path, given):
-        fixed = Path(*itertools.takewhile(lambda part: not any(sign in part for sign in "*?["), top.parts))
-        folder = top if top.is_dir() else fixed.parent if fixed == top else fixed
-        tops.append(os.path.abspath(folder))  # noqa: PTH100 (links must stay as they were given)
-    return Path(os.path.commonpath(tops))
-
-
-def _overlay_path(folder: Path, parent: Path, file: str) -> Path:
-    """The film's own path below the common parent, so that films of one name in two folders do not meet."""
-    path = Path(os.path.abspath(file)).relative_to(parent)  # noqa: PTH100
-    return folder / path.with_name(path.name + ".overlay.png")
-
-
-def _save_overlay(reading: Reading, path: Path) -> None:
-    from ai_for_sudan.files import replacing
-
-    with replacing(path) as temporary:
-        reading.overlay().save(temporary, format="PNG")
 
 
 def _print(line: dict[str, Any], *, first: bool) -> None:
