@@ -105,7 +105,7 @@ def decode(data: bytes) -> str:
     try:
         film = read_radiograph(data)
     except UnreadableFilm as error:
-        if not error.reason or "\n" in error.reason:
+        if not error.reason or not error.reason.isprintable():
             raise ValueError(f"the reason is not one line: {error.reason!r}") from error
         return error.code
     if film.pixels.dtype != np.uint8 or film.pixels.ndim != 2 or not film.pixels.size:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ai_for_sudan.errors import UnreadableFilm
-from ai_for_sudan.radiographs.radiograph import LARGEST_PICTURE
+from ai_for_sudan.radiographs.radiograph import LARGEST_PICTURE, one_line
 
 TIFF_PHOTOMETRIC = 262
 #: a progressive JPEG has about ten scans; thousands of them keep a decoder busy for minutes
@@ -42,7 +42,7 @@ def decode(data: bytes) -> np.ndarray:
         except Image.DecompressionBombError as error:
             raise UnreadableFilm("too_large", "the picture declares more pixels than any film has") from error
         except OSError as error:
-            raise UnreadableFilm("truncated", f"the picture is cut short or damaged: {error}") from error
+            raise UnreadableFilm("truncated", f"the picture is cut short or damaged: {one_line(error)}") from error
 
 
 def _pixels(image: Image.Image) -> np.ndarray:

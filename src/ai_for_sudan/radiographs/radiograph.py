@@ -90,7 +90,7 @@ def read_radiograph(source: str | Path | bytes | np.ndarray) -> Radiograph:
     except MemoryError as error:
         raise UnreadableFilm("too_large", "the film does not fit into this machine's memory") from error
     except Exception as error:  # decoders raise whatever they like for damaged bytes; none may stop a batch
-        raise UnreadableFilm("damaged", f"the file is damaged: {_one_line(error)}") from error
+        raise UnreadableFilm("damaged", f"the file is damaged: {one_line(error)}") from error
 
 
 def _bytes(path: Path) -> bytes:
@@ -159,5 +159,5 @@ def strips(height: int, width: int) -> Iterator[slice]:
         yield slice(top, top + step)
 
 
-def _one_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+def one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import importlib.util
+import io
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.sequence import Sequence
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    RLELossless,
+    generate_uid,
+)
+
+from ai_for_sudan.errors import UnreadableFilm
+from ai_for_sudan.radiographs import RefusedByHeader, read_radiograph
+
+TEST_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
+
+ROWS, COLUMNS = np.mgrid[0:100, 0:80]
+#: dark all round, bright in the middle, 0..255 exactly
+FILM = np.minimum(255, 11 * np.minimum(np.minimum(ROWS, 99 - ROWS), np.minimum(COLUMNS, 79 - COLUMNS))).astype(np.uint8)
+
+
+def dataset(pixels: np.ndarray = FILM, **tags: object) -> Dataset:
+    data = Dataset()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.1"
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = generate_uid()
+    data.Modality, data.PhotometricInterpretation = "CR", "MONOCHROME2"
+    data.SamplesPerPixel = pixels.shape[2] if pixels.ndim == 3 else 1
+    data.Rows, data.Columns = pixels.shape[:2]
+    data.BitsAllocated = data.BitsStored = 8 * pixels.dtype.itemsize
+    data.HighBit, data.PixelRepresentation = data.BitsStored - 1, int(pixels.dtype.kind == "i")
+    data.PixelData = pixels.tobytes()
+    for name, value in tags.items():
+        setattr(data, name, value)
+    return data
+
+
+def saved(data: Dataset) -> bytes:
+    buffer = io.BytesIO()
+    data.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def code_of(content: bytes) -> str:
+    with pytest.raises(UnreadableFilm) as caught:
+        read_radiograph(content)
+    assert caught.value.reason and "\n" not in caught.value.reason
+    return caught.value.code
+
+
+def test_grey_values_come_as_they_are_shown() -> None:
+    film = read_radiograph(saved(dataset(PatientAge="018M", PatientSex="F", ViewPosition="AP", StudyDate="20260131")))
+    np.testing.assert_array_equal(film.pixels, FILM)
+    assert film.header is not None
+    assert (film.header.age_years, film.header.sex, film.header.view) == (1.5, "F", "AP")
+    assert film.header.study_date == "2026-01-31"
+    assert film.refusals == () and film.warnings == ()
+
+
+def test_the_window_of_the_header_is_applied() -> None:
+    deep = FILM.astype(np.uint16) * 16
+    windowed = read_radiograph(saved(dataset(deep, BitsStored=12, HighBit=11, WindowCenter=1024, WindowWidth=2048)))
+    expected = np.clip((deep.astype(float) - 1023.5) / 2047 + 0.5, 0, 1) * 255  # PS3.3 C.11.2.1.2.1
+    np.testing.assert_allclose(windowed.pixels.astype(float), expected, atol=1)
+    nonsense = read_radiograph(saved(dataset(deep, BitsStored=12, HighBit=11, WindowCenter=5, WindowWidth=0)))
+    np.testing.assert_array_equal(nonsense.pixels, FILM)
+
+
+def test_rescale_and_lookup_tables_are_applied() -> None:
+    signed = FILM.astype(np.int16) - 500
+    film = read_radiograph(saved(dataset(signed, RescaleSlope=2, RescaleIntercept=1000)))
+    np.testing.assert_array_equal(film.pixels, FILM)
+    table = Dataset()
+    table.LUTDescriptor = [256, 0, 8]
+    table.add_new("LUTData", "OW", bytes((255 - np.arange(256)).astype(np.uint16).tobytes()))
+    film = read_radiograph(saved(dataset(FILM, VOILUTSequence=Sequence([table]))))
+    np.testing.assert_array_equal(film.pixels, 255 - FILM)
+    assert film.warnings[0][0] == "header_contradicts_pixels"
+
+
+def test_monochrome1_is_turned_and_a_false_one_is_noticed() -> None:
+    true = read_radiograph(saved(dataset(255 - FILM, PhotometricInterpretation="MONOCHROME1")))
+    np.testing.assert_array_equal(true.pixels, FILM)
+    assert true.warnings == ()
+    false = read_radiograph(saved(dataset(FILM, PhotometricInterpretation="MONOCHROME1")))
+    np.testing.assert_array_equal(false.pixels, FILM)
+    assert [code for code, _ in false.warnings] == ["header_contradicts_pixels"]
+    negative = read_radiograph(saved(dataset(255 - FILM)))
+    assert [code for code, _ in negative.warnings] == ["header_contradicts_pixels"]
+
+
+@pytest.mark.parametrize("source", ["kermany", "adult_site"])
+def test_real_films_are_never_taken_for_negatives(source: str, request: pytest.FixtureRequest) -> None:
+    folder: Path = request.getfixturevalue(source)
+    films = [path for path in sorted(folder.rglob("*")) if path.suffix in (".jpeg", ".jpg", ".png")][
+        :: 60 if source == "kermany" else 6
+    ]
+    assert len(films) > 40
+    noticed = 0
+    for path in films:
+        shown = read_radiograph(saved(dataset(read_radiograph(path).pixels)))
+        assert shown.warnings == (), path
+        true = read_radiograph(saved(dataset(255 - shown.pixels, PhotometricInterpretation="MONOCHROME1")))
+        np.testing.assert_array_equal(true.pixels, shown.pixels)
+        false = read_radiograph(saved(dataset(shown.pixels, PhotometricInterpretation="MONOCHROME1")))
+        noticed += false.warnings != () and bool((false.pixels == shown.pixels).all())
+    assert noticed >= 0.97 * len(films)
+
+
+@pytest.mark.parametrize(
+    ("tags", "code"),
+    [
+        ({"Modality": "CT"}, "header_modality"),
+        ({"Modality": "MG"}, "header_modality"),
+        ({"BodyPartExamined": "KNEE"}, "header_body_part"),
+        ({"BodyPartExamined": "hand "}, "header_body_part"),
+        ({"ViewPosition": "LATERAL"}, "header_view"),
+        ({"ViewPosition": "LL"}, "header_view"),
+    ],
+)
+def test_the_header_alone_refuses(tags: dict[str, str], code: str) -> None:
+    data = dataset(**tags)
+    assert [found for found, _ in read_radiograph(saved(data)).refusals] == [code]
+    data.PixelData = data.PixelData[:100]
+    with pytest.raises(RefusedByHeader) as caught:
+        read_radiograph(saved(data))
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize("tags", [{"BodyPartExamined": "Chest"}, {"ViewPosition": "PA"}, {"Modality": "DX"}])
+def test_the_header_of_a_chest_film_does_not(tags: dict[str, str]) -> None:
+    assert read_radiograph(saved(dataset(**tags))).refusals == ()
+
+
+def test_colour_palette_and_compressed_films() -> None:
+    rgb = np.repeat(FILM[..., None], 3, -1)
+    colour = read_radiograph(saved(dataset(rgb, PhotometricInterpretation="RGB", PlanarConfiguration=0)))
+    np.testing.assert_allclose(colour.pixels.astype(int), FILM, atol=1)
+    palette = dataset(FILM // 16, PhotometricInterpretation="PALETTE COLOR")
+    for name in ("Red", "Green", "Blue"):
+        setattr(palette, f"{name}PaletteColorLookupTableDescriptor", [16, 0, 16])
+        entries = (np.arange(16) * 4369).astype(np.uint16)
+        setattr(palette, f"{name}PaletteColorLookupTableData", entries.tobytes())
+    np.testing.assert_allclose(
+        read_radiograph(saved(palette)).pixels.astype(int), (FILM // 16).astype(int) * 17, atol=1
+    )
+
+    run_length = dataset()
+    run_length.compress(RLELossless)
+    np.testing.assert_array_equal(read_radiograph(saved(run_length)).pixels, FILM)
+    for syntax, kind, tolerance in ((JPEGBaseline8Bit, "JPEG", 6), (JPEG2000Lossless, "JPEG2000", 0)):
+        buffer = io.BytesIO()
+        Image.fromarray(FILM).save(buffer, kind, **({"quality": 98} if kind == "JPEG" else {"no_jp2": True}))
+        packed = dataset()
+        packed.file_meta.TransferSyntaxUID = syntax
+        packed.PixelData = encapsulate([buffer.getvalue()])
+        packed["PixelData"].is_undefined_length = True
+        np.testing.assert_allclose(read_radiograph(saved(packed)).pixels.astype(int), FILM, atol=tolerance)
+
+
+def test_every_bad_dicom_has_its_code() -> None:
+    no_pixels = dataset()
+    del no_pixels.PixelData
+    assert code_of(saved(no_pixels)) == "no_pixels"
+    assert code_of(saved(dataset(NumberOfFrames=3))) == "multi_frame"
+    assert code_of(saved(dataset(Rows=65535, Columns=65535))) == "too_large"
+    assert code_of(saved(dataset(Rows=0))) == "damaged"
+    assert code_of(saved(dataset())[:-500]) == "truncated"
+    assert code_of(saved(dataset())[:300]) in ("damaged", "no_pixels")
+    without_size = dataset()
+    del without_size.Rows
+    assert code_of(saved(without_size)) == "damaged"
+
+
+def test_a_compressed_picture_larger_than_its_header_is_refused_before_it_is_decoded() -> None:
+    for syntax, kind, marker, at in (
+        (JPEGBaseline8Bit, "JPEG", b"\xff\xc0", 5),
+        (JPEG2000Lossless, "JPEG2000", b"\xff\x4f\xff\x51", 8),
+    ):
+        buffer = io.BytesIO()
+        Image.fromarray(FILM).save(buffer, kind, **({"no_jp2": True} if kind == "JPEG2000" else {}))
+        stream = bytearray(buffer.getvalue())
+        start = stream.index(marker) + at
+        size = (60000).to_bytes(2, "big") * 2 if kind == "JPEG" else (60000).to_bytes(4, "big") * 2
+        stream[start : start + len(size)] = size
+        packed = dataset()
+        packed.file_meta.TransferSyntaxUID = syntax
+        packed.PixelData = encapsulate([bytes(stream)])
+        packed["PixelData"].is_undefined_length = True
+        assert code_of(saved(packed)) == "too_large"
+
+
+def test_a_deflated_bomb_is_refused_before_it_grows() -> None:
+    small = dataset()
+    small.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    content = saved(small)
+    np.testing.assert_array_equal(read_radiograph(content).pixels, FILM)
+    meta_end = 144 + int.from_bytes(content[140:144], "little")
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    bomb = b"".join(deflate.compress(bytes(10_000_000)) for _ in range(40)) + deflate.flush()
+    assert code_of(content[:meta_end] + bomb) == "too_large"
+
+
+def test_without_a_decoder_the_reason_says_what_to_install() -> None:
+    # In a process of its own, in which the optional decoders cannot be imported.
+    code = (
+        "import sys\n"
+        "for name in ('gdcm', 'pylibjpeg', 'jpeg_ls', 'openjpeg', 'libjpeg'): sys.modules[name] = None\n"
+        "from ai_for_sudan.errors import UnreadableFilm\n"
+        "from ai_for_sudan.radiographs import read_radiograph\n"
+        "try: read_radiograph(sys.argv[1])\n"
+        "except UnreadableFilm as error: print(error.code, error.reason)\n"
+    )
+    film = TEST_FILES / "JPEGLSNearLossless_08.dcm"
+    done = subprocess.run([sys.executable, "-c", code, film], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("no_decoder") and "ai-for-sudan[dicom]" in done.stdout
+
+
+@pytest.mark.skipif(importlib.util.find_spec("jpeg_ls") is None, reason="the extra [dicom] is not installed")
+@pytest.mark.parametrize("name", ["JPEGLSNearLossless_08.dcm", "MR_small_jpeg_ls_lossless.dcm"])
+def test_the_extra_decodes_jpeg_ls(name: str) -> None:
+    assert read_radiograph(TEST_FILES / name).pixels.std() > 10
+
+
+def test_every_file_that_pydicom_tests_with_gives_a_film_or_a_reason() -> None:
+    films, reasons = 0, []
+    for path in sorted(p for p in TEST_FILES.rglob("*") if p.is_file()):
+        try:
+            film = read_radiograph(path)
+        except UnreadableFilm as error:
+            reasons.append(error.reason)
+        else:
+            films += 1
+            assert film.pixels.dtype == np.uint8 and film.pixels.ndim == 2
+    assert films > 80
+    assert all(reason and reason.isprintable() for reason in reasons)

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ai_for_sudan.errors import UnreadableFilm
+from ai_for_sudan.radiographs import find_films, read_radiograph
+
+ROWS, COLUMNS = np.mgrid[0:40, 0:50]
+GREY = (ROWS * 4 + COLUMNS).astype(np.uint8)
+
+
+def saved(picture: Image.Image, kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def code_of(source: object) -> str:
+    with pytest.raises(UnreadableFilm) as caught:
+        read_radiograph(source)  # type: ignore[arg-type]
+    assert caught.value.reason and "\n" not in caught.value.reason
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "options"),
+    [
+        ("PNG", "L", {}),
+        ("PNG", "RGB", {}),
+        ("PNG", "RGBA", {}),
+        ("PNG", "LA", {}),
+        ("PNG", "P", {}),
+        ("BMP", "L", {}),
+        ("BMP", "RGB", {}),
+        ("TIFF", "L", {"compression": "tiff_lzw"}),
+        ("TIFF", "RGB", {}),
+        ("WEBP", "RGB", {"lossless": True}),
+    ],
+)
+def test_every_lossless_picture_gives_its_grey_values(kind: str, mode: str, options: dict[str, Any]) -> None:
+    film = read_radiograph(saved(Image.fromarray(GREY).convert(mode), kind, **options))
+    assert film.pixels.dtype == np.uint8 and film.header is None
+    np.testing.assert_allclose(film.pixels.astype(int), GREY, atol=1)
+
+
+def test_jpeg_is_close_and_the_suffix_does_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "film.dcm"
+    path.write_bytes(saved(Image.fromarray(GREY), "JPEG", quality=95))
+    np.testing.assert_allclose(read_radiograph(path).pixels.astype(int), GREY, atol=4)
+
+
+def test_phone_photos_are_turned_upright() -> None:
+    for orientation, expected in ((3, GREY[::-1, ::-1]), (6, np.rot90(GREY, -1)), (8, np.rot90(GREY, 1))):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        film = read_radiograph(saved(Image.fromarray(GREY), "JPEG", quality=98, exif=exif))
+        np.testing.assert_allclose(film.pixels.astype(int), expected, atol=4)
+
+
+def test_sixteen_bits_keep_their_range_and_twelve_bits_are_spread() -> None:
+    deep = GREY.astype(np.uint16) * 257
+    np.testing.assert_array_equal(read_radiograph(saved(Image.fromarray(deep), "PNG")).pixels, GREY)
+    np.testing.assert_array_equal(read_radiograph(saved(Image.fromarray(deep), "TIFF")).pixels, GREY)
+    twelve = np.linspace(0, 4095, 2000).reshape(40, 50).astype(np.uint16)
+    assert read_radiograph(saved(Image.fromarray(twelve), "PNG")).pixels.max() == 255
+    white_is_zero = saved(Image.fromarray(65535 - deep), "TIFF", tiffinfo={262: 0})
+    np.testing.assert_array_equal(read_radiograph(white_is_zero).pixels, GREY)
+
+
+def test_what_is_transparent_is_black() -> None:
+    rgba = np.dstack([np.full((40, 50, 3), 200, np.uint8), np.zeros((40, 50), np.uint8)])
+    rgba[:20, :, 3] = 255
+    pixels = read_radiograph(saved(Image.fromarray(rgba), "PNG")).pixels
+    assert (pixels[:20] == 200).all() and (pixels[20:] == 0).all()
+
+
+def test_arrays() -> None:
+    np.testing.assert_array_equal(read_radiograph(GREY).pixels, GREY)
+    np.testing.assert_array_equal(read_radiograph(GREY.astype(np.uint16) * 257).pixels, GREY)
+    np.testing.assert_array_equal(read_radiograph(GREY.astype(np.float64) / 255).pixels, GREY)
+    np.testing.assert_array_equal(read_radiograph(np.repeat(GREY[..., None], 3, -1)).pixels, GREY)
+    assert code_of(np.full((5, 5), np.nan)) == "not_finite"
+    assert code_of(np.full((5, 5), 2.0)) == "range"
+    assert code_of(np.zeros((5, 5), np.int64)) == "type"
+    assert code_of(np.zeros((2, 5, 5), np.uint8)) == "shape"
+    assert code_of(np.zeros((0, 5), np.uint8)) == "shape"
+
+
+def test_bad_files_have_each_their_code(tmp_path: Path) -> None:
+    png = saved(Image.fromarray(GREY), "PNG")
+    assert code_of(b"") == "empty"
+    assert code_of(b"\x00") == "not_a_picture"
+    assert code_of(b"a text" * 1000) == "not_a_picture"
+    assert code_of(png[: len(png) // 2]) == "truncated"
+    assert code_of(saved(Image.fromarray(GREY), "JPEG")[:400]) == "truncated"
+    assert code_of(tmp_path) == "folder"
+    assert code_of(tmp_path / "nothing.png") == "missing"
+    nan = np.full((9, 9), np.nan, np.float32)
+    assert code_of(saved(Image.fromarray(nan), "TIFF")) == "not_finite"
+    pages = saved(Image.fromarray(GREY), "TIFF", save_all=True, append_images=[Image.fromarray(GREY)])
+    assert code_of(pages) == "multi_frame"
+    gif = saved(Image.fromarray(GREY), "GIF")
+    assert code_of(gif) == "not_a_picture"
+
+
+@pytest.mark.parametrize("side", [12_000, 65_535, 2**31 - 1])
+def test_a_bomb_is_refused_before_it_grows(side: int) -> None:
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    bomb = (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
+    assert code_of(bomb) == "too_large"
+
+
+def test_a_jpeg_with_thousands_of_scans_is_refused() -> None:
+    jpeg = saved(Image.fromarray(GREY), "JPEG", progressive=True)
+    start = jpeg.rindex(b"\xff\xda")
+    assert code_of(jpeg[:start] + jpeg[start:-2] * 200 + b"\xff\xd9") == "damaged"
+
+
+def test_one_pixel_is_a_picture() -> None:
+    assert read_radiograph(saved(Image.new("L", (1, 1), 9), "PNG")).pixels.tolist() == [[9]]
+
+
+def test_find_films_takes_files_folders_and_patterns(tmp_path: Path) -> None:
+    for name in ("a/1.png", "a/b/2.JPG", "a/b/no_suffix", "a/notes.txt", "a/.hidden.png", "a/DICOMDIR"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+
+    def names(*given: object) -> list[str]:
+        return [path.name for path in find_films([str(g) for g in given])]
+
+    assert names(tmp_path) == ["1.png", "2.JPG", "no_suffix"]
+    assert names(tmp_path / "a" / "*.png") == ["1.png"]
+    assert names(tmp_path / "**" / "*.JPG") == ["2.JPG"]
+    assert names(tmp_path / "a" / "notes.txt") == ["notes.txt"]
+    assert names(tmp_path / "missing.png", tmp_path / "*.bmp") == ["missing.png", "*.bmp"]

@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.radiographs import read_radiograph
+from ai_for_sudan.reading import Card, Reader, judge
+
+
+def dicom(path: Path, pixels: np.ndarray, **tags: object) -> Path:
+    data = Dataset()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.1"
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = generate_uid()
+    data.Modality, data.PhotometricInterpretation, data.SamplesPerPixel = "CR", "MONOCHROME2", 1
+    data.Rows, data.Columns = pixels.shape
+    data.BitsAllocated = data.BitsStored = 8 * pixels.dtype.itemsize
+    data.HighBit, data.PixelRepresentation = data.BitsStored - 1, 0
+    data.PixelData = pixels.tobytes()
+    for name, value in tags.items():
+        setattr(data, name, value)
+    data.save_as(path, enforce_file_format=True)
+    return path
+
+
+def test_a_path_its_bytes_its_array_and_the_film_read_alike(reader: Reader, film: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "film.png"
+    Image.fromarray(film).save(path)
+    readings = [reader.read(source) for source in (path, str(path), path.read_bytes(), film, read_radiograph(path))]
+    assert len({reading.probability for reading in readings}) == 1
+    assert {reading.status for reading in readings} <= {"suspected", "not_seen"}
+    assert readings[0].file == str(path)
+    raw = reader.outputs(film)
+    assert readings[0].probability == pytest.approx(float(raw["probability"][1]))
+    np.testing.assert_array_equal(readings[0].heatmap, raw["heatmap"][1])
+    np.testing.assert_array_equal(readings[0].logits, raw["logits"])
+
+
+def test_the_json_line_has_exactly_its_keys(reader: Reader, film: np.ndarray) -> None:
+    line = json.loads(json.dumps(reader.read(film).to_dict()))
+    assert list(line) == [
+        "file", "status", "label", "probability", "operating_point", "threshold", "codes", "reasons", "reader",
+        "elapsed_ms",
+    ]  # fmt: skip
+    assert line["operating_point"] == "balanced" and line["threshold"] == 0.5 and line["reader"] == "tiny 0.1"
+    log = reader.read(film).to_dict(log=True, site="Port Sudan")
+    assert log["site"] == "Port Sudan" and len(log["embedding"]) == 4 and len(log["gate"]) == 3
+
+
+def test_the_operating_point_decides_the_status(reader: Reader, film: np.ndarray) -> None:
+    probability = reader.read(film).probability
+    assert probability is not None
+    for point, threshold in (("screening", 0.3), ("balanced", 0.5), ("rule-in", 0.8)):
+        reading = reader.read(film, operating_point=point)
+        assert reading.threshold == threshold
+        assert reading.status == ("suspected" if probability >= threshold else "not_seen")
+    with pytest.raises(UserError, match=r"no operating point 'best'.*screening, balanced, rule-in"):
+        reader.read(film, operating_point="best")
+
+
+def test_judge_asks_header_size_and_gate_first_then_the_band_then_the_threshold(reader: Reader) -> None:
+    card, point = reader.card, reader.card.operating_point()
+    good = [0.0, 0.0, 0.0]
+    size = (128, 128)
+    assert judge(card, 0.5, good, size, point).status == "uncertain"
+    assert judge(card, 0.52, good, size, point).status == "suspected"  # the band's ends are outside of it
+    assert judge(card, 0.48, good, size, point).status == "not_seen"
+    assert judge(card, 0.9, good, (127, 500), point).codes == ("too_small",)
+    assert judge(card, 0.9, [0.5, 0.0, 0.0], size, point).status == "suspected"  # at the limit is not above it
+    refused = judge(card, 0.5, [0.51, 0.0, 0.9], (10, 10), point, [("header_view", "lateral")])
+    assert refused.status == "refused"
+    assert refused.codes == ("header_view", "too_small", "blank", "negative")
+    assert len(refused.reasons) == 4
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (63, 64), (127, 300), (9000, 70)])
+def test_films_of_any_size_get_a_probability_and_small_ones_are_refused(reader: Reader, shape: tuple[int, int]) -> None:
+    film = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
+    reading = reader.read(film)
+    assert reading.probability is not None and 0 <= reading.probability <= 1
+    assert ("too_small" in reading.codes) == (min(shape) < 128)
+
+
+def test_films_that_only_lie_wrongly_are_offered_turned(reader: Reader, film: np.ndarray) -> None:
+    assert reader.read(film).status != "refused"
+    for turned, code in ((film[::-1, ::-1], "upside_down"), (255 - film, "negative")):
+        reading = reader.read(np.ascontiguousarray(turned))
+        assert reading.status == "refused" and code in reading.codes and reading.probability is not None
+        assert "it would be read" in reading.reasons[-1]
+    blank = reader.read(np.full((200, 200), 7, np.uint8))
+    assert blank.codes == ("blank",) and "would be read" not in " ".join(blank.reasons)
+
+
+def test_a_file_that_is_no_film_fails_with_its_reason(reader: Reader, tmp_path: Path) -> None:
+    path = tmp_path / "film.jpg"
+    path.write_bytes(b"no film")
+    reading = reader.read(path)
+    assert (reading.status, reading.probability, reading.label) == ("failed", None, None)
+    assert reading.codes == ("not_a_picture",) and reading.reasons[0]
+    with pytest.raises(UserError, match="not decoded"):
+        reading.overlay()
+
+
+def test_the_header_refuses_a_knee_even_if_its_pixels_cannot_be_decoded(
+    reader: Reader, film: np.ndarray, tmp_path: Path
+) -> None:
+    path = dicom(tmp_path / "knee.dcm", film, BodyPartExamined="KNEE")
+    reading = reader.read(path)
+    assert reading.codes == ("header_body_part",) and reading.probability is not None
+    path.write_bytes(path.read_bytes()[:-5000])
+    reading = reader.read(path)
+    assert (reading.status, reading.codes, reading.probability) == ("refused", ("header_body_part",), None)
+
+
+@pytest.mark.parametrize(
+    ("age", "warned"), [("003Y", False), ("005Y", False), ("006Y", True), ("011M", True), ("045Y", True), ("", False)]
+)
+def test_an_age_that_the_reader_does_not_know_is_a_loud_warning(
+    reader: Reader, film: np.ndarray, tmp_path: Path, age: str, warned: bool
+) -> None:
+    reading = reader.read(dicom(tmp_path / "film.dcm", film, PatientAge=age, StudyDate="20260102"))
+    assert bool(reading.warnings) == warned
+    assert reading.status != "refused"
+    assert reading.to_dict(log=True)["date"] == "2026-01-02"
+    if warned:
+        assert reading.warnings[0][0] == "age_outside" and "1 to 5 years" in reading.to_dict()["warnings"][0]
+
+
+def test_the_overlay_is_not_stretched_and_clear_where_cold(reader: Reader, film: np.ndarray) -> None:
+    from ai_for_sudan.reading.overlay import overlay
+
+    heat = np.zeros((4, 4), np.float32)
+    grey = np.repeat(film[..., None], 3, -1)
+    np.testing.assert_array_equal(np.asarray(overlay(film, heat, 4.0)), grey)
+    heat[3, 3] = 4.0
+    strong = np.asarray(overlay(film, heat, 4.0)).astype(int) - grey
+    weak = np.asarray(overlay(film, heat / 10, 4.0)).astype(int) - grey
+    assert np.abs(strong[:50, :50]).max() == 0
+    assert np.abs(weak).sum() < 0.4 * np.abs(strong).sum()
+    reading = reader.read(film)
+    assert reading.overlay().size == (160, 200)
+    assert reading.overlay(legend=True).height > 200
+
+
+def test_several_threads_read_what_one_reads(reader: Reader, samples: Path) -> None:
+    films = sorted(samples.glob("*.png"))[:8] * 3
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(reader.read, films))
+    assert [r.probability for r in together] == [reader.read(f).probability for f in films]
+
+
+def test_what_is_no_reader_is_refused_with_a_reason(tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no reader 'nothing'"):
+        Reader.open("nothing")
+    path = tmp_path / "x.onnx"
+    path.write_bytes(b"not onnx")
+    with pytest.raises(UserError, match="no ONNX file"):
+        Reader.open(path)
+    model = onnx.load(tiny)
+    del model.metadata_props[:]
+    onnx.save(model, path)
+    with pytest.raises(UserError, match="ONNX file but no reader"):
+        Reader.open(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"schema": 2}, "schema 2.*knows 1.*pip install --upgrade"),
+        ({"schema": None}, "cannot be read"),
+        ({"positive": "covid"}, "none of the classes"),
+        ({"operating_points": {"balanced": {"threshold": 1.5}}}, "expected 0..1"),
+        ({"default_operating_point": "best"}, "default_operating_point"),
+        ({"heatmap": {"reference": 0}}, "heatmap.reference"),
+        ({"gate": {"scores": [{"code": "blank"}]}}, "limit"),
+        ({"selftest": None}, "no self-test"),
+    ],
+)
+def test_a_wrong_card_is_refused(build_tiny: Callable[..., Path], changes: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        Reader.open(build_tiny(**changes))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"probability": [0.9, 0.1]}, {"gate": [0.0]}, {"heatmap_sum": 1e6}, {"probability": [float("nan")] * 2}]
+)
+def test_a_reader_that_computes_something_else_here_is_not_used(
+    build_tiny: Callable[..., Path], tiny: Path, wrong: dict[str, object]
+) -> None:
+    right = Reader.open(tiny).card.facts["selftest"]
+    path = build_tiny(selftest=right | wrong)
+    with pytest.raises(UserError, match="self-test"):
+        Reader.open(path)
+    assert Reader.open(path, self_test=False).card.name == "tiny"
+
+
+def test_the_card_keeps_all_that_was_written(tiny: Path) -> None:
+    card = Reader.open(tiny).card
+    again = Card.from_json(card.to_json())
+    assert again.facts == card.facts
+    assert again.self_test is not None and again.self_test.pixels.shape == (64, 64)
+    pixels = base64.b64decode(card.facts["selftest"]["pixels"])
+    assert again.self_test.pixels.tobytes() == pixels
+
+
+def test_card_and_selftest_commands(tiny: Path, build_tiny: Callable[..., Path]) -> None:
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        code = "import sys; from ai_for_sudan.cli import main; sys.exit(main(sys.argv[1:]))"
+        command = [sys.executable, "-c", code, *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    shown = run("card", tiny)
+    assert shown.returncode == 0 and "screening" in shown.stdout and "a clinician decides" in shown.stdout
+    assert json.loads(run("card", tiny, "--json").stdout)["name"] == "tiny"
+    assert run("selftest", tiny).returncode == 0
+    right = Reader.open(tiny).card.facts["selftest"]
+    broken = build_tiny(selftest=right | {"probability": [0.9, 0.1]})
+    failed = run("selftest", broken)
+    assert failed.returncode != 0 and "self-test failed" in failed.stderr and "Traceback" not in failed.stderr
+    assert run("read", tiny, "--reader", broken).returncode == 2
