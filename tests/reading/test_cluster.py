@@ -1,0 +1,67 @@
+"""The same list on a Ray cluster of two workers, one of which dies."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from ai_for_sudan.reading import Reader
+
+ray = pytest.importorskip("ray", reason="the extra [cluster] is not installed")
+
+
+def _workers_of_mine() -> list[int]:
+    """Processes that read films below this one, by /proc."""
+    parents: dict[int, int] = {}
+    readers = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            parents[int(entry.name)] = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            if (entry / "cmdline").read_bytes().startswith(b"ray::_read_batch"):
+                readers.append(int(entry.name))
+        except (OSError, IndexError):
+            continue
+
+    def below(process: int) -> bool:
+        while process > 1:
+            if process == os.getpid():
+                return True
+            process = parents.get(process, 0)
+        return False
+
+    return [process for process in readers if below(process)]
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the workers by /proc")
+def test_each_film_is_answered_once_even_when_a_worker_dies(
+    samples: Path, tiny: Path, reader: Reader, tmp_path: Path
+) -> None:
+    from ai_for_sudan.reading.cluster import read_on_cluster
+
+    films = []
+    for index in range(200):
+        films.append(tmp_path / f"{index:03}.png")
+        shutil.copy(sorted(samples.glob("*.png"))[index % 24], films[-1])
+    films.append(tmp_path / "missing.png")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
+    try:
+        answers, killed = [], 0
+        for line in read_on_cluster(tiny, films):
+            answers.append(line)
+            if not killed and len(answers) >= 8:
+                for process in _workers_of_mine()[:1]:
+                    os.kill(process, signal.SIGKILL)
+                    killed = process
+    finally:
+        ray.shutdown()
+    assert killed
+    assert sorted(line["file"] for line in answers) == sorted(map(str, films))
+    for line in answers:
+        alone = reader.read(str(line["file"])).to_dict()
+        assert {**line, "elapsed_ms": 0} == {**alone, "elapsed_ms": 0}

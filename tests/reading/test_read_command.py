@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ai_for_sudan.cli import main
+from ai_for_sudan.reading import Reader
+from ai_for_sudan.reading.batch import read_all
+
+COMMAND = [sys.executable, "-c", "import sys; from ai_for_sudan.cli import main; sys.exit(main(sys.argv[1:]))", "read"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, samples: Path) -> Path:
+    """Two folders with a film of one name each, a bad file and a note that is no film."""
+    films = tmp_path / "films"
+    for name, source in (("a/x.png", "normal_01.png"), ("b/x.png", "pneumonia_01.png"), ("b/y.png", "normal_02.png")):
+        (films / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(samples / source, films / name)
+    (films / "a" / "bad.jpg").write_bytes(b"\xff\xd8 cut")
+    (films / "notes.txt").write_text("no film")
+    return films
+
+
+def lines(text: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_every_film_is_answered_once_and_a_bad_one_does_not_stop_the_rest(
+    folder: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [str(folder), str(folder / "b" / "x.png"), str(folder / "a" / "*.png"), "--reader", str(tiny), "--json"]
+    assert main(["read", *given]) == 1
+    found = lines(capsys.readouterr().out)
+    names = sorted(Path(str(line["file"])).relative_to(folder).as_posix() for line in found)
+    assert names == ["a/bad.jpg", "a/x.png", "b/x.png", "b/y.png"]
+    assert {line["status"] for line in found if line["probability"] is None} == {"failed"}
+    assert main(["read", str(folder / "b"), "--reader", str(tiny), "--json"]) == 0
+
+
+def test_the_table_is_for_people(folder: Path, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["read", str(folder), "--reader", str(tiny)]) == 1
+    out = capsys.readouterr().out
+    assert "a clinician decides" in out and "is no picture" in out and "could not be read" in out
+
+
+def test_csv_overlays_and_report(folder: Path, tiny: Path, tmp_path: Path) -> None:
+    shutil.move(folder / "b" / "y.png", folder / "b" / "<b>=1+1.png")
+    out = tmp_path / "out"
+    arguments = ["--csv", out / "r.csv", "--overlays", out / "overlays", "--report", out / "r.html", "--reader", tiny]
+    assert main(["read", str(folder / "a"), str(folder / "b"), *map(str, arguments)]) == 1
+    with (out / "r.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4 and {row["operating_point"] for row in rows} == {"balanced"}
+    overlays = sorted(path.relative_to(out / "overlays").as_posix() for path in (out / "overlays").rglob("*.png"))
+    assert overlays == ["a/x.png.overlay.png", "b/<b>=1+1.png.overlay.png", "b/x.png.overlay.png"]
+    page = (out / "r.html").read_text(encoding="utf-8")
+    assert page.count("data:image/jpeg") == 6 and "<b>=1+1" not in page and "&lt;b&gt;=1+1" in page
+    assert not re.findall(r'(?:src|href)="(?!data:)', page) and "a clinician decides" in page
+    statuses = re.findall(r'<article class="(\w+)"', page)
+    assert statuses == sorted(statuses, key=["suspected", "uncertain", "failed", "refused", "not_seen"].index)
+    assert not list(out.rglob("*.part"))
+
+
+def test_overlays_written_among_the_films_are_not_read(folder: Path, tiny: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        arguments = ["--overlays", str(folder / "overlays"), "--csv", str(tmp_path / "r.csv"), "--reader", str(tiny)]
+        assert main(["read", str(folder), *arguments]) == 1
+        assert len((tmp_path / "r.csv").read_text().splitlines()) == 5
+
+
+def test_an_interrupted_list_is_continued_where_it_was(
+    folder: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "readings.jsonl"
+    given = ["read", str(folder), "--reader", str(tiny), "--output", str(output)]
+    assert main(given) == 1
+    whole = output.read_bytes()
+    first, second = whole.splitlines(keepends=True)[:2]
+    output.write_bytes(first + second[: len(second) // 2])  # a power cut in the middle of a line
+    report = tmp_path / "report.html"
+    assert main([*given, "--report", str(report), "--json"]) in (0, 1)
+    again = lines(output.read_text())
+    assert len(again) == 4 and len({line["file"] for line in again}) == 4
+    assert report.read_text().count("<article") == 4  # those of the earlier run too
+    capsys.readouterr()
+    assert main([*given, "--operating-point", "screening"]) == 2
+    assert "holds readings by tiny 0.1 at 'balanced'" in capsys.readouterr().err
+    output.write_text("no readings\n")
+    assert main(given) == 2
+    assert output.read_text() == "no readings\n"
+
+
+def test_control_c_keeps_what_was_read(samples: Path, tiny: Path, tmp_path: Path) -> None:
+    films = tmp_path / "films"
+    films.mkdir()
+    for index in range(3000):
+        os.link(samples / "normal_01.png", films / f"{index}.png") if index else shutil.copy(
+            samples / "normal_01.png", films / "0.png"
+        )
+    output, table = tmp_path / "r.jsonl", tmp_path / "r.csv"
+    command = [*COMMAND, films, "--reader", tiny, "--output", output, "--csv", table]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not (output.exists() and output.stat().st_size > 2000) and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and "interrupted" in errors and "Traceback" not in errors
+    kept = lines(output.read_text())
+    assert 0 < len(kept) < 3000
+    assert len(table.read_text().splitlines()) == len(kept) + 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--reader", "nothing"], "no reader 'nothing'"),
+        (["--operating-point", "best"], "no operating point 'best'"),
+        (["--threads", "0"], "--threads must be at least 1"),
+        (["--engine", "ray", "--report", "x.html"], "--engine ray writes JSON lines and CSV"),
+        (["--csv", "/dev/null/x.csv"], "cannot write"),
+    ],
+)
+def test_wrong_arguments_are_one_line_and_exit_2(
+    folder: Path, tiny: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    given = [*arguments, *([] if "--reader" in arguments else ["--reader", str(tiny)])]
+    assert main(["read", str(folder), *given]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+def test_an_empty_folder_says_what_was_expected(tmp_path: Path, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["read", str(tmp_path), "--reader", str(tiny)]) == 2
+    assert "no films were found" in capsys.readouterr().err
+
+
+def test_a_long_list_is_never_held_in_memory(reader: Reader, film: np.ndarray, tmp_path: Path) -> None:
+    Image.fromarray(film).save(tmp_path / "film.png")
+    taken = answered = 0
+    ahead = []
+
+    def endless() -> Iterator[Path]:
+        nonlocal taken
+        for _ in range(200):
+            taken += 1
+            yield tmp_path / "film.png"
+
+    for _ in read_all(reader, endless(), workers=3, then=lambda reading: reading.status):
+        answered += 1
+        ahead.append(taken - answered)
+    assert answered == 200 and max(ahead) <= 6
