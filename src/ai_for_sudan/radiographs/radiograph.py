@@ -160,4 +160,6 @@ def strips(height: int, width: int) -> Iterator[slice]:
 
 
 def one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    """What went wrong, in one printable line: messages of decoders quote the damaged bytes."""
+    text = "".join(letter if letter.isprintable() else " " for letter in str(error))
+    return " ".join(text.split())[:200] or type(error).__name__
