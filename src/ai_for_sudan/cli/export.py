@@ -1,0 +1,114 @@
+"""`ai-for-sudan export`: the reader file of a checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ai_for_sudan.cli import DISCLAIMER
+from ai_for_sudan.cli.data import add_data_options, manifest_of
+from ai_for_sudan.datasets import labels, load_pixels, patients, split_manifest
+from ai_for_sudan.deployment import export_reader
+from ai_for_sudan.deployment.export import Films
+from ai_for_sudan.deployment.gate import read_folder
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.models import load_checkpoint, names
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_data_options(parser)
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--model_type", choices=names(), help="the architecture that it should hold")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE.onnx")
+    parser.add_argument("--name", help="of the reader (default: the file's name)")
+    parser.add_argument("--int8", action="store_true", help="quantise; refused where it would do harm")
+    parser.add_argument("--float_convolutions", type=int, default=5, help="how many stay float with --int8")
+    parser.add_argument("--bulk", action="store_true", help="also write FILE.bulk.onnx for many films at network size")
+    parser.add_argument("--torchscript", type=Path, metavar="FILE.pt")
+    parser.add_argument("--pt2", type=Path, metavar="FILE.pt2")
+    parser.add_argument(
+        "--not_chest", type=Path, metavar="DIR", help="other pictures, for the gate; a folder 'lateral' inside"
+    )
+    parser.add_argument("--other_chest", type=Path, metavar="DIR", help="good films of another site, for the gate")
+    parser.add_argument("--error_rate", type=float, default=0.02, help="of the abstention band, for each class")
+    parser.add_argument("--operating_point", default="balanced", choices=("screening", "balanced", "rule-in"))
+    parser.add_argument("--data_name", default="", help="what the card calls the training data")
+    parser.add_argument("--licence", default="", help="of the training data")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def run(args: argparse.Namespace) -> int:
+    if not 0 < args.error_rate < 0.5:
+        raise UserError(f"--error_rate must be in 0..0.5, not {args.error_rate}")
+    model, state = load_checkpoint(args.checkpoint, args.model_type)
+    spec = model.spec
+    manifest = manifest_of(args)
+    if tuple(manifest.classes) != spec.classes:
+        raise UserError(
+            f"{args.data_dir} has the classes {', '.join(manifest.classes)}, the checkpoint {', '.join(spec.classes)}"
+        )
+    train, validation = _sides(args, manifest, state)
+    pixels, truth, owners = (
+        load_pixels(manifest, size=spec.input_size, cache_dir=args.cache_dir),
+        labels(manifest),
+        patients(manifest),
+    )
+    other = None
+    if args.other_chest:
+        other = read_folder(args.other_chest, spec.input_size)[0]
+    card = export_reader(
+        model,
+        state,
+        Films(pixels[train], truth[train], owners[train]),
+        Films(pixels[validation], truth[validation], owners[validation]),
+        args.output,
+        name=args.name or args.output.stem,
+        training={
+            "data": args.data_name or str(args.data_dir.name),
+            "licence": args.licence or "not stated",
+            "films": len(train),
+            "patients": len(np.unique(owners[train])),
+            "validation_films": len(validation),
+            "validation_patients": len(np.unique(owners[validation])),
+        },
+        not_chest=read_folder(args.not_chest, spec.input_size) if args.not_chest else None,
+        other_chest=other,
+        error_rate=args.error_rate,
+        default_point=args.operating_point,
+        quantised=args.int8,
+        float_convolutions=args.float_convolutions,
+        bulk=args.bulk,
+        torchscript=args.torchscript,
+        pt2=args.pt2,
+        seed=args.seed,
+    )
+    for name, point in card["operating_points"].items():
+        print(
+            f"{name:<10} threshold {point['threshold']:.3f}  " + json.dumps({k: point[k] for k in ("clean", "shifted")})
+        )
+    band = card["abstention"]
+    print(f"left to a person: {band['lower']:.3f} to {band['upper']:.3f}, {band['share']}")
+    print(f"calibration: {card['calibration']['ece']}")
+    print(DISCLAIMER)
+    return 0
+
+
+def _sides(args: argparse.Namespace, manifest, state: dict) -> tuple[list[int], list[int]]:  # type: ignore[no-untyped-def,type-arg]
+    """The run's own split: nothing may be chosen on films that were trained on."""
+    split = state.get("split") or {}
+    sides = [film.split for film in manifest.films]
+    if "val" in sides:
+        return [i for i, s in enumerate(sides) if s == "train"], [i for i, s in enumerate(sides) if s == "val"]
+    path = args.checkpoint.parent.parent / str(split.get("path") or "split.json")
+    if not path.is_file():
+        raise UserError(
+            f"{path} is missing: it says which films the checkpoint was validated on; keep it beside the run"
+        )
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    again = split_manifest(manifest, fraction=saved["fraction"], seed=saved["seed"], path=path)
+    if split.get("identity") not in (None, again.identity):
+        raise UserError(f"{path} is not the split that the checkpoint was trained with, or the films have changed")
+    return again.train, again.validation

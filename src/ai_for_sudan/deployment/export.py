@@ -1,0 +1,363 @@
+"""A checkpoint and validation films in, a reader file out."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor
+
+from ai_for_sudan import __version__
+from ai_for_sudan.deployment import choices, graph, int8
+from ai_for_sudan.deployment.gate import FittedGate, fit_gate
+from ai_for_sudan.deployment.network import Calibration, ManyFilms, OneFilm, Outputs, ReaderNetwork
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.evaluation.metrics import measure
+from ai_for_sudan.models import Architecture
+from ai_for_sudan.sites.reference import build as build_reference
+from ai_for_sudan.training import logits as predict
+from ai_for_sudan.training.shifted import shifted
+
+INTENDED_USE = (
+    "Helps a clinician to decide which frontal chest X-rays of children of 1 to 5 years to look at first for "
+    "pneumonia, where there is no radiologist. It does not replace reading the film. Not made for adults, infants "
+    "under one year, lateral films, CT, or any other finding. At a new hospital, measure it before using it."
+)
+POPULATION = {"age_years": [1, 5], "text": "children of 1 to 5 years, one hospital in Guangzhou, China"}
+SELF_TEST_SIDE = 64
+
+
+@dataclass(frozen=True)
+class Films:
+    """Films at network size with labels and patients.
+
+    Attributes:
+        pixels: uint8 ``(N, S, S)``.
+        labels: class numbers ``(N,)`` or findings ``(N, C)``.
+        patients: ``(N,)``.
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    patients: np.ndarray
+
+
+def export_reader(
+    model: Architecture,
+    state: dict[str, Any],
+    train: Films,
+    validation: Films,
+    output: Path,
+    *,
+    name: str,
+    training: dict[str, Any],
+    not_chest: tuple[np.ndarray, list[str]] | None = None,
+    other_chest: np.ndarray | None = None,
+    error_rate: float = 0.02,
+    default_point: str = "balanced",
+    quantised: bool = False,
+    float_convolutions: int = 5,
+    bulk: bool = False,
+    torchscript: Path | None = None,
+    pt2: Path | None = None,
+    seed: int = 0,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Write the reader file (and on demand its companions) and return its card.
+
+    Everything is chosen on ``validation``, films of other patients than those that were trained on, as they are and
+    disturbed. Each file is checked against the network it was made from before it is put in place.
+
+    Args:
+        state: of the checkpoint (recipe, split).
+        training: what the card says of the training data.
+        not_chest, other_chest: for the gate, see :func:`ai_for_sudan.deployment.gate.fit_gate`.
+        error_rate: of the abstention band, for each class.
+        quantised: int8; refused where it would do harm.
+        bulk: also write ``<output>.bulk.onnx`` for films at network size, many at once.
+        torchscript, pt2: also write the same graph for PyTorch.
+
+    Raises:
+        UserError: int8 outside its limits, or a file that does not agree with the network.
+    """
+    model = model.cpu().eval()
+    spec, positive = model.spec, model.spec.positive_index
+    disturbed = shifted(validation.pixels, seed + 1)
+    say("asking the network about validation films, as they are and disturbed")
+    both = torch.cat([predict(model, validation.pixels), predict(model, disturbed)])
+    calibration = choices.calibrate(both, np.concatenate([validation.labels, validation.labels]), spec.task)
+    with torch.inference_mode():
+        probability = calibration(both).numpy()
+    count = len(validation.pixels)
+    clean, moved = (
+        _known(validation.labels, probability[:count], positive),
+        _known(validation.labels, probability[count:], positive),
+    )
+    points = choices.operating_points(clean, moved)
+    fitted = _gate(model, calibration, train, validation, other_chest, not_chest, seed, say)
+    network = ReaderNetwork(model, calibration, fitted.gate if fitted else None).eval()
+    one = OneFilm(network).eval()
+    say("writing the graph")
+    side = {0: torch.export.Dim("height", min=64, max=8192), 1: torch.export.Dim("width", min=64, max=8192)}
+    example = torch.from_numpy(np.ascontiguousarray(validation.pixels[0]))
+    onnx_model = graph.export_graph(one, _example(example), side)
+    _check(onnx_model, one, validation.pixels)
+    rows: list[dict[str, Any]] = []
+    if quantised:
+        onnx_model, rows = _int8(
+            onnx_model, train, validation, positive, points, default_point, float_convolutions, say
+        )
+    card = {
+        "schema": 1,
+        "name": name,
+        "version": __version__,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "architecture": spec.name,
+        "task": spec.task,
+        "classes": list(spec.classes),
+        "positive": spec.positive,
+        "input": {"size": spec.input_size, "resize": "squash, antialiased bilinear"},
+        "precision": "int8" if quantised else "float32",
+        "training": {**training, "recipe": state.get("recipe", {}), "split": state.get("split", {})},
+        "intended_use": INTENDED_USE,
+        "population": POPULATION,
+        "calibration": choices.calibration_facts(calibration, clean, moved),
+        "operating_points": points,
+        "default_operating_point": default_point,
+        "abstention": choices.abstention(clean, moved, error_rate),
+        "gate": fitted.facts if fitted else {"scores": []},
+        "heatmap": {
+            "method": "Grad-CAM (Selvaraju 2017)",
+            "layer": model.target_layer,
+            "reference": _reference(network, validation.pixels, positive),
+            "text": "logit units; the same scale for every film, not stretched",
+        },
+        "metrics": _metrics(validation, probability, spec, points[default_point]["threshold"], seed),
+        "compression": rows,
+        "selftest": _self_test(onnx_model, positive),
+        "reference": _site_reference(network, validation, positive, seed),
+        "adaptations": [],
+    }
+    graph.write(output, onnx_model, json.dumps(card, ensure_ascii=False, allow_nan=False))
+    say(f"{output}: {output.stat().st_size:,} bytes")
+    if bulk:
+        many = ManyFilms(network).eval()
+        batch = torch.from_numpy(np.ascontiguousarray(validation.pixels[:2]))
+        bulk_model = graph.export_graph(many, batch, {0: torch.export.Dim("films", min=1, max=4096)})
+        _check_bulk(bulk_model, many, validation.pixels[:3])
+        graph.write(output.with_suffix(".bulk.onnx"), bulk_model, json.dumps(card, ensure_ascii=False))
+        say(f"{output.with_suffix('.bulk.onnx')}: for many films at network size")
+    _for_pytorch(one, example, validation.pixels, torchscript, pt2, say)
+    return card
+
+
+def _known(labels: np.ndarray, probability: np.ndarray, positive: int) -> tuple[np.ndarray, np.ndarray]:
+    """Labels 0 or 1 of the positive class, and its probability, where there is a label."""
+    truth = labels[:, positive] if labels.ndim == 2 else (labels == positive).astype(float)
+    known = ~np.isnan(truth)
+    return truth[known].astype(int), probability[known, positive]
+
+
+def _gate(
+    model: Architecture,
+    calibration: Calibration,
+    train: Films,
+    validation: Films,
+    other_chest: np.ndarray | None,
+    not_chest: tuple[np.ndarray, list[str]] | None,
+    seed: int,
+    say: Callable[[str], None],
+) -> FittedGate:
+    bare = ReaderNetwork(model, calibration, None)
+    if not_chest is None:
+        say("no other pictures were given (--not_chest): the gate knows blank, turned and inverted films only")
+    return fit_gate(
+        bare, train.pixels, validation.pixels, other_chest=other_chest, not_chest=not_chest, seed=seed, say=say
+    )
+
+
+def _example(film: Tensor) -> Tensor:
+    """Two different sides, neither that of the network, so that the export fixes none of them."""
+    return film.repeat(2, 2)[: film.shape[0] + 37, : film.shape[1] + 76].contiguous()
+
+
+def _check(model: onnx.ModelProto, one: OneFilm, films: np.ndarray) -> None:
+    """Compare the file with the network on real films of several sizes.
+
+    Raises:
+        UserError: they differ.
+    """
+    opened = graph.session(model)
+    random = np.random.default_rng(0)
+    sizes = [films[0], films[1][:150, :201], random.integers(0, 256, (64, 97), np.uint8)]
+    sizes.append(np.repeat(np.repeat(films[2], 3, 0), 4, 1))
+    for pixels in sizes:
+        pixels = np.ascontiguousarray(pixels)
+        with torch.inference_mode():
+            expected = one(torch.from_numpy(pixels))
+        _agree(graph.agreement(graph.run(opened, pixels), expected), f"of {pixels.shape}")
+
+
+def _check_bulk(model: onnx.ModelProto, many: ManyFilms, films: np.ndarray) -> None:
+    films = np.ascontiguousarray(films)
+    with torch.inference_mode():
+        expected = many(torch.from_numpy(films))
+    _agree(graph.agreement(graph.run(graph.session(model), films), expected), "in bulk")
+
+
+def _agree(difference: float, what: str) -> None:
+    if not difference <= graph.AGREEMENT:
+        raise UserError(
+            f"the exported file does not agree with the network on a film {what}: off by {difference:.2g}, at most "
+            f"{graph.AGREEMENT} is allowed; nothing was written"
+        )
+
+
+def _int8(
+    model: onnx.ModelProto,
+    train: Films,
+    validation: Films,
+    positive: int,
+    points: dict[str, dict[str, Any]],
+    default_point: str,
+    float_convolutions: int,
+    say: Callable[[str], None],
+) -> tuple[onnx.ModelProto, list[dict[str, Any]]]:
+    say("quantising to int8")
+    chosen = np.random.default_rng(0).permutation(len(train.pixels))[:200]
+    small = int8.quantise(model, train.pixels[np.sort(chosen)], float_convolutions)
+    truth = validation.labels[:, positive] if validation.labels.ndim == 2 else validation.labels == positive
+    known = ~np.isnan(truth.astype(float))
+    comparison = int8.compare(
+        {"float32": model, "int8": small, "dynamic": int8.dynamic(model)},
+        validation.pixels[known],
+        truth[known].astype(int),
+        positive,
+        points[default_point]["threshold"],
+    )
+    say(int8.table(comparison.rows))
+    int8.refuse(comparison)
+    return small, comparison.rows
+
+
+def _reference(network: ReaderNetwork, films: np.ndarray, positive: int) -> float:
+    """The 99th percentile of heat over validation films: what is drawn at full colour."""
+    heat = []
+    with torch.inference_mode():
+        for start in range(0, len(films), 64):
+            batch = torch.from_numpy(np.array(films[start : start + 64])).unsqueeze(1).float() / 255
+            heat.append(network(batch).heatmap[:, positive].flatten())
+    return (
+        float(torch.cat(heat).quantile(0.99).clamp_min(1e-3))
+        if len(films) < 2000
+        else float(np.quantile(torch.cat(heat).numpy(), 0.99))
+    )
+
+
+def _self_test(model: onnx.ModelProto, positive: int) -> dict[str, Any]:
+    """A drawn chest-like film (no patient's) and what the file answers to it here."""
+    y, x = np.mgrid[-1 : 1 : SELF_TEST_SIDE * 1j, -1 : 1 : SELF_TEST_SIDE * 1j]
+    lungs = sum(np.exp(-(((x - c) / 0.3) ** 2 + ((y + 0.1) / 0.6) ** 2) * 2) for c in (-0.45, 0.45))
+    ribs = 0.06 * np.sin(14 * y + 3 * np.abs(x))
+    pixels = ((0.75 - 0.5 * lungs + ribs) * (1 - 0.5 * x**8) * 255).clip(0, 255).astype(np.uint8)
+    found = graph.run(graph.session(model), pixels)
+    return {
+        "size": SELF_TEST_SIDE,
+        "pixels": base64.b64encode(pixels.tobytes()).decode(),
+        "probability": [float(value) for value in found["probability"]],
+        "gate": [float(value) for value in found["gate"]],
+        "heatmap_sum": float(found["heatmap"][positive].sum()),
+        # int8 kernels round differently from machine to machine; a broken one is off by far more.
+        "tolerance": 0.02,
+    }
+
+
+def _site_reference(network: ReaderNetwork, films: Films, positive: int, seed: int) -> dict[str, Any]:
+    first = np.unique(films.patients, return_index=True)[1]  # one film a patient
+    embeddings, scores = [], []
+    with torch.inference_mode():
+        for start in range(0, len(first), 64):
+            batch = torch.from_numpy(np.array(films.pixels[first[start : start + 64]])).unsqueeze(1).float() / 255
+            found = network(batch)
+            embeddings.append(found.embedding.numpy())
+            scores.append(found.probability[:, positive].numpy())
+    return build_reference(np.concatenate(embeddings), np.concatenate(scores), seed, films.pixels[first])
+
+
+def _metrics(validation: Films, probability: np.ndarray, spec: Any, threshold: float, seed: int) -> dict[str, Any]:
+    count = len(validation.pixels)
+    result = {}
+    for name, rows, side in (
+        ("validation", probability[:count], "validation patients, films as they are"),
+        (
+            "validation_shifted",
+            probability[count:],
+            "validation patients, each film disturbed twice at severity 1 to 4",
+        ),
+    ):
+        found = measure(
+            validation.labels, rows, validation.patients, spec.classes, spec.positive, spec.task,
+            threshold=threshold, rounds=500, seed=seed,
+        )  # fmt: skip
+        result[name] = {"side": side, "command": "ai-for-sudan export", **found}
+    return result
+
+
+def _for_pytorch(
+    one: OneFilm,
+    example: Tensor,
+    films: np.ndarray,
+    torchscript: Path | None,
+    pt2: Path | None,
+    say: Callable[[str], None],
+) -> None:
+    """The same graph as TorchScript and as an exported program, each loaded again and compared."""
+    with torch.inference_mode():
+        expected: Outputs = one(example)
+    if torchscript is not None:
+        torchscript.parent.mkdir(parents=True, exist_ok=True)
+        torch.jit.trace(one, _example(example), check_trace=False).save(str(torchscript))
+        with torch.inference_mode():
+            found = torch.jit.load(str(torchscript))(example)
+        _agree(_difference(found, expected), "as TorchScript")
+        say(f"{torchscript}: agrees with the network")
+    if pt2 is not None:
+        pt2.parent.mkdir(parents=True, exist_ok=True)
+        sides = {0: torch.export.Dim("height", min=64, max=8192), 1: torch.export.Dim("width", min=64, max=8192)}
+        program = torch.export.export(one, (_example(example),), dynamic_shapes={"pixels": sides})
+        torch.export.save(program, pt2)
+        with torch.inference_mode():
+            found = torch.export.load(pt2).module()(example)
+        _agree(_difference(found, expected), "as a .pt2 file")
+        say(f"{pt2}: agrees with the network")
+
+
+def _difference(found: Any, expected: Outputs) -> float:
+    return max(
+        float((a - b).abs().max()) / max(1.0, float(b.abs().max())) if b.numel() else 0.0
+        for a, b in zip(found, expected, strict=True)
+    )
+
+
+def _commit() -> str:
+    try:
+        found = subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except OSError:
+        return ""
+    return found.stdout.strip()

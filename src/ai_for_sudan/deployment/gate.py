@@ -1,0 +1,269 @@
+"""Fitting the gate: what is no readable frontal chest film."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+
+from ai_for_sudan.datasets.cache import squash
+from ai_for_sudan.deployment.network import Gate, ReaderNetwork
+from ai_for_sudan.disturbances import STRESS_KINDS, augment, disturb
+from ai_for_sudan.errors import UnreadableFilm, UserError
+from ai_for_sudan.radiographs import find_films, read_radiograph
+
+#: code -> (reason, what to do), in the order of the scores; ``blank`` is fixed, the others are fitted
+CODES: dict[str, tuple[str, str]] = {
+    "blank": ("there is next to nothing to see: blank, or far too dark or bright", "repeat the exposure or the photo"),
+    "not_chest": ("this does not look like a frontal chest X-ray", "check that the right picture was chosen"),
+    "lateral": ("this looks like a lateral film", "send the frontal film"),
+    "upside_down": ("the film is upside down", "turn it"),
+    "sideways": ("the film lies on its side", "turn it"),
+    "negative": ("the film is a negative: bone is black", "invert it"),
+}
+FITTED = tuple(code for code in CODES if code != "blank")
+#: of good films, at most this share may be refused by the limits that are chosen
+GOOD_REFUSED = 0.01
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Films of one kind: gate input ``(N, F)``, the contrast score ``(N,)``, and which picture each was made from."""
+
+    features: np.ndarray
+    blank: np.ndarray
+    source: np.ndarray
+
+
+@dataclass(frozen=True)
+class FittedGate:
+    gate: Gate
+    facts: dict[str, Any]
+
+
+def read_folder(folder: Path, size: int) -> tuple[np.ndarray, list[str]]:
+    """Every picture below a folder, uint8 ``(N, size, size)``, and its path; what cannot be decoded is left out."""
+    films, names = [], []
+    for path in find_films([folder]):
+        try:
+            films.append(squash(read_radiograph(path).pixels, size))
+            names.append(str(path))
+        except UnreadableFilm:
+            continue
+    if not films:
+        raise UserError(f"{folder} holds no picture that can be read")
+    return np.stack(films), names
+
+
+def fit_gate(
+    network: ReaderNetwork,
+    chest: np.ndarray,
+    held_out: np.ndarray,
+    *,
+    other_chest: np.ndarray | None,
+    not_chest: tuple[np.ndarray, list[str]] | None,
+    seed: int = 0,
+    say: Callable[[str], None] = lambda _: None,
+) -> FittedGate:
+    """Fit one logistic rule for each reason, and choose limits that refuse few good films.
+
+    Every figure in the card is from films that the rule did not see: the pictures are divided in five parts, the rule
+    is fitted on four and asked of the fifth, in turn; the shipped rule is then fitted on all.
+
+    Args:
+        chest: good films that may be fitted on, uint8 ``(N, S, S)``.
+        held_out: good films of other patients, for the limits.
+        other_chest: good films of another site.
+        not_chest: other pictures and their paths; a folder named ``lateral`` holds lateral chest films. Without them
+            only blank, turned and inverted films are refused.
+        seed: of the drawn disturbances and the parts.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    random = np.random.default_rng(seed)
+    chest = chest[random.permutation(len(chest))[:900]]
+    held_out = held_out[random.permutation(len(held_out))[:400]]
+
+    def sample(films: np.ndarray, changes: list[Callable[[Tensor], Tensor]]) -> Sample:
+        """Each film under each change."""
+        parts = [_ask(network, films, change) for change in changes]
+        numbers = np.tile(np.arange(len(films)), len(changes))
+        return Sample(np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]), numbers)
+
+    same: Callable[[Tensor], Tensor] = lambda films: films  # noqa: E731 (named for the lists below)
+    phone = _by_kind("phone_photo", generator)
+    any_kind = _any_kind(generator)
+    say("gate: asking the network about good films")
+    good = {
+        "clean": sample(chest, [same]),
+        "disturbed": sample(chest, [any_kind]),
+        "phone photo": sample(chest, [phone]),
+    }
+    limits_on = {
+        "clean": sample(held_out, [same]),
+        "disturbed": sample(held_out, [any_kind]),
+        "phone photo": sample(held_out, [phone]),
+    }
+    if other_chest is not None:
+        good["another site"] = sample(other_chest, [same, phone])
+    say("gate: asking the network about turned films and other pictures")
+    fewer = chest[:300]
+    mild = _mild(generator)
+    bad = {
+        "upside_down": sample(fewer, [lambda f: f.rot90(2, (2, 3)), lambda f: mild(f).rot90(2, (2, 3))]),
+        "sideways": sample(fewer, [lambda f: mild(f).rot90(1, (2, 3)), lambda f: mild(f).rot90(3, (2, 3))]),
+        "negative": sample(fewer, [lambda f: 1 - f, lambda f: 1 - mild(f)]),
+    }
+    if not_chest is not None:
+        pictures, names = not_chest
+        is_lateral = np.array(["lateral" in Path(name).parent.name for name in names])
+        for code, chosen in (("not_chest", ~is_lateral), ("lateral", is_lateral)):
+            if chosen.any():
+                bad[code] = sample(pictures[chosen], [same, *[mild] * 7])
+    return _fit(good, limits_on, bad, seed, say)
+
+
+def _fit(
+    good: dict[str, Sample], held_out: dict[str, Sample], bad: dict[str, Sample], seed: int, say: Callable[[str], None]
+) -> FittedGate:
+    codes = [code for code in FITTED if code in bad]
+    parts = 5
+    names = list(good)
+    all_good = np.concatenate([good[name].features for name in names])
+    part_of_good = np.concatenate([_part(good[name].source, parts, seed) for name in names])
+    mean, spread = all_good.mean(0), all_good.std(0) + 1e-3
+    say(f"gate: fitting {len(codes)} rules on {len(all_good)} good films")
+    # Scores of films that the rule did not see, for the figures and the limits.
+    unseen_good = {code: np.zeros(len(all_good)) for code in codes}
+    unseen_bad: dict[str, np.ndarray] = {kind: np.zeros((len(bad[kind].source), len(codes))) for kind in bad}
+    rules = {}
+    for number, code in enumerate(codes):
+        part_of_bad = _part(bad[code].source, parts, seed)
+        for part in range(parts):
+            rule = _rule(all_good[part_of_good != part], bad[code].features[part_of_bad != part], mean, spread)
+            unseen_good[code][part_of_good == part] = _score(rule, all_good[part_of_good == part], mean, spread)
+            for kind, one in bad.items():
+                rows = _part(one.source, parts, seed) == part
+                unseen_bad[kind][rows, number] = _score(rule, one.features[rows], mean, spread)
+        rules[code] = _rule(all_good, bad[code].features, mean, spread)
+    held = {name: _all_scores(rules, codes, one.features, mean, spread) for name, one in held_out.items()}
+    pool = np.concatenate([np.stack([unseen_good[code] for code in codes], 1), *held.values()])
+    limits = _limits(pool)
+    refused_good = {name: float(_refused(scores, held_out[name].blank, limits).mean()) for name, scores in held.items()}
+    if "another site" in good:
+        start = sum(len(good[name].source) for name in names[: names.index("another site")])
+        rows = slice(start, start + len(good["another site"].source))
+        scores = np.stack([unseen_good[code][rows] for code in codes], 1)
+        refused_good["another site"] = float(_refused(scores, good["another site"].blank, limits).mean())
+    refused_bad = {
+        # Of pictures the first copy only, as it is: the changed copies are there to fit on.
+        kind: float(_refused(unseen_bad[kind], one.blank, limits)[: one.source.max() + 1].mean())
+        for kind, one in bad.items()
+    }
+    weight = np.stack([rules[code].coef_[0] / spread for code in codes])
+    bias = np.stack([rules[code].intercept_[0] - (rules[code].coef_[0] * mean / spread).sum() for code in codes])
+    gate = Gate(torch.from_numpy(weight).float(), torch.from_numpy(bias).float())
+    order = ["blank", *codes]
+    facts = {
+        "scores": [
+            {"code": code, "limit": limit, "reason": CODES[code][0], "advice": CODES[code][1]}
+            for code, limit in zip(order, [0.5, *limits.tolist()], strict=True)
+        ],
+        "method": "logistic rules on features of the network, the film's thumbnail and its contrast",
+        "fitted_on": {
+            "good": {n: len(s.source) for n, s in good.items()},
+            "bad": {n: len(s.source) for n, s in bad.items()},
+        },
+        "figures": {
+            "text": "shares refused, of films and pictures that the rule did not see (five parts in turn)",
+            "good_refused": refused_good,
+            "bad_refused": refused_bad,
+        },
+    }
+    for name, share in {**refused_good, **refused_bad}.items():
+        say(f"gate: refuses {share:6.1%} of {name}")
+    return FittedGate(gate, facts)
+
+
+def _rule(good: np.ndarray, bad: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> LogisticRegression:
+    features = (np.concatenate([good, bad]) - mean) / spread
+    labels = np.r_[np.zeros(len(good)), np.ones(len(bad))]
+    return LogisticRegression(C=0.003, class_weight="balanced", max_iter=400).fit(features.clip(-8, 8), labels)
+
+
+def _score(rule: LogisticRegression, features: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    return rule.predict_proba((features - mean) / spread)[:, 1]
+
+
+def _all_scores(
+    rules: dict[str, LogisticRegression], codes: list[str], features: np.ndarray, mean: np.ndarray, spread: np.ndarray
+) -> np.ndarray:
+    return np.stack([_score(rules[code], features, mean, spread) for code in codes], 1)
+
+
+def _limits(scores: np.ndarray) -> np.ndarray:
+    """One limit a rule, ``(G,)``: together they refuse ``GOOD_REFUSED`` of the good films' scores ``(N, G)``.
+
+    All rules give the same share each, and that share is as large as the whole allows.
+    """
+    low, high = 0.0, GOOD_REFUSED
+    for _ in range(30):
+        share = (low + high) / 2
+        limits = np.quantile(scores, 1 - share, axis=0)
+        low, high = (share, high) if (scores > limits).any(1).mean() <= GOOD_REFUSED else (low, share)
+    return np.quantile(scores, 1 - low, axis=0).clip(0.02, 0.999)
+
+
+def _refused(scores: np.ndarray, blank: np.ndarray, limits: np.ndarray) -> np.ndarray:
+    return (scores > limits).any(1) | (blank > 0.5)
+
+
+def _part(source: np.ndarray, parts: int, seed: int) -> np.ndarray:
+    """The part that each film's picture belongs to."""
+    order = np.random.default_rng(seed).permutation(int(source.max()) + 1)
+    return (order % parts)[source]
+
+
+def _ask(
+    network: ReaderNetwork, films: np.ndarray, change: Callable[[Tensor], Tensor]
+) -> tuple[np.ndarray, np.ndarray]:
+    features, blank = [], []
+    with torch.inference_mode():
+        for start in range(0, len(films), 64):
+            batch = change(torch.from_numpy(films[start : start + 64]).unsqueeze(1).float() / 255)
+            # As a decoder would hand it over: in 256 grey levels.
+            batch = (batch * 255).round() / 255
+            features.append(network.gate_input(batch).numpy())
+            spread = batch.std(dim=(1, 2, 3), unbiased=False)
+            blank.append(torch.sigmoid((Gate.BLANK - spread) * 200).numpy())
+    return np.concatenate(features).astype(np.float64), np.concatenate(blank)
+
+
+def _by_kind(kind: str, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+    def change(films: Tensor) -> Tensor:
+        return disturb(films, kind, torch.rand(len(films), generator=generator) * 4 + 0.5, generator)
+
+    return change
+
+
+def _any_kind(generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+    def change(films: Tensor) -> Tensor:
+        result = films.clone()
+        kinds = torch.randint(len(STRESS_KINDS), (len(films),), generator=generator)
+        severity = torch.rand(len(films), generator=generator) * 4 + 0.5
+        for number, kind in enumerate(STRESS_KINDS):
+            chosen = kinds == number
+            if chosen.any():
+                result[chosen] = disturb(films[chosen], kind, severity[chosen], generator)
+        return result
+
+    return change
+
+
+def _mild(generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+    return lambda films: augment(films, generator, 0.35)

@@ -1,0 +1,111 @@
+"""Writing ONNX files: export, fixed names, metadata, and the check against the network they came from."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from ai_for_sudan.deployment.network import Outputs
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.files import replacing
+
+OPSET = 18
+NAMES = list(Outputs._fields)
+#: how far the file may be from the network it came from (antialiased resizing rounds differently)
+AGREEMENT = 2e-3
+RENAMED = {"network.head": "head", "network.model.classifier.1": "head", "network.model.classifier.4": "head"}
+
+
+def export_graph(module: nn.Module, example: Tensor, dynamic: dict[int, torch.export.Dim]) -> onnx.ModelProto:
+    """The module as an ONNX model with one input ``pixels`` and the outputs of a reader."""
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    logging.getLogger("onnxscript").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter tells of its own future
+        program = torch.onnx.export(
+            module,
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=["pixels"],
+            output_names=NAMES,
+            dynamic_shapes={"pixels": dynamic},
+            verbose=False,
+        )
+    if program is None:
+        raise UserError("the installed PyTorch cannot export this model; install torch 2.9 or later")
+    model = program.model_proto
+    _fix_names(model)
+    for entry in list(model.metadata_props):
+        model.metadata_props.remove(entry)
+    for node in model.graph.node:  # the exporter leaves the paths of its source files
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output, *model.graph.initializer):
+        del value.metadata_props[:]
+    onnx.checker.check_model(model)
+    return model
+
+
+def _fix_names(model: onnx.ModelProto) -> None:
+    """Give the last layer and the calibration the names by which a site finds them."""
+    wanted = {
+        "network.head.weight": "head.weight",
+        "network.head.bias": "head.bias",
+        "network.calibration.scale": "calibration.scale",
+        "network.calibration.bias": "calibration.bias",
+    }
+    present = {initializer.name for initializer in model.graph.initializer}
+    for name in sorted(present):
+        for old, new in RENAMED.items():
+            if name in (f"{old}.weight", f"{old}.bias") and name not in wanted:
+                wanted[name] = f"{new}.{name.rsplit('.', 1)[1]}"
+    for initializer in model.graph.initializer:
+        initializer.name = wanted.get(initializer.name, initializer.name)
+    for node in model.graph.node:
+        for index, name in enumerate(node.input):
+            node.input[index] = wanted.get(name, name)
+    found = {initializer.name for initializer in model.graph.initializer}
+    missing = {"head.weight", "head.bias", "calibration.scale", "calibration.bias"} - found
+    if missing:
+        raise UserError(
+            f"the exported graph lacks {', '.join(sorted(missing))}; it has {', '.join(sorted(found))[:400]}"
+        )
+
+
+def session(model: onnx.ModelProto, threads: int = 1) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = threads, 3
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def run(opened: onnxruntime.InferenceSession, pixels: np.ndarray) -> dict[str, np.ndarray]:
+    return dict(zip(NAMES, opened.run(NAMES, {"pixels": pixels}), strict=True))
+
+
+def agreement(found: dict[str, np.ndarray], expected: Outputs) -> float:
+    """The largest difference of any output; of logits, heatmap and embedding in parts of their own largest value."""
+    worst = 0.0
+    for name, wanted in expected._asdict().items():
+        reference = wanted.numpy()
+        if reference.size == 0:
+            continue
+        scale = 1.0 if name in ("probability", "gate") else max(1.0, float(np.abs(reference).max()))
+        worst = max(worst, float(np.abs(found[name] - reference).max()) / scale)
+    return worst
+
+
+def write(path: Path, model: onnx.ModelProto, card: str | None) -> None:
+    """Write one file, the card in its metadata."""
+    del model.metadata_props[:]
+    if card is not None:
+        onnx.helper.set_model_props(model, {"card": card})
+    with replacing(path) as temporary:
+        temporary.write_bytes(model.SerializeToString())

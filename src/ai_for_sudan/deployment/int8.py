@@ -1,0 +1,175 @@
+"""Static int8: where it does no harm, or not at all."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization import quantize_dynamic as ort_quantize_dynamic
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from ai_for_sudan.deployment.graph import run, session
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.evaluation.statistics import quick_auroc
+
+#: limits on validation films beyond which no int8 file is written
+AUROC_LOSS, DECISIONS_EQUAL, HEATMAP_CORRELATION = 0.002, 0.995, 0.98
+
+
+class _Films(CalibrationDataReader):
+    def __init__(self, films: np.ndarray) -> None:
+        self._films: Iterator[np.ndarray] = iter(films)
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        film = next(self._films, None)
+        return None if film is None else {"pixels": film}
+
+
+def quantise(model: onnx.ModelProto, films: np.ndarray, float_convolutions: int) -> onnx.ModelProto:
+    """Quantise the convolutions but for the first few; preprocessing, pooling, head and gate stay float.
+
+    Weights are int8 per channel, activations uint8: after ReLU they have no sign, and a signed type is slow. The first
+    convolutions see few channels with very different ranges, where int8 costs most and gains least.
+
+    Args:
+        films: training films for the ranges, uint8 ``(N, S, S)``.
+        float_convolutions: how many stay float.
+    """
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        source, prepared, target = (str(Path(folder) / name) for name in ("float.onnx", "prepared.onnx", "int8.onnx"))
+        onnx.save(model, source)
+        quant_pre_process(source, prepared, skip_symbolic_shape=True)
+        names = [node.name for node in onnx.load(prepared).graph.node if node.op_type == "Conv"]
+        quantize_static(
+            prepared,
+            target,
+            _Films(films),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["Conv", "Add"],
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=[*names[:float_convolutions], *_after_last_convolution(prepared)],
+            calibrate_method=CalibrationMethod.MinMax,
+            extra_options={"ActivationSymmetric": False, "DedicatedQDQPair": False},
+        )
+        return onnx.load(target)
+
+
+def _after_last_convolution(path: str) -> list[str]:
+    """Additions behind the last convolution are the head's, the gate's or the calibration's."""
+    nodes = list(onnx.load(path).graph.node)
+    last = max(index for index, node in enumerate(nodes) if node.op_type == "Conv")
+    return [node.name for node in nodes[last:] if node.op_type == "Add"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    rows: list[dict[str, Any]]
+    within: bool
+    problems: list[str]
+
+
+def dynamic(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Dynamic quantisation of all operators, for the table only: it is what a tutorial does."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = str(Path(folder) / "float.onnx"), str(Path(folder) / "dynamic.onnx")
+        onnx.save(model, source)
+        ort_quantize_dynamic(source, target, weight_type=QuantType.QUInt8)
+        return onnx.load(target)
+
+
+def compare(
+    models: dict[str, onnx.ModelProto], films: np.ndarray, labels: np.ndarray, positive: int, threshold: float
+) -> Comparison:
+    """Each model against ``float32`` on validation films, one thread.
+
+    Args:
+        models: name -> model; ``float32`` among them, and ``int8``, which is held to the limits.
+        films: uint8 ``(N, S, S)``.
+        labels: 0 or 1 ``(N,)``.
+    """
+    found = {name: _answers(model, films, positive) for name, model in models.items()}
+    base = found["float32"]
+    rows = []
+    for name, model in models.items():
+        one = found[name]
+        rows.append(
+            {
+                "model": name,
+                "bytes": model.ByteSize(),
+                "auroc": round(quick_auroc(labels, one["probability"]), 4),
+                "decisions_equal": round(
+                    float(((one["probability"] >= threshold) == (base["probability"] >= threshold)).mean()), 4
+                ),
+                "heatmap_correlation": round(_median_correlation(one["heatmap"], base["heatmap"]), 4),
+                "ms_a_film": round(float(np.median(one["seconds"])) * 1e3, 2),
+            }
+        )
+    table = {row["model"]: row for row in rows}
+    int8, float32 = table["int8"], table["float32"]
+    loss = quick_auroc(labels, base["probability"]) - quick_auroc(labels, found["int8"]["probability"])
+    problems = []
+    if loss > AUROC_LOSS:
+        problems.append(f"AUROC falls from {float32['auroc']:.4f} by {loss:.4f} (at most {AUROC_LOSS})")
+    if int8["decisions_equal"] < DECISIONS_EQUAL:
+        problems.append(f"{int8['decisions_equal']:.2%} of decisions are equal (at least {DECISIONS_EQUAL:.1%})")
+    if not int8["heatmap_correlation"] >= HEATMAP_CORRELATION:
+        problems.append(
+            f"the median correlation of heatmaps is {int8['heatmap_correlation']} (at least {HEATMAP_CORRELATION})"
+        )
+    return Comparison(rows, not problems, problems)
+
+
+def _answers(model: onnx.ModelProto, films: np.ndarray, positive: int) -> dict[str, np.ndarray]:
+    opened = session(model)
+    probability, heatmap, seconds = [], [], []
+    for film in films:
+        started = time.perf_counter()
+        found = run(opened, film)
+        seconds.append(time.perf_counter() - started)
+        probability.append(found["probability"][positive])
+        heatmap.append(found["heatmap"][positive].ravel())
+    return {"probability": np.array(probability), "heatmap": np.array(heatmap), "seconds": np.array(seconds)}
+
+
+def _median_correlation(maps: np.ndarray, others: np.ndarray) -> float:
+    """Over the films whose map is not empty."""
+    values = [
+        np.corrcoef(one, other)[0, 1] if one.std() > 0 else 0.0
+        for one, other in zip(maps, others, strict=True)
+        if other.std() > 0
+    ]
+    return float(np.median(values)) if values else float("nan")
+
+
+def refuse(comparison: Comparison) -> None:
+    """Raises:
+    UserError: the int8 file would do harm.
+    """
+    if not comparison.within:
+        raise UserError(
+            "no int8 reader was written, because it would do harm on the validation films: "
+            + "; ".join(comparison.problems)
+            + ". Export without --int8, or with more --float_convolutions"
+        )
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The comparison as text."""
+    lines = [f"{'':<10}{'bytes':>12}{'AUROC':>9}{'decisions':>11}{'heatmap r':>11}{'ms a film':>11}"]
+    lines += [
+        f"{row['model']:<10}{row['bytes']:>12,}{row['auroc']:>9.4f}{row['decisions_equal']:>11.2%}"
+        f"{row['heatmap_correlation']:>11.3f}{row['ms_a_film']:>11.2f}"
+        for row in rows
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,175 @@
+"""The network of a reader file: pixels in; probability, heatmap, embedding and gate out, in one forward pass."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.models import Architecture
+
+
+class Outputs(NamedTuple):
+    """Of a batch: ``(B, C)``, ``(B, C)``, ``(B, C, h, w)``, ``(B, D)``, ``(B, G)``."""
+
+    probability: Tensor
+    logits: Tensor
+    heatmap: Tensor
+    embedding: Tensor
+    gate: Tensor
+
+
+class Calibration(nn.Module):
+    """``logits * scale + bias`` (Platt 1999), then softmax or sigmoid."""
+
+    def __init__(self, scale: Tensor, bias: Tensor, task: str) -> None:
+        super().__init__()
+        self.scale, self.bias = nn.Parameter(scale), nn.Parameter(bias)
+        self.task = task
+
+    def forward(self, logits: Tensor) -> Tensor:
+        calibrated = logits * self.scale + self.bias
+        return calibrated.softmax(-1) if self.task == "exclusive" else calibrated.sigmoid()
+
+
+class GateFeatures(nn.Module):
+    """What the gate looks at: where light and dark lie, texture at two depths, and what the last layer saw.
+
+    A linear rule on pooled features alone could not tell a film from the same film upside down, so the film's own
+    thumbnail and a 2 x 2 grid of the deeper features keep where things are.
+    """
+
+    def forward(self, films: Tensor, shallow: Tensor, deep: Tensor, embedding: Tensor) -> Tensor:
+        """``(B, 1, S, S)``, ``(B, K, h, w)``, ``(B, L, g, g)``, ``(B, D)`` -> ``(B, F)``."""
+        mean = films.mean(dim=(2, 3))
+        spread = _spread(films)
+        thumbnail = F.avg_pool2d(films, films.shape[-1] // 14).flatten(1)
+        grid = F.avg_pool2d(deep, deep.shape[-1] // 2).flatten(1)
+        # The thumbnail is taken against the film's own mean and contrast: exposure must not decide.
+        relative = (thumbnail - mean) / (spread + 0.05)
+        saturated = torch.cat([(films < 0.02).float().mean(dim=(2, 3)), (films > 0.98).float().mean(dim=(2, 3))], 1)
+        return torch.cat(
+            [
+                mean,
+                spread,
+                saturated,
+                relative,
+                shallow.mean(dim=(2, 3)),
+                _spread(shallow),
+                grid,
+                _spread(deep),
+                embedding,
+            ],
+            dim=1,
+        )
+
+
+def _spread(maps: Tensor) -> Tensor:
+    """Standard deviation over places, ``(B, K, h, w)`` -> ``(B, K)``."""
+    mean = maps.mean(dim=(2, 3), keepdim=True)
+    return ((maps - mean) ** 2).mean(dim=(2, 3)).clamp_min(1e-12).sqrt()
+
+
+class Gate(nn.Module):
+    """One score in 0..1 for each reason to refuse a film: a logistic rule on :class:`GateFeatures`; contrast first.
+
+    Score 0 (``blank``) comes from the contrast alone and is 0.5 at a standard deviation of ``BLANK`` of the range.
+    """
+
+    BLANK = 0.045
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+
+    def forward(self, films: Tensor, features: Tensor) -> Tensor:
+        blank = torch.sigmoid((self.BLANK - _spread(films)) * 200)
+        return torch.cat([blank, torch.sigmoid(F.linear(features, self.weight, self.bias))], dim=1)
+
+
+class ReaderNetwork(nn.Module):
+    """A trained architecture with calibration, Grad-CAM in closed form, and the gate."""
+
+    def __init__(self, model: Architecture, calibration: Calibration, gate: Gate | None) -> None:
+        super().__init__()
+        self.model, self.calibration, self.gate = model.eval(), calibration, gate
+        # The last layer under a fixed name, so that a site can find it in the file.
+        self.head = model.classifier[-1]
+        self.hidden = [m for m in model.classifier[:-1] if isinstance(m, nn.Linear)]
+        if len(self.hidden) > 1:
+            raise UserError("Grad-CAM in closed form is derived for a head of one or two linear layers")
+        self.gate_features = GateFeatures()
+
+    def forward(self, films: Tensor) -> Outputs:
+        """Grey films ``(B, 1, S, S)`` in 0..1 -> :class:`Outputs`."""
+        maps, shallow, deep = self._features(films)
+        pooled = maps.mean(dim=(2, 3))
+        embedding = self.model.classifier[:-1](pooled)
+        logits = self.head(embedding)
+        heatmap = self._heatmap(maps, pooled)
+        if self.gate is None:
+            gate = films.new_zeros((films.shape[0], 0))
+        else:
+            gate = self.gate(films, self.gate_features(films, shallow, deep, embedding))
+        return Outputs(self.calibration(logits), logits, heatmap, embedding, gate)
+
+    def _features(self, films: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The last feature map and those of the two gate layers."""
+        caught = {}
+        value = self.model.prepare(films)
+        for name, module in self.model.features.named_children():
+            value = module(value)
+            caught[f"features.{name}"] = value
+        shallow, deep = self.model.gate_layers
+        return value, caught[shallow], caught[deep]
+
+    def _heatmap(self, maps: Tensor, pooled: Tensor) -> Tensor:
+        """Grad-CAM of every class at the last feature map (Selvaraju 2017), without a backward pass.
+
+        With global average pooling the gradient of a logit is the same at all places: the row of the linear layer
+        divided by their number; through a hidden ReLU it is the row times the open units times the first layer.
+        """
+        weights = self.head.weight.unsqueeze(0)  # (1, C, D)
+        if self.hidden:
+            first = self.hidden[0]
+            is_open = (first(pooled) > 0).to(pooled.dtype).unsqueeze(1)  # (B, 1, D)
+            weights = (weights * is_open) @ first.weight  # (B, C, K)
+        batch, channels, height, width = maps.shape
+        flat = maps.reshape(batch, channels, height * width) / (height * width)
+        return (weights @ flat).reshape(batch, -1, height, width).relu()
+
+    def gate_input(self, films: Tensor) -> Tensor:
+        """What the gate is fitted on, ``(B, F)``."""
+        maps, shallow, deep = self._features(films)
+        return self.gate_features(films, shallow, deep, self.model.embedding(maps))
+
+
+class OneFilm(nn.Module):
+    """The graph of the reader file: one film of any size, as people see it."""
+
+    def __init__(self, network: ReaderNetwork) -> None:
+        super().__init__()
+        self.network = network
+        self.size = network.model.spec.input_size
+
+    def forward(self, pixels: Tensor) -> Outputs:
+        """uint8 ``(H, W)`` -> the outputs of one film, without the batch."""
+        film = pixels.to(torch.float32)[None, None]
+        film = F.interpolate(film, size=(self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
+        found = self.network((film / 255).clamp(0, 1))
+        return Outputs(*(value[0] for value in found))
+
+
+class ManyFilms(nn.Module):
+    """The graph of the bulk file: films that are at network size already."""
+
+    def __init__(self, network: ReaderNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> Outputs:
+        """uint8 ``(N, S, S)`` -> outputs with a leading N."""
+        return self.network(pixels.to(torch.float32).unsqueeze(1) / 255)
