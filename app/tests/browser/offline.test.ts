@@ -21,6 +21,13 @@ afterEach(async () => {
 
 const stored = (page: Page) => page.getByText('Works without network').waitFor({ timeout: 60_000 });
 
+const TYPES: Record<string, string> = {
+  '': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.wasm': 'application/wasm',
+};
+
 /** A copy of the built site that a test may change. */
 function copy(): string {
   const folder = mkdtempSync(join(tmpdir(), 'site-'));
@@ -145,12 +152,11 @@ describe('trouble', () => {
     const folder = copy();
     rmSync(asset(folder, /\.onnx$/));
     rmSync(asset(folder, /^ort-wasm.*\.wasm$/));
-    const types: Record<string, string> = { '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm' };
     const host = createServer((request, response) => {
       const name = request.url!.split('?')[0];
       try {
         const content = readFileSync(join(folder, name === '/' ? 'index.html' : name));
-        response.setHeader('content-type', types[extname(name)] ?? 'text/html').end(content);
+        response.setHeader('content-type', TYPES[extname(name)] ?? 'text/html').end(content);
       } catch {
         response.setHeader('content-type', 'text/html').end(readFileSync(join(folder, 'index.html')));
       }
@@ -167,10 +173,9 @@ describe('trouble', () => {
   test('without SharedArrayBuffer one thread reads', async () => {
     const host = createServer((request, response) => {
       const name = request.url!.split('?')[0];
-      const types: Record<string, string> = { '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm' };
       try {
         if (name === '/sw.js') throw new Error('no service worker, which would add the headers');
-        response.setHeader('content-type', types[extname(name)] ?? 'text/html');
+        response.setHeader('content-type', TYPES[extname(name)] ?? 'application/octet-stream');
         response.end(readFileSync(join(SITE, name === '/' ? 'index.html' : name)));
       } catch {
         response.writeHead(404).end();
@@ -190,7 +195,7 @@ describe('trouble', () => {
     const served = await serve();
     endings.push(served.stop);
     const { page } = await phone(browser, served.url);
-    const worker = page.workers().find(({ url }) => /worker-/.test(url()))!;
+    const worker = page.workers().find((each) => /worker-/.test(each.url()))!;
     await worker.evaluate(() => {
       const usual = self.onmessage!;
       self.onmessage = (event) => {

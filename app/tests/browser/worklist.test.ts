@@ -69,7 +69,7 @@ describe('the worklist', () => {
     await page.reload();
     expect(await page.getByLabel('Patient code').inputValue()).toBe('KRT-017');
     expect(await page.getByLabel('Age in years').inputValue()).toBe('34');
-    expect(await page.locator('canvas.heat').count()).toBe(1);
+    await page.locator('canvas.heat').waitFor();
     await page.goto(`${served.url}#/worklist`);
     await page.getByLabel(/^Search/).fill('krt حمى');
     expect(await listed()).toEqual(['suspected']);

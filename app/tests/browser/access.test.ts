@@ -1,0 +1,131 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { FILMS, launch, phone, read, ready, type Served, serve } from './harness';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+let browser: Browser;
+let served: Served;
+
+beforeAll(async () => {
+  served = await serve();
+  browser = await launch();
+});
+afterAll(async () => {
+  await browser?.close();
+  await served?.stop();
+});
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
+});
+
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  return page.evaluate(async () => {
+    const { violations: found } = await (window as any).axe.run(document, {
+      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'],
+    });
+    return found.flatMap(({ id, nodes }: any) => nodes.map((node: any) => `${id}: ${node.html}`));
+  });
+}
+
+/** Every screen, one after the other; `look` is called on each. */
+async function walk(page: Page, look: (screen: string) => Promise<void>): Promise<void> {
+  await look('home');
+  for (const status of ['suspected', 'not_seen', 'uncertain', 'refused']) {
+    await read(page, join(FILMS, `${status}.png`));
+    await look(status);
+  }
+  await page.locator('details.adjust summary').click();
+  await look('adjust');
+  await read(page, { name: 'cut.png', mimeType: 'image/png', buffer: Buffer.from('no picture') });
+  await look('failed');
+  await page.goto(`${served.url}#/worklist`);
+  await page.locator('.list li').first().waitFor();
+  await look('worklist');
+  await page.locator('.list li button').first().click();
+  await look('question');
+  await page.locator('dialog button').last().click();
+  await page.locator('.list li.suspected a').click();
+  await page.locator('.form').waitFor();
+  await page.locator('input[name=verdict]').first().check();
+  await page.locator('a[href^="#/report"]').click();
+  await page.locator('.report').waitFor();
+  await look('report');
+  await page.goto(`${served.url}#/settings`);
+  await page.locator('dl').waitFor();
+  await look('settings');
+  await page.goto(`${served.url}#/`);
+  await page.locator('[data-input=camera]').setInputFiles(join(FILMS, 'photo.jpg'));
+  await page.locator('.handle').first().waitFor();
+  await look('corners');
+  await page.locator('button.big.primary').click();
+  await page.locator('canvas.photo[aria-label]').waitFor();
+  await look('straightened');
+}
+
+describe.each([
+  ['en-GB', 'light'],
+  ['ar', 'light'],
+  ['en-GB', 'dark'],
+  ['ar', 'dark'],
+] as const)('%s, %s', (locale, colorScheme) => {
+  test('no screen violates WCAG level A or AA', async () => {
+    const { page } = await phone(browser, served.url, { locale, colorScheme });
+    const found: Record<string, string[]> = {};
+    await walk(page, async (screen) => {
+      const here = await violations(page);
+      if (here.length > 0) found[screen] = here;
+    });
+    expect(found).toEqual({});
+  });
+});
+
+describe.each([
+  ['320 px wide', { width: 320, height: 640 }],
+  ['200 % zoom of a small phone', { width: 180, height: 370 }],
+])('%s', (_, viewport) => {
+  test.each(['en-GB', 'ar'])('nothing runs off the side, in %s', async (locale) => {
+    const { page } = await phone(browser, served.url, { locale, viewport, isMobile: false });
+    const wide: string[] = [];
+    await walk(page, async (screen) => {
+      const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      if (over > 0) wide.push(`${screen}: ${over} px`);
+    });
+    expect(wide).toEqual([]);
+  });
+});
+
+test('everything is reached and done with the keyboard', async () => {
+  const { page } = await phone(browser, served.url, { isMobile: false, hasTouch: false });
+  await read(page, join(FILMS, 'suspected.png'));
+  const reached = new Set<string>();
+  for (let press = 0; press < 40; press++) {
+    await page.keyboard.press('Tab');
+    reached.add(
+      await page.evaluate(() => {
+        const focus = document.activeElement as HTMLElement;
+        const outline = getComputedStyle(focus).outlineStyle;
+        return `${focus.tagName} ${focus.getAttribute('aria-label') ?? focus.innerText?.trim().split('\n')[0] ?? ''} ${outline}`;
+      }),
+    );
+  }
+  const all = [...reached].join('\n');
+  for (const wanted of ['BUTTON Enlarge solid', 'INPUT Heatmap solid', 'BUTTON Next film solid', 'SELECT', 'TEXTAREA', 'A One-page report solid']) {
+    expect(all).toContain(wanted);
+  }
+  // The film answers to keys.
+  await page.locator('.frame').focus();
+  await page.keyboard.press('+');
+  await page.keyboard.press('ArrowLeft');
+  const matrix = await page.locator('.stack').evaluate((stack) => new DOMMatrix(getComputedStyle(stack).transform));
+  expect(matrix.a).toBeCloseTo(1.4);
+  await page.goto(served.url);
+  await ready(page);
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  expect(await page.evaluate(() => document.activeElement!.id)).toBe('content');
+});
