@@ -1,74 +1,131 @@
-"""`ai-for-sudan gradcam`: the heatmap alone, of any class at any layer."""
+"""`ai-for-sudan gradcam`: the Grad-CAM heatmap of films, for any class at any layer."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import math
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 
 from ai_for_sudan.cli import DISCLAIMER
-from ai_for_sudan.cli.pictures import Films, add_picture_options, save_picture
-from ai_for_sudan.errors import UserError
-from ai_for_sudan.evaluation.subject import HEATMAP_REFERENCE
+from ai_for_sudan.cli.films import save_png
+from ai_for_sudan.cli.inference import add_film_options, films_and_place
+from ai_for_sudan.datasets.cache import squash
+from ai_for_sudan.errors import UnreadableFilm, UserError
+from ai_for_sudan.evaluation.subject import load_model
+from ai_for_sudan.explanation import GradCAM
 from ai_for_sudan.files import replacing
+from ai_for_sudan.models import ModelSpec
+from ai_for_sudan.radiographs import read_radiograph
+from ai_for_sudan.reading.overlay import overlay, with_legend
+from ai_for_sudan.training import probabilities
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    add_picture_options(parser, "the heatmap", "outputs/gradcam.png")
-    parser.add_argument("--target_class", help="name or number of the class (default: the one that readings report)")
-    parser.add_argument("--layer", help="name of the layer, such as features.13 (default: the last feature map)")
-    parser.add_argument("--reference", type=float, default=HEATMAP_REFERENCE, help="logit units drawn at full colour")
-    parser.add_argument("--save_raw", action="store_true", help="also save each raw map as .npy, in logit units")
+    add_film_options(parser)
+    parser.add_argument("--target_class", metavar="CLASS", help="name or number (default: the class that it reports)")
+    parser.add_argument("--layer", help="name of a module with a feature map (default: the last feature map)")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("outputs/gradcam"),
+        help="a .png for one film, a folder for several (default: %(default)s)",
+    )
+    parser.add_argument("--overlay", action="store_true", help="draw the film below the heatmap")
+    parser.add_argument(
+        "--reference",
+        type=float,
+        metavar="LOGITS",
+        help="heat at full colour (default: 5 logits over the number of the map's places)",
+    )
+    parser.add_argument("--raw", action="store_true", help="save the map as .npy too, float32, not resized")
+    parser.add_argument("--json", action="store_true", help="one JSON object a film on standard output")
 
 
 def run(args: argparse.Namespace) -> int:
-    import torch
-    from PIL import Image
-
-    from ai_for_sudan.datasets.cache import squash
-    from ai_for_sudan.explanation import GradCAM
-    from ai_for_sudan.models import load_checkpoint
-    from ai_for_sudan.reading.overlay import colour
-
-    if args.reference <= 0:
-        raise UserError(f"--reference must be above 0, not {args.reference}")
-    model, _ = load_checkpoint(args.checkpoint, args.model_type)
-    index = _class_index(args.target_class, model.spec.classes, model.spec.positive)
-    gradcam = GradCAM(model, args.layer)
-    films = Films(args.image)
-    for path, pixels in films:
-        batch = torch.from_numpy(np.array(squash(pixels, model.spec.input_size)))[None, None].float() / 255
-        found = gradcam(batch, index)
-        heat = found.maps[0].numpy()
-        height, width = pixels.shape
-        enlarged = np.asarray(Image.fromarray(heat).resize((width, height), Image.Resampling.BILINEAR))
-        picture = Image.new("RGB", (width, height))
-        layer = Image.fromarray(colour(enlarged / args.reference))
-        picture.paste(layer, mask=layer.getchannel("A"))
-        place = films.place(args.output, path)
-        save_picture(picture, place)
-        if args.save_raw:
-            _save_raw(heat, place.with_suffix(".npy"))
-        logit = float(found.logits[0, index])
-        print(
-            f"{path}: {model.spec.classes[index]} at {gradcam.layer}, logit {logit:.2f}, "
-            f"strongest place {heat.max():.2f} of {args.reference:g} logits drawn at full colour; {place}"
+    if args.reference is not None and not (args.reference > 0 and math.isfinite(args.reference)):
+        raise UserError(f"--reference must be more than 0 logits, not {args.reference}")
+    if args.checkpoint.suffix == ".onnx":
+        raise UserError(
+            f"{args.checkpoint} is a reader file, which holds the heatmap of its last feature map only; draw that with "
+            "`inference`, or give a checkpoint"
         )
-    print(DISCLAIMER)
-    return 1 if films.failed else 0
+    films, place = films_and_place(args.image, args.output, "gradcam")
+    model, _ = load_model(args.checkpoint, args.model_type)
+    spec = model.spec
+    target = _class_number(args.target_class, spec)
+    gradcam = GradCAM(model, args.layer)
+    where = next(model.parameters()).device
+    failed = 0
+    for film in films:
+        try:
+            pixels = read_radiograph(film).pixels
+        except UnreadableFilm as error:
+            failed += 1
+            _say(args, {"file": str(film), "status": "failed", "code": error.code, "reason": error.reason})
+            continue
+        batch = torch.from_numpy(np.array(squash(pixels, spec.input_size))).to(where)
+        found = gradcam(batch.view(1, 1, *batch.shape).float() / 255, target)
+        heat = found.maps[0].cpu().numpy()
+        if not (np.isfinite(heat).all() and bool(found.logits.isfinite().all())):
+            raise UserError(f"{args.checkpoint} gives NaN for {film}: its weights are damaged; train it again")
+        reference = args.reference or found.full_colour
+        path = place(film)
+        ground = pixels if args.overlay else np.zeros_like(pixels)
+        save_png(with_legend(overlay(ground, heat, reference), reference), path)
+        raw = path.with_suffix(".npy") if args.raw else None
+        if raw:
+            with replacing(raw) as temporary, temporary.open("wb") as file:
+                np.save(file, heat)
+        _say(
+            args,
+            {
+                "file": str(film),
+                "status": "drawn",
+                "class": spec.classes[target],
+                "probability": round(float(probabilities(found.logits, spec.task)[0, target]), 6),
+                "logit": round(float(found.logits[0, target]), 4),
+                "layer": gradcam.layer,
+                "size": list(heat.shape),
+                "peak": round(float(heat.max()), 6),
+                "sum": round(float(heat.sum()), 6),
+                "full_colour": round(reference, 6),
+                "heatmap": str(path),
+                "raw": str(raw) if raw else None,
+            },
+        )
+    if not args.json:
+        print(f"Heat is in logits and not stretched: a weak map looks weak.\n{DISCLAIMER}")
+    return 1 if failed else 0
 
 
-def _class_index(asked: str | None, classes: tuple[str, ...], positive: str) -> int:
-    if asked is None:
-        return classes.index(positive)
-    if asked.lower() in classes:
-        return classes.index(asked.lower())
-    if asked.isdigit() and int(asked) < len(classes):
-        return int(asked)
-    raise UserError(f"there is no class '{asked}'; the model knows {', '.join(classes)}")
+def _class_number(given: str | None, spec: ModelSpec) -> int:
+    """Raises ``UserError`` for a class that the model does not have."""
+    if given is None:
+        return spec.positive_index
+    lowered = [name.lower() for name in spec.classes]
+    if given.lower() in lowered:
+        return lowered.index(given.lower())
+    if given.isdecimal() and int(given) < len(spec.classes):
+        return int(given)
+    numbered = ", ".join(f"{number} {name}" for number, name in enumerate(spec.classes))
+    raise UserError(f"the model has no class '{given}'; it has: {numbered}")
 
 
-def _save_raw(heat: np.ndarray, path: Path) -> None:
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.save(file, heat)
+def _say(args: argparse.Namespace, line: dict[str, Any]) -> None:
+    if args.json:
+        print(json.dumps(line, ensure_ascii=False), flush=True)
+    elif line["status"] == "failed":
+        print(f"{line['file']}: {line['reason']}", file=sys.stderr)
+    else:
+        kept = ", ".join(filter(None, (line["heatmap"], line["raw"])))
+        print(
+            f"{line['file']}: {line['class']} {line['probability']:.3f} (logit {line['logit']:.2f}) at {line['layer']} "
+            f"{line['size'][0]}x{line['size'][1]}, peak {line['peak']:.3g}, "
+            f"full colour at {line['full_colour']:.3g} -> {kept}"
+        )

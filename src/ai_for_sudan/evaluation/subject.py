@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ai_for_sudan.errors import UserError
+
+if TYPE_CHECKING:
+    from ai_for_sudan.models import Architecture
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,9 @@ def _reader(path: Path, expect: str | None) -> Subject:
     reader = Reader.open(path)
     card = reader.card
     if expect is not None and card.architecture != expect:
-        raise UserError(f"{path} holds a {card.architecture}, not a {expect}; call with --model_type {card.architecture}")
+        raise UserError(
+            f"{path} holds a {card.architecture}, not a {expect}; call with --model_type {card.architecture}"
+        )
 
     def answer(pixels: np.ndarray) -> np.ndarray:
         films = tqdm(pixels, desc="reading", unit="film", leave=False, disable=None)
@@ -78,28 +83,45 @@ def _reader(path: Path, expect: str | None) -> Subject:
     )
 
 
+def load_model(path: Path, expect: str | None = None) -> tuple[Architecture, dict[str, Any]]:
+    """A network through which gradients flow, in evaluation mode, and the rest of its checkpoint.
+
+    Linear layers of a quantised checkpoint are float again, with the values of its integers.
+
+    Raises:
+        UserError: as :func:`open_subject`.
+    """
+    from ai_for_sudan.models import load_checkpoint
+    from ai_for_sudan.training.precision import device
+    from ai_for_sudan.training.quantise import dequantise, is_quantised, load_quantised
+
+    if is_quantised(path):
+        quantised, state = load_quantised(path, expect)
+        return dequantise(quantised), state
+    return load_checkpoint(path, expect, map_location=device())
+
+
 def _checkpoint(path: Path, expect: str | None) -> Subject:
     import torch
 
-    from ai_for_sudan.explanation import GradCAM
-    from ai_for_sudan.models import load_checkpoint
+    from ai_for_sudan.explanation import GradCAM, Heatmaps
     from ai_for_sudan.training import logits, probabilities
-    from ai_for_sudan.training.precision import device
     from ai_for_sudan.training.quantise import is_quantised, load_quantised
 
-    if path.is_file() and is_quantised(path):
-        model, state = load_quantised(path, expect)
-    else:
-        model, state = load_checkpoint(path, expect, map_location=device())
+    explained, state = load_model(path, expect)
+    model = load_quantised(path)[0] if is_quantised(path) else explained
     spec = model.spec
 
     def answer(pixels: np.ndarray) -> np.ndarray:
-        return probabilities(logits(model, pixels, progress="reading"), spec.task).numpy()
+        progress = "reading" if len(pixels) > 128 else None
+        return probabilities(logits(model, pixels, progress=progress), spec.task).numpy()
 
-    def heatmap(film: np.ndarray) -> np.ndarray:
-        where = next(model.parameters()).device
+    def explain(film: np.ndarray) -> Heatmaps:
+        where = next(explained.parameters()).device
         films = torch.from_numpy(np.array(film)).to(where).view(1, 1, *film.shape).float() / 255
-        return GradCAM(model)(films, spec.positive_index).maps[0].cpu().numpy()
+        return GradCAM(explained)(films, spec.positive_index)
+
+    blank = np.zeros((spec.input_size, spec.input_size), dtype=np.uint8)
 
     return Subject(
         name=f"{spec.name} ({path.name})",
@@ -110,11 +132,6 @@ def _checkpoint(path: Path, expect: str | None) -> Subject:
         threshold=float(state.get("operating_point", {}).get("threshold", 0.5)),
         state=state,
         answer=answer,
-        heatmap=heatmap,
-        reference=float(state.get("heatmap_reference", HEATMAP_REFERENCE)),
+        heatmap=lambda film: explain(film).maps[0].cpu().numpy(),
+        reference=explain(blank).full_colour,
     )
-
-
-#: Logit units drawn at full colour where no reference was measured: a place that alone would lift the logit by 10 if
-#: the whole film looked like it.
-HEATMAP_REFERENCE = 10.0

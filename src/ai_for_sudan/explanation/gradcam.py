@@ -10,6 +10,10 @@ from torch import Tensor, nn
 
 from ai_for_sudan.errors import UserError
 
+#: A place is drawn at full colour if a film that looked like it everywhere had its logit raised by so much (e^5 in
+#: odds); dividing by the number of places gives maps of every resolution the same scale.
+FULL_COLOUR_LOGITS = 5.0
+
 
 @dataclass(frozen=True)
 class Heatmaps:
@@ -17,13 +21,18 @@ class Heatmaps:
 
     Attributes:
         maps: ``(B, h, w)`` float32, not negative, at the layer's resolution and in logit units: neither normalised
-            nor stretched, so that the map of a weak finding is weak. The mean of a map over its places is the part of
-            the logit that the layer's positive evidence explains (for global average pooling and one linear layer).
+            nor stretched, so that the map of a weak finding is weak. Under global average pooling and one linear layer
+            a place is what it adds to the logit: the map before its ReLU sums to the logit without its bias.
         logits: ``(B, C)``.
     """
 
     maps: Tensor
     logits: Tensor
+
+    @property
+    def full_colour(self) -> float:
+        """Heat to be drawn at full colour, the same for every film: see :data:`FULL_COLOUR_LOGITS`."""
+        return FULL_COLOUR_LOGITS / (self.maps.shape[1] * self.maps.shape[2])
 
 
 class GradCAM:
@@ -76,7 +85,8 @@ class GradCAM:
             caught.append(leaf)
             return leaf.clone()
 
-        mode = self.model.training
+        # Each module's own mode: a frozen backbone may be in evaluation mode inside a network that trains.
+        modes = [(module, module.training) for module in self.model.modules()]
         handle = self._module.register_forward_hook(catch)
         try:
             self.model.eval()
@@ -90,7 +100,8 @@ class GradCAM:
                 (gradients,) = torch.autograd.grad(logits.gather(1, chosen[:, None]).sum(), activations)
         finally:
             handle.remove()
-            self.model.train(mode)
+            for module, training in modes:
+                module.training = training
         weights = gradients.mean(dim=(2, 3), keepdim=True)  # (B, K, 1, 1)
         maps = (weights * activations.detach()).sum(dim=1).relu()  # (B, h, w)
         return Heatmaps(maps.float(), logits.detach().float())

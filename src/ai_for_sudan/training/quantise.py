@@ -30,6 +30,19 @@ def quantise(model: Architecture) -> Architecture:
         return torch.ao.quantization.quantize_dynamic(copy.deepcopy(model).cpu().eval(), {nn.Linear}, dtype=torch.qint8)
 
 
+def dequantise(quantised: Architecture) -> Architecture:
+    """A copy with float linear layers of the same weights: gradients do not flow through the quantised ones."""
+    model = copy.deepcopy(quantised)
+    for name, module in list(model.named_modules()):
+        if isinstance(module, torch.ao.nn.quantized.dynamic.Linear):
+            weight = module.weight().dequantize()
+            linear = nn.Linear(weight.shape[1], weight.shape[0])
+            linear.weight, linear.bias = nn.Parameter(weight), nn.Parameter(module.bias().detach().clone())
+            parent, _, child = name.rpartition(".")
+            setattr(model.get_submodule(parent), child, linear)
+    return model.eval()
+
+
 def save_quantised(path: Path, quantised: Architecture, state: dict[str, Any]) -> None:
     """Write the quantised weights as integers and scales: plain tensors, so that loading executes no pickle."""
     weights: dict[str, Any] = {}
@@ -71,7 +84,7 @@ def load_quantised(path: Path, expect: str | None = None) -> tuple[Architecture,
     for name, module in model.named_modules():
         if isinstance(module, torch.ao.nn.quantized.dynamic.Linear):
             integers, scale = linear[f"{name}.int8"], float(linear[f"{name}.scale"])
-            packed = torch._make_per_tensor_quantized_tensor(integers, scale, 0)
+            packed = torch.quantize_per_tensor(integers.float() * scale, scale, 0, torch.qint8)
             module.set_weight_bias(packed, linear[f"{name}.bias"])
     return model, contents["state"]
 
