@@ -1,7 +1,7 @@
 import type { Film } from './film/film';
 import { type Card, outsidePopulation } from './reader/card';
 import { ReaderClient, WorkerError } from './reader/client';
-import { judge, type Outputs } from './reader/judge';
+import { judge, labelOf, type Outputs } from './reader/judge';
 import type { KeptFilm, Reading } from './worklist/reading';
 import { Locked, type Worklist, WorklistFull } from './worklist/store';
 
@@ -100,6 +100,7 @@ function blank(file: string): Reading {
     file,
     status: 'failed',
     probability: null,
+    label: null,
     logits: [],
     gate: [],
     embedding: [],
@@ -132,6 +133,7 @@ export function readingOf(card: Card, film: Film, outputs: Outputs, operatingPoi
   return {
     ...blank(film.name),
     ...judgement,
+    label: labelOf(card, outputs.probability, judgement.threshold),
     age: film.ageYears === null ? null : Math.round(film.ageYears * 10) / 10,
     warnings: outsidePopulation(card, film.ageYears) ? ['age_outside', ...film.warnings] : film.warnings,
     reader: readerName(card),
@@ -147,7 +149,8 @@ export function rejudged(reading: Reading, card: Card, operatingPoint: string): 
   const probability = new Float32Array(card.classes.length);
   probability[card.classes.indexOf(card.positive)] = reading.probability;
   const { status, threshold, codes } = judge(card, { probability, gate: new Float32Array() }, { width: Infinity, height: Infinity }, [], operatingPoint);
-  return { ...reading, status, threshold, codes, operatingPoint };
+  const label = card.classes.length === 2 ? labelOf(card, probability, threshold) : reading.label;
+  return { ...reading, status, threshold, codes, label, operatingPoint };
 }
 
 /** The film as a small JPEG for the worklist, with its heatmap. */

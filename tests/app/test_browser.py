@@ -13,7 +13,9 @@ SUITES = sorted(path.name.removesuffix(".test.ts") for path in (APP / "tests" / 
 
 
 def vitest(*arguments: str, environment: dict[str, str] | None = None) -> None:
-    finished = subprocess.run(["npx", "vitest", "run", *arguments], cwd=APP, env=environment, text=True, capture_output=True)
+    finished = subprocess.run(
+        ["npx", "vitest", "run", *arguments], cwd=APP, env=environment, text=True, capture_output=True
+    )
     assert finished.returncode == 0, finished.stdout[-12000:] + finished.stderr[-4000:]
 
 
@@ -28,4 +30,9 @@ def test_types(node: None) -> None:
 
 @pytest.mark.parametrize("suite", SUITES)
 def test_browser(bench: Bench, suite: str) -> None:
-    vitest("--config", "vitest.browser.config.ts", str(Path("tests/browser") / f"{suite}.test.ts"), environment=bench.environment)
+    vitest(
+        "--config",
+        "vitest.browser.config.ts",
+        str(Path("tests/browser") / f"{suite}.test.ts"),
+        environment=bench.environment,
+    )

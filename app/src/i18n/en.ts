@@ -63,6 +63,13 @@ export const en = {
   /** Refusals: why, and what to do. Codes that are missing here are told in the words of the reader's card. */
   codes: {
     too_small: ['The picture is too small.', 'Use a picture of at least 128 pixels a side.'],
+    blank: ['There is next to nothing to see: blank, far too dark or far too bright.', 'Repeat the exposure or the photo, without flash.'],
+    not_chest: ['This does not look like a frontal chest X-ray.', 'Check that the right picture was chosen; move closer to the film.'],
+    lateral: ['This looks like a film from the side.', 'Choose the frontal film.'],
+    upside_down: ['The film is upside down.', 'Turn the film.'],
+    sideways: ['The film lies on its side.', 'Turn the film.'],
+    negative: ['The film is a negative: bone is black.', 'Swap black and white.'],
+    abstained: ['The probability lies where errors are frequent.', 'A person reads this film first.'],
     empty: ['The file is empty.', 'Copy it again from where it came.'],
     too_large: ['The file is too large for this device.', 'Save it smaller, or read it on a computer.'],
     not_a_picture: ['The file is damaged or no picture that this browser knows.', 'Use JPEG, PNG, WebP or DICOM, and copy the file again.'],

@@ -50,3 +50,14 @@ export function judge(
   } else status = probability >= threshold ? 'suspected' : 'not_seen';
   return { status, probability, threshold, operatingPoint, codes };
 }
+
+/** The class, or the findings, that a threshold decides for. */
+export function labelOf(card: Card, probability: ArrayLike<number>, threshold: number): string {
+  const { classes, positive } = card;
+  if (card.task === 'multilabel') return classes.filter((_, index) => probability[index] >= threshold).join('|');
+  if (classes.length === 2) {
+    const sick = probability[classes.indexOf(positive)] >= threshold;
+    return classes.find((name) => (name === positive) === sick)!;
+  }
+  return classes.reduce((best, name, index) => (probability[index] > probability[classes.indexOf(best)] ? name : best));
+}

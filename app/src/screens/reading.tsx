@@ -83,6 +83,9 @@ export function ReadingScreen({ id }: { id: string }) {
       )}
       {reading.status === 'refused' && film && (
         <div class="row">
+          {reading.codes.includes('negative') && (
+            <button onClick={() => void room.readFilm(inverted(film))}>{t.viewer.invert}</button>
+          )}
           <button onClick={() => void room.readFilm(turned(film))}>{t.viewer.turn}</button>
           <button onClick={() => room.straightenFilm(film)}>{t.viewer.straighten}</button>
         </div>

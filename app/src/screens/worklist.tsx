@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { useRoom } from '../context';
-import { useSpeech } from '../i18n';
+import { speech as speechOf, useSpeech } from '../i18n';
 import { toCsv, toJsonLines } from '../worklist/export';
 import { byUrgency, matches, type Reading } from '../worklist/reading';
 import { LIMIT } from '../worklist/store';
@@ -29,7 +29,9 @@ export function WorklistScreen() {
   const found = readings.filter((reading) => matches(reading, search));
   const card = engine.state === 'ready' ? engine.card : null;
   const stamp = new Date().toISOString().slice(0, 10);
-  const reasons = (reading: Reading) => reading.codes.map((code) => reasonOf(code, speech, card).reason);
+  // For machines, in one language.
+  const english = speechOf('en', 'latn');
+  const reasons = (reading: Reading) => reading.codes.map((code) => reasonOf(code, english, card).reason);
   const verdicts: Record<string, string> = { agree: t.form.agree, disagree: t.form.disagree, unsure: t.form.unsure };
 
   return (

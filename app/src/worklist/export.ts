@@ -5,7 +5,7 @@ export function toLine(reading: Reading, reasons: readonly string[]): Record<str
   return {
     file: reading.file,
     status: reading.status,
-    label: reading.status === 'suspected' ? 'pneumonia' : reading.status === 'not_seen' ? 'normal' : null,
+    label: reading.label,
     probability: reading.probability,
     operating_point: reading.operatingPoint,
     threshold: reading.threshold,

@@ -12,6 +12,8 @@ export interface Reading {
   status: Status;
   /** Calibrated probability of pneumonia; null where nothing was decoded. */
   probability: number | null;
+  /** What the operating point decides for; null where nothing was decoded. */
+  label: string | null;
   logits: number[];
   gate: number[];
   embedding: number[];
