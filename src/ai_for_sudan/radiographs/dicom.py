@@ -16,7 +16,15 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, get_decoder, pixel_array
-from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    JPEG2000,
+    UID,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    RLELossless,
+)
 
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.radiographs.radiograph import (
@@ -38,6 +46,9 @@ RADIOGRAPHY = {"CR", "DX", "RG", "DR", "XR", "OT", "SC"}  # PS3.3 C.7.3.1.1.1, a
 CHEST = {"CHEST", "THORAX", "LUNG", "TORAX", "CHESTABDOMEN", "RIB", "RIBS", ""}
 #: GDCM ends the whole process on some damaged films (an exception that C++ never catches), so it is not used
 ABORTING = {"gdcm"}
+#: decoded at some 5 MB a second; a film of ten million pixels has 20 MB
+SLOW = {RLELossless, JPEG2000Lossless, JPEG2000}
+LARGEST_SLOW = 60_000_000
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 J2K_START = b"\xff\x4f\xff\x51"  # SOC, SIZ
 JPEG_START = b"\xff\xd8\xff"
@@ -106,9 +117,25 @@ def _check(dataset: Dataset) -> None:
             raise UnreadableFilm("too_large", text)
         if samples > 4:
             raise UnreadableFilm("damaged", f"{words} {samples:.0f} samples a pixel; a film has one or three")
+    syntax = _syntax(dataset)
+    if syntax in SLOW and len(dataset.PixelData) > LARGEST_SLOW:
+        size = f"{len(dataset.PixelData) / 1e6:.0f} MB of {syntax.name}"
+        raise UnreadableFilm(
+            "too_large", f"{size} take minutes to decode; at most {LARGEST_SLOW / 1e6:.0f} MB are read"
+        )
     width, height, samples = stated[0][1:]
     if width * height * samples * (_number(dataset.get("BitsAllocated")) or 8) / 8 > LARGEST_FILE:
         raise UnreadableFilm("too_large", f"the header declares more than {LARGEST_FILE / 1e6:.0f} MB of pixels")
+
+
+def _syntax(dataset: Dataset) -> UID:
+    """The transfer syntax; without a meta header (PS3.5 10.1) the one that was found by reading, which is filled in."""
+    if not hasattr(dataset, "file_meta") or not dataset.file_meta.get("TransferSyntaxUID"):
+        dataset.ensure_file_meta()
+        implicit, little = dataset.original_encoding
+        found = ImplicitVRLittleEndian if implicit is not False else ExplicitVRLittleEndian
+        dataset.file_meta.TransferSyntaxUID = found if little is not False else ExplicitVRBigEndian
+    return UID(dataset.file_meta.TransferSyntaxUID)
 
 
 def _coded_size(dataset: Dataset) -> tuple[int, int, int] | None:
@@ -116,7 +143,7 @@ def _coded_size(dataset: Dataset) -> tuple[int, int, int] | None:
     data = dataset.PixelData
     if not isinstance(data, bytes):
         raise UnreadableFilm("damaged", "the DICOM file's pixels are no bytes")
-    if not getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", UID("1.2.840.10008.1.2")).is_encapsulated:
+    if not _syntax(dataset).is_encapsulated:
         return None
     start = data.find(J2K_START, 0, 4096)
     if start >= 0:  # ISO 15444-1 A.5.1: marker, length, capabilities, Xsiz, Ysiz, offsets, tiles, Csiz
@@ -137,13 +164,6 @@ def _coded_size(dataset: Dataset) -> tuple[int, int, int] | None:
 
 def _grey(dataset: Dataset) -> np.ndarray:
     """Grey values as they are to be shown, uint8 ``(H, W)``, not yet turned bone white."""
-    syntax = dataset.file_meta.get("TransferSyntaxUID") if hasattr(dataset, "file_meta") else None
-    if syntax is None:
-        # PS3.5 10.1: without a meta header the default is implicit VR little endian, or what was found by reading.
-        dataset.ensure_file_meta()
-        implicit, little = dataset.original_encoding
-        syntax = ImplicitVRLittleEndian if implicit is not False else ExplicitVRLittleEndian
-        dataset.file_meta.TransferSyntaxUID = syntax if little is not False else ExplicitVRBigEndian
     values = _stored(dataset)
     photometric = str(dataset.get("PhotometricInterpretation", "MONOCHROME2")).strip().upper()
     if values.ndim == 3 and values.shape[2] in (3, 4):
@@ -160,7 +180,7 @@ def _grey(dataset: Dataset) -> np.ndarray:
 
 def _stored(dataset: Dataset) -> np.ndarray:
     """The stored values, by the first decoder that can be trusted with damaged films and succeeds."""
-    syntax = UID(dataset.file_meta.TransferSyntaxUID)
+    syntax = _syntax(dataset)
     plugins: tuple[str, ...] = ("",)
     if syntax.is_encapsulated:
         try:

@@ -15,6 +15,8 @@ from ai_for_sudan.radiographs.radiograph import LARGEST_PICTURE, one_line
 TIFF_PHOTOMETRIC = 262
 #: a progressive JPEG has about ten scans; thousands of them keep a decoder busy for minutes
 MOST_SCANS = 100
+#: its decoder holds the picture five times over
+LARGEST_WEBP = 60_000_000
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 
 
@@ -46,9 +48,10 @@ def decode(data: bytes) -> np.ndarray:
 
 
 def _pixels(image: Image.Image) -> np.ndarray:
-    if image.width * image.height > LARGEST_PICTURE:
+    largest = LARGEST_WEBP if image.format == "WEBP" else LARGEST_PICTURE
+    if image.width * image.height > largest:
         raise UnreadableFilm(
-            "too_large", f"the picture has {image.width} x {image.height} pixels; at most {LARGEST_PICTURE:,} are read"
+            "too_large", f"the picture has {image.width} x {image.height} pixels; at most {largest:,} are read"
         )
     if getattr(image, "n_frames", 1) > 1 and image.format == "TIFF":
         raise UnreadableFilm("multi_frame", f"the file holds {image.n_frames} pictures; give one film a file")  # type: ignore[attr-defined]
