@@ -46,11 +46,19 @@ def with_legend(picture: Image.Image, reference: float) -> Image.Image:
     """The picture on a taller ground, with the scale of its colours in words below."""
     width, height = picture.size
     size = max(9, width // 42)
-    framed = Image.new("RGB", (width, height + 3 * size), (16, 24, 29))
+    font = ImageFont.load_default(size)
+    bar = max(2, width // 6)
+    lines = [f"0 to {reference:.3g} logits:"]
+    for word in HEATMAP_WORDS.split():
+        if font.getlength(f"{lines[-1]} {word}") > width - bar - 3 * size:
+            lines.append(word)
+        else:
+            lines[-1] += f" {word}"
+    step = round(1.4 * size)
+    framed = Image.new("RGB", (width, height + step * (len(lines) - 1) + 3 * size), (16, 24, 29))
     framed.paste(picture)
-    scale = colours(np.tile(np.linspace(0, 1, max(2, width // 6), dtype=np.float32), (size, 1)))
+    scale = colours(np.tile(np.linspace(0, 1, bar, dtype=np.float32), (size, 1)))
     framed.paste(Image.fromarray((scale[..., :3] * scale[..., 3:] * 255).astype(np.uint8)), (size, height + size))
-    text = f"0 to {reference:.3g} logits: {HEATMAP_WORDS}"
-    at = (scale.shape[1] + 2 * size, height + size)
-    ImageDraw.Draw(framed).text(at, text, font=ImageFont.load_default(size), fill=(232, 238, 241))
+    at = (bar + 2 * size, height + size)
+    ImageDraw.Draw(framed).text(at, "\n".join(lines), font=font, fill=(232, 238, 241))
     return framed

@@ -31,7 +31,7 @@ def logits(
     with torch.inference_mode(), autocast(where) if mixed_precision else torch.autocast(where.type, enabled=False):
         starts = range(0, len(pixels), batch_size)
         for start in tqdm(starts, desc=progress, leave=False, disable=progress is None):
-            batch = torch.as_tensor(np.asarray(pixels[start : start + batch_size])).to(where)
+            batch = torch.from_numpy(np.array(pixels[start : start + batch_size])).to(where)
             answers.append(model(batch.unsqueeze(1).float() / 255).float().cpu())
     model.train(was_training)
     return torch.cat(answers)
