@@ -272,9 +272,9 @@ class _Adaptation:
             )
             if column == nuisance.LOOK:
                 found.append(
-                    f"Six numbers on grey levels and sharpness tell the label with AUROC {link['auroc_alone']:.2f} here, "
-                    "without looking at the lungs: sick and healthy films seem to be made or exported differently. A "
-                    "head can learn that. Trust the figures within the same picture look, and films that were made alike."
+                    f"Six numbers on grey levels and sharpness tell the label with AUROC {link['auroc_alone']:.2f} "
+                    "here, without looking at the lungs: sick and healthy films seem to be made or exported "
+                    "differently. A head can learn that: trust the figures within films that look alike."
                 )
                 continue
             found.append(

@@ -86,3 +86,44 @@ def roc_figure(labels: np.ndarray, scores: dict[str, np.ndarray]) -> Markup:
     axes[1].set(title="Reliability", xlabel="probability given", ylabel="share that is positive")
     axes[1].legend(frameon=False, fontsize=8)
     return Markup(figures.svg(made))
+
+
+def monitor_figure(result: dict[str, Any]) -> Markup:
+    """Readings by status, refusals, scores and agreement, week by week; red lines are alarms."""
+    weeks = result["weeks"]
+    places = np.arange(len(weeks))
+    made, axes = figures.figure(2, 2, width=5.2, height=2.7)
+    bottom = np.zeros(len(weeks))
+    colours = (figures.RED, figures.GREEN, "#e0a030", figures.GREY, "black")
+    for status, colour in zip(weeks[0]["statuses"], colours, strict=True):
+        counts = np.array([week["statuses"][status] for week in weeks])
+        axes[0, 0].bar(places, counts, bottom=bottom, color=colour, label=status.replace("_", " "), width=0.85)
+        bottom += counts
+    axes[0, 0].set(title="Readings")
+    axes[0, 0].legend(frameon=False, fontsize=7, ncols=3)
+    share = np.array([[np.nan if v is None else v for v in week["refused"]] for week in weeks], float)
+    axes[0, 1].errorbar(
+        places, share[:, 0], yerr=np.abs(share[:, 1:] - share[:, :1]).T, fmt="o", color=figures.GREY, ms=4
+    )
+    axes[0, 1].set(title="Share refused", ylim=(0, None))
+    spread = np.array([week["score_quartiles"] or [np.nan] * 3 for week in weeks], float)
+    axes[1, 0].fill_between(places, spread[:, 0], spread[:, 2], color=figures.GREEN, alpha=0.25, lw=0)
+    axes[1, 0].plot(places, spread[:, 1], "o-", color=figures.GREEN, ms=4)
+    axes[1, 0].set(title="Log-odds: median and quartiles")
+    course = {point["week"]: point["share"] for point in result["agreement"]["course"]}
+    known = [place for place, week in zip(places, weeks, strict=True) if week["week"] in course]
+    if known:
+        values = np.array([course[weeks[place]["week"]] for place in known])
+        axes[1, 1].fill_between(known, values[:, 1], values[:, 2], color=figures.GREEN, alpha=0.25, lw=0)
+        axes[1, 1].plot(known, values[:, 0], "o-", color=figures.GREEN, ms=4)
+        axes[1, 1].axhline(result["agreement"]["wanted"], color=figures.RED, lw=1, ls=":")
+    axes[1, 1].set(title="Agreement so far", ylim=(0, 1.02))
+    tests = {"refusals": axes[0, 1], "scores": axes[1, 0], "embeddings": axes[0, 0]}
+    index = {week["week"]: place for place, week in zip(places, weeks, strict=True)}
+    for alarm in result["alarms"]:
+        tests[alarm["test"]].axvline(index[alarm["week"]], color=figures.RED, lw=1, zorder=0)
+    shown = places[:: max(1, len(weeks) // 6)]
+    for one in axes.flat:
+        one.set_xlim(-0.6, len(weeks) - 0.4)
+        one.set_xticks(shown, [weeks[place]["week"][5:] for place in shown], fontsize=8)
+    return Markup(figures.svg(made))

@@ -1,0 +1,83 @@
+"""`ai-for-sudan monitor`: watch the readings of a site; exit code 1 is an alarm, so that cron can tell."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ai_for_sudan.cli import DISCLAIMER
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.files import write_json
+from ai_for_sudan.reading.reader import find_reader
+from ai_for_sudan.sites.log import read_log
+from ai_for_sudan.sites.monitor import monitor
+from ai_for_sudan.sites.readerfile import ReaderFile
+from ai_for_sudan.sites.reference import Reference
+from ai_for_sudan.sites.report import monitor_figure, render, strict
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("logs", nargs="+", type=Path, help="JSON lines of `read --log --output`, or of the phone app")
+    parser.add_argument("--output_dir", type=Path, default=Path("outputs/monitor"))
+    parser.add_argument(
+        "--name", metavar="READER", help="name and version of the reader (default: of the last reading)"
+    )
+    parser.add_argument("--baseline_weeks", type=int, default=4, help="the site's first weeks, to compare with")
+    parser.add_argument(
+        "--against", metavar="READER", help="compare with the own films of this reader (file or shipped), by its card"
+    )
+    parser.add_argument(
+        "--false_alarms", type=float, default=0.05, help="accepted chance of any false alarm within a year"
+    )
+    parser.add_argument("--agreement", type=float, default=0.8, help="alarm when agreement is proven below this share")
+
+
+def run(args: argparse.Namespace) -> int:
+    entries, excluded = read_log(args.logs)
+    reference = None
+    if args.against:
+        path = find_reader(args.against)
+        reference = Reference.from_card(ReaderFile.load(path).card)
+        if reference is None:
+            raise UserError(f"the card of {path} holds no summary of its own films; leave out --against")
+    result = monitor(
+        entries,
+        baseline_weeks=args.baseline_weeks,
+        reference=reference,
+        false_alarms=args.false_alarms,
+        agreement=args.agreement,
+        reader=args.name,
+    )
+    result = strict({**result, "excluded": [{"line": where, "reason": reason} for where, reason in excluded]})
+    words = _words(result)
+    write_json(args.output_dir / "monitor.json", result)
+    render(
+        "monitor.html",
+        args.output_dir / "monitor.html",
+        title=f"{result['reader']}, week by week",
+        r=result,
+        words=words,
+        excluded=excluded,
+        figure=monitor_figure(result),
+    )
+    print(f"{result['readings']} readings of {result['reader']}; {len(excluded)} lines left out (named in the report)")
+    for note in result["notes"]:
+        print(note)
+    print(words)
+    print(f"{args.output_dir / 'monitor.html'} and monitor.json hold all of it")
+    print(DISCLAIMER)
+    return 1 if result["alarm"] else 0
+
+
+def _words(result: dict) -> str:  # type: ignore[type-arg]
+    newest = result["weeks"][-1]["week"]
+    now = sorted({alarm["test"] for alarm in result["alarms"] if alarm["week"] == newest})
+    told = []
+    if now:
+        told.append(f"ALARM: in the week from {newest} the {' and '.join(now)} differ from the baseline.")
+    if result["agreement"]["alarm"]:
+        told.append(f"ALARM: clinicians agree with fewer than {result['agreement']['wanted']:.0%} of the readings.")
+    earlier = len({alarm["week"] for alarm in result["alarms"]} - {newest})
+    if earlier:
+        told.append(f"{earlier} earlier week{'s' if earlier > 1 else ''} raised an alarm.")
+    return " ".join(told) or "No alarm."
