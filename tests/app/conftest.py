@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,19 +32,6 @@ from ai_for_sudan.radiographs import read_radiograph
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 APP = ROOT / "app"
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What the browser tests stand on: the reader, the built site, and the folder of films."""
-
-    reader: Reader
-    site: Path
-    films: Path
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {**os.environ, "SITE": str(self.site), "FILMS": str(self.films), "PYTHON": sys.executable}
 
 
 def grey(path: Path) -> np.ndarray:
@@ -75,7 +61,8 @@ def reader_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def bench(node: None, reader_file: Path, samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+def bench(node: None, reader_file: Path, samples: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of the browser tests: the built site, the films, and the Python that serves."""
     if shutil.which("chromium") is None and "CHROMIUM" not in os.environ:
         pytest.skip("chromium is not installed")
     folder = tmp_path_factory.mktemp("app")
@@ -91,7 +78,7 @@ def bench(node: None, reader_file: Path, samples: Path, tmp_path_factory: pytest
     films = folder / "films"
     films.mkdir()
     write_films(reader, samples, films)
-    return Bench(reader, site, films)
+    return {**os.environ, "SITE": str(site), "FILMS": str(films), "PYTHON": sys.executable}
 
 
 def write_films(reader: Reader, samples: Path, folder: Path) -> None:

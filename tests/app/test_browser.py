@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import APP, Bench
-
+APP = Path(__file__).resolve().parent.parent.parent / "app"
 SUITES = sorted(path.name.removesuffix(".test.ts") for path in (APP / "tests" / "browser").glob("*.test.ts"))
 
 
@@ -29,10 +28,10 @@ def test_types(node: None) -> None:
 
 
 @pytest.mark.parametrize("suite", SUITES)
-def test_browser(bench: Bench, suite: str) -> None:
+def test_browser(bench: dict[str, str], suite: str) -> None:
     vitest(
         "--config",
         "vitest.browser.config.ts",
         str(Path("tests/browser") / f"{suite}.test.ts"),
-        environment=bench.environment,
+        environment=bench,
     )

@@ -16,7 +16,8 @@ beforeAll(async () => {
 afterAll(() => browser?.close());
 afterEach(async () => {
   for (const context of browser.contexts()) await context.close();
-  for (const end of endings.splice(0)) await end();
+  // A server ends before the folder that it serves.
+  for (const end of endings.splice(0).reverse()) await end();
 });
 
 const stored = (page: Page) => page.getByText('Works without network').waitFor({ timeout: 60_000 });
@@ -152,17 +153,18 @@ describe('trouble', () => {
     const folder = copy();
     rmSync(asset(folder, /\.onnx$/));
     rmSync(asset(folder, /^ort-wasm.*\.wasm$/));
+    const index = readFileSync(join(folder, 'index.html'));
     const host = createServer((request, response) => {
       const name = request.url!.split('?')[0];
       try {
         const content = readFileSync(join(folder, name === '/' ? 'index.html' : name));
         response.setHeader('content-type', TYPES[extname(name)] ?? 'text/html').end(content);
       } catch {
-        response.setHeader('content-type', 'text/html').end(readFileSync(join(folder, 'index.html')));
+        response.setHeader('content-type', 'text/html').end(index);
       }
     });
     await new Promise<void>((done) => host.listen(0, '127.0.0.1', done));
-    endings.push(() => void host.close());
+    endings.push(() => (host.close(), host.closeAllConnections()));
     const page = await (await browser.newContext(PHONE)).newPage();
     await page.goto(`http://127.0.0.1:${(host.address() as AddressInfo).port}/`);
     await page.getByText('The reader file did not arrive whole.').waitFor();
@@ -182,7 +184,7 @@ describe('trouble', () => {
       }
     });
     await new Promise<void>((done) => host.listen(0, '127.0.0.1', done));
-    endings.push(() => void host.close());
+    endings.push(() => (host.close(), host.closeAllConnections()));
     const { page } = await phone(browser, `http://127.0.0.1:${(host.address() as AddressInfo).port}/`);
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
     await read(page, join(FILMS, 'suspected.png'));

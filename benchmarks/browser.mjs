@@ -1,0 +1,208 @@
+/**
+ * Measures the built app in Chromium, and the same reader in Python:
+ *
+ *     make app && PYTHON=python node benchmarks/browser.mjs
+ *
+ * SITE names another built app, READER the reader file that is inside it. Writes benchmarks/browser.json.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { createInterface } from 'node:readline';
+import { join, resolve } from 'node:path';
+import { chromium } from '../app/node_modules/playwright-core/index.mjs';
+
+const root = resolve(import.meta.dirname, '..');
+const site = resolve(process.env.SITE ?? join(root, 'src/ai_for_sudan/app/static'));
+const reader = resolve(process.env.READER ?? join(root, 'readers/mobilenet_v2.onnx'));
+const python = process.env.PYTHON ?? 'python3';
+const sample = join(root, 'samples/pneumonia_03.png');
+const FILMS = 100;
+
+const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
+const served = spawn(
+  python,
+  [
+    '-c',
+    'import sys; from pathlib import Path; from ai_for_sudan.app import AppServer\n' +
+      's = AppServer(Path(sys.argv[1])); print(s.address, flush=True); s.serve_forever()',
+    site,
+  ],
+  { stdio: ['ignore', 'pipe', 'inherit'] },
+);
+const url = await new Promise((found) => createInterface({ input: served.stdout }).once('line', found));
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--no-first-run'],
+});
+
+/** Process ids of the renderers of this browser, found as descendants of this script. */
+function renderers() {
+  const rows = execFileSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' })
+    .trim()
+    .split('\n')
+    .map((row) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(row))
+    .map(([, pid, parent, args]) => ({ pid: Number(pid), parent: Number(parent), args }));
+  const ours = new Set([process.pid]);
+  for (let grown = true; grown; ) {
+    grown = false;
+    for (const { pid, parent } of rows) if (ours.has(parent) && !ours.has(pid)) (ours.add(pid), (grown = true));
+  }
+  return rows.filter(({ pid, args }) => ours.has(pid) && args.includes('--type=renderer')).map(({ pid }) => pid);
+}
+
+const residentMegabytes = () =>
+  renderers().reduce((sum, pid) => sum + Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024, 0);
+
+async function firstVisit() {
+  const context = await browser.newContext();
+  let bytes = 0;
+  context.on('requestfinished', async (request) => {
+    const response = await request.response();
+    if (response && !response.fromServiceWorker()) bytes += (await request.sizes()).responseBodySize;
+  });
+  const page = await context.newPage();
+  let began = performance.now();
+  await page.goto(url);
+  await page.locator('.engine.ready').waitFor({ timeout: 60_000 });
+  const ready = performance.now() - began;
+  await page.getByText('Works without network').waitFor({ timeout: 60_000 });
+  await pause(300);
+  began = performance.now();
+  await page.reload();
+  await page.locator('.engine.ready').waitFor();
+  const again = performance.now() - began;
+  await context.close();
+  return { megabytes: bytes / 1e6, readyMs: ready, laterReadyMs: again };
+}
+
+/** One film of network size through the reader's own worker: resize, gate and heatmap included. */
+async function milliseconds(threads) {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(url);
+  await page.locator('.engine.ready').waitFor({ timeout: 60_000 });
+  const worker = readdirSync(join(site, 'assets')).find((name) => /^worker-.*\.js$/.test(name));
+  const times = await page.evaluate(
+    async ([script, wanted, films]) => {
+      const reader = new Worker(new URL(`assets/${script}`, location.href), { type: 'module' });
+      let next = 0;
+      const ask = (call) =>
+        new Promise((done, failed) => {
+          const id = next++;
+          const listen = ({ data }) => {
+            if (data.id !== id) return;
+            reader.removeEventListener('message', listen);
+            if ('code' in data) failed(new Error(data.message));
+            else done(data.value);
+          };
+          reader.addEventListener('message', listen);
+          reader.postMessage({ ...call, id });
+        });
+      await ask({ kind: 'open', threads: wanted });
+      const pixels = Uint8Array.from({ length: 224 * 224 }, (_, i) => 128 + 100 * Math.sin(i / 90) * Math.cos(i / 5000));
+      const film = { name: 'film', width: 224, height: 224, pixels, refusals: [], warnings: [], ageYears: null };
+      const found = [];
+      for (let index = 0; index < films + 10; index++) {
+        const began = performance.now();
+        await ask({ kind: 'read', film });
+        if (index >= 10) found.push(performance.now() - began);
+      }
+      reader.terminate();
+      return found;
+    },
+    [worker, threads, FILMS],
+  );
+  await context.close();
+  return median(times);
+}
+
+async function memory() {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(url);
+  await page.locator('.engine.ready').waitFor({ timeout: 60_000 });
+  const batch = async (count) => {
+    await page.goto(`${url}#/`);
+    const buffer = readFileSync(sample);
+    const files = Array.from({ length: count }, (_, index) => ({ name: `${index}.png`, mimeType: 'image/png', buffer }));
+    await page.locator('[data-input=gallery]').setInputFiles(files);
+    await page.getByText(`${count} films read.`).waitFor({ timeout: 120_000 });
+    const session = await context.newCDPSession(page);
+    await session.send('HeapProfiler.collectGarbage');
+    await pause(1500);
+    return residentMegabytes();
+  };
+  await batch(40);
+  const before = await batch(10);
+  const after = await batch(FILMS);
+  await context.close();
+  return { megabytesBefore: before, megabytesAfter: after };
+}
+
+/** Tap to answer on a machine that is stopped five sixths of the time: a cheap phone. */
+async function slowPhone() {
+  const context = await browser.newContext({ viewport: { width: 360, height: 740 }, isMobile: true });
+  const page = await context.newPage();
+  await page.goto(url);
+  await page.locator('.engine.ready').waitFor({ timeout: 60_000 });
+  const times = [];
+  for (let index = 0; index < 7; index++) {
+    await page.goto(`${url}#/`);
+    await page.locator('[data-input=gallery]').waitFor({ state: 'attached' });
+    const input = await page.locator('[data-input=gallery]').elementHandle();
+    const throttle = spawn(
+      python,
+      [
+        '-c',
+        'import os, signal, sys, time\npids = [int(p) for p in sys.argv[1:]]\n' +
+          'def send(s):\n for p in pids:\n  try: os.kill(p, s)\n  except ProcessLookupError: pass\n' +
+          'signal.signal(signal.SIGTERM, lambda *_: (send(signal.SIGCONT), sys.exit()))\n' +
+          'end = time.monotonic() + 30\n' +
+          'while time.monotonic() < end:\n send(signal.SIGSTOP); time.sleep(.025); send(signal.SIGCONT); time.sleep(.005)\n',
+        ...renderers().map(String),
+      ],
+      { stdio: 'inherit' },
+    );
+    await pause(200);
+    const began = performance.now();
+    await input.setInputFiles(sample);
+    await page.locator('.answer').waitFor({ timeout: 60_000 });
+    times.push(performance.now() - began);
+    throttle.kill();
+    await new Promise((done) => throttle.once('exit', done));
+  }
+  await context.close();
+  return median(times.slice(1));
+}
+
+function inPython() {
+  const script =
+    'import sys, time, statistics, numpy as np\nfrom ai_for_sudan import Reader\n' +
+    'r = Reader.open(sys.argv[1])\ni = np.arange(224 * 224)\n' +
+    'film = (128 + 100 * np.sin(i / 90) * np.cos(i / 5000)).astype(np.uint8).reshape(224, 224)\n' +
+    't = []\nfor n in range(110):\n s = time.perf_counter(); r.read(film); t.append(time.perf_counter() - s)\n' +
+    'print(statistics.median(t[10:]) * 1000)';
+  return Number(execFileSync(python, ['-c', script, reader], { encoding: 'utf8' }));
+}
+
+try {
+  const result = {
+    date: new Date().toISOString().slice(0, 10),
+    machine: `${cpus()[0].model}, ${cpus().length} cores`,
+    browser: browser.version(),
+    reader: reader.split('/').pop(),
+    firstVisit: await firstVisit(),
+    filmMs: { oneThread: await milliseconds(1), twoThreads: await milliseconds(2), python: inPython() },
+    slowPhoneTapToAnswerMs: await slowPhone(),
+    memory: await memory(),
+  };
+  const rounded = JSON.parse(JSON.stringify(result, (_, value) => (typeof value === 'number' ? Math.round(value * 100) / 100 : value)));
+  writeFileSync(join(root, 'benchmarks/browser.json'), `${JSON.stringify(rounded, null, 2)}\n`);
+  console.log(rounded);
+} finally {
+  await browser.close();
+  served.kill();
+}
