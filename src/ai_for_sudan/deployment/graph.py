@@ -20,11 +20,17 @@ OPSET = 18
 NAMES = list(Outputs._fields)
 #: how far the file may be from the network it came from (antialiased resizing rounds differently)
 AGREEMENT = 2e-3
-RENAMED = {"network.head": "head", "network.model.classifier.1": "head", "network.model.classifier.4": "head"}
 
 
-def export_graph(module: nn.Module, example: Tensor, dynamic: dict[int, torch.export.Dim]) -> onnx.ModelProto:
-    """The module as an ONNX model with one input ``pixels`` and the outputs of a reader."""
+def export_graph(
+    module: nn.Module, last: int, example: Tensor, dynamic: dict[int, torch.export.Dim]
+) -> onnx.ModelProto:
+    """The module as an ONNX model with one input ``pixels`` and the outputs of a reader.
+
+    Args:
+        last: place of the last linear layer in the classifier, whose parameters get the name ``head``.
+        dynamic: the sides of ``example`` that may differ.
+    """
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     logging.getLogger("onnxscript").setLevel(logging.ERROR)
     with warnings.catch_warnings():
@@ -42,7 +48,7 @@ def export_graph(module: nn.Module, example: Tensor, dynamic: dict[int, torch.ex
     if program is None:
         raise UserError("the installed PyTorch cannot export this model; install torch 2.9 or later")
     model = program.model_proto
-    _fix_names(model)
+    _fix_names(model, last)
     for entry in list(model.metadata_props):
         model.metadata_props.remove(entry)
     for node in model.graph.node:  # the exporter leaves the paths of its source files
@@ -54,19 +60,17 @@ def export_graph(module: nn.Module, example: Tensor, dynamic: dict[int, torch.ex
     return model
 
 
-def _fix_names(model: onnx.ModelProto) -> None:
+def _fix_names(model: onnx.ModelProto, last: int) -> None:
     """Give the last layer and the calibration the names by which a site finds them."""
     wanted = {
-        "network.head.weight": "head.weight",
-        "network.head.bias": "head.bias",
-        "network.calibration.scale": "calibration.scale",
-        "network.calibration.bias": "calibration.bias",
+        f"{prefix}.{kind}": f"{name}.{kind}"
+        for prefix, name, kinds in (
+            ("network.head", "head", ("weight", "bias")),
+            (f"network.model.classifier.{last}", "head", ("weight", "bias")),
+            ("network.calibration", "calibration", ("scale", "bias")),
+        )
+        for kind in kinds
     }
-    present = {initializer.name for initializer in model.graph.initializer}
-    for name in sorted(present):
-        for old, new in RENAMED.items():
-            if name in (f"{old}.weight", f"{old}.bias") and name not in wanted:
-                wanted[name] = f"{new}.{name.rsplit('.', 1)[1]}"
     for initializer in model.graph.initializer:
         initializer.name = wanted.get(initializer.name, initializer.name)
     for node in model.graph.node:
@@ -90,10 +94,10 @@ def run(opened: onnxruntime.InferenceSession, pixels: np.ndarray) -> dict[str, n
     return dict(zip(NAMES, opened.run(NAMES, {"pixels": pixels}), strict=True))
 
 
-def agreement(found: dict[str, np.ndarray], expected: Outputs) -> float:
+def agreement(found: dict[str, np.ndarray], expected: tuple[Tensor, ...]) -> float:
     """The largest difference of any output; of logits, heatmap and embedding in parts of their own largest value."""
     worst = 0.0
-    for name, wanted in expected._asdict().items():
+    for name, wanted in zip(NAMES, expected, strict=True):
         reference = wanted.numpy()
         if reference.size == 0:
             continue

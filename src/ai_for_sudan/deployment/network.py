@@ -155,12 +155,12 @@ class OneFilm(nn.Module):
         self.network = network
         self.size = network.model.spec.input_size
 
-    def forward(self, pixels: Tensor) -> Outputs:
-        """uint8 ``(H, W)`` -> the outputs of one film, without the batch."""
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """uint8 ``(H, W)`` -> the outputs of one film in the order of :class:`Outputs`, without the batch."""
         film = pixels.to(torch.float32)[None, None]
         film = F.interpolate(film, size=(self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
         found = self.network((film / 255).clamp(0, 1))
-        return Outputs(*(value[0] for value in found))
+        return tuple(value[0] for value in found)
 
 
 class ManyFilms(nn.Module):
@@ -170,6 +170,6 @@ class ManyFilms(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, pixels: Tensor) -> Outputs:
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """uint8 ``(N, S, S)`` -> outputs with a leading N."""
-        return self.network(pixels.to(torch.float32).unsqueeze(1) / 255)
+        return tuple(self.network(pixels.to(torch.float32).unsqueeze(1) / 255))
