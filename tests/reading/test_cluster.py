@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 from pathlib import Path
 
 import pytest
 
+from ai_for_sudan.errors import UserError
 from ai_for_sudan.reading import Reader
 
 ray = pytest.importorskip("ray", reason="the extra [cluster] is not installed")
@@ -65,3 +67,13 @@ def test_each_film_is_answered_once_even_when_a_worker_dies(
     for line in answers:
         alone = reader.read(str(line["file"])).to_dict()
         assert {**line, "elapsed_ms": 0} == {**alone, "elapsed_ms": 0}
+
+
+def test_a_cluster_that_does_not_answer_is_one_line(tiny: Path) -> None:
+    from ai_for_sudan.reading.cluster import read_on_cluster
+
+    with socket.socket() as taken:  # a port on which nobody listens
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(UserError, match=f"no Ray cluster answers at {address}"):
+            next(read_on_cluster(tiny, [tiny], address=address))

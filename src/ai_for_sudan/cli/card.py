@@ -50,12 +50,11 @@ def _lines(card: Card) -> list[str]:
             f"  specificity {_interval(point.get('specificity'))}"
         )
         lines.append(f"      {point.get('reason', '')}; chosen on {point.get('chosen_on', 'not recorded')}")
-    band = facts.get("abstention")
     if card.abstention:
         lines.append(
             f"  leaves to a person: probabilities between {card.abstention[0]:.3f} and {card.abstention[1]:.3f}"
         )
-        lines.append(f"      {band.get('method', '')}")
+        lines.append(f"      {facts['abstention'].get('method', '')}")
     lines.append(
         f"  refuses        {', '.join(score.code for score in card.gate) or 'nothing: this reader has no gate'}"
     )

@@ -146,7 +146,7 @@ def _answered(args: argparse.Namespace, reader: Reader, collectors: list[Collect
     """
     path: Path | None = args.output
     done: set[str] = set()
-    if path is None or not path.exists():
+    if path is None or not path.is_file():
         return done
     mine = (reader.card.title, reader.card.operating_point(args.operating_point).name)
     kept = 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -44,8 +46,11 @@ def read_on_cluster(
 
     mine = not ray.is_initialized()
     if mine:
+        _check_reachable(address)
         try:
-            ray.init(address=address, log_to_driver=False, configure_logging=False, include_dashboard=False)
+            # A cluster that exists has its own dashboard or none.
+            own: dict[str, Any] = {} if address else {"include_dashboard": False}
+            ray.init(address=address, log_to_driver=False, configure_logging=False, **own)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise UserError(f"no Ray cluster answers at '{address}': {str(error).splitlines()[0]}") from error
     try:
@@ -67,6 +72,19 @@ def read_on_cluster(
     finally:
         if mine:
             ray.shutdown()
+
+
+def _check_reachable(address: str | None) -> None:
+    """Ray itself tries for minutes."""
+    match = re.fullmatch(r"(?:ray://)?([^/:]+):(\d+)", address or "")
+    if match is None:  # none, "auto" or "local": Ray knows what is on this machine
+        return
+    try:
+        socket.create_connection((match[1], int(match[2])), timeout=5).close()
+    except OSError as error:
+        raise UserError(
+            f"no Ray cluster answers at {address} ({error.strerror or error}); start one with: ray start --head"
+        ) from error
 
 
 def _batches(files: Iterable[Path]) -> Iterator[list[str]]:
