@@ -62,7 +62,10 @@ def run(args: argparse.Namespace) -> int:
     adopted = [step["name"] for step in result["steps"] if step["adopted"]]
     target = args.output_dir / f"{path.stem}_{_slug(args.site)}.onnx"
     if outcome.changed:
-        result["decision"] = f"Adopted: {', '.join(adopted)}. The adapted reader is {target}; {path} is unchanged."
+        result["decision"] = (
+            f"Adopted: {', '.join(adopted)}. The adapted reader is {target}; {path} is unchanged. "
+            f"{result['verdict_after']} Measure it on further films before it is relied on."
+        )
         write_adapted(file, target, outcome, result)
         result["adapted_reader"] = str(target)
     else:

@@ -132,7 +132,7 @@ class _Adaptation:
         if card.abstention:
             inside = (expit(shipped) > card.abstention[0]) & (expit(shipped) < card.abstention[1])
             result["measured"]["uncertain"] = wilson(int(inside.sum()), len(rows)).to_list()
-        result["usable"], result["verdict"] = _verdict(result["measured"], card)
+        result["usable"], result["verdict"] = _verdict(result["measured"], card.title)
         result["columns"] = self.links
         result["warnings"] = self._warnings()
         scores = {"shipped": shipped}
@@ -154,6 +154,9 @@ class _Adaptation:
             result["notes"].append(f"The head was not refitted: {short}.")
         result["curve"] = self._curve()
         adopted = {step["name"]: step["adopted"] for step in steps}
+        if any(adopted.values()):
+            after = [step["after"] for step in steps if step["adopted"]][-1]
+            result["verdict_after"] = _verdict(after, "The adapted reader")[1]
         head, thresholds, abstention = self._final(adopted)
         return Outcome(result, head, thresholds, abstention, scores, rows.labels, self.identity, self.space)
 
@@ -407,9 +410,8 @@ def _too_few(rows: Rows, films: int, patients: int) -> str:
     return ""
 
 
-def _verdict(measured: dict[str, Any], card: Card) -> tuple[bool | None, str]:
+def _verdict(measured: dict[str, Any], name: str) -> tuple[bool | None, str]:
     """May the reader be used here as it is? True, False, or None for: not proven."""
-    name = card.title
     wanted = ", ".join(f"{figure} {value:.2f}" for figure, value in USABLE.items())
     auroc = measured["auroc"]
     told = f"AUROC {auroc[0]:.2f} ({auroc[1]:.2f} to {auroc[2]:.2f})"

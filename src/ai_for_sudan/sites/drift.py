@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from scipy import stats
 from scipy.spatial.distance import cdist
+from scipy.special import expit
 
 from ai_for_sudan.evaluation.statistics import wilson
 from ai_for_sudan.sites.films import SiteFilms
-from ai_for_sudan.sites.reference import PICTURE, Reference, sketch, standardised
+from ai_for_sudan.sites.reference import PICTURE, Reference, log_odds, sketch, standardised
 
 #: Below this p-value a difference is called one.
 ALPHA = 0.01
@@ -48,18 +49,19 @@ def drift(films: SiteFilms, scores: np.ndarray, reference: Reference | None, *, 
     local = sketch(standardised(films.embeddings[one], reference.mean, reference.std))
     distance, p = energy_test(reference.sketches, local, seed=seed)
     found["embedding"] = {"energy_distance": distance, "p": p, "test": "permutation of the energy distance"}
-    ks = stats.ks_2samp(reference.scores, scores[one])
+    here = log_odds(expit(scores[one]))
+    ks = stats.ks_2samp(reference.scores, here)
     found["score"] = {
         "statistic": float(ks.statistic),
         "p": float(ks.pvalue),
         "test": "Kolmogorov-Smirnov, two samples",
         "median_there": float(np.median(reference.scores)),
-        "median_here": float(np.median(scores[one])),
+        "median_here": float(np.median(here)),
     }
     if reference.pictures is not None:
-        here, (mean, std) = films.pictures.mean(0), reference.pictures.T
+        means, (mean, std) = films.pictures.mean(0), reference.pictures.T
         found["pictures"] = {
-            name: {"there": mean[i], "here": here[i], "difference_in_sd": (here[i] - mean[i]) / max(std[i], 1e-9)}
+            name: {"there": mean[i], "here": means[i], "difference_in_sd": (means[i] - mean[i]) / max(std[i], 1e-9)}
             for i, name in enumerate(PICTURE)
         }
     differs = [name for name, key in (("embeddings", "embedding"), ("scores", "score")) if found[key]["p"] < ALPHA]

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.special import logit
 
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.reading import STATUSES
+from ai_for_sudan.sites.reference import log_odds
 
 VERDICTS = ("agree", "disagree", "unsure")
 _REFERENCES = {"positive": True, "negative": False}
@@ -103,7 +103,7 @@ def _entry(line: str) -> tuple[datetime, Entry] | str:
     return time, Entry(
         week=time.date() - timedelta(days=time.weekday()),
         status=str(status),
-        score=float(logit(np.clip(values["probability"], 1e-6, 1 - 1e-6))) if read else None,
+        score=float(log_odds(values["probability"])) if read else None,
         embedding=np.array(embedding, np.float64) if embedding is not None and read else None,
         verdict=verdict,
         sick=None if reference is None else _REFERENCES[reference],

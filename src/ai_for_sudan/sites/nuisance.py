@@ -81,12 +81,11 @@ def balancing_weights(label: np.ndarray, columns: Sequence[np.ndarray]) -> np.nd
     for _ in range(20):
         for level in columns:
             for name in np.unique(level):
-                share = weights[level == name].sum() / weights.sum()
                 for value in (0, 1):
                     cell = (level == name) & (label == value)
                     if cell.any():
-                        weights[cell] *= share * weights[label == value].sum() / weights[cell].sum()
-    weights *= len(weights) / weights.sum()
+                        expected = (level == name).sum() * (label == value).mean()
+                        weights[cell] *= expected / weights[cell].sum()
     return np.clip(weights, 0.2, 5.0)
 
 

@@ -53,17 +53,17 @@ class Reference:
 
 
 def build(
-    embeddings: np.ndarray, scores: np.ndarray, seed: int = 0, pixels: np.ndarray | None = None
+    embeddings: np.ndarray, probabilities: np.ndarray, seed: int = 0, pixels: np.ndarray | None = None
 ) -> dict[str, Any]:
     """The field ``reference`` of a card, from films that the reader was validated on: one a patient, so that they
     are independent.
 
     Args:
         embeddings: ``(N, D)``.
-        scores: log-odds of the positive class, calibrated, ``(N,)``.
+        probabilities: of the positive class, calibrated, ``(N,)``.
         pixels: uint8 ``(N, S, S)``, the same films at network size.
     """
-    embeddings, scores = np.asarray(embeddings, np.float64), np.asarray(scores, np.float64)
+    embeddings, scores = np.asarray(embeddings, np.float64), log_odds(probabilities)
     mean, std = embeddings.mean(0), embeddings.std(0)
     chosen = np.sort(np.random.default_rng(seed).permutation(len(scores))[:_SAMPLE])
     sketches = sketch(standardised(embeddings[chosen], mean, std))
@@ -83,6 +83,12 @@ def build(
         values = np.array([picture_statistics(film) for film in pixels])
         facts["pictures"] = np.round(np.stack([values.mean(0), values.std(0)], axis=1), 5).tolist()
     return facts
+
+
+def log_odds(probabilities: np.ndarray) -> np.ndarray:
+    """Of probabilities, which are first brought into 1e-6 to 1 - 1e-6: a float32 knows no more."""
+    inside = np.clip(np.asarray(probabilities, np.float64), 1e-6, 1 - 1e-6)
+    return np.log(inside / (1 - inside))
 
 
 def standardised(embeddings: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from ai_for_sudan.evaluation import figures
 from ai_for_sudan.evaluation.report import interval
 from ai_for_sudan.files import write_text
 from ai_for_sudan.reading.words import DISCLAIMER
+from ai_for_sudan.sites.log import VERDICTS
 
 
 def render(template: str, path: Path, **values: Any) -> None:
@@ -92,7 +93,7 @@ def monitor_figure(result: dict[str, Any]) -> Markup:
     """Readings by status, refusals, scores and agreement, week by week; red lines are alarms."""
     weeks = result["weeks"]
     places = np.arange(len(weeks))
-    made, axes = figures.figure(2, 2, width=5.2, height=2.7)
+    made, axes = figures.figure(3, 2, width=5.2, height=2.5)
     bottom = np.zeros(len(weeks))
     colours = (figures.RED, figures.GREEN, "#e0a030", figures.GREY, "black")
     for status, colour in zip(weeks[0]["statuses"], colours, strict=True):
@@ -110,15 +111,23 @@ def monitor_figure(result: dict[str, Any]) -> Markup:
     axes[1, 0].fill_between(places, spread[:, 0], spread[:, 2], color=figures.GREEN, alpha=0.25, lw=0)
     axes[1, 0].plot(places, spread[:, 1], "o-", color=figures.GREEN, ms=4)
     axes[1, 0].set(title="Log-odds: median and quartiles")
+    distance = np.array([np.nan if week.get("distance") is None else week["distance"] for week in weeks], float)
+    axes[1, 1].plot(places, distance, "o-", color=figures.GREEN, ms=4)
+    axes[1, 1].set(title="Distance of the embeddings: median")
     course = {point["week"]: point["share"] for point in result["agreement"]["course"]}
     known = [place for place, week in zip(places, weeks, strict=True) if week["week"] in course]
     if known:
         values = np.array([course[weeks[place]["week"]] for place in known])
-        axes[1, 1].fill_between(known, values[:, 1], values[:, 2], color=figures.GREEN, alpha=0.25, lw=0)
-        axes[1, 1].plot(known, values[:, 0], "o-", color=figures.GREEN, ms=4)
-        axes[1, 1].axhline(result["agreement"]["wanted"], color=figures.RED, lw=1, ls=":")
-    axes[1, 1].set(title="Agreement so far", ylim=(0, 1.02))
-    tests = {"refusals": axes[0, 1], "scores": axes[1, 0], "embeddings": axes[0, 0]}
+        axes[2, 0].fill_between(known, values[:, 1], values[:, 2], color=figures.GREEN, alpha=0.25, lw=0)
+        axes[2, 0].plot(known, values[:, 0], "o-", color=figures.GREEN, ms=4)
+        axes[2, 0].axhline(result["agreement"]["wanted"], color=figures.RED, lw=1, ls=":")
+    axes[2, 0].set(title="Agreement so far", ylim=(0, 1.02))
+    verdicts = {name: [week["verdicts"].get(name, 0) for week in weeks] for name in VERDICTS}
+    for (name, given), colour in zip(verdicts.items(), (figures.GREEN, figures.RED, figures.GREY), strict=True):
+        axes[2, 1].plot(places, given, "o-", color=colour, ms=3, label=name)
+    axes[2, 1].set(title="Verdicts of clinicians")
+    axes[2, 1].legend(frameon=False, fontsize=7, ncols=3)
+    tests = {"refusals": axes[0, 1], "scores": axes[1, 0], "embeddings": axes[1, 1]}
     index = {week["week"]: place for place, week in zip(places, weeks, strict=True)}
     for alarm in result["alarms"]:
         tests[alarm["test"]].axvline(index[alarm["week"]], color=figures.RED, lw=1, zorder=0)

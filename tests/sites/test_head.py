@@ -1,0 +1,252 @@
+"""Heads refitted near the shipped one, operating points, and figures by patient."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+
+from ai_for_sudan.reading import Reader
+from ai_for_sudan.sites import ReaderFile, nuisance, points
+from ai_for_sudan.sites.head import Rows, Space, fit, fit_chosen, held_out_scores, parts
+from ai_for_sudan.sites.resampling import Resamples, better, interval
+
+
+def rows(count: int = 300, channels: int = 6, seed: int = 0, **changes: object) -> tuple[Rows, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    embeddings = rng.normal(size=(count, channels)) * np.linspace(0.5, 2, channels) + 1
+    truth = (rng.random(count) < expit(embeddings[:, 0] * 2 - 2)).astype(float)
+    logits = np.stack([np.zeros(count), rng.normal(size=count)], axis=1)
+    values = {
+        "logits": logits,
+        "features": Space.of(embeddings).features(embeddings),
+        "labels": truth,
+        "patients": np.arange(count) // 2,
+        "weights": np.ones(count),
+        "positive": 1,
+        "exclusive": True,
+    } | changes
+    return Rows(**values), embeddings  # type: ignore[arg-type]
+
+
+def test_recalibration_agrees_with_logistic_regression() -> None:
+    """Platt scaling is an unpenalised logistic regression on the log-odds; the prior on the scale is weak."""
+    rng = np.random.default_rng(1)
+    score = rng.normal(0, 2, 20000)
+    truth = (rng.random(20000) < expit(0.5 * score - 1)).astype(float)
+    some, _ = rows(20000, logits=np.stack([np.zeros(20000), score], 1), labels=truth)
+    found = fit(some, 0.0)
+    expected = LogisticRegression(C=np.inf).fit(score[:, None], truth)
+    assert found.scale == pytest.approx(expected.coef_[0, 0], abs=2e-3)
+    assert found.shift == pytest.approx(expected.intercept_[0], abs=2e-3)
+
+
+def test_a_head_agrees_with_penalised_logistic_regression() -> None:
+    """With a shipped reader that says nothing, what is left is ridge logistic regression with the same penalty."""
+    some, _ = rows(logits=np.zeros((300, 2)))
+    found = fit(some, 1.0)
+    penalty = (some.features**2).sum(1).mean()
+    expected = LogisticRegression(C=1 / penalty, tol=1e-10, max_iter=5000).fit(some.features, some.labels)
+    np.testing.assert_allclose(found.direction, expected.coef_[0], atol=1e-4)
+    assert found.shift == pytest.approx(expected.intercept_[0], abs=1e-4)
+
+
+def test_more_freedom_moves_further_and_none_keeps_the_order() -> None:
+    some, _ = rows()
+    moved = [np.linalg.norm(fit(some, freedom).direction) for freedom in (0.0, 0.5, 2.0, 8.0)]
+    assert moved[0] == 0
+    assert moved == sorted(moved)
+    shipped, calibrated = some.scores, fit(some, 0.0).scores(some)
+    np.testing.assert_array_equal(np.argsort(shipped), np.argsort(calibrated))
+
+
+def test_a_reader_is_never_turned_round() -> None:
+    rng = np.random.default_rng(0)
+    truth = (rng.random(400) < 0.5).astype(float)
+    backwards = np.stack([np.zeros(400), 3 * (1 - 2 * truth) + rng.normal(size=400)], 1)
+    some, _ = rows(400, logits=backwards, labels=truth)
+    assert 0 < fit(some, 0.0).scale < 0.2
+
+
+def test_held_out_scores_never_saw_the_patient() -> None:
+    """Labels that mean nothing: scores in sample look good, held-out ones do not."""
+    rng = np.random.default_rng(3)
+    noise = rng.normal(size=(120, 80))
+    some, _ = rows(120, features=noise, labels=(rng.random(120) < 0.5).astype(float), logits=np.zeros((120, 2)))
+    assert roc_auc_score(some.labels, fit(some, 8.0).scores(some)) > 0.95
+    assert 0.3 < roc_auc_score(some.labels, held_out_scores(some, 8.0)) < 0.7
+    for inside, outside in parts(some, 5, 0):
+        assert not set(some.patients[inside]) & set(some.patients[outside])
+
+
+@pytest.mark.parametrize(("exclusive", "classes", "positive"), [(True, 2, 1), (True, 3, 0), (False, 3, 2)])
+def test_the_gradient_is_that_of_the_loss(exclusive: bool, classes: int, positive: int) -> None:
+    """At the optimum no small change of the parameters lowers the penalised loss."""
+    rng = np.random.default_rng(2)
+    some, _ = rows(logits=rng.normal(size=(300, classes)), exclusive=exclusive, positive=positive)
+    best = fit(some, 1.0)
+    penalty = (some.features**2).sum(1).mean()
+
+    def loss(scale: float, shift: float, direction: np.ndarray) -> float:
+        head = type(best)(scale, shift, direction, 1.0)
+        scores = head.scores(some)
+        data = (np.logaddexp(0, scores) - some.labels * scores).sum()
+        return float(data + 0.5 * penalty * direction @ direction + 0.5 * np.log(scale) ** 2)
+
+    lowest = loss(best.scale, best.shift, best.direction)
+    for _ in range(30):
+        step = rng.normal(0, 0.02, len(best.direction))
+        changed = loss(
+            best.scale * np.exp(rng.normal(0, 0.02)), best.shift + rng.normal(0, 0.02), best.direction + step
+        )
+        assert changed > lowest - 1e-4
+
+
+@pytest.mark.parametrize("freedom", [0.0, 4.0])
+def test_the_adapted_file_computes_the_adapted_head(
+    tiny: Path, tiny_file: ReaderFile, tmp_path: Path, freedom: float
+) -> None:
+    """What NumPy says of the new head is what ONNX Runtime answers with the new file."""
+    reader = Reader.open(tiny)
+    rng = np.random.default_rng(0)
+    films = [rng.integers(0, 200, (150, 150)).astype(np.uint8) // (1 + i % 3) for i in range(40)]
+    outputs = [reader.outputs(film) for film in films]
+    embeddings = np.array([o["embedding"] for o in outputs], np.float64)
+    np.testing.assert_allclose(tiny_file.logits(embeddings), [o["logits"] for o in outputs], atol=1e-4)
+    space = Space.of(embeddings)
+    some = Rows(
+        tiny_file.logits(embeddings), space.features(embeddings), (np.arange(40) % 2).astype(float),
+        np.arange(40), np.ones(40), reader.card.positive_index, True,
+    )  # fmt: skip
+    head = fit(some, freedom)
+    weights = tiny_file.adapted_weights(head, space, some.positive, exclusive=True)
+    before = tiny.read_bytes()
+    tiny_file.write(tmp_path / "new.onnx", weights, tiny_file.card)
+    new = Reader.open(tmp_path / "new.onnx")
+    answers = [float(new.outputs(film)["probability"][some.positive]) for film in films]
+    np.testing.assert_allclose(answers, expit(head.scores(some)), atol=1e-4)
+    assert tiny.read_bytes() == before
+
+
+def test_a_file_that_cannot_be_adapted_says_so(tmp_path: Path, tiny: Path) -> None:
+    import onnx
+
+    from ai_for_sudan.errors import UserError
+
+    model = onnx.load(str(tiny))
+    for initializer in model.graph.initializer:
+        if initializer.name == "head.bias":
+            initializer.name = "other"
+    onnx.save(model, str(tmp_path / "x.onnx"))
+    with pytest.raises(UserError, match=r"has no head\.bias"):
+        ReaderFile.load(tmp_path / "x.onnx")
+    (tmp_path / "y.onnx").write_bytes(b"nothing")
+    with pytest.raises(UserError, match="cannot be opened"):
+        ReaderFile.load(tmp_path / "y.onnx")
+
+
+def test_operating_points_by_hand() -> None:
+    labels = np.array([0] * 20 + [1] * 20)
+    scores = np.concatenate([np.arange(20), np.arange(15, 35)]).astype(float)
+    found = points.choose(labels, scores, ["screening", "balanced", "rule-in", "other"])
+    assert set(found) == {"screening", "balanced", "rule-in"}
+    called = {name: scores >= np.log(t / (1 - t)) if 1e-6 < t < 1 - 1e-6 else None for name, t in found.items()}
+    assert expit(15.5) > 1 - 1e-6  # these scores saturate; smaller ones show the thresholds
+    small = scores / 10
+    found = points.choose(labels, small, ["screening", "balanced", "rule-in"])
+    called = {name: small >= np.log(t / (1 - t)) for name, t in found.items()}
+    assert called["screening"][labels == 1].mean() == 0.95
+    assert called["rule-in"][labels == 0].mean() == 0.05
+    best = max(
+        (small >= cut)[labels == 1].mean() - (small >= cut)[labels == 0].mean() for cut in np.arange(0, 3.5, 0.05)
+    )
+    assert called["balanced"][labels == 1].mean() - called["balanced"][labels == 0].mean() == pytest.approx(best)
+
+
+def test_a_moved_threshold_calls_the_same_films() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.normal(0, 2, 500)
+    moved = points.moved(0.3, 0.4, -1.0)
+    np.testing.assert_array_equal(expit(scores) >= 0.3, expit(0.4 * scores - 1.0) >= moved)
+
+
+def test_outside_the_abstention_band_few_of_each_class_are_wrong() -> None:
+    """The promise of conformal prediction: at most the error rate of each class, on new films, on average."""
+    rng = np.random.default_rng(0)
+    missed, alarmed = [], []
+    for _ in range(200):
+        labels = (rng.random(400) < 0.4).astype(float)
+        scores = rng.normal(labels * 2 - 1, 1.0)
+        band = points.abstention(labels[:200], scores[:200], 0.1)
+        assert band is not None
+        new, truth = expit(scores[200:]), labels[200:]
+        missed.append((new[truth == 1] <= band[0]).mean())
+        alarmed.append((new[truth == 0] >= band[1]).mean())
+    assert np.mean(missed) <= 0.105 and np.mean(alarmed) <= 0.105
+    assert np.mean(missed) > 0.07
+    assert points.abstention(np.array([0.0] * 50 + [1.0] * 50), np.arange(100.0), 0.1) is None
+
+
+def test_figures_agree_with_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    labels = (rng.random(150) < 0.4).astype(float)
+    scores = np.round(labels + rng.normal(size=150), 1)
+    resamples = Resamples.of(labels, np.arange(150) // 3, count=50)
+    assert resamples.auroc(scores)[0] == pytest.approx(roc_auc_score(labels, scores))
+    assert resamples.brier(expit(scores))[0] == pytest.approx(brier_score_loss(labels, expit(scores)))
+    assert resamples.log_loss(scores)[0] == pytest.approx(log_loss(labels, expit(scores)))
+    drawn = resamples.counts[7].astype(int)
+    again = np.repeat(np.arange(150), drawn)
+    assert resamples.auroc(scores)[7] == pytest.approx(roc_auc_score(labels[again], scores[again]))
+    assert len({tuple(drawn[i : i + 3]) for i in range(0, 150, 3)} - {(k, k, k) for k in range(10)}) == 0
+
+
+def test_auroc_within_strata_compares_inside_only() -> None:
+    labels = np.array([0, 0, 1, 1, 0, 0, 1, 1])
+    strata = np.array(["a", "a", "a", "a", "b", "b", "b", "b"])
+    scores = np.array([1, 2, 3, 4, 12, 13, 10, 11.0])
+    whole = Resamples(np.ones((1, 8)), labels.astype(float))
+    assert whole.auroc(scores, strata)[0] == 0.5  # 1.0 in a, 0.0 in b
+    assert whole.auroc(scores)[0] == pytest.approx(0.5)
+    assert whole.auroc(scores * (strata == "a"), np.array(["x"] * 8))[0] == whole.auroc(scores * (strata == "a"))[0]
+
+
+def test_intervals_cover_and_gains_need_to_be_beyond_noise() -> None:
+    rng = np.random.default_rng(0)
+    covered, called = 0, 0
+    for seed in range(60):
+        labels = (rng.random(100) < 0.5).astype(float)
+        old, new = labels + rng.normal(size=100), labels + rng.normal(size=100)
+        resamples = Resamples.of(labels, np.arange(100), count=400, seed=seed)
+        _, low, high = interval(resamples.auroc(old))
+        covered += low < 0.7602 < high  # P(N(1, 2) > 0)
+        called += better(resamples.auroc(new), resamples.auroc(old))[1]
+    assert covered >= 52
+    assert called <= 6
+
+
+def test_balancing_weights_unlink_a_column_from_the_label() -> None:
+    rng = np.random.default_rng(0)
+    view = np.where(rng.random(400) < 0.5, "AP", "PA")
+    label = (rng.random(400) < np.where(view == "AP", 0.35, 0.63)).astype(float)
+    sex = np.where(rng.random(400) < 0.4 + 0.2 * label, "M", "F")
+    weights = nuisance.balancing_weights(label, [view, sex])
+    for column in (view, sex):
+        shares = [np.average(label[column == level], weights=weights[column == level]) for level in np.unique(column)]
+        assert max(shares) - min(shares) < 0.01
+    assert np.average(label, weights=weights) == pytest.approx(label.mean(), abs=0.02)
+    assert nuisance.linked(label, view)["linked"]
+
+
+def test_levels_of_a_column() -> None:
+    facts = [{"age": a, "view": v} for a, v in [("3", "ap"), ("70", "PA"), ("", "AP"), ("old", "pa")] * 12]
+    age = nuisance.levels(facts, "age")
+    assert age is not None and set(age) == {"1 to 4", "65 and over", "not given"}
+    view = nuisance.levels(facts, "view")
+    assert view is not None and set(view) == {"AP", "PA"}
+    assert nuisance.levels(facts, "device") is None
+    assert fit_chosen.__doc__

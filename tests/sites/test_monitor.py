@@ -1,0 +1,197 @@
+"""Watching a site over time: what is read of the logs, when an alarm is raised, and how seldom without a cause."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ai_for_sudan.cli import main
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.sites.log import Entry, read_log
+from ai_for_sudan.sites.monitor import confidence_sequence, monitor
+
+
+def lines(
+    weeks: int = 16, *, seed: int = 0, rate: int = 40, since: int = 10**6, score: float = 0.0, embedding: float = 0.0,
+    refused: float = 0.0, agree: float = 0.9,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Readings of some weeks; from week ``since`` on, shifted by what is given."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for week in range(weeks):
+        now = week >= since
+        for i in range(rate):
+            left_out = rng.random() < 0.05 + refused * now
+            probability = 1 / (1 + np.exp(-rng.normal(-1 + score * now, 2)))
+            time = datetime(2026, 1, 5, 8) + timedelta(weeks=week, hours=float(rng.uniform(0, 110)))
+            line = {
+                "file": f"{week}_{i}.png",
+                "status": "refused" if left_out else "suspected" if probability >= 0.5 else "not_seen",
+                "probability": None if left_out else float(probability),
+                "reader": "tiny 0.1",
+                "date": time.isoformat(),
+            }
+            if not left_out:
+                line["embedding"] = (np.abs(rng.normal(0, 1, 40)) + embedding * now).round(4).tolist()
+                line["verdict"] = "agree" if rng.random() < agree else "disagree"
+            found.append(line)
+    return found
+
+
+def log(folder: Path, content: list[Any], name: str = "log.jsonl") -> Path:
+    path = folder / name
+    path.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in content))
+    return path
+
+
+def entries(folder: Path, **options: Any) -> list[Entry]:
+    return read_log([log(folder, lines(**options))])[0]
+
+
+def test_weekly_counts(tmp_path: Path) -> None:
+    result = monitor(entries(tmp_path))
+    assert [week["week"] for week in result["weeks"]][:2] == ["2026-01-05", "2026-01-12"]
+    assert all(week["readings"] == 40 == sum(week["statuses"].values()) for week in result["weeks"])
+    assert [week["baseline"] for week in result["weeks"]].count(True) == 4
+    assert not result["alarm"] and not result["alarms"]
+    assert {test["test"] for test in result["weeks"][-1]["tests"]} == {"refusals", "scores", "embeddings"}
+
+
+@pytest.mark.parametrize(
+    ("change", "test"), [({"score": 3.0}, "scores"), ({"embedding": 0.5}, "embeddings"), ({"refused": 0.5}, "refusals")]
+)
+def test_each_kind_of_change_raises_its_alarm(tmp_path: Path, change: dict[str, float], test: str) -> None:
+    result = monitor(entries(tmp_path, since=12, **change))
+    assert result["alarm"]
+    assert {alarm["test"] for alarm in result["alarms"]} == {test}
+    assert min(alarm["week"] for alarm in result["alarms"]) >= "2026-03-30"
+
+
+def test_a_slow_change_is_found_by_the_weeks_together(tmp_path: Path) -> None:
+    result = monitor(entries(tmp_path, weeks=30, since=12, score=1.3, rate=25))
+    assert any(alarm["weeks"] == 8 for alarm in result["alarms"])
+
+
+def test_false_alarms_are_as_rare_as_stated(tmp_path: Path) -> None:
+    """Half-years in which nothing changes: at a stated 20 % a year, at most that share may raise any alarm."""
+    alarmed = 0
+    for seed in range(20):
+        result = monitor(entries(tmp_path, seed=seed, weeks=26, rate=25, agree=0.8), false_alarms=0.2)
+        alarmed += bool(result["alarms"] or result["agreement"]["alarm"])
+    assert alarmed <= 6  # P(more than 6 of 20 at 20 %) = 0.09, and half a year is less than one
+
+
+def test_a_confidence_sequence_holds_at_all_times() -> None:
+    rng = np.random.default_rng(0)
+    left = 0
+    for _ in range(150):
+        successes = np.cumsum(rng.random(200) < 0.8)
+        left += any(
+            not low <= 0.8 <= high
+            for low, high in (confidence_sequence(int(s), n + 1, 0.1) for n, s in enumerate(successes) if n % 10 == 9)
+        )
+    assert left <= 24  # 10 % of 150, and three standard deviations more
+    low, high = confidence_sequence(80, 100, 0.05)
+    assert 0.65 < low < 0.8 < high < 0.92
+    assert confidence_sequence(0, 0, 0.05) == (0.0, 1.0)
+    assert confidence_sequence(30, 30, 0.05)[1] == 1.0 and confidence_sequence(0, 30, 0.05)[0] == 0.0
+
+
+def test_disagreement_raises_an_alarm(tmp_path: Path) -> None:
+    result = monitor(entries(tmp_path, agree=0.55))
+    assert result["agreement"]["alarm"] and result["alarm"] and not result["alarms"]
+    assert not monitor(entries(tmp_path, agree=0.55), agreement=0.5)["alarm"]
+
+
+def test_the_reference_standard_gives_sensitivity(tmp_path: Path) -> None:
+    content = lines(weeks=6)
+    for line in content[:50]:
+        line["reference"] = "positive" if line["status"] == "suspected" else "negative"
+    accuracy = monitor(read_log([log(tmp_path, content)])[0])["accuracy"]
+    assert accuracy["sensitivity"]["share"][0] == accuracy["specificity"]["share"][0] == 1.0
+    assert accuracy["sensitivity"]["share"][1] < 0.9
+
+
+def test_without_embeddings_the_rest_is_tested(tmp_path: Path) -> None:
+    content = [{k: v for k, v in line.items() if k != "embedding"} for line in lines(since=12, score=3.0)]
+    result = monitor(read_log([log(tmp_path, content)])[0])
+    assert result["alarm"] and any("embeddings is not tested" in note for note in result["notes"])
+
+
+def test_lines_of_no_use_are_named(tmp_path: Path) -> None:
+    good = lines(weeks=1)
+    bad: list[Any] = [
+        "{", "[1]", json.dumps({**good[0], "date": None}), {**good[1], "status": "sick"},
+        {**good[2], "status": "suspected", "probability": 1.5}, {**good[3], "verdict": "maybe"},
+        {**good[4], "status": "not_seen", "probability": 0.1, "embedding": ["x"]}, good[5],
+    ]  # fmt: skip
+    found, excluded = read_log([log(tmp_path, [*good, *bad])])
+    assert len(found) == len(good)
+    assert [where for where, _ in excluded] == [f"{tmp_path / 'log.jsonl'}, line {n}" for n in range(41, 49)]
+    told = [
+        "no JSON",
+        "no JSON object",
+        "no date",
+        "status 'sick'",
+        "probability 1.5",
+        "verdict 'maybe'",
+        "embedding",
+        "already",
+    ]
+    for (_, reason), words in zip(excluded, told, strict=True):
+        assert words in reason
+
+
+def test_the_lines_of_the_phone_app(tmp_path: Path) -> None:
+    line = {
+        "file": "a.jpg", "status": "uncertain", "probability": 0.5, "reader": "m 1",
+        "read_at": "2026-03-04T10:11:12.000Z",
+        "verdict": None, "reference": None, "embedding": [0.1, 0.2], "patient": None,
+    }  # fmt: skip
+    found, excluded = read_log([log(tmp_path, [line])])
+    assert not excluded and found[0].week.isoformat() == "2026-03-02" and found[0].score == pytest.approx(0)
+
+
+def test_what_is_too_short_or_of_another_reader_is_told(tmp_path: Path) -> None:
+    result = monitor(entries(tmp_path, weeks=2, rate=5))
+    assert not result["alarm"] and "Nothing is compared yet" in result["notes"][0]
+    content = [*lines(weeks=5), *({**line, "reader": "other 2", "file": "z"} for line in lines(weeks=6, seed=1)[-40:])]
+    result = monitor(read_log([log(tmp_path, content)])[0])
+    assert result["reader"] == "other 2" and "200 readings of tiny 0.1 are left out." in result["notes"]
+    with pytest.raises(UserError, match="there are: other 2, tiny"):
+        monitor(read_log([log(tmp_path, content)])[0], reader="none")
+    with pytest.raises(UserError, match="no baseline"):
+        monitor(entries(tmp_path), baseline_weeks=0)
+
+
+def test_the_command_and_its_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    calm, moved = log(tmp_path, lines(), "calm.jsonl"), log(tmp_path, lines(since=12, score=4.0), "moved.jsonl")
+    assert main(["monitor", str(calm), "--output_dir", str(tmp_path / "a")]) == 0
+    assert main(["monitor", str(moved), "--output_dir", str(tmp_path / "b")]) == 1
+    assert "ALARM" in capsys.readouterr().out
+    page = (tmp_path / "b/monitor.html").read_text()
+    assert "ALARM" in page and "<svg" in page and "a clinician decides" in page
+    assert json.loads((tmp_path / "b/monitor.json").read_text())["alarm"] is True
+    assert main(["monitor", str(tmp_path / "absent.jsonl")]) == 2
+    empty = log(tmp_path, ["", "{}"], "empty.jsonl")
+    assert main(["monitor", str(empty), "--output_dir", str(tmp_path)]) == 2
+    assert "no reading with a date" in capsys.readouterr().err
+
+
+def test_against_the_reader_itself(tmp_path: Path, tiny_build: Any) -> None:
+    from ai_for_sudan.sites.reference import build
+
+    rng = np.random.default_rng(0)
+    own = build(np.abs(rng.normal(0, 1, (300, 40))), 1 / (1 + np.exp(-rng.normal(-1, 2, 300))))
+    reader = tiny_build(tmp_path / "r.onnx", reference=own)
+    calm, moved = (
+        log(tmp_path, lines(weeks=5), "calm.jsonl"),
+        log(tmp_path, lines(weeks=5, since=0, embedding=1.0), "m.jsonl"),
+    )
+    assert main(["monitor", str(calm), "--against", str(reader), "--output_dir", str(tmp_path)]) == 0
+    assert main(["monitor", str(moved), "--against", str(reader), "--output_dir", str(tmp_path)]) == 1
