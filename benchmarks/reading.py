@@ -196,7 +196,7 @@ def main() -> None:
         "torch": cold_start([sys.executable, "-c", COLD_TORCH, args.film], 5),
     }
     result = {
-        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "rows": rows,
         "cold_start_s": cold,
         "install_mb": size_of_install(),
@@ -214,7 +214,8 @@ def table(result: dict[str, Any]) -> str:
     lines = [
         f"Measured by `make bench` on {result['machine']}; medians, one film of 224 x 224.",
         "",
-        "| | 1 thread, ms | 2 threads, ms | against MobileNetV2 eager | against DenseNet121 eager | file to reading, ms | peak memory, MB | file, MB | folder, films/s |",
+        "| | 1 thread, ms | 2 threads, ms | against MobileNetV2 eager | against DenseNet121 eager "
+        "| file to reading, ms | peak memory, MB | file, MB | folder, films/s |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
