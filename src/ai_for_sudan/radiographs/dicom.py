@@ -14,6 +14,7 @@ from PIL import Image
 from pydicom import config as pydicom_config
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
 from pydicom.errors import InvalidDicomError
 from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, get_decoder, pixel_array
 from pydicom.uid import (
@@ -23,10 +24,13 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGLossless,
+    JPEGLosslessSV1,
     RLELossless,
 )
 
 from ai_for_sudan.errors import UnreadableFilm
+from ai_for_sudan.radiographs import lossless
 from ai_for_sudan.radiographs.radiograph import (
     LARGEST_FILE,
     LARGEST_PICTURE,
@@ -49,6 +53,8 @@ ABORTING = {"gdcm"}
 #: decoded at some 5 MB a second; a film of ten million pixels has 20 MB
 SLOW = {RLELossless, JPEG2000Lossless, JPEG2000}
 LARGEST_SLOW = 60_000_000
+JPEG_LOSSLESS = {JPEGLossless, JPEGLosslessSV1}
+LARGEST_LOSSLESS = 30_000_000
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 J2K_START = b"\xff\x4f\xff\x51"  # SOC, SIZ
 JPEG_START = b"\xff\xd8\xff"
@@ -124,6 +130,9 @@ def _check(dataset: Dataset) -> None:
             "too_large", f"{size} take minutes to decode; at most {LARGEST_SLOW / 1e6:.0f} MB are read"
         )
     width, height, samples = stated[0][1:]
+    if syntax in JPEG_LOSSLESS and width * height > LARGEST_LOSSLESS:
+        text = f"a film of {width:.0f} x {height:.0f} pixels in {syntax.name}; at most {LARGEST_LOSSLESS:,} are read"
+        raise UnreadableFilm("too_large", text)
     if width * height * samples * (_number(dataset.get("BitsAllocated")) or 8) / 8 > LARGEST_FILE:
         raise UnreadableFilm("too_large", f"the header declares more than {LARGEST_FILE / 1e6:.0f} MB of pixels")
 
@@ -181,6 +190,8 @@ def _grey(dataset: Dataset) -> np.ndarray:
 def _stored(dataset: Dataset) -> np.ndarray:
     """The stored values, by the first decoder that can be trusted with damaged films and succeeds."""
     syntax = _syntax(dataset)
+    if syntax in JPEG_LOSSLESS and dataset.get("SamplesPerPixel") == 1:
+        return _stored_lossless(dataset)
     plugins: tuple[str, ...] = ("",)
     if syntax.is_encapsulated:
         try:
@@ -202,6 +213,19 @@ def _stored(dataset: Dataset) -> np.ndarray:
         except Exception as error:  # each decoder raises its own kinds
             problem = problem or one_line(error)
     raise UnreadableFilm("truncated", f"the film's pixels are cut short or damaged: {problem}")
+
+
+def _stored_lossless(dataset: Dataset) -> np.ndarray:
+    try:
+        values = lossless.decode(get_frame(dataset.PixelData, 0, number_of_frames=1))
+    except ValueError as error:
+        raise UnreadableFilm("truncated", f"the film's pixels are cut short or damaged: {one_line(error)}") from error
+    if values.shape != (dataset.Rows, dataset.Columns):
+        raise UnreadableFilm("damaged", "the size of the compressed picture contradicts the DICOM header")
+    if dataset.get("PixelRepresentation") != 1:
+        return values
+    unused = 16 - int(dataset.BitsStored)
+    return (values << unused).astype(np.int16) >> unused  # two's complement of fewer bits (PS3.5 8.1.1)
 
 
 def _windowed(stored: np.ndarray, dataset: Dataset) -> np.ndarray:

@@ -1,0 +1,170 @@
+"""Lossless JPEG against an encoder written from the standard's encoding side, and through a DICOM file."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEGLosslessSV1, generate_uid
+
+from ai_for_sudan.errors import UnreadableFilm
+from ai_for_sudan.radiographs import read_radiograph
+from ai_for_sudan.radiographs.lossless import decode
+
+
+def encode(samples: np.ndarray, *, predictor: int, precision: int, shift: int = 0) -> bytes:
+    """ISO 10918-1 H.1: a difference to its prediction is a category in five bits, then as many bits of its value."""
+    values = samples.astype(int) >> shift
+    bits = []
+    for row in range(values.shape[0]):
+        for column in range(values.shape[1]):
+            left, above = values[row, column - 1], values[row - 1, column]
+            corner = values[row - 1, column - 1]
+            if row == 0 and column == 0:
+                guess = 1 << precision - shift - 1
+            elif row == 0:
+                guess = left
+            elif column == 0:
+                guess = above
+            else:
+                guess = [
+                    left, above, corner, left + above - corner, left + (above - corner >> 1),
+                    above + (left - corner >> 1), left + above >> 1,
+                ][predictor - 1]  # fmt: skip
+            difference = (values[row, column] - guess + 32767) % 65536 - 32767
+            category = int(abs(difference)).bit_length()
+            bits.append(f"{category:05b}")
+            if 0 < category < 16:
+                value = difference if difference > 0 else difference + (1 << category) - 1
+                bits.append(f"{value:0{category}b}")
+    text = "".join(bits)
+    text += "1" * (-len(text) % 8)
+    coded = int(text, 2).to_bytes(len(text) // 8, "big").replace(b"\xff", b"\xff\x00")
+
+    def segment(marker: int, body: bytes) -> bytes:
+        return bytes([0xFF, marker]) + (len(body) + 2).to_bytes(2, "big") + body
+
+    size = samples.shape[0].to_bytes(2, "big") + samples.shape[1].to_bytes(2, "big")
+    counts = [0] * 16
+    counts[4] = 17
+    return (
+        b"\xff\xd8"
+        + segment(0xC3, bytes([precision]) + size + b"\x01\x01\x11\x00")
+        + segment(0xC4, b"\x00" + bytes(counts) + bytes(range(17)))
+        + segment(0xDA, bytes([1, 1, 0, predictor, 0, shift]))
+        + coded
+        + b"\xff\xd9"
+    )
+
+
+def noise(precision: int) -> np.ndarray:
+    """Smooth and rough, with both ends of the range. uint16 (23, 31)."""
+    rng = np.random.default_rng(precision)
+    film = (rng.random((23, 31)) ** 3 * (2**precision - 1)).astype(np.uint16)
+    film[5:9], film[12, 3], film[13, 3] = 7, 0, 2**precision - 1
+    return film
+
+
+@pytest.mark.parametrize("predictor", [1, 2, 3, 4, 5, 6, 7])
+@pytest.mark.parametrize("precision", [8, 12, 16])
+def test_every_predictor_gives_the_samples_back(predictor: int, precision: int) -> None:
+    film = noise(precision)
+    np.testing.assert_array_equal(decode(encode(film, predictor=predictor, precision=precision)), film)
+
+
+def test_a_point_transform_loses_the_low_bits_only() -> None:
+    film = noise(12)
+    np.testing.assert_array_equal(decode(encode(film, predictor=1, precision=12, shift=2)), film >> 2 << 2)
+
+
+def test_differences_of_32768_have_no_further_bits() -> None:
+    film = np.array([[32768, 0, 32768, 65535, 32767]], dtype=np.uint16)
+    np.testing.assert_array_equal(decode(encode(film, predictor=1, precision=16)), film)
+
+
+def dicom(stream: bytes, shape: tuple[int, int], **tags: object) -> bytes:
+    data = Dataset()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.1"
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = generate_uid()
+    data.Modality, data.PhotometricInterpretation, data.SamplesPerPixel = "CR", "MONOCHROME2", 1
+    data.Rows, data.Columns = shape
+    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 12, 11, 0
+    data.PixelData = encapsulate([stream])
+    data["PixelData"].is_undefined_length = True
+    for name, value in tags.items():
+        setattr(data, name, value)
+    buffer = io.BytesIO()
+    data.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def test_a_lossless_film_is_read_from_dicom() -> None:
+    film = noise(12)
+    expected = (film.astype(float) / film.max() * 255 + 0.5).astype(np.uint8)
+    stream = encode(film, predictor=1, precision=12)
+    np.testing.assert_array_equal(read_radiograph(dicom(stream, film.shape)).pixels, expected)
+    signed = (film.astype(np.int16) - 2048).astype(np.uint16) & 0xFFF
+    stream = encode(signed, predictor=1, precision=12)
+    np.testing.assert_array_equal(read_radiograph(dicom(stream, film.shape, PixelRepresentation=1)).pixels, expected)
+
+
+def test_damaged_streams_have_a_reason() -> None:
+    film = noise(12)
+    stream = encode(film, predictor=1, precision=12)
+    for damaged in (stream[:200], stream[:60], b"\xff\xd8\xff", stream.replace(b"\xff\xc4", b"\xff\xe4")):
+        with pytest.raises(UnreadableFilm) as caught:
+            read_radiograph(dicom(damaged, film.shape))
+        assert caught.value.code in ("truncated", "damaged")
+    with pytest.raises(UnreadableFilm):
+        read_radiograph(dicom(stream, (23, 30)))
+
+
+def test_mutated_streams_give_a_film_or_a_reason() -> None:
+    film = noise(12)
+    stream = encode(film, predictor=4, precision=12)
+    rng = np.random.default_rng(0)
+    outcomes = set()
+    for _ in range(500):
+        changed = bytearray(stream)
+        for at in rng.integers(2, len(stream), int(rng.integers(1, 4))):
+            changed[at] = int(rng.integers(256))
+        try:
+            outcomes.add(read_radiograph(dicom(bytes(changed), film.shape)).pixels.shape)
+        except UnreadableFilm as error:
+            outcomes.add(error.code)
+    assert {film.shape, "truncated"} <= outcomes
+
+
+@pytest.mark.skipif(importlib.util.find_spec("gdcm") is None, reason="GDCM is not installed")
+def test_a_film_that_gdcm_compressed_is_read(tmp_path: Path) -> None:
+    import gdcm
+
+    film = noise(12).repeat(8, 0).repeat(8, 1)
+    plain = tmp_path / "plain.dcm"
+    plain.write_bytes(dicom(b"\xff\xd8\xff\xd9", film.shape))
+    from pydicom import dcmread
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    data = dcmread(plain)
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.PixelData = film.tobytes()
+    data["PixelData"].is_undefined_length = False
+    data.save_as(plain)
+    reader, change, writer = gdcm.ImageReader(), gdcm.ImageChangeTransferSyntax(), gdcm.ImageWriter()
+    reader.SetFileName(str(plain))
+    assert reader.Read()
+    change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.JPEGLosslessProcess14_1))
+    change.SetInput(reader.GetImage())
+    assert change.Change()
+    writer.SetFileName(str(tmp_path / "packed.dcm"))
+    writer.SetFile(reader.GetFile())
+    writer.SetImage(change.GetOutput())
+    assert writer.Write()
+    np.testing.assert_array_equal(read_radiograph(tmp_path / "packed.dcm").pixels, read_radiograph(plain).pixels)
