@@ -12,13 +12,19 @@ import numpy as np
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, manifest_of
-from ai_for_sudan.datasets import labels, load_pixels, patients, split_manifest, verify
+from ai_for_sudan.datasets import Split, labels, load_pixels, patients, split_manifest, verify
 from ai_for_sudan.datasets.manifest import Manifest
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.metrics import measure
 from ai_for_sudan.evaluation.report import interval, write_report
 from ai_for_sudan.evaluation.subject import Subject, open_subject
 from ai_for_sudan.files import write_json
+
+TRAINED_ON = "These are the films that the model was trained on: the figures flatter."
+UNKNOWN_SIDE = (
+    "The data names no test or val films and the run's split is not of these films: all were measured. If the model "
+    "was trained on any of them, the figures flatter."
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +48,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.rounds < 100:
+        raise UserError(f"--rounds must be at least 100 for an interval of 95 %, not {args.rounds}")
     subject = open_subject(args.checkpoint, args.model_type)
+    if subject.task == "multilabel" and args.label_columns is None:
+        args.label_columns = list(subject.classes)
     manifest = _with_classes(manifest_of(args), subject)
     chosen, side, warnings = _side(args, manifest, subject)
     part = replace(manifest, films=tuple(manifest.films[i] for i in chosen))
@@ -98,32 +108,37 @@ def _with_classes(manifest: Manifest, subject: Subject) -> Manifest:
 def _side(args: argparse.Namespace, manifest: Manifest, subject: Subject) -> tuple[list[int], str, list[str]]:
     """Which films to measure on, what they are called, and what must be said of them."""
     sides = [film.split for film in manifest.films]
+    everything = list(range(len(sides)))
     wanted = args.split
     if wanted == "all":
-        return list(range(len(sides))), "all films", ["All films were measured, those of the training side among them."]
+        return everything, "all films", ["All films were measured, those of the training side among them."]
     if wanted == "auto":
         wanted = next((side for side in ("test", "val") if side in sides), None)
-    if wanted in sides:
+    if wanted is not None and wanted in sides:
         chosen = [i for i, side in enumerate(sides) if side == wanted]
-        warnings = ["These are the films that the model was trained on."] if wanted == "train" else []
-        return chosen, f"the data's {wanted} films", warnings
-    split = subject.state.get("split") or {}
-    path = _run_folder(args.checkpoint) / str(split.get("path") or "split.json")
-    if path.is_file() and split.get("identity"):
-        saved = json.loads(path.read_text(encoding="utf-8"))
-        again = split_manifest(manifest, fraction=saved["fraction"], seed=saved["seed"], path=path)
-        if again.identity == split["identity"]:
-            chosen = again.train if args.split == "train" else again.validation
-            warnings = ["These are the films that the model was trained on."] if args.split == "train" else []
-            return chosen, f"the {'training' if warnings else 'validation'} side of {path.name}", warnings
+        return chosen, f"the data's {wanted} films", [TRAINED_ON] if wanted == "train" else []
+    path = _run_folder(args.checkpoint) / str((subject.state.get("split") or {}).get("path") or "split.json")
+    split = _split_of_the_run(path, manifest, subject) if args.split != "test" else None
+    if split is not None:
+        if args.split == "train":
+            return split.train, f"the training side of {path.name}", [TRAINED_ON]
+        return split.validation, f"the validation side of {path.name}", []
     if args.split != "auto":
         raise UserError(f"{args.data_dir} has no '{args.split}' films and {path} is no split of them; give --split all")
-    return (
-        list(range(len(sides))),
-        "all films",
-        ["The data names no test or val films and the run's split is not of these films: all were measured. If the "
-         "model was trained on any of them, the figures flatter."],
-    )  # fmt: skip
+    return everything, "all films", [UNKNOWN_SIDE]
+
+
+def _split_of_the_run(path: Path, manifest: Manifest, subject: Subject) -> Split | None:
+    """The split by which the checkpoint was trained, if it is one of these films."""
+    identity = (subject.state.get("split") or {}).get("identity")
+    if not identity or not path.is_file():
+        return None
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        split = split_manifest(manifest, fraction=saved["fraction"], seed=saved["seed"], path=path)
+    except (UserError, ValueError, KeyError, TypeError):  # of other films, or no split at all
+        return None
+    return split if split.identity == identity else None
 
 
 def _run_folder(checkpoint: Path) -> Path:
@@ -150,6 +165,8 @@ def _print(subject: Subject, metrics: dict[str, Any]) -> None:
     if "accuracy" in metrics:
         print(f"accuracy over {len(subject.classes)} classes: {interval(metrics['accuracy'])}")
         print(np.array(metrics["confusion_matrix"]))
+    if "macro" in metrics:
+        print("mean over classes: " + ", ".join(f"{key} {interval(value)}" for key, value in metrics["macro"].items()))
     for group in ("classes", "findings"):
         for name, figures in metrics.get(group, {}).items():
             print(f"{name:<20}AUROC {interval(figures['auroc'])}  ({figures['films']} films)")

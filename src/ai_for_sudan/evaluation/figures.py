@@ -59,7 +59,7 @@ def reliability(axes: Axes, labels: np.ndarray, probabilities: np.ndarray, bins:
     half = [1.96 * np.sqrt(s * (1 - s) / len(part)) for s, part in zip(share, parts, strict=True)]
     axes.plot([0, 1], [0, 1], ":", color=GREY, lw=1)
     axes.errorbar(mean, share, yerr=half, fmt="o-", color=GREEN, ms=4, capsize=2)
-    axes.set(xlabel="probability given", ylabel="share with pneumonia", title="Reliability")
+    axes.set(xlabel="probability given", ylabel="share of films that are positive", title="Reliability")
 
 
 def histogram(

@@ -13,6 +13,9 @@ from ai_for_sudan.evaluation.statistics import bootstrap_by_patient, brier, ece,
 
 Array = np.ndarray
 
+#: figures that are averaged over classes
+MACRO = ("auroc", "average_precision", "recall", "precision", "specificity", "f1")
+
 
 def measure(
     labels: Array,
@@ -34,9 +37,12 @@ def measure(
         threshold: of the positive class; figures are given at it and at 0.5.
 
     Returns:
-        plain JSON: ``positive`` (figures of the positive class against the rest at each threshold), and for more than
-        two classes ``classes`` (each against the rest), ``accuracy`` and ``confusion_matrix``; every figure is
-        ``[value, low, high]``.
+        plain JSON: ``operating_points`` (the positive class against the rest at each threshold) and ``loss``; for more
+        than two classes ``classes`` (each against the rest), ``macro``, ``accuracy`` and ``confusion_matrix``; for
+        findings ``findings`` and ``macro``; every figure is ``[value, low, high]``.
+
+    Raises:
+        UserError: probabilities that are no numbers, or no film has a label of the positive class.
     """
     if not np.isfinite(probabilities).all():
         raise UserError("some probabilities are no numbers (NaN): the model cannot be measured")
@@ -52,18 +58,14 @@ def measure(
     for name, value in (("0.5", 0.5), ("own", threshold)):
         found = _one(truth, probabilities[:, index], patients, value, rounds, seed)
         result["operating_points"][name] = {"threshold": float(value), **found}
-    if task == "multilabel":
-        result["findings"] = {
-            finding: _one(labels[:, c], probabilities[:, c], patients, 0.5, rounds, seed)
-            for c, finding in enumerate(classes)
-        }
-        return result
+    findings = labels if labels.ndim == 2 else np.eye(len(classes))[labels]
     result["loss"] = _loss(labels, probabilities, patients, rounds, seed)
-    if len(classes) > 2:
-        result["classes"] = {
-            one: _one((labels == c).astype(float), probabilities[:, c], patients, 0.5, rounds, seed)
-            for c, one in enumerate(classes)
+    if task == "multilabel" or len(classes) > 2:
+        result["findings" if task == "multilabel" else "classes"] = {
+            one: _one(findings[:, c], probabilities[:, c], patients, 0.5, rounds, seed) for c, one in enumerate(classes)
         }
+        result["macro"] = _macro(findings, probabilities, patients, rounds, seed)
+    if task == "exclusive" and len(classes) > 2:
         called = probabilities.argmax(1)
         right = called == labels
         accuracy = bootstrap_by_patient(
@@ -75,14 +77,46 @@ def measure(
 
 
 def _loss(labels: Array, probabilities: Array, patients: Array, rounds: int, seed: int) -> list[float | None]:
-    each = -np.log(probabilities[np.arange(len(labels)), labels].clip(1e-7, 1))
-    found = bootstrap_by_patient(lambda rows: {"loss": float(each[rows].mean())}, patients, rounds=rounds, seed=seed)
-    return found["loss"].to_list()
+    """Cross-entropy; of findings the binary one, over the labels that there are."""
+    if labels.ndim == 1:
+        each = -np.log(probabilities[np.arange(len(labels)), labels].clip(1e-7, 1))
+    else:
+        right = np.where(labels == 1, probabilities, 1 - probabilities)
+        each = np.where(np.isnan(labels), np.nan, -np.log(right.clip(1e-7, 1)))
+
+    def loss(rows: Array) -> dict[str, float]:
+        drawn = each[rows]
+        return {"loss": float(np.nanmean(drawn)) if np.isfinite(drawn).any() else float("nan")}
+
+    return bootstrap_by_patient(loss, patients, rounds=rounds, seed=seed)["loss"].to_list()
+
+
+def _macro(
+    findings: Array, probabilities: Array, patients: Array, rounds: int, seed: int
+) -> dict[str, list[float | None]]:
+    """Plain means over the classes, each against the rest at 0.5; without those that a draw left without films."""
+
+    def means(rows: Array) -> dict[str, float]:
+        columns: dict[str, list[float]] = {name: [] for name in MACRO}
+        for c in range(findings.shape[1]):
+            known = rows[~np.isnan(findings[rows, c])]
+            if not len(known):
+                continue
+            probability = probabilities[known, c]
+            found = binary_figures(findings[known, c].astype(int), probability, probability >= 0.5)
+            for name in MACRO:
+                if np.isfinite(found[name]):
+                    columns[name].append(found[name])
+        return {name: float(np.mean(values)) if values else float("nan") for name, values in columns.items()}
+
+    return {name: e.to_list() for name, e in bootstrap_by_patient(means, patients, rounds=rounds, seed=seed).items()}
 
 
 def _one(truth: Array, probability: Array, patients: Array, threshold: float, rounds: int, seed: int) -> dict[str, Any]:
     """A class against the rest, films without its label left out."""
     known = ~np.isnan(truth)
+    if not known.any():
+        raise UserError("no film has a label of one of the findings; leave its column out")
     truth, probability, patients = truth[known].astype(int), probability[known], patients[known]
     called = probability >= threshold
 
