@@ -3,8 +3,8 @@ import { Assistant, type Case } from './assistant';
 import { type Batch, type Engine, go, type Room, RoomContext } from './context';
 import type { Film } from './film/film';
 import { LANGUAGES, type Language, speech, SpeechContext } from './i18n';
-import { watchOffline } from './offline';
-import { ReaderClient, WorkerError } from './reader/client';
+import { settled, watchOffline } from './offline';
+import type { ReaderClient, WorkerError } from './reader/client';
 import { BatchScreen } from './screens/batch';
 import { Home } from './screens/home';
 import { Notice } from './screens/parts';
@@ -46,10 +46,12 @@ export function App({ client, worklist }: { client: ReaderClient; worklist: Work
 
   const open = () => {
     setEngine({ state: 'opening' });
-    client.open().then(
-      ({ card, threads }) => setEngine({ state: 'ready', card, threads }),
-      (error: WorkerError) => setEngine({ state: 'failed', code: error.code, message: error.message }),
-    );
+    settled()
+      .then(() => client.open())
+      .then(
+        ({ card, threads }) => setEngine({ state: 'ready', card, threads }),
+        (error: WorkerError) => setEngine({ state: 'failed', code: error.code, message: error.message }),
+      );
   };
 
   useEffect(open, [client]);

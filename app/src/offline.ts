@@ -1,3 +1,29 @@
+const SCRIPT = './sw.js';
+const OPTIONS: RegistrationOptions = { updateViaCache: 'none' };
+
+/**
+ * Settles when the service worker holds the whole app, or cannot: then the reader is opened. On the first visit the
+ * reader is so fetched once, by the service worker, and not a second time by the page.
+ */
+export async function settled(): Promise<void> {
+  if (!('serviceWorker' in navigator) || import.meta.env.DEV) return;
+  const { serviceWorker } = navigator;
+  try {
+    const registration = await serviceWorker.register(SCRIPT, OPTIONS);
+    if (registration.active) return;
+    const worker = registration.installing ?? registration.waiting;
+    await new Promise<void>((done) => {
+      const look = () => {
+        if (!worker || worker.state === 'activated' || worker.state === 'redundant') done();
+      };
+      worker?.addEventListener('statechange', look);
+      look();
+    });
+  } catch {
+    // No service worker here (a private window, a host that forbids it): the page works with the network.
+  }
+}
+
 /**
  * Register the service worker. `ready` is told once the whole app is stored for work without network; `offer` is
  * given a function that changes to a new version when one is waiting.
@@ -12,7 +38,7 @@ export function watchOffline(ready: (is: boolean) => void, offer: (activate: () 
     if (hadOne) location.reload();
   });
   void serviceWorker
-    .register('./sw.js', { updateViaCache: 'none' })
+    .register(SCRIPT, OPTIONS)
     .then((registration) => {
       const look = () => {
         const { waiting } = registration;

@@ -1,5 +1,7 @@
 /** The built app, served by the Python package, in Debian's Chromium. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
@@ -36,6 +38,28 @@ export async function serve(folder = SITE, port = 0): Promise<Served> {
     stop: () => {
       child.kill();
       return ended;
+    },
+  };
+}
+
+/** A server before the server, which counts the bytes of each answer as they went over the wire. */
+export async function counted(url: string): Promise<Served & { bytes: Map<string, number> }> {
+  const bytes = new Map<string, number>();
+  const host = createServer((asked, answer) => {
+    const onward = request(new URL(asked.url!, url), { method: asked.method, headers: asked.headers }, (response) => {
+      answer.writeHead(response.statusCode!, response.headers);
+      response.on('data', (chunk: Buffer) => bytes.set(asked.url!, (bytes.get(asked.url!) ?? 0) + chunk.length));
+      response.pipe(answer);
+    });
+    onward.end();
+  });
+  await new Promise<void>((done) => host.listen(0, '127.0.0.1', done));
+  return {
+    url: `http://127.0.0.1:${(host.address() as AddressInfo).port}/`,
+    bytes,
+    stop: async () => {
+      host.close();
+      host.closeAllConnections();
     },
   };
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { FILMS, kept, launch, PHONE, phone, read, ready, serve, SITE } from './harness';
+import { counted, FILMS, kept, launch, PHONE, phone, read, ready, serve, SITE } from './harness';
 
 let browser: Browser;
 const endings: (() => void | Promise<unknown>)[] = [];
@@ -62,28 +62,23 @@ describe('without network', () => {
   test('a first visit loads every file once, a later one none', async () => {
     const served = await serve();
     endings.push(served.stop);
-    const context = await browser.newContext(PHONE);
-    const bodies = new Map<string, number>();
-    context.on('requestfinished', async (request) => {
-      const response = await request.response();
-      if (response?.fromServiceWorker()) return;
-      const { responseBodySize } = await request.sizes();
-      const name = new URL(request.url()).pathname;
-      bodies.set(name, (bodies.get(name) ?? 0) + responseBodySize);
-    });
-    const page = await context.newPage();
-    await page.goto(served.url);
-    await ready(page);
+    const { url, bytes, stop } = await counted(served.url);
+    endings.push(stop);
+    const { page } = await phone(browser, url);
     await stored(page);
-    const first = [...bodies.values()].reduce((sum, size) => sum + size, 0);
+    const large = [...bytes].filter(([name]) => /\.(wasm|onnx)$/.test(name));
+    expect(large.length).toBe(4);
+    for (const [name, size] of large) {
+      // Each went over the wire once, packed.
+      expect(size).toBeLessThanOrEqual(readFileSync(join(SITE, name)).length);
+    }
+    const first = [...bytes.values()].reduce((sum, size) => sum + size, 0);
     console.log(`first visit: ${(first / 1e6).toFixed(2)} MB compressed`);
-    expect(first).toBeGreaterThan(1e6);
     expect(first).toBeLessThan(14e6);
-    bodies.clear();
+    bytes.clear();
     await page.reload();
     await ready(page);
-    const later = [...bodies].filter(([name]) => name !== '/sw.js');
-    expect(later).toEqual([]);
+    expect([...bytes.keys()].filter((name) => name !== '/sw.js')).toEqual([]);
   });
 });
 
