@@ -72,6 +72,16 @@ def test_grey_values_come_as_they_are_shown() -> None:
     assert film.refusals == () and film.warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("age", "born", "years"),
+    [("006W", "", 0.115), ("", "20200615", 5.63), ("030Y", "20200615", 30), ("", "19000101", None), ("x", "", None)],
+)
+def test_the_age_comes_from_the_age_or_the_dates(age: str, born: str, years: float | None) -> None:
+    header = read_radiograph(saved(dataset(PatientAge=age, PatientBirthDate=born, StudyDate="20260131"))).header
+    assert header is not None
+    assert header.age_years == (years if years is None else pytest.approx(years, abs=0.01))
+
+
 def test_the_window_of_the_header_is_applied() -> None:
     deep = FILM.astype(np.uint16) * 16
     windowed = read_radiograph(saved(dataset(deep, BitsStored=12, HighBit=11, WindowCenter=1024, WindowWidth=2048)))
@@ -131,6 +141,7 @@ def test_real_films_are_never_taken_for_negatives(source: str, request: pytest.F
         ({"BodyPartExamined": "hand "}, "header_body_part"),
         ({"ViewPosition": "LATERAL"}, "header_view"),
         ({"ViewPosition": "LL"}, "header_view"),
+        ({"ViewPosition": "Left lateral"}, "header_view"),
     ],
 )
 def test_the_header_alone_refuses(tags: dict[str, str], code: str) -> None:
@@ -142,7 +153,16 @@ def test_the_header_alone_refuses(tags: dict[str, str], code: str) -> None:
     assert caught.value.code == code
 
 
-@pytest.mark.parametrize("tags", [{"BodyPartExamined": "Chest"}, {"ViewPosition": "PA"}, {"Modality": "DX"}])
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"BodyPartExamined": "Chest"},
+        {"BodyPartExamined": "CHEST_PA"},
+        {"BodyPartExamined": "UNKNOWN"},
+        {"ViewPosition": "PA"},
+        {"Modality": "DX"},
+    ],
+)
 def test_the_header_of_a_chest_film_does_not(tags: dict[str, str]) -> None:
     assert read_radiograph(saved(dataset(**tags))).refusals == ()
 
