@@ -187,6 +187,9 @@ def _codings(pixels: np.ndarray, folder: Path) -> None:
     big = dicom(deep, PixelData=deep.astype(">u2").tobytes())
     big.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
     dcmwrite(folder / "big_endian.dcm", big, implicit_vr=False, little_endian=False, force_encoding=True)
+    bare = (folder / "implicit.dcm").read_bytes()
+    group = bare.index(b"\x08\x00\x16\x00")  # SOP Class UID, the first element after the preamble and group 2
+    (folder / "bare.dcm").write_bytes(bare[group:])
     shutil.copy(folder / "jpeg2000_16.dcm", folder.parent / "film_jpeg2000.dcm")
     expected = {}
     for path in sorted(folder.glob("*.dcm")):

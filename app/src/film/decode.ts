@@ -19,8 +19,16 @@ export async function decode(file: Blob, name: string): Promise<Film> {
   return decodePicture(file, name);
 }
 
+/** A DICOM file; old devices leave out the preamble and begin with a tag of group 2 or 8. */
 function isDicom(head: Uint8Array): boolean {
-  return String.fromCharCode(...head.subarray(128, 132)) === 'DICM';
+  if (String.fromCharCode(...head.subarray(128, 132)) === 'DICM') return true;
+  if (head.length < 8 || head[1] !== 0 || (head[0] !== 2 && head[0] !== 8)) return false;
+  return explicitVr(head) || (head[6] === 0 && head[7] === 0);
+}
+
+/** Whether the first element names its value representation in two capital letters. */
+export function explicitVr(head: Uint8Array): boolean {
+  return [head[4], head[5]].every((letter) => letter >= 65 && letter <= 90);
 }
 
 /** JPEG, PNG, WebP and whatever else this browser opens, upright as its EXIF header says. */

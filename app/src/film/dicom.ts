@@ -3,9 +3,11 @@
  * The same rules as `ai_for_sudan.radiographs.dicom`.
  */
 import { type DataSet, type Element, parseDicom } from 'dicom-parser';
-import { bitmapOf, drawn, LONGEST_SIDE } from './decode';
+import { bitmapOf, drawn, explicitVr, LONGEST_SIDE } from './decode';
 import { type Film, UnreadableFilm } from './film';
 
+const IMPLICIT = '1.2.840.10008.1.2';
+const EXPLICIT = '1.2.840.10008.1.2.1';
 const LARGEST_PICTURE = 100_000_000;
 /** PS3.3 C.7.3.1.1.1, and two that devices invent. */
 const RADIOGRAPHY = new Set(['CR', 'DX', 'RG', 'DR', 'XR', 'OT', 'SC']);
@@ -61,7 +63,9 @@ export async function decodeDicom(bytes: Uint8Array, name: string): Promise<Film
 
 function parsed(bytes: Uint8Array): DataSet {
   try {
-    return parseDicom(bytes);
+    const preamble = String.fromCharCode(...bytes.subarray(128, 132)) === 'DICM';
+    if (preamble) return parseDicom(bytes);
+    return parseDicom(bytes, { TransferSyntaxUID: explicitVr(bytes) ? EXPLICIT : IMPLICIT });
   } catch (error) {
     const { exception, dataSet } = error as { exception?: unknown; dataSet?: DataSet };
     throw new UnreadableFilm(dataSet?.elements[TAG.rows] ? 'truncated' : 'damaged', String(exception ?? error));
@@ -250,7 +254,7 @@ function reduced(film: Film): Film {
 // The pixels as they are stored, by transfer syntax (PS3.5 A)
 
 async function storedValues(header: DataSet, size: { width: number; height: number }): Promise<Values> {
-  const syntax = text(header, TAG.syntax) || '1.2.840.10008.1.2';
+  const syntax = text(header, TAG.syntax) || IMPLICIT;
   const element = header.elements[TAG.pixels];
   const bits = header.uint16(TAG.bitsAllocated) ?? 16;
   const signed = header.uint16(TAG.signed) === 1;
