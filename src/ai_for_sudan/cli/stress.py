@@ -1,0 +1,106 @@
+"""`ai-for-sudan stress`: a reader on disturbed films."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ai_for_sudan.cli import DISCLAIMER
+from ai_for_sudan.cli.data import add_data_options, manifest_of
+from ai_for_sudan.datasets import labels, load_pixels
+from ai_for_sudan.disturbances import STRESS_KINDS
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.evaluation import figures
+from ai_for_sudan.evaluation.report import interval, render_page
+from ai_for_sudan.evaluation.stress import SEVERITIES, stress
+from ai_for_sudan.files import write_json
+from ai_for_sudan.reading import Reader
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_data_options(parser)
+    parser.add_argument("--reader", default="mobilenet_v2", help="a shipped reader or a reader file")
+    parser.add_argument("--operating_point", help="which threshold of the card (default: the card's)")
+    parser.add_argument("--split", type=Path, metavar="split.json", help="measure on the films that this run held out")
+    parser.add_argument("--films", type=int, default=400, help="at most so many, drawn by the seed")
+    parser.add_argument("--kinds", nargs="+", choices=STRESS_KINDS, default=list(STRESS_KINDS))
+    parser.add_argument("--output_dir", type=Path, default=Path("outputs/stress"))
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def run(args: argparse.Namespace) -> int:
+    reader = Reader.open(args.reader)
+    manifest = manifest_of(args)
+    if manifest.task != "exclusive" or reader.card.positive not in manifest.classes:
+        raise UserError(f"{args.data_dir} has no class '{reader.card.positive}' to measure the reader on")
+    chosen = _chosen(args, manifest)
+    pixels = load_pixels(manifest, cache_dir=args.cache_dir)[chosen]
+    truth = (labels(manifest)[chosen] == manifest.classes.index(reader.card.positive)).astype(int)
+    point = reader.card.operating_point(args.operating_point).name
+    print(f"{'kind':<13}{'severity':>8}{'AUROC':>26}{'sensitivity':>26}{'refused':>9}{'uncertain':>10}{'missed':>8}")
+    rows = stress(
+        reader, pixels, truth, tuple(args.kinds), operating_point=args.operating_point, seed=args.seed, then=_print
+    )
+    facts = {"reader": reader.card.title, "data": str(args.data_dir), "films": len(chosen), "operating_point": point}
+    write_json(args.output_dir / "stress.json", {**facts, "seed": args.seed, "rows": rows})
+    render_page(
+        "stress.html",
+        args.output_dir / "stress.html",
+        title=f"{reader.card.title} on disturbed films",
+        reader=reader.card.title,
+        films=len(chosen),
+        data=str(args.data_dir),
+        point=point,
+        rows=rows,
+        figure=_figure(rows, args.kinds),
+    )
+    print(f"{args.output_dir / 'stress.html'}\n{DISCLAIMER}")
+    return 0
+
+
+def _chosen(args: argparse.Namespace, manifest: Any) -> np.ndarray:
+    if args.split:
+        import json
+
+        from ai_for_sudan.datasets import split_manifest
+
+        if not args.split.is_file():
+            raise UserError(f"there is no split at {args.split}; expected the split.json of a training run")
+        saved = json.loads(args.split.read_text(encoding="utf-8"))
+        rows = np.array(
+            split_manifest(manifest, fraction=saved["fraction"], seed=saved["seed"], path=args.split).validation
+        )
+    else:
+        rows = np.arange(len(manifest.films))
+    return np.sort(np.random.default_rng(args.seed).permutation(rows)[: args.films])
+
+
+def _print(row: dict[str, Any]) -> None:
+    print(
+        f"{row['kind']:<13}{row['severity']:>8}{interval(row['auroc']):>26}{interval(row['sensitivity']):>26}"
+        f"{row['refused']:>9.1%}{row['uncertain']:>10.1%}{row['missed_unseen']:>8.1%}",
+        flush=True,
+    )
+
+
+def _figure(rows: list[dict[str, Any]], kinds: list[str]) -> Any:
+    """Small multiples: one panel a kind."""
+    from markupsafe import Markup
+
+    columns = 4
+    made, axes = figures.figure(-(-len(kinds) // columns), columns, width=2.7, height=2.2)
+    flat = list(np.atleast_1d(axes).flat)
+    for panel, kind in zip(flat, kinds, strict=False):
+        own = [rows[0], *(row for row in rows if row["kind"] == kind)]
+        x = [0, *SEVERITIES]
+        for name, colour in (("auroc", figures.GREEN), ("sensitivity", figures.RED), ("specificity", figures.GREY)):
+            panel.plot(x, [row[name][0] for row in own], "o-", ms=3, color=colour, label=name)
+        panel.plot(x, [row["refused"] for row in own], ":", color="black", label="refused")
+        panel.set(title=kind, ylim=(-0.03, 1.03), xticks=x)
+    flat[0].legend(frameon=False, fontsize=7)
+    for panel in flat[len(kinds) :]:
+        panel.set_visible(False)
+    return Markup(figures.svg(made))  # our own drawing

@@ -1,0 +1,86 @@
+"""What a clinic does to films, kind by kind and severity by severity, and what the reader then says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+
+from ai_for_sudan.disturbances import disturb
+from ai_for_sudan.evaluation.statistics import auroc_delong, ece, sensitivity, specificity
+from ai_for_sudan.reading import Reader, judge
+
+SEVERITIES = (1, 2, 3, 4, 5)
+
+
+def stress(
+    reader: Reader,
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    kinds: tuple[str, ...],
+    *,
+    operating_point: str | None = None,
+    seed: int = 0,
+    then: Callable[[dict[str, Any]], None] = lambda _: None,
+) -> list[dict[str, Any]]:
+    """One row for the films as they are, and one for each kind and severity.
+
+    Args:
+        pixels: uint8 ``(N, S, S)``.
+        labels: 0 or 1 ``(N,)``.
+        then: told each row as it is found.
+
+    Returns:
+        rows with ``kind``, ``severity``, ``auroc``, ``sensitivity``, ``specificity`` (``[value, low, high]``, over all
+        films), ``refused``, ``uncertain``, ``ece``, and ``missed_unseen``: the share of sick films that are called
+        not seen, which neither the gate nor the band nor the threshold caught.
+    """
+    rows = []
+    for number, (kind, severity) in enumerate([("none", 0), *((k, s) for k in kinds for s in SEVERITIES)]):
+        generator = torch.Generator().manual_seed(seed * 1000 + number)
+        films = pixels if kind == "none" else _disturbed(pixels, kind, float(severity), generator)
+        row = {"kind": kind, "severity": severity, **_measure(reader, films, labels, operating_point)}
+        rows.append(row)
+        then(row)
+    return rows
+
+
+def _disturbed(pixels: np.ndarray, kind: str, severity: float, generator: torch.Generator) -> np.ndarray:
+    parts = []
+    for start in range(0, len(pixels), 64):
+        films = torch.from_numpy(np.array(pixels[start : start + 64])).unsqueeze(1).float() / 255
+        parts.append((disturb(films, kind, severity, generator)[:, 0] * 255).round().byte().numpy())
+    return np.concatenate(parts)
+
+
+def _measure(reader: Reader, films: np.ndarray, labels: np.ndarray, operating_point: str | None) -> dict[str, Any]:
+    card = reader.card
+    point = card.operating_point(operating_point)
+
+    def one(film: np.ndarray) -> tuple[float, str]:
+        found = reader.outputs(np.ascontiguousarray(film))
+        probability = float(found["probability"][card.positive_index])
+        # Films at network size stand for larger ones: their own size is no reason to refuse them.
+        size = (max(224, film.shape[0]), max(224, film.shape[1]))
+        return probability, judge(card, probability, found["gate"].tolist(), size, point).status
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        answers = list(pool.map(one, films))
+    probability = np.array([a[0] for a in answers])
+    status = np.array([a[1] for a in answers])
+    called = probability >= point.threshold
+    sick = labels == 1
+    return {
+        "films": len(films),
+        "auroc": auroc_delong(labels, probability).to_list(),
+        "sensitivity": sensitivity(labels, called).to_list(),
+        "specificity": specificity(labels, called).to_list(),
+        "refused": float((status == "refused").mean()),
+        "uncertain": float((status == "uncertain").mean()),
+        "missed_unseen": float((status[sick] == "not_seen").mean()),
+        "ece": ece(labels, probability),
+    }
