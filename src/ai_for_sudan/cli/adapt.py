@@ -36,6 +36,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--home", type=Path, metavar="DIR", help="films of the reader's own kind, to measure both on")
     parser.add_argument("--home_patient_rule", metavar="RULE", help="as --patient_rule, for --home")
+    parser.add_argument(
+        "--finetune", type=Path, metavar="CHECKPOINT", help="also train the network on from this checkpoint (PyTorch)"
+    )
+    parser.add_argument("--finetune_epochs", type=int, default=8)
     parser.add_argument("--output_dir", default=Path("outputs/adapt"), type=Path)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, help="films read side by side (default: one a core)")
@@ -50,7 +54,15 @@ def run(args: argparse.Namespace) -> int:
         args.data_dir, reader.card, patient_rule=args.patient_rule, label_columns=args.label_columns
     )
     films = read_site(reader, manifest, threads=args.threads)
-    outcome = adapt(films, file, columns=tuple(args.nuisance), seed=args.seed)
+    finetuning = None
+    if args.finetune:
+        from ai_for_sudan.sites.finetuning import FineTuning
+
+        finetuning = FineTuning.of(
+            args.finetune, manifest, films, reader.card, args.output_dir / "finetuning",
+            epochs=args.finetune_epochs, seed=args.seed,
+        )  # fmt: skip
+    outcome = adapt(films, file, columns=tuple(args.nuisance), finetuning=finetuning, seed=args.seed)
     result: dict[str, Any] = {
         "reader": reader.card.title,
         "site": args.site,
@@ -59,7 +71,8 @@ def run(args: argparse.Namespace) -> int:
         "seed": args.seed,
         **outcome.result,
     }
-    adopted = [step["name"] for step in result["steps"] if step["adopted"]]
+    adopted = [s["name"] for s in result["steps"] if s["adopted"] and s["name"] != "fine-tuning"]
+    result["adopted"] = adopted
     target = args.output_dir / f"{path.stem}_{_slug(args.site)}.onnx"
     if outcome.changed:
         result["decision"] = (
@@ -71,6 +84,11 @@ def run(args: argparse.Namespace) -> int:
     else:
         result["decision"] = "Nothing was adopted: no new reader was written."
         result["adapted_reader"] = None
+    if result.get("finetuned_checkpoint"):
+        result["decision"] += (
+            f" Fine-tuning is better still: {result['finetuned_checkpoint']} is its checkpoint; make a reader of it "
+            f"with: ai-for-sudan export --checkpoint {result['finetuned_checkpoint']} --data_dir {args.data_dir}"
+        )
     if args.home:
         result["home"] = _home(args, path, target if outcome.changed else path)
     result = strict(result)
