@@ -1,0 +1,159 @@
+"""`inference`: films in, classes and overlays out; bad films and bad models."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ai_for_sudan.cli import main
+
+
+def inference(checkpoint: Path, *more: object) -> int:
+    return main(["inference", "--checkpoint", str(checkpoint), *map(str, more)])
+
+
+def test_one_film_as_the_readme_has_it(dataset, checkpoint, tmp_path, capsys) -> None:
+    film, output = dataset / "val/pneumonia/p0_1.png", tmp_path / "outputs/gradcam_inference.png"
+    assert inference(checkpoint(), "--image", film, "--model_type", "custom_cnn", "--output", output) == 0
+    out = capsys.readouterr().out
+    assert "pneumonia" in out and str(output) in out and "a clinician decides" in out
+    with Image.open(output) as picture:
+        assert picture.format == "PNG" and picture.width == 64 and picture.height > 64  # a legend below
+        colours = np.asarray(picture.convert("RGB"), dtype=int)[:64]
+    assert (colours[..., 0] - colours[..., 2]).mean() > 10  # heat is drawn
+
+
+def test_a_clear_film_stays_grey(dataset, checkpoint, tmp_path) -> None:
+    film, output = dataset / "val/normal/n0_1.png", tmp_path / "o.png"
+    assert inference(checkpoint(), "--image", film, "--output", output) == 0
+    with Image.open(output) as drawn, Image.open(film) as original:
+        top = np.asarray(drawn.convert("RGB"), dtype=int)[:64]
+        assert np.abs(top - np.asarray(original, dtype=int)[..., None]).max() <= 1
+
+
+def test_folders_patterns_and_bad_films(dataset, checkpoint, tmp_path, capsys) -> None:
+    bad = dataset / "val/normal/zz.png"
+    bad.write_bytes((dataset / "val/normal/n0_1.png").read_bytes()[:100])
+    code = inference(
+        checkpoint(),
+        "--image",
+        dataset / "val/normal",
+        dataset / "val/pneumonia/p0_*.png",
+        tmp_path / "none.png",
+        dataset / "val/normal/n0_0.png",  # given twice, read once
+        "--output",
+        tmp_path / "o",
+        "--json",
+    )
+    assert code == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(lines) == 10 + 2 + 2
+    by_name = {Path(line["file"]).name: line for line in lines}
+    assert by_name["zz.png"]["status"] == by_name["none.png"]["status"] == "failed"
+    assert by_name["zz.png"]["reasons"] and by_name["zz.png"]["overlay"] is None
+    good = by_name["n4_9.png"]
+    assert good["label"] == "normal" and good["confidence"] == pytest.approx(1 - good["probability"], abs=1e-5)
+    assert by_name["p0_1.png"]["label"] == "pneumonia" and by_name["p0_1.png"]["confidence"] > 0.6
+    assert all(Path(line["overlay"]).is_file() for line in lines if line["status"] != "failed")
+    assert len(list((tmp_path / "o").rglob("*.png"))) == 12
+
+
+def test_films_of_one_name_keep_their_overlays(dataset, checkpoint, tmp_path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / "in" / folder).mkdir(parents=True)
+        (tmp_path / "in" / folder / "x.png").write_bytes((dataset / "val/normal/n0_1.png").read_bytes())
+    assert inference(checkpoint(), "--image", tmp_path / "in", "--output", tmp_path / "o") == 0
+    assert len(list((tmp_path / "o").rglob("*.png"))) == 2
+
+
+def test_a_reader_file_is_read_without_pytorch(reader_file, samples, tmp_path) -> None:
+    script = (
+        "import sys\nfrom ai_for_sudan.cli import main\n"
+        "code = main(sys.argv[1:])\nassert 'torch' not in sys.modules\nsys.exit(code)"
+    )
+    films = [str(samples / "normal_01.png"), str(samples / "pneumonia_01.png")]
+    command = ["inference", "--checkpoint", str(reader_file), "--image", *films, "--output", str(tmp_path), "--json"]
+    done = subprocess.run([sys.executable, "-c", script, *command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["reader"] for line in lines] == ["tiny 0.1"] * 2
+    assert all(Path(line["overlay"]).is_file() for line in lines)
+
+
+@pytest.mark.parametrize("name", ["best_model.pth", "best_model.safetensors"])
+@pytest.mark.parametrize("model_type", ["custom_cnn", "mobilenet_v2"])
+def test_both_models_and_both_kinds_of_file(dataset, checkpoint, tmp_path, name: str, model_type: str) -> None:
+    path = checkpoint(name, model_type=model_type)
+    film = dataset / "val/pneumonia/p0_1.png"
+    assert inference(path, "--image", film, "--model_type", model_type, "--output", tmp_path / "o.png") == 0
+    assert (tmp_path / "o.png").is_file()
+
+
+def test_findings_are_listed(dataset, checkpoint, tmp_path, capsys) -> None:
+    path = checkpoint(classes=("effusion", "pneumonia"), task="multilabel")
+    assert inference(path, "--image", dataset / "val/pneumonia/p0_1.png", "--output", tmp_path / "o.png", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["label"] == "pneumonia"
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--image", "nothing/*.png"], "could not be read"),
+        (["--image", "FOLDER"], "no films"),
+        (["--image", "FILM", "--output", "FILM"], "would replace the film"),
+        (["--image", "FILM", "FILM2", "--output", "o.png"], "give a folder"),
+        (["--image", "FILM", "--output", "o.jpg"], "ends in .png"),
+        (["--image", "FILM", "--model_type", "mobilenet_v2"], "holds a custom_cnn"),
+    ],
+)
+def test_wrong_requests(dataset, checkpoint, tmp_path, monkeypatch, capsys, more: list[str], words: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    film = dataset / "val/normal/n0_1.png"
+    before = film.read_bytes()
+    places = {"FILM": film, "FILM2": dataset / "val/normal/n1_2.png", "FOLDER": tmp_path / "empty"}
+    assert inference(checkpoint(), *(places.get(word, word) for word in more)) in (1, 2)
+    told = capsys.readouterr()
+    assert words in told.out + told.err and "Traceback" not in told.err
+    assert film.read_bytes() == before
+    assert not list(tmp_path.rglob("*.part")) and not (tmp_path / "o.png").exists()
+
+
+def test_a_damaged_model_says_so(dataset, checkpoint, tmp_path, capsys) -> None:
+    film = dataset / "val/normal/n0_1.png"
+    assert inference(checkpoint(gain=float("nan")), "--image", film, "--output", tmp_path / "o.png") == 2
+    assert "weights are damaged" in capsys.readouterr().err
+    (tmp_path / "x.pth").write_bytes(b"\x80\x04garbage")
+    assert inference(tmp_path / "x.pth", "--image", film, "--output", tmp_path / "o.png") == 2
+    assert "not a checkpoint" in capsys.readouterr().err
+    assert not (tmp_path / "o.png").exists()
+
+
+def test_a_disk_that_fills_up_leaves_the_earlier_overlay(dataset, checkpoint, tmp_path, capsys) -> None:
+    resource = pytest.importorskip("resource", reason="limits of file sizes are not known to this system")
+    path, output = checkpoint(), tmp_path / "o.png"
+    output.write_bytes(b"what was there")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))
+    try:
+        code = inference(path, "--image", dataset / "val/pneumonia/p0_1.png", "--output", output)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert code == 2
+    assert "what was there before is unchanged" in capsys.readouterr().err
+    assert output.read_bytes() == b"what was there" and not list(tmp_path.glob(".*"))
+
+
+def test_ctrl_c_ends_in_one_line(dataset, checkpoint, tmp_path, monkeypatch, capsys) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ai_for_sudan.cli.inference.save_png", interrupted)
+    assert inference(checkpoint(), "--image", dataset, "--output", tmp_path / "o") == 130
+    assert capsys.readouterr().err.strip() == "ai-for-sudan inference: interrupted"

@@ -1,0 +1,128 @@
+"""The figures of an evaluation against values computed by hand and by scikit-learn."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.evaluation.metrics import binary_figures, measure
+
+TWO = ("normal", "pneumonia")
+
+
+def exclusive(probability: np.ndarray) -> np.ndarray:
+    return np.stack([1 - probability, probability], axis=1)
+
+
+def sample(count: int = 200, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 2, count)
+    return labels, (0.3 * labels + random.random(count) * 0.7).clip(0.001, 0.999)
+
+
+def test_figures_by_hand() -> None:
+    truth = np.array([1, 1, 1, 0, 0])
+    probability = np.array([0.9, 0.8, 0.2, 0.7, 0.1])
+    found = binary_figures(truth, probability, probability >= 0.5)
+    assert found["accuracy"] == pytest.approx(3 / 5)
+    assert found["recall"] == pytest.approx(2 / 3) and found["precision"] == pytest.approx(2 / 3)
+    assert found["specificity"] == pytest.approx(1 / 2) and found["f1"] == pytest.approx(2 / 3)
+    assert found["auroc"] == pytest.approx(5 / 6)  # of the six pairs only (0.2, 0.7) is wrong
+    assert found["brier"] == pytest.approx((0.01 + 0.04 + 0.64 + 0.49 + 0.01) / 5)
+
+
+def test_scikit_learn_agrees() -> None:
+    labels, probability = sample()
+    patients = np.arange(len(labels)) // 2
+    own = measure(labels, exclusive(probability), patients, TWO, "pneumonia", "exclusive", threshold=0.4, rounds=100)
+    point, called = own["operating_points"]["own"], probability >= 0.4
+    expected = {
+        "accuracy": sk.accuracy_score(labels, called),
+        "precision": sk.precision_score(labels, called),
+        "recall": sk.recall_score(labels, called),
+        "specificity": sk.recall_score(1 - labels, ~called),
+        "f1": sk.f1_score(labels, called),
+        "auroc": sk.roc_auc_score(labels, probability),
+        "average_precision": sk.average_precision_score(labels, probability),
+        "brier": sk.brier_score_loss(labels, probability),
+    }
+    for name, value in expected.items():
+        assert point[name][0] == pytest.approx(value), name
+    assert own["loss"][0] == pytest.approx(sk.log_loss(labels, probability))
+    table = point["confusion"]
+    assert sk.confusion_matrix(labels, called).ravel().tolist() == [
+        table[k] for k in ("true_negative", "false_positive", "false_negative", "true_positive")
+    ]
+    json.dumps(own, allow_nan=False)
+
+
+def test_intervals_are_of_patients_not_of_films() -> None:
+    labels, probability = sample(50)
+    # Ten copies of every film tell nothing new: if they are of one patient the interval must not shrink.
+    many = np.repeat(labels, 10), exclusive(np.repeat(probability, 10))
+
+    def width(owners: np.ndarray) -> float:
+        found = measure(*many, owners, TWO, "pneumonia", "exclusive", threshold=0.5, rounds=300)
+        _, low, high = found["operating_points"]["own"]["accuracy"]
+        return float(high - low)
+
+    by_patient, by_film = width(np.repeat(np.arange(50), 10)), width(np.arange(500))
+    assert by_patient / by_film == pytest.approx(np.sqrt(10), rel=0.25)
+
+
+def test_three_classes_and_their_mean() -> None:
+    random = np.random.default_rng(1)
+    labels = random.integers(0, 3, 150)
+    scores = random.random((150, 3)) + np.eye(3)[labels] * 0.6
+    probability = scores / scores.sum(1, keepdims=True)
+    names = ("normal", "bacterial", "viral")
+    found = measure(labels, probability, np.arange(150), names, "bacterial", "exclusive", threshold=0.5, rounds=100)
+    assert found["macro"]["auroc"][0] == pytest.approx(
+        sk.roc_auc_score(labels, probability, multi_class="ovr", average="macro")
+    )
+    assert found["confusion_matrix"] == sk.confusion_matrix(labels, probability.argmax(1)).tolist()
+    assert found["accuracy"][0] == pytest.approx((probability.argmax(1) == labels).mean())
+    assert found["loss"][0] == pytest.approx(sk.log_loss(labels, probability))
+    # The operating point is of the positive class, wherever it stands.
+    assert found["operating_points"]["0.5"]["auroc"] == found["classes"]["bacterial"]["auroc"]
+
+
+def test_findings_without_a_label_are_left_out() -> None:
+    random = np.random.default_rng(2)
+    labels = random.integers(0, 2, (80, 2)).astype(float)
+    probability = random.random((80, 2))
+    labels[:30, 0] = np.nan
+    spoiled = probability.copy()
+    spoiled[:30, 0] = 0.99  # answers to films without the label must not matter
+    names = ("effusion", "pneumonia")
+    found, again = (
+        measure(labels, p, np.arange(80), names, "pneumonia", "multilabel", threshold=0.5, rounds=100)
+        for p in (probability, spoiled)
+    )
+    assert found == again
+    assert found["findings"]["effusion"]["films"] == 50
+    assert found["findings"]["effusion"]["auroc"][0] == pytest.approx(
+        sk.roc_auc_score(labels[30:, 0], probability[30:, 0])
+    )
+    known = ~np.isnan(labels)
+    assert found["loss"][0] == pytest.approx(sk.log_loss(labels[known], probability[known]))
+
+
+def test_what_has_no_meaning_is_null_and_not_a_number_is_refused() -> None:
+    labels, probability = np.zeros(20, dtype=int), np.linspace(0.1, 0.4, 20)
+    found = measure(
+        labels, exclusive(probability), np.arange(20), TWO, "pneumonia", "exclusive", threshold=0.5, rounds=100
+    )
+    point = found["operating_points"]["own"]
+    assert point["recall"] == point["auroc"] == [None, None, None] and point["specificity"][0] == 1
+    probability[3] = np.nan
+    with pytest.raises(UserError, match="NaN"):
+        measure(labels, exclusive(probability), np.arange(20), TWO, "pneumonia", "exclusive", threshold=0.5)
+    with pytest.raises(UserError, match="no film has a label"):
+        measure(
+            np.full((5, 2), np.nan), np.full((5, 2), 0.5), np.arange(5), TWO, "pneumonia", "multilabel", threshold=0.5
+        )
