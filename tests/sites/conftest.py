@@ -43,6 +43,7 @@ def site_films(
     facts = [{name: str(values[i]) for name, values in columns.items()} for i in range(count)]
     return SiteFilms(
         files=names,
+        index=np.arange(count),
         labels=np.asarray(labels, np.float64),
         patients=np.arange(count) if patients is None else patients,
         facts=facts,

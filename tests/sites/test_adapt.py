@@ -287,3 +287,35 @@ def test_what_is_written_is_strict_json(make_films: Make, tiny_file: ReaderFile)
     with pytest.raises(ValueError, match="not JSON compliant"):
         json.dumps(result, allow_nan=False, default=float)
     assert "NaN" not in json.dumps(strict(result), allow_nan=False)
+
+
+def test_fine_tuning_is_judged_like_every_step(
+    tiny: Path, drawn_site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ai_for_sudan.models import create, save_checkpoint
+
+    monkeypatch.setenv("AI_FOR_SUDAN_CACHE", str(tmp_path / "cache"))
+    start = tmp_path / "start.pth"
+    save_checkpoint(start, create("custom_cnn", ["normal", "pneumonia"], positive="pneumonia", task="exclusive"))
+    command = [
+        "adapt",
+        "--reader",
+        str(tiny),
+        "--data_dir",
+        str(drawn_site),
+        "--site",
+        "x",
+        "--output_dir",
+        str(tmp_path),
+    ]
+    assert main([*command, "--finetune", str(start), "--finetune_epochs", "1"]) == 0
+    step = json.loads((tmp_path / "adapt.json").read_text())["steps"][-1]
+    assert step["name"] == "fine-tuning" and step["after"]["auroc"][0] is not None
+    # One epoch from random weights is no better than the refitted head.
+    assert not step["adopted"]
+    assert len(list((tmp_path / "finetuning").glob("fold_*/checkpoints/best_model.pth"))) == 5
+    other = tmp_path / "other.pth"
+    save_checkpoint(other, create("custom_cnn", ["a", "b"], positive="b", task="exclusive"))
+    capsys.readouterr()
+    assert main([*command, "--finetune", str(other)]) == 2
+    assert "give the checkpoint that the reader was exported from" in capsys.readouterr().err

@@ -18,6 +18,7 @@ from ai_for_sudan.reading import Card
 from ai_for_sudan.sites import nuisance, points
 from ai_for_sudan.sites.drift import drift
 from ai_for_sudan.sites.films import SiteFilms
+from ai_for_sudan.sites.finetuning import FineTuning
 from ai_for_sudan.sites.head import Head, Rows, Space, fit, fit_chosen, held_out_scores, parts
 from ai_for_sudan.sites.readerfile import ReaderFile
 from ai_for_sudan.sites.reference import Reference
@@ -63,12 +64,20 @@ class Outcome:
 
 
 def adapt(
-    films: SiteFilms, file: ReaderFile, *, columns: tuple[str, ...] = nuisance.COLUMNS, seed: int = 0, repeats: int = 20
+    films: SiteFilms,
+    file: ReaderFile,
+    *,
+    columns: tuple[str, ...] = nuisance.COLUMNS,
+    finetuning: FineTuning | None = None,
+    seed: int = 0,
+    repeats: int = 20,
 ) -> Outcome:
-    """Run steps 1 to 4 on films that were read (:func:`ai_for_sudan.sites.films.read_site`).
+    """Run steps 1 to 4 on films that were read (:func:`ai_for_sudan.sites.films.read_site`), and step 5 where asked.
 
     Args:
         columns: columns of the manifest that have nothing to do with the lungs.
+        finetuning: the labelled films, prepared for step 5; the reader that it makes is a checkpoint, named in the
+            result.
         repeats: draws of the learning curve.
     """
     card = Card.from_json(file.text)
@@ -85,7 +94,7 @@ def adapt(
     if short:
         result |= {"measured": None, "verdict": f"Not measured: {short}.", "usable": None, "steps": [], "curve": []}
         return Outcome(result, None, None, None, {}, rows.labels, _identity(films), space)
-    return _Adaptation(films, rows, labelled, space, card, columns, seed, repeats).run(result)
+    return _Adaptation(films, rows, labelled, space, card, columns, seed, repeats).run(result, finetuning)
 
 
 def figures_of(films: SiteFilms, file: ReaderFile, card: Card, *, seed: int = 0) -> dict[str, Any]:
@@ -123,7 +132,7 @@ class _Adaptation:
         #: What a gain must hold within, to be one.
         self.linked = [column for column, link in self.links.items() if link["linked"]]
 
-    def run(self, result: dict[str, Any]) -> Outcome:
+    def run(self, result: dict[str, Any], finetuning: FineTuning | None) -> Outcome:
         rows, card = self.rows, self.card
         shipped = rows.scores
         threshold = card.threshold()
@@ -147,15 +156,21 @@ class _Adaptation:
         scores |= held.scores
         steps += [self._judge_points(held), self._judge_calibration(held)]
         if refit:
-            steps.append(self._judge_head(held))
-            result["warnings"] += steps[-1].pop("warnings")
+            steps.append(self._judge_order("head", held.scores["head"], held.called["head"], rows.scores))
+            if "head, careless" in held.scores:
+                careless = held.scores["head, careless"]
+                within = {c: interval(self.resamples.auroc(careless, self.levels[c])) for c in self.linked}
+                steps[-1]["careless"] = {"auroc": interval(self.resamples.auroc(careless)), "within": within}
+            if finetuning is not None:
+                steps.append(self._finetuned(finetuning, scores, steps[-1]["adopted"], result))
+            result["warnings"] += [text for step in steps[2:] for text in step.pop("warnings")]
         else:
             short = _too_few(rows, FOR_HEAD, PATIENTS_FOR_HEAD)
             result["notes"].append(f"The head was not refitted: {short}.")
         result["curve"] = self._curve()
-        adopted = {step["name"]: step["adopted"] for step in steps}
+        adopted = {step["name"]: step["adopted"] for step in steps if step["name"] != "fine-tuning"}
         if any(adopted.values()):
-            after = [step["after"] for step in steps if step["adopted"]][-1]
+            after = [step["after"] for step in steps if adopted.get(step["name"])][-1]
             result["verdict_after"] = _verdict(after, "The adapted reader")[1]
         head, thresholds, abstention = self._final(adopted)
         return Outcome(result, head, thresholds, abstention, scores, rows.labels, self.identity, self.space)
@@ -217,8 +232,18 @@ class _Adaptation:
             "after": self._figures(new, held.called["calibration"]),
         }
 
-    def _judge_head(self, held: _HeldOut) -> dict[str, Any]:
-        new, old = held.scores["head"], self.rows.scores
+    def _finetuned(
+        self, finetuning: FineTuning, scores: dict[str, np.ndarray], head_adopted: bool, result: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Step 5, judged against the best so far."""
+        new, called = finetuning.held_out(self.rows, parts(self.rows, 5, self.seed))
+        scores["fine-tuning"] = new
+        step = self._judge_order("fine-tuning", new, called, scores["head" if head_adopted else "shipped"])
+        result["finetuned_checkpoint"] = str(finetuning.on_all(self.rows)) if step["adopted"] else None
+        return step
+
+    def _judge_order(self, name: str, new: np.ndarray, called: np.ndarray, old: np.ndarray) -> dict[str, Any]:
+        """Does it order the films better, over all and among films of the same linked columns?"""
         gain, beyond = better(self.resamples.auroc(new), self.resamples.auroc(old))
         within = {column: nuisance.within(self.resamples, old, new, level) for column, level in self.levels.items()}
         explained = [column for column in self.linked if not within[column]["gain"][1] > 0]
@@ -227,13 +252,13 @@ class _Adaptation:
             for column in explained:
                 low, high = within[column]["gain"][1:]
                 warnings.append(
-                    f"The gain of the refitted head is explained by '{column}': over all films AUROC "
+                    f"The gain of the step '{name}' is explained by '{column}': over all films AUROC "
                     f"rises by {gain[0]:.2f}, but among films of the same {column} by "
-                    f"{within[column]['gain'][0]:.2f} ({low:.2f} to {high:.2f}). The head was not adopted: it may have "
+                    f"{within[column]['gain'][0]:.2f} ({low:.2f} to {high:.2f}). It was not adopted: it may have "
                     f"learned the {column}, not the lungs."
                 )
-        step = {
-            "name": "head",
+        return {
+            "name": name,
             "adopted": beyond and not explained,
             "measure": "AUROC over all films, and among films of the same "
             + (
@@ -242,17 +267,10 @@ class _Adaptation:
                 else "patient group (no column is linked with the label)"
             ),
             "gain": gain,
-            "after": self._figures(new, held.called["head"]),
+            "after": self._figures(new, called),
             "within": within,
             "warnings": warnings,
         }
-        if "head, careless" in held.scores:
-            careless = held.scores["head, careless"]
-            step["careless"] = {
-                "auroc": interval(self.resamples.auroc(careless)),
-                "within": {c: interval(self.resamples.auroc(careless, self.levels[c])) for c in self.linked},
-            }
-        return step
 
     def _figures(self, scores: np.ndarray, called: np.ndarray) -> dict[str, Any]:
         resamples, probability = self.resamples, expit(scores)

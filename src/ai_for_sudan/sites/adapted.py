@@ -46,7 +46,7 @@ def write_adapted(file: ReaderFile, target: Path, outcome: Outcome, result: dict
     record = {
         key: result[key] for key in ("site", "date", "reader", "films", "measured", "verdict", "steps", "warnings")
     }
-    record |= {"identity_of_films": outcome.identity, "adopted": [s["name"] for s in result["steps"] if s["adopted"]]}
+    record |= {"identity_of_films": outcome.identity, "adopted": result["adopted"]}
     changed["adaptations"] = [*file.card.get("adaptations", []), strict(record)]
     file.write(target, weights, strict(changed))
 
@@ -62,7 +62,7 @@ def _points(card: Card, outcome: Outcome, result: dict[str, Any]) -> dict[str, A
             "reason": reason,
             "chosen_on": f"{result['films']['labelled']} labelled films of {result['site']}",
         }
-    adopted = [step for step in result["steps"] if step["adopted"]]
+    adopted = [step for step in result["steps"] if step["adopted"] and step["name"] != "fine-tuning"]
     if "balanced" in chosen and adopted:
         after = adopted[-1]["after"]
         chosen["balanced"] |= {"sensitivity": after["sensitivity"], "specificity": after["specificity"]}

@@ -26,6 +26,7 @@ class SiteFilms:
 
     Attributes:
         files: names, ``(N,)``.
+        index: their places in the manifest, ``(N,)``.
         labels: 1 positive, 0 not, NaN no label, float64 ``(N,)``.
         patients: int64 ``(N,)``; films of one patient, and copies of one film, share a number.
         facts: the further columns of each film.
@@ -37,6 +38,7 @@ class SiteFilms:
     """
 
     files: list[str]
+    index: np.ndarray
     labels: np.ndarray
     patients: np.ndarray
     facts: list[dict[str, str]]
@@ -115,6 +117,7 @@ def read_site(reader: Reader, manifest: Manifest, *, threads: int | None = None)
     embeddings, pictures = (np.array([rows[i][part] for i in kept], np.float64) for part in range(2))
     return SiteFilms(
         files=[names[i] for i in kept],
+        index=np.array(kept),
         labels=np.asarray(positive, np.float64)[kept],
         patients=groups(manifest)[kept],
         facts=[manifest.films[i].facts for i in kept],
