@@ -1,0 +1,168 @@
+"""Who is served worse: every figure by group, with what the numbers cannot say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from ai_for_sudan.evaluation.statistics import (
+    Estimate,
+    auroc_delong,
+    brier,
+    ece,
+    holm,
+    interval_width,
+    sensitivity,
+    specificity,
+)
+
+COLUMNS = ("sex", "age", "view", "site", "device", "finding")
+AGE_BANDS = ((0, 1), (1, 6), (6, 18), (18, 40), (40, 65), (65, 200))
+#: a group with fewer films of a class cannot be told from the others
+SMALLEST = 20
+#: a column whose link with the label is stronger than this (Cramer's V) confounds
+CONFOUNDED = 0.1
+
+
+def groups_of(column: str, values: list[str]) -> np.ndarray:
+    """The group of each film: the value itself, age in bands of years; empty where it is not known."""
+    if column != "age":
+        return np.array(values)
+    found = []
+    for value in values:
+        digits = value.strip().rstrip("Yy")
+        try:
+            years = float(digits)
+        except ValueError:
+            found.append("")
+            continue
+        found.append(next((f"{a} to {b - 1} years" for a, b in AGE_BANDS if a <= years < b), ""))
+    return np.array(found)
+
+
+def audit(
+    labels: np.ndarray, probability: np.ndarray, threshold: float, columns: dict[str, np.ndarray]
+) -> dict[str, Any]:
+    """Figures over all films and by group.
+
+    Args:
+        labels: 0 or 1 ``(N,)``.
+        probability: of the positive class ``(N,)``.
+        columns: name -> group of each film ``(N,)``, empty where it is not known.
+
+    Returns:
+        ``all``, ``groups`` (rows), ``differences`` (each group against the rest, p-values corrected by Holm over all
+        of them), and ``confounding`` (for each column its link with the label, and the AUROC within groups).
+    """
+    rows, differences, confounding = [], [], []
+    for name, groups in columns.items():
+        present = [group for group in np.unique(groups) if group]
+        for group in present:
+            inside = groups == group
+            row = {"column": name, "group": str(group), **_figures(labels[inside], probability[inside], threshold)}
+            rows.append(row)
+            outside = ~inside & (groups != "")
+            if len(present) > 1 and outside.any():
+                differences += _differences(name, str(group), labels, probability, threshold, inside, outside)
+        if len(present) > 1:
+            confounding.append(_confounding(name, groups, labels, probability))
+    for difference, corrected in zip(differences, holm([d["p"] for d in differences]), strict=True):
+        difference["p_corrected"] = corrected
+    return {
+        "all": _figures(labels, probability, threshold),
+        "groups": rows,
+        "differences": differences,
+        "confounding": confounding,
+    }
+
+
+def _figures(labels: np.ndarray, probability: np.ndarray, threshold: float) -> dict[str, Any]:
+    called = probability >= threshold
+    sick, well = int((labels == 1).sum()), int((labels == 0).sum())
+    both = sick > 1 and well > 1
+    smallest = min(sick, well)
+    note = ""
+    if smallest < SMALLEST:
+        wide = interval_width(0.9, max(smallest, 1))
+        note = f"too small to say: {smallest} films of one class (an interval of a share is {wide:.0%} wide)"
+    return {
+        "films": len(labels),
+        "sick": sick,
+        "auroc": auroc_delong(labels, probability).to_list() if both else [None, None, None],
+        "sensitivity": sensitivity(labels, called).to_list(),
+        "specificity": specificity(labels, called).to_list(),
+        "brier": brier(labels, probability),
+        "ece": ece(labels, probability),
+        "note": note,
+    }
+
+
+def _differences(
+    column: str,
+    group: str,
+    labels: np.ndarray,
+    probability: np.ndarray,
+    threshold: float,
+    inside: np.ndarray,
+    outside: np.ndarray,
+) -> list[dict[str, Any]]:
+    """A group against the rest: AUROC by DeLong's variances, sensitivity and specificity by Fisher's exact test."""
+    found = []
+    parts = [(labels[rows], probability[rows]) for rows in (inside, outside)]
+    if all(min((y == 1).sum(), (y == 0).sum()) >= SMALLEST for y, _ in parts):
+        first, second = (auroc_delong(y, p) for y, p in parts)
+        spread = np.hypot(_spread(first), _spread(second))
+        p = float(2 * stats.norm.sf(abs(first.value - second.value) / spread)) if spread > 0 else 1.0
+        found.append(
+            {"column": column, "group": group, "figure": "auroc", "difference": first.value - second.value, "p": p}
+        )
+    for figure, label in (("sensitivity", 1), ("specificity", 0)):
+        table = []
+        for y, p_ in parts:
+            right = (p_[y == label] >= threshold) == bool(label)
+            table.append([int(right.sum()), int((~right).sum())])
+        if min(sum(row) for row in table) < SMALLEST:
+            continue
+        shares = [row[0] / sum(row) for row in table]
+        found.append(
+            {
+                "column": column,
+                "group": group,
+                "figure": figure,
+                "difference": shares[0] - shares[1],
+                "p": float(stats.fisher_exact(table).pvalue),
+            }
+        )
+    return found
+
+
+def _spread(estimate: Estimate) -> float:
+    return (estimate.high - estimate.low) / (2 * 1.96)
+
+
+def _confounding(name: str, groups: np.ndarray, labels: np.ndarray, probability: np.ndarray) -> dict[str, Any]:
+    """How far a column is linked with the label, and what is left of the AUROC inside its groups."""
+    known = groups != ""
+    names, number = np.unique(groups[known], return_inverse=True)
+    table = np.array([[int(((number == i) & (labels[known] == c)).sum()) for c in (0, 1)] for i in range(len(names))])
+    linked = stats.contingency.association(table, method="cramer") if (table.sum(0) > 0).all() else 0.0
+    inside, weights = [], []
+    for i in range(len(names)):
+        y, p = labels[known][number == i], probability[known][number == i]
+        if min((y == 1).sum(), (y == 0).sum()) >= 5:
+            inside.append(auroc_delong(y, p).value)
+            weights.append((y == 1).sum() * (y == 0).sum())
+    overall = auroc_delong(labels[known], probability[known]).value if len(np.unique(labels[known])) > 1 else None
+    within = float(np.average(inside, weights=weights)) if inside else None
+    return {
+        "column": name,
+        "groups": [
+            {"group": str(n), "without": int(t[0]), "with": int(t[1])} for n, t in zip(names, table, strict=True)
+        ],
+        "cramers_v": float(linked),
+        "confounds": bool(linked > CONFOUNDED),
+        "auroc_overall": overall,
+        "auroc_within_groups": within,
+    }
