@@ -34,7 +34,10 @@ function precache(): Plugin {
         .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
         .filter((name) => name !== 'sw.js')
         .sort();
-      const hashed = files.map((name) => [name, sha256(readFileSync(join(folder, name))).slice(0, 16)]);
+      const hashed = files.map((name) => {
+        const content = readFileSync(join(folder, name));
+        return [name, sha256(content).slice(0, 16), content.length];
+      });
       const worker = join(folder, 'sw.js');
       const script = readFileSync(worker, 'utf8')
         .replace('__PRECACHE__', JSON.stringify(hashed))

@@ -46,7 +46,7 @@ export function App({ client, worklist }: { client: ReaderClient; worklist: Work
 
   const open = () => {
     setEngine({ state: 'opening' });
-    settled()
+    settled((loaded) => setEngine({ state: 'opening', loaded }))
       .then(() => client.open())
       .then(
         ({ card, threads }) => setEngine({ state: 'ready', card, threads }),

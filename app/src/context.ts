@@ -8,7 +8,8 @@ import type { Worklist } from './worklist/store';
 
 /** Whether the reader can read. */
 export type Engine =
-  | { state: 'opening' }
+  /** `loaded`: the share of a first visit that has come. */
+  | { state: 'opening'; loaded?: number }
   | { state: 'ready'; card: Card; threads: number }
   | { state: 'failed'; code: string; message: string };
 

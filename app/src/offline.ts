@@ -5,13 +5,16 @@ const OPTIONS: RegistrationOptions = { updateViaCache: 'none' };
  * Settles when the service worker holds the whole app, or cannot: then the reader is opened. On the first visit the
  * reader is so fetched once, by the service worker, and not a second time by the page.
  */
-export async function settled(): Promise<void> {
+export async function settled(progress: (share: number) => void): Promise<void> {
   if (!('serviceWorker' in navigator) || import.meta.env.DEV) return;
   const { serviceWorker } = navigator;
   try {
     const registration = await serviceWorker.register(SCRIPT, OPTIONS);
     if (registration.active) return;
     const worker = registration.installing ?? registration.waiting;
+    const told = ({ data }: MessageEvent) => progress(data.stored);
+    serviceWorker.addEventListener('message', told);
+    serviceWorker.startMessages();
     await new Promise<void>((done) => {
       const look = () => {
         if (!worker || worker.state === 'activated' || worker.state === 'redundant') done();
@@ -19,6 +22,7 @@ export async function settled(): Promise<void> {
       worker?.addEventListener('statechange', look);
       look();
     });
+    serviceWorker.removeEventListener('message', told);
   } catch {
     // No service worker here (a private window, a host that forbids it): the page works with the network.
   }
@@ -51,4 +55,21 @@ export function watchOffline(ready: (is: boolean) => void, offer: (activate: () 
       addEventListener('online', () => void registration.update().catch(() => undefined));
     })
     .catch(() => ready(false));
+}
+
+/** The browser's offer to install the app, kept until the user asks for it. */
+interface InstallPrompt extends Event {
+  prompt: () => Promise<unknown>;
+}
+
+let offered: InstallPrompt | null = null;
+addEventListener('beforeinstallprompt', (event) => {
+  event.preventDefault();
+  offered = event as InstallPrompt;
+});
+
+/** Installs the app, or null where the browser offers no installation. */
+export function installer(): (() => Promise<unknown>) | null {
+  const prompt = offered;
+  return prompt && (() => prompt.prompt());
 }

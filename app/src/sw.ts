@@ -1,13 +1,19 @@
 /// <reference lib="webworker" />
 /** The service worker: keeps the whole app on the device, by content. It never reads a film. */
 declare const self: ServiceWorkerGlobalScope;
-/** Put in by the build: [address, hash of the content] of every file. */
-declare const __PRECACHE__: [string, string][];
+/** Put in by the build: [address, hash of the content, bytes] of every file. */
+declare const __PRECACHE__: [string, string, number][];
 declare const __VERSION__: string;
 
 const PREFIX = 'app-';
 const CACHE = PREFIX + __VERSION__;
-const wanted = new Map(__PRECACHE__.map(([address, hash]) => [new URL(address, self.location.href).href, hash]));
+const wanted = new Map<string, string>();
+let missing = 0;
+for (const [address, hash, bytes] of __PRECACHE__) {
+  wanted.set(new URL(address, self.location.href).href, hash);
+  missing += bytes;
+}
+const everything = missing;
 const page = new URL('index.html', self.location.href).href;
 
 self.addEventListener('install', (event) => event.waitUntil(store()));
@@ -47,7 +53,7 @@ async function store(): Promise<void> {
 async function fetched(address: string, hash: string): Promise<Response> {
   // A name with a hash in it never changes its content: take what the page has just loaded.
   const response = await fetch(address, { cache: address.includes('/assets/') ? 'default' : 'no-cache' });
-  const body = await response.arrayBuffer();
+  const body = await new Response(response.body?.pipeThrough(counter())).arrayBuffer();
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', body));
   const found = Array.from(digest.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('');
   if (!response.ok || found !== hash) throw new Error(`${address}: the server answered ${response.status} with other content`);
@@ -58,6 +64,20 @@ async function fetched(address: string, hash: string): Promise<Response> {
   headers.set('cross-origin-embedder-policy', 'require-corp');
   headers.set('cross-origin-resource-policy', 'same-origin');
   return new Response(body, { headers });
+}
+
+/** Tells every page how far the first visit is: it may take minutes on a poor line. */
+function counter(): TransformStream<Uint8Array, Uint8Array> {
+  return new TransformStream({
+    async transform(chunk, onward) {
+      onward.enqueue(chunk);
+      const before = Math.floor((100 * missing) / everything);
+      missing -= chunk.length;
+      if (Math.floor((100 * missing) / everything) === before) return;
+      const pages = await self.clients.matchAll({ includeUncontrolled: true });
+      for (const open of pages) open.postMessage({ stored: 1 - missing / everything });
+    },
+  });
 }
 
 async function takeOver(): Promise<void> {

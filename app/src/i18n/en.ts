@@ -22,7 +22,7 @@ export const en = {
   },
 
   reader: {
-    opening: 'Getting the reader ready…',
+    opening: 'Getting the reader ready… (the first visit takes longest)',
     ready: 'Reader ready and checked',
     offline: 'Works without network',
     notOffline: 'Not yet stored for work without network',

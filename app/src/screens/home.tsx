@@ -99,8 +99,13 @@ function EngineState() {
     );
   }
   return (
-    <p class={`engine ${engine.state}`} role="status">
-      {engine.state === 'ready' ? t.reader.ready : t.reader.opening}
-    </p>
+    <>
+      <p class={`engine ${engine.state}`} role="status">
+        {engine.state === 'ready' ? t.reader.ready : t.reader.opening}
+      </p>
+      {engine.state === 'opening' && engine.loaded !== undefined && (
+        <progress max={1} value={engine.loaded} aria-label={t.reader.opening} />
+      )}
+    </>
   );
 }

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { useRoom } from '../context';
 import { LANGUAGES, type Digits, type Language, useSpeech } from '../i18n';
+import { installer } from '../offline';
 import { pointName } from './parts';
 import { PinSettings } from './pin';
 
@@ -9,6 +10,7 @@ export function SettingsScreen() {
   const { t, number, percent } = speech;
   const { settings, change, engine } = useRoom();
   const [storage, setStorage] = useState<{ megabytes: number; persisted: boolean } | null>(null);
+  const install = installer();
   const card = engine.state === 'ready' ? engine.card : null;
 
   useEffect(() => {
@@ -75,6 +77,7 @@ export function SettingsScreen() {
           <h2>{t.settings.storage}</h2>
           <p>{t.settings.used(number(storage.megabytes, 1))}</p>
           <p>{storage.persisted ? t.settings.persisted : t.settings.notPersisted}</p>
+          {install && <button onClick={() => void install()}>{t.settings.install}</button>}
           <p class="small">{t.settings.installIos}</p>
         </>
       )}
