@@ -100,7 +100,9 @@ describe('a new version', () => {
     writeFileSync(join(folder, 'index.html'), after);
     const worker = readFileSync(join(folder, 'sw.js'), 'utf8');
     const version = /app-.*?([0-9a-f]{16})/s.exec(worker)![1];
-    writeFileSync(join(folder, 'sw.js'), worker.replace(`X`, `"${hash(after)}",${Buffer.byteLength(after)}`).replaceAll(version, 'f'.repeat(16)));
+    const entry = (text: string) => `"${hash(text)}",${Buffer.byteLength(text)}`;
+    expect(worker).toContain(entry(before));
+    writeFileSync(join(folder, 'sw.js'), worker.replace(entry(before), entry(after)).replaceAll(version, 'f'.repeat(16)));
     const again = await serve(folder, port);
     endings.push(again.stop);
 
