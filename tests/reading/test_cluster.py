@@ -51,7 +51,7 @@ def test_each_film_is_answered_once_even_when_a_worker_dies(
         films.append(tmp_path / f"{index:03}.png")
         shutil.copy(sorted(samples.glob("*.png"))[index % 24], films[-1])
     films.append(tmp_path / "missing.png")
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
     try:
         answers, killed = [], 0
         for line in read_on_cluster(tiny, films):

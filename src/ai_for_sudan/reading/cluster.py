@@ -50,7 +50,7 @@ def read_on_cluster(
         try:
             # A cluster that exists has its own dashboard or none.
             own: dict[str, Any] = {} if address else {"include_dashboard": False}
-            ray.init(address=address, log_to_driver=False, configure_logging=False, **own)
+            ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **own)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise UserError(f"no Ray cluster answers at '{address}': {str(error).splitlines()[0]}") from error
     try:
