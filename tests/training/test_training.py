@@ -138,7 +138,8 @@ def test_two_processes_match_one(tmp_path: Path, fitted) -> None:
         "from ai_for_sudan.training.processes import processes\n"
         "with processes() as group:\n"
         "    assert group.count == 2\n"
-        "    fit(RECIPE, network(), drawn_films(96, 0), drawn_films(32, 1), Path(sys.argv[2]), group=group, quiet=True)\n"
+        "    films, few = drawn_films(96, 0), drawn_films(32, 1)\n"
+        "    fit(RECIPE, network(), films, few, Path(sys.argv[2]), group=group, quiet=True)\n"
     )
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
     subprocess.run(

@@ -86,4 +86,4 @@ def _small(reading: Reading) -> Reading:
     """A reading without its film, so that a long list fits in memory."""
     from dataclasses import replace
 
-    return replace(reading, pixels=None, heatmap=None, embedding=None)
+    return replace(reading, radiograph=None, heatmap=None, embedding=None)

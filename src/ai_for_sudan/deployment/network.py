@@ -97,8 +97,8 @@ class ReaderNetwork(nn.Module):
         super().__init__()
         self.model, self.calibration, self.gate = model.eval(), calibration, gate
         # The last layer under a fixed name, so that a site can find it in the file.
-        self.head = model.classifier[-1]
-        self.hidden = [m for m in model.classifier[:-1] if isinstance(m, nn.Linear)]
+        self.head: nn.Module = model.classifier[-1]
+        self.hidden: list[nn.Linear] = [m for m in model.classifier[:-1] if isinstance(m, nn.Linear)]
         if len(self.hidden) > 1:
             raise UserError("Grad-CAM in closed form is derived for a head of one or two linear layers")
         self.gate_features = GateFeatures()
@@ -132,7 +132,7 @@ class ReaderNetwork(nn.Module):
         With global average pooling the gradient of a logit is the same at all places: the row of the linear layer
         divided by their number; through a hidden ReLU it is the row times the open units times the first layer.
         """
-        weights = self.head.weight.unsqueeze(0)  # (1, C, D)
+        weights: Tensor = self.head.weight.unsqueeze(0)  # type: ignore[operator]  # (1, C, D)
         if self.hidden:
             first = self.hidden[0]
             is_open = (first(pooled) > 0).to(pooled.dtype).unsqueeze(1)  # (B, 1, D)

@@ -123,7 +123,7 @@ def _embeddings(model: Architecture, pixels: np.ndarray) -> np.ndarray:
     """What the last layer would see, ``(N, D)``."""
     from tqdm import tqdm
 
-    model = model.to(device(), memory_format=torch.channels_last).eval()
+    model = model.to(device()).to(memory_format=torch.channels_last).eval()
     found = []
     with torch.inference_mode(), autocast(device()):
         for start in tqdm(range(0, len(pixels), 64), desc="features", leave=False, disable=None):

@@ -65,7 +65,7 @@ def reliability(axes: Axes, labels: np.ndarray, probabilities: np.ndarray, bins:
 def histogram(
     axes: Axes, labels: np.ndarray, probabilities: np.ndarray, threshold: float, names: tuple[str, str]
 ) -> None:
-    edges = np.linspace(0, 1, 31)
+    edges = [i / 30 for i in range(31)]
     axes.hist(probabilities[labels == 0], edges, color=GREEN, alpha=0.65, label=names[0])
     axes.hist(probabilities[labels == 1], edges, color=RED, alpha=0.55, label=names[1])
     axes.axvline(threshold, color="black", lw=1)

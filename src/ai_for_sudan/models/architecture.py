@@ -38,7 +38,8 @@ class ModelSpec:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ModelSpec:
         """Raises ``KeyError`` or ``TypeError`` for a dictionary that is no spec."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**plain)
 
     @property
     def positive_index(self) -> int:

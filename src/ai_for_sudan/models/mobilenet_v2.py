@@ -24,9 +24,10 @@ class MobileNetV2(Architecture):
 
         backbone = mobilenet_v2(weights=None)
         self.features = backbone.features
-        self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(backbone.last_channel, len(spec.classes)))
-        nn.init.xavier_uniform_(self.classifier[-1].weight)
-        nn.init.zeros_(self.classifier[-1].bias)
+        head = nn.Linear(backbone.last_channel, len(spec.classes))
+        nn.init.xavier_uniform_(head.weight)
+        nn.init.zeros_(head.bias)
+        self.classifier = nn.Sequential(nn.Dropout(dropout), head)
 
     def load_imagenet(self, weights: bool | str | Path) -> None:
         """Fill ``features`` with ImageNet weights.

@@ -123,7 +123,7 @@ class _Run:
         self.last_path = output_dir / "checkpoints" / "last.pth"
         self.device = device()
         self.spec = model.spec
-        self.model = model.to(self.device, memory_format=torch.channels_last)
+        self.model = model.to(self.device).to(memory_format=torch.channels_last)
         self.model.features[: recipe.frozen_layers].requires_grad_(False)
         self.parallel: nn.Module = DistributedDataParallel(self.model) if group.count > 1 else self.model
         self.average = (

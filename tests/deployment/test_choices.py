@@ -1,0 +1,63 @@
+"""Calibration, operating points and abstention against what they promise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ai_for_sudan.deployment.choices import abstention, calibrate, operating_points
+from ai_for_sudan.evaluation.statistics import ece
+
+
+def drawn(count: int, seed: int, spread: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
+    """Labels, and log-odds that are right on the average."""
+    random = np.random.default_rng(seed)
+    odds = random.normal(0, spread, count)
+    return (random.random(count) < 1 / (1 + np.exp(-odds))).astype(int), odds
+
+
+def test_calibration_undoes_an_overconfident_network() -> None:
+    labels, odds = drawn(20_000, 0)
+    logits = torch.from_numpy(np.stack([np.zeros_like(odds), odds * 3 + 1.5], 1)).float()
+    calibration = calibrate(logits, labels, "exclusive")
+    with torch.inference_mode():
+        found = calibration(logits).numpy()[:, 1]
+    assert ece(labels, logits.softmax(1)[:, 1].numpy()) > 0.08
+    assert ece(labels, found) < 0.02
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(-odds)), atol=0.02)
+
+
+def test_findings_without_a_label_take_no_part() -> None:
+    labels, odds = drawn(20_000, 1)
+    table = np.stack([labels, np.full(len(labels), np.nan)], 1)
+    table[:10, 1] = [0, 1] * 5
+    logits = torch.from_numpy(np.stack([odds * 2, odds], 1)).float()
+    assert float(calibrate(logits, table, "multilabel").scale[0]) == pytest.approx(0.5, abs=0.03)
+
+
+def test_operating_points_keep_their_promise() -> None:
+    (labels, odds), (moved_labels, moved) = drawn(4000, 2, 5.0), drawn(4000, 3, 4.0)
+    clean, shifted = (labels, 1 / (1 + np.exp(-odds))), (moved_labels, 1 / (1 + np.exp(-moved)))
+    points = operating_points(clean, shifted)
+    assert points["screening"]["shifted"]["sensitivity"][0] >= 0.95
+    assert points["rule-in"]["shifted"]["specificity"][0] >= 0.95
+    assert points["screening"]["threshold"] <= points["balanced"]["threshold"] <= points["rule-in"]["threshold"]
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.1])
+def test_the_abstention_band_holds_its_error_rate_on_new_films(rate: float) -> None:
+    wrong_sick, wrong_well = [], []
+    for seed in range(40):
+
+        def pair(number: int) -> tuple[np.ndarray, np.ndarray]:
+            labels, odds = drawn(600, number, 3.0)
+            return labels, 1 / (1 + np.exp(-odds))
+
+        band = abstention(pair(seed), pair(1000 + seed), rate)
+        labels, probability = pair(2000 + seed)
+        wrong_sick.append((probability[labels == 1] <= band["lower"]).mean())
+        wrong_well.append((probability[labels == 0] >= band["upper"]).mean())
+        assert 0 < band["share"]["clean"] < 1
+    assert np.mean(wrong_sick) <= rate * 1.25
+    assert np.mean(wrong_well) <= rate * 1.25

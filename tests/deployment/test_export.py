@@ -1,0 +1,173 @@
+"""Reader files of untrained networks: the graph, the gate, the refusals, the companions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from PIL import Image
+
+from ai_for_sudan.deployment import export_reader, graph, int8
+from ai_for_sudan.deployment.export import Films
+from ai_for_sudan.deployment.network import Calibration, Gate, OneFilm, ReaderNetwork
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.explanation import GradCAM
+from ai_for_sudan.models import Architecture, create, names
+from ai_for_sudan.reading import Reader
+
+
+def network(name: str, classes: tuple[str, ...] = ("normal", "pneumonia"), task: str = "exclusive") -> Architecture:
+    torch.manual_seed(0)
+    model = create(name, classes, task=task).eval()
+    torch.nn.init.normal_(model.classifier[-1].bias)
+    return model
+
+
+def bare(model: Architecture) -> ReaderNetwork:
+    count = len(model.spec.classes)
+    calibration = Calibration(torch.linspace(0.8, 1.2, count), torch.linspace(-0.1, 0.1, count), model.spec.task)
+    features = ReaderNetwork(model, calibration, None).gate_input(torch.rand(1, 1, 224, 224)).shape[1]
+    return ReaderNetwork(model, calibration, Gate(torch.randn(2, features) * 0.01, torch.zeros(2))).eval()
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("task", ["exclusive", "multilabel"])
+def test_the_heatmap_without_backward_pass_is_grad_cam(name: str, task: str) -> None:
+    model = network(name, ("a", "b", "c"), task)
+    films = torch.rand(2, 1, 224, 224)
+    with torch.inference_mode():
+        found = bare(model)(films)
+    for index in range(3):
+        expected = GradCAM(model)(films, index)
+        torch.testing.assert_close(found.heatmap[:, index], expected.maps, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(found.logits, expected.logits, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_file_agrees_with_the_network_at_every_size(name: str) -> None:
+    model = network(name)
+    one = OneFilm(bare(model)).eval()
+    sides = {0: torch.export.Dim("height", min=64, max=8192), 1: torch.export.Dim("width", min=64, max=8192)}
+    example = torch.randint(0, 255, (261, 300), dtype=torch.uint8)
+    exported = graph.export_graph(one, len(model.classifier) - 1, example, sides)
+    opened = graph.session(exported)
+    random = np.random.default_rng(0)
+    for size in ((224, 224), (64, 97), (64, 8192), (1031, 800)):
+        pixels = random.integers(0, 256, size, np.uint8)
+        with torch.inference_mode():
+            expected = one(torch.from_numpy(pixels))
+        assert graph.agreement(graph.run(opened, pixels), expected) < 1e-4
+    found = {initializer.name for initializer in exported.graph.initializer}
+    assert {"head.weight", "head.bias", "calibration.scale", "calibration.bias"} <= found
+
+
+def test_resizing_in_the_graph_is_pillows(samples: Path) -> None:
+    """What training saw and what the reader file sees differ by rounding only."""
+    with Image.open(samples / "pneumonia_01.png") as image:
+        film = image.convert("L").resize((701, 555))
+    ours = torch.nn.functional.interpolate(
+        torch.from_numpy(np.array(film))[None, None].float(), (224, 224), mode="bilinear", antialias=True
+    )[0, 0].numpy()
+    theirs = np.asarray(film.resize((224, 224), Image.Resampling.BILINEAR), dtype=np.float32)
+    assert np.abs(ours - theirs).max() <= 1.0
+
+
+@pytest.fixture(scope="module")
+def films(samples: Path) -> Films:
+    pixels, labels = [], []
+    for path in sorted(samples.glob("*.png")):
+        with Image.open(path) as image:
+            pixels.append(np.asarray(image.convert("L").resize((224, 224))))
+        labels.append(int(path.name.startswith("pneumonia")))
+    return Films(np.stack(pixels), np.array(labels), np.arange(len(labels)).astype(str))
+
+
+@pytest.fixture(scope="module")
+def exported(films: Films, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    folder = tmp_path_factory.mktemp("export")
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 256, (12, 8, 8), np.uint8).repeat(28, 1).repeat(28, 2)
+    names = [f"{'lateral' if i % 3 == 0 else 'photo'}/{i}.png" for i in range(12)]
+    card = export_reader(
+        network("custom_cnn"),
+        {},
+        films,
+        films,
+        folder / "reader.onnx",
+        name="test",
+        training={"data": "synthetic", "films": 24, "patients": 24},
+        not_chest=(pictures, names),
+        bulk=True,
+        torchscript=folder / "reader.pt",
+        pt2=folder / "reader.pt2",
+        say=lambda _: None,
+    )
+    return folder, card
+
+
+def test_the_reader_file_opens_and_reads(exported: tuple[Path, dict], films: Films, samples: Path) -> None:
+    folder, card = exported
+    reader = Reader.open(folder / "reader.onnx")
+    assert json.loads(json.dumps(card))["classes"] == ["normal", "pneumonia"]
+    reading = reader.read(samples / "pneumonia_01.png")
+    assert reading.status in ("suspected", "not_seen", "uncertain", "refused")
+    points = card["operating_points"]
+    assert points["screening"]["threshold"] <= points["balanced"]["threshold"] <= points["rule-in"]["threshold"]
+
+
+def test_many_films_at_once_get_the_same_answers(exported: tuple[Path, dict], films: Films) -> None:
+    folder, _ = exported
+    bulk = graph.run(graph.session(onnx.load(folder / "reader.bulk.onnx")), films.pixels)
+    single = graph.session(onnx.load(folder / "reader.onnx"))
+    for index in (0, 7, 23):
+        for name, value in graph.run(single, films.pixels[index]).items():
+            np.testing.assert_allclose(bulk[name][index], value, atol=1e-3, rtol=1e-3)
+
+
+def test_the_gate_refuses_what_it_was_fitted_to_refuse(exported: tuple[Path, dict], samples: Path) -> None:
+    folder, card = exported
+    reader = Reader.open(folder / "reader.onnx")
+    codes = [score["code"] for score in card["gate"]["scores"]]
+    assert codes == ["blank", "not_chest", "lateral", "upside_down", "sideways", "negative"]
+    assert "blank" in reader.read(np.full((300, 300), 120, np.uint8)).codes
+    noise = np.random.default_rng(5).integers(0, 256, (8, 8), np.uint8).repeat(40, 0).repeat(40, 1)
+    assert reader.read(noise).status == "refused"
+
+
+def test_companions_for_pytorch_give_the_same(exported: tuple[Path, dict], films: Films) -> None:
+    folder, _ = exported
+    pixels = torch.from_numpy(films.pixels[3].copy())
+    expected = graph.run(graph.session(onnx.load(folder / "reader.onnx")), films.pixels[3])
+    with torch.inference_mode():
+        for found in (
+            torch.jit.load(str(folder / "reader.pt"))(pixels),
+            torch.export.load(folder / "reader.pt2").module()(pixels),
+        ):
+            for name, value in zip(graph.NAMES, found, strict=True):
+                np.testing.assert_allclose(value.numpy(), expected[name], atol=1e-3, rtol=1e-3)
+
+
+def test_int8_outside_its_limits_is_refused() -> None:
+    model = network("custom_cnn")
+    one = OneFilm(bare(model)).eval()
+    sides = {0: torch.export.Dim("height", min=64, max=8192), 1: torch.export.Dim("width", min=64, max=8192)}
+    exported = graph.export_graph(one, 4, torch.randint(0, 255, (261, 300), dtype=torch.uint8), sides)
+    films = np.random.default_rng(0).integers(0, 256, (12, 224, 224), np.uint8)
+    small = int8.quantise(exported, films, 0)
+    assert small.ByteSize() < exported.ByteSize()
+    assert {"head.weight", "calibration.bias"} <= {i.name for i in small.graph.initializer}
+    same = int8.compare({"float32": exported, "int8": exported}, films, np.arange(12) % 2, 1, 0.5)
+    assert same.within
+    other = graph.export_graph(
+        OneFilm(bare(create("custom_cnn", ["a", "b"]).eval())).eval(),
+        4,
+        torch.zeros(261, 300, dtype=torch.uint8),
+        sides,
+    )
+    harmed = int8.compare({"float32": exported, "int8": other}, films, np.arange(12) % 2, 1, 0.5)
+    with pytest.raises(UserError, match="no int8 reader was written"):
+        int8.refuse(harmed)
