@@ -126,3 +126,24 @@ def test_what_has_no_meaning_is_null_and_not_a_number_is_refused() -> None:
         measure(
             np.full((5, 2), np.nan), np.full((5, 2), 0.5), np.arange(5), TWO, "pneumonia", "multilabel", threshold=0.5
         )
+
+
+def test_no_error_is_no_certainty() -> None:
+    labels = np.arange(60) % 2
+    probability = np.where(labels == 1, 0.9, 0.1)
+    found = measure(
+        labels,
+        exclusive(probability),
+        np.arange(60) // 2 * 2 + labels,
+        TWO,
+        "pneumonia",
+        "exclusive",
+        threshold=0.5,
+        rounds=100,
+    )
+    point = found["operating_points"]["own"]
+    # 30 of 30: Wilson's lower bound is n / (n + z^2).
+    for name in ("recall", "specificity", "precision", "auroc"):
+        assert point[name] == pytest.approx([1.0, 30 / (30 + 1.96**2), 1.0], abs=1e-3), name
+    assert point["accuracy"] == pytest.approx([1.0, 60 / (60 + 1.96**2), 1.0], abs=1e-3)
+    assert point["f1"] == [1.0, None, None]

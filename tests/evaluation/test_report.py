@@ -71,5 +71,5 @@ def test_names_are_escaped(tmp_path: Path) -> None:
 
 def test_intervals_in_words() -> None:
     assert interval([0.9, 0.85, 0.95]) == "0.900 (0.850 to 0.950)"
-    assert interval([0.9, None, None]) == "0.900 (too few films for an interval)"
+    assert interval([0.9, None, None]) == "0.900 (no interval)"
     assert interval([None, None, None]) == interval(None) == "-"

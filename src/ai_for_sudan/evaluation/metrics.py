@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.metrics import average_precision_score, confusion_matrix
 
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.evaluation.statistics import bootstrap_by_patient, brier, ece, quick_auroc
+from ai_for_sudan.evaluation.statistics import Estimate, bootstrap_by_patient, brier, ece, quick_auroc, wilson
 
 Array = np.ndarray
 
@@ -50,7 +50,7 @@ def measure(
     result: dict[str, Any] = {
         "films": len(labels),
         "patients": len(np.unique(patients)),
-        "intervals": f"95 %, bootstrap of {rounds} rounds over patients, seed {seed}",
+        "intervals": f"95 %, bootstrap of {rounds} rounds over patients, seed {seed}; Wilson's where no draw differs",
         "positive": positive,
         "operating_points": {},
     }
@@ -124,6 +124,7 @@ def _one(truth: Array, probability: Array, patients: Array, threshold: float, ro
         return binary_figures(truth[rows], probability[rows], called[rows])
 
     estimates = bootstrap_by_patient(figures, patients, rounds=rounds, seed=seed)
+    estimates = _never_certain(estimates, patients, truth == 1, called)
     table = {
         "true_positive": int((called & (truth == 1)).sum()),
         "false_positive": int((called & (truth == 0)).sum()),
@@ -136,6 +137,33 @@ def _one(truth: Array, probability: Array, patients: Array, threshold: float, ro
         "confusion": table,
         **{name: estimate.to_list() for name, estimate in estimates.items()},
     }
+
+
+def _never_certain(estimates: dict[str, Estimate], patients: Array, sick: Array, called: Array) -> dict[str, Estimate]:
+    """Intervals for figures without a single error (or success), to which every bootstrap draw gives the same value.
+
+    Shares and AUROC take Wilson's bound on the patients they are of; other figures are left without an interval.
+    """
+
+    def count(rows: Array) -> int:
+        return len(np.unique(patients[rows]))
+
+    of = {
+        "accuracy": count(sick | ~sick),
+        "recall": count(sick),
+        "specificity": count(~sick),
+        "precision": count(called),
+        "auroc": min(count(sick), count(~sick)),
+    }
+    result = {}
+    for name, found in estimates.items():
+        bound = found
+        if np.isfinite(found.low) and found.low == found.high:
+            share = wilson(round(found.value * of[name]), of[name]) if name in of else None
+            low, high = (share.low, share.high) if share else (float("nan"), float("nan"))
+            bound = Estimate(found.value, low, high)
+        result[name] = bound
+    return result
 
 
 def binary_figures(truth: Array, probability: Array, called: Array) -> dict[str, float]:

@@ -33,7 +33,7 @@ def interval(value: Any, digits: int = 3) -> str:
     if value is None or value[0] is None:
         return "-"
     if value[1] is None:
-        return f"{value[0]:.{digits}f} (too few films for an interval)"
+        return f"{value[0]:.{digits}f} (no interval)"
     return f"{value[0]:.{digits}f} ({value[1]:.{digits}f} to {value[2]:.{digits}f})"
 
 
