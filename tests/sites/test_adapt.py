@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from ai_for_sudan.cli import main
+from ai_for_sudan.errors import UserError
 from ai_for_sudan.reading import Reader
 from ai_for_sudan.sites import ReaderFile, SiteFilms, adapt, read_site, site_manifest
 from ai_for_sudan.sites import reference as references
@@ -319,3 +320,24 @@ def test_fine_tuning_is_judged_like_every_step(
     capsys.readouterr()
     assert main([*command, "--finetune", str(other)]) == 2
     assert "give the checkpoint that the reader was exported from" in capsys.readouterr().err
+
+
+def test_home_is_not_forgotten(make_films: Make, tiny_file: ReaderFile) -> None:
+    """Another channel tells the sick at the site than at home: with films of home, the head learns both."""
+    films = site(make_films, sign=-1)
+    rng = np.random.default_rng(9)
+    labels = (np.arange(160) % 2).astype(float)
+    own = np.abs(rng.normal(0.3, 0.05, (160, 4)))
+    own[:, 0] = 0.05 + 0.3 * (labels - 0.5) + rng.normal(0, 0.05, 160)
+    own[:, 3] = 0.9 + rng.normal(0, 0.02, 160)
+    home = make_films(own, labels)
+    result = adapt(films, tiny_file, home=home, repeats=2).result
+    step = result["steps"][2]
+    assert result["home"]["films"] == 80 and result["home"]["shipped"]["auroc"][0] > 0.95
+    if step["adopted"]:
+        assert result["home"]["adapted"]["auroc"][0] > result["home"]["shipped"]["auroc"][0] - 0.02
+    else:
+        assert any("worse at home" in text for text in result["warnings"])
+    few = make_films(own[:10], labels[:10])
+    with pytest.raises(UserError, match="home cannot be used: 10 labelled films are too few"):
+        adapt(films, tiny_file, home=few)

@@ -13,7 +13,7 @@ from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import write_json
 from ai_for_sudan.reading import Reader
 from ai_for_sudan.reading.reader import find_reader
-from ai_for_sudan.sites import ReaderFile, adapt, figures_of, read_site, site_manifest
+from ai_for_sudan.sites import ReaderFile, adapt, read_site, site_manifest
 from ai_for_sudan.sites.adapted import write_adapted
 from ai_for_sudan.sites.nuisance import COLUMNS
 from ai_for_sudan.sites.report import curve_figure, render, roc_figure, strict
@@ -34,7 +34,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="COLUMN",
         help=f"columns that have nothing to do with the lungs (default: {' '.join(COLUMNS)}, where there)",
     )
-    parser.add_argument("--home", type=Path, metavar="DIR", help="films of the reader's own kind, to measure both on")
+    parser.add_argument(
+        "--home",
+        type=Path,
+        metavar="DIR",
+        help="films of the reader's own kind: half keep the head from forgetting them, half measure it",
+    )
     parser.add_argument("--home_patient_rule", metavar="RULE", help="as --patient_rule, for --home")
     parser.add_argument(
         "--finetune", type=Path, metavar="CHECKPOINT", help="also train the network on from this checkpoint (PyTorch)"
@@ -54,6 +59,10 @@ def run(args: argparse.Namespace) -> int:
         args.data_dir, reader.card, patient_rule=args.patient_rule, label_columns=args.label_columns
     )
     films = read_site(reader, manifest, threads=args.threads)
+    home = None
+    if args.home:
+        own = site_manifest(args.home, reader.card, patient_rule=args.home_patient_rule)
+        home = read_site(reader, own, threads=args.threads)
     finetuning = None
     if args.finetune:
         from ai_for_sudan.sites.finetuning import FineTuning
@@ -62,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
             args.finetune, manifest, films, reader.card, args.output_dir / "finetuning",
             epochs=args.finetune_epochs, seed=args.seed,
         )  # fmt: skip
-    outcome = adapt(films, file, columns=tuple(args.nuisance), finetuning=finetuning, seed=args.seed)
+    outcome = adapt(films, file, columns=tuple(args.nuisance), home=home, finetuning=finetuning, seed=args.seed)
     result: dict[str, Any] = {
         "reader": reader.card.title,
         "site": args.site,
@@ -89,8 +98,6 @@ def run(args: argparse.Namespace) -> int:
             f" Fine-tuning is better still: {result['finetuned_checkpoint']} is its checkpoint; make a reader of it "
             f"with: ai-for-sudan export --checkpoint {result['finetuned_checkpoint']} --data_dir {args.data_dir}"
         )
-    if args.home:
-        result["home"] = _home(args, path, target if outcome.changed else path)
     result = strict(result)
     write_json(args.output_dir / "adapt.json", result)
     render(
@@ -103,18 +110,6 @@ def run(args: argparse.Namespace) -> int:
     )
     _tell(result, args.output_dir)
     return 0
-
-
-def _home(args: argparse.Namespace, shipped: Path, adapted: Path) -> dict[str, Any]:
-    """Both readers on films of the kind that the reader was made for."""
-    found: dict[str, Any] = {"source": str(args.home)}
-    for name, path in (("shipped", shipped), ("adapted", adapted)):
-        reader = Reader.open(path)
-        manifest = site_manifest(args.home, reader.card, patient_rule=args.home_patient_rule)
-        films = read_site(reader, manifest, threads=args.threads)
-        found[name] = figures_of(films, ReaderFile.load(path), reader.card)
-        found["films"] = len(films)
-    return found
 
 
 def _tell(result: dict[str, Any], folder: Path) -> None:
@@ -130,6 +125,9 @@ def _tell(result: dict[str, Any], folder: Path) -> None:
     for step in result["steps"]:
         gain = "not measurable" if step["gain"][0] is None else "{:+.3f} ({:+.3f} to {:+.3f})".format(*step["gain"])
         print(f"  {step['name']:<18}{'adopted' if step['adopted'] else 'not adopted':<13}gain {gain}")
+    if result.get("home"):
+        before, after = (result["home"][name]["auroc"] for name in ("shipped", "adapted"))
+        print(f"at home ({result['home']['films']} films): AUROC {before[0]:.3f} before, {after[0]:.3f} after")
     print(result["decision"])
     print(f"{folder / 'adapt.html'} and adapt.json hold all of it")
     print(DISCLAIMER)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.statistics import ece_bias, wilson
 from ai_for_sudan.reading import Card
 from ai_for_sudan.sites import nuisance, points
@@ -33,6 +34,8 @@ PATIENTS_FOR_MEASURING = 5
 #: What a reader must show here, with the lower end of its interval, before it is said that it may be used.
 USABLE = {"auroc": 0.85, "sensitivity": 0.80, "specificity": 0.70}
 CURVE = (40, 100, 200)
+#: AUROC that a refitted head may lose on the films that the reader was made for.
+WORSE_AT_HOME = 0.01
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ def adapt(
     file: ReaderFile,
     *,
     columns: tuple[str, ...] = nuisance.COLUMNS,
+    home: SiteFilms | None = None,
     finetuning: FineTuning | None = None,
     seed: int = 0,
     repeats: int = 20,
@@ -76,12 +80,14 @@ def adapt(
 
     Args:
         columns: columns of the manifest that have nothing to do with the lungs.
+        home: films of the kind that the reader was made for. Half of their patients take part in refitting the head,
+            so that it forgets nothing; the other half measures whether it did.
         finetuning: the labelled films, prepared for step 5; the reader that it makes is a checkpoint, named in the
             result.
         repeats: draws of the learning curve.
     """
     card = Card.from_json(file.text)
-    space = Space.of(films.embeddings)
+    space = Space.of(films.embeddings if home is None else np.concatenate([films.embeddings, home.embeddings]))
     everything = _rows(films, file, card, np.arange(len(films)), space)
     result: dict[str, Any] = {
         "drift": drift(films, everything.scores, Reference.from_card(file.card), seed=seed),
@@ -94,19 +100,12 @@ def adapt(
     if short:
         result |= {"measured": None, "verdict": f"Not measured: {short}.", "usable": None, "steps": [], "curve": []}
         return Outcome(result, None, None, None, {}, rows.labels, _identity(films), space)
-    return _Adaptation(films, rows, labelled, space, card, columns, seed, repeats).run(result, finetuning)
-
-
-def figures_of(films: SiteFilms, file: ReaderFile, card: Card, *, seed: int = 0) -> dict[str, Any]:
-    """AUROC, and sensitivity and specificity at the default operating point, each ``[estimate, low, high]``."""
-    rows = _rows(films, file, card, np.flatnonzero(~np.isnan(films.labels)), None)
-    resamples = Resamples.of(rows.labels, rows.patients, seed=seed)
-    called = expit(rows.scores) >= card.threshold()
-    return {
-        "auroc": interval(resamples.auroc(rows.scores)),
-        "sensitivity": interval(resamples.sensitivity(called)),
-        "specificity": interval(resamples.specificity(called)),
-    }
+    own = None
+    if home is not None:
+        own = _rows(home, file, card, np.flatnonzero(~np.isnan(home.labels)), space)
+        if short := _too_few(own, FOR_MEASURING, 2 * PATIENTS_FOR_MEASURING):
+            raise UserError(f"the films given for home cannot be used: {short}")
+    return _Adaptation(films, rows, labelled, own, space, card, columns, seed, repeats).run(result, finetuning)
 
 
 class _Adaptation:
@@ -115,6 +114,7 @@ class _Adaptation:
         films: SiteFilms,
         rows: Rows,
         labelled: np.ndarray,
+        home: Rows | None,
         space: Space,
         card: Card,
         columns: tuple[str, ...],
@@ -123,6 +123,10 @@ class _Adaptation:
     ) -> None:
         self.rows, self.space, self.card, self.seed, self.repeats = rows, space, card, seed, repeats
         self.identity = _identity(films)
+        self.replayed: Rows | None = None
+        self.home: Rows | None = None
+        if home is not None:
+            self.replayed, self.home = (home.take(index) for index in parts(home, 2, seed)[0])
         self.resamples = Resamples.of(rows.labels, rows.patients, seed=seed)
         facts = [films.facts[i] for i in labelled]
         found = {column: nuisance.levels(facts, column) for column in columns}
@@ -152,11 +156,14 @@ class _Adaptation:
             result["notes"].append(f"Nothing was re-chosen: {short}.")
             return Outcome(result, None, None, None, scores, rows.labels, self.identity, self.space)
         refit = not _too_few(rows, FOR_HEAD, PATIENTS_FOR_HEAD)
+        head: Head | None = None
         held = self._held_out(refit)
         scores |= held.scores
         steps += [self._judge_points(held), self._judge_calibration(held)]
         if refit:
             steps.append(self._judge_order("head", held.scores["head"], held.called["head"], rows.scores))
+            head = fit_chosen(self._with_home(self._balanced(rows, np.arange(len(rows)))), seed=self.seed)
+            self._judge_at_home(steps[-1], head)
             if "head, careless" in held.scores:
                 careless = held.scores["head, careless"]
                 within = {c: interval(self.resamples.auroc(careless, self.levels[c])) for c in self.linked}
@@ -172,8 +179,10 @@ class _Adaptation:
         if any(adopted.values()):
             after = [step["after"] for step in steps if adopted.get(step["name"])][-1]
             result["verdict_after"] = _verdict(after, "The adapted reader")[1]
-        head, thresholds, abstention = self._final(adopted)
-        return Outcome(result, head, thresholds, abstention, scores, rows.labels, self.identity, self.space)
+        final, thresholds, abstention = self._final(adopted, head)
+        if self.home is not None:
+            result["home"] = self._at_home(final, thresholds)
+        return Outcome(result, final, thresholds, abstention, scores, rows.labels, self.identity, self.space)
 
     # --- judging -----------------------------------------------------------------------------------------------
 
@@ -192,10 +201,10 @@ class _Adaptation:
             cut = self._cut(here.labels, calibrated.scores(here))
             called["calibration"][outside] = expit(scores["calibration"][outside]) >= cut
             for name in names[1:]:
-                fitted = here if name == "head, careless" else self._balanced(here, inside)
+                fitted = self._with_home(here if name == "head, careless" else self._balanced(here, inside))
                 head = fit_chosen(fitted, seed=self.seed)
                 scores[name][outside] = head.scores(there)
-                cut = self._cut(here.labels, held_out_scores(fitted, head.freedom, seed=self.seed))
+                cut = self._cut(here.labels, held_out_scores(fitted, head.freedom, seed=self.seed)[: len(here)])
                 called[name][outside] = expit(scores[name][outside]) >= cut
         return _HeldOut(scores, called)
 
@@ -207,6 +216,9 @@ class _Adaptation:
         # Films that look alike are nearly all of one class where the look tells the label: no weights balance that.
         levels = [self.levels[column][index] for column in self.linked if column != nuisance.LOOK]
         return replace(rows, weights=nuisance.balancing_weights(rows.labels, levels))
+
+    def _with_home(self, rows: Rows) -> Rows:
+        return rows if self.replayed is None else rows.joined(self.replayed)
 
     def _youden(self, called: np.ndarray) -> np.ndarray:
         return self.resamples.sensitivity(called) + self.resamples.specificity(called) - 1
@@ -272,6 +284,39 @@ class _Adaptation:
             "warnings": warnings,
         }
 
+    def _judge_at_home(self, step: dict[str, Any], head: Head) -> None:
+        """A head that is worse at home, beyond noise and by more than 0.01, is not adopted."""
+        if self.home is None:
+            return
+        resamples = Resamples.of(self.home.labels, self.home.patients, seed=self.seed)
+        gain, _ = better(resamples.auroc(head.scores(self.home)), resamples.auroc(self.home.scores))
+        step["gain_at_home"] = gain
+        if step["adopted"] and gain[0] < -WORSE_AT_HOME and gain[2] < 0:
+            step["adopted"] = False
+            step["warnings"].append(
+                f"The refitted head would be worse at home: AUROC {gain[0]:+.3f} ({gain[1]:+.3f} to {gain[2]:+.3f}). "
+                "It was not adopted."
+            )
+
+    def _at_home(self, head: Head | None, thresholds: dict[str, float] | None) -> dict[str, Any]:
+        """Both readers on the films of home that no head was fitted on."""
+        assert self.home is not None
+        point, rows = self.card.default_operating_point, self.home
+        resamples = Resamples.of(rows.labels, rows.patients, seed=self.seed)
+        found: dict[str, Any] = {"films": len(rows)}
+        after = (thresholds or {}).get(point, self.card.threshold())
+        for name, scores, cut in (
+            ("shipped", rows.scores, self.card.threshold()),
+            ("adapted", head.scores(rows) if head else rows.scores, after),
+        ):
+            called = expit(scores) >= cut
+            found[name] = {
+                "auroc": interval(resamples.auroc(scores)),
+                "sensitivity": interval(resamples.sensitivity(called)),
+                "specificity": interval(resamples.specificity(called)),
+            }
+        return found
+
     def _figures(self, scores: np.ndarray, called: np.ndarray) -> dict[str, Any]:
         resamples, probability = self.resamples, expit(scores)
         return {
@@ -316,7 +361,8 @@ class _Adaptation:
                 index, others = _draw(rows, count, rng)
                 if index is None or others is None:
                     continue
-                head = fit_chosen(self._balanced(rows.take(index), index), repeats=1, seed=self.seed)
+                fitted = self._with_home(self._balanced(rows.take(index), index))
+                head = fit_chosen(fitted, repeats=1, seed=self.seed)
                 rest = rows.take(others)
                 whole = Resamples(np.ones((1, len(rest))), rest.labels)
                 new, old = head.scores(rest), rest.scores
@@ -337,24 +383,26 @@ class _Adaptation:
     # --- the reader that comes of it -----------------------------------------------------------------------------
 
     def _final(
-        self, adopted: dict[str, bool]
+        self, adopted: dict[str, bool], head: Head | None
     ) -> tuple[Head | None, dict[str, float] | None, tuple[float, float] | None]:
         rows, card = self.rows, self.card
         error_rate = float((card.facts.get("abstention") or {}).get("error_rate") or 0.1)
-        if adopted.get("head"):
-            balanced = self._balanced(rows, np.arange(len(rows)))
-            head = fit_chosen(balanced, seed=self.seed)
-            held = held_out_scores(balanced, head.freedom, seed=self.seed)
+        if head is not None and adopted.get("head"):
+            fitted = self._with_home(self._balanced(rows, np.arange(len(rows))))
+            held = held_out_scores(fitted, head.freedom, seed=self.seed)[: len(rows)]
             band = points.abstention(rows.labels, held, error_rate)
             return head, points.choose(rows.labels, held, card.operating_points), band
         if adopted["calibration"]:
-            head = fit(rows, 0.0)
-            scores = head.scores(rows)
+            calibrated = fit(rows, 0.0)
+            scores = calibrated.scores(rows)
             band = points.abstention(rows.labels, held_out_scores(rows, 0.0, seed=self.seed), error_rate)
             if adopted["operating points"] or (rows.logits.shape[1] > 2 and rows.exclusive):
-                return head, points.choose(rows.labels, scores, card.operating_points), band
-            moved = {n: points.moved(p.threshold, head.scale, head.shift) for n, p in card.operating_points.items()}
-            return head, moved, band
+                return calibrated, points.choose(rows.labels, scores, card.operating_points), band
+            moved = {
+                n: points.moved(p.threshold, calibrated.scale, calibrated.shift)
+                for n, p in card.operating_points.items()
+            }
+            return calibrated, moved, band
         if adopted["operating points"]:
             return None, points.choose(rows.labels, rows.scores, card.operating_points), None
         return None, None, None
@@ -366,10 +414,10 @@ class _HeldOut:
     called: dict[str, np.ndarray]
 
 
-def _rows(films: SiteFilms, file: ReaderFile, card: Card, index: np.ndarray, space: Space | None) -> Rows:
+def _rows(films: SiteFilms, file: ReaderFile, card: Card, index: np.ndarray, space: Space) -> Rows:
     return Rows(
         file.logits(films.embeddings[index]),
-        space.features(films.embeddings[index]) if space else np.zeros((len(index), 0)),
+        space.features(films.embeddings[index]),
         films.labels[index],
         films.patients[index],
         np.ones(len(index)),

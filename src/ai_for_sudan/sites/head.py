@@ -83,6 +83,18 @@ class Rows:
             weights=self.weights[index],
         )
 
+    def joined(self, other: Rows, weight: float = 1.0) -> Rows:
+        """These films and others of other patients, which count for ``weight`` times as much as these, all together."""
+        scale = weight * self.weights.sum() / other.weights.sum()
+        return replace(
+            self,
+            logits=np.concatenate([self.logits, other.logits]),
+            features=np.concatenate([self.features, other.features]),
+            labels=np.concatenate([self.labels, other.labels]),
+            patients=np.concatenate([self.patients, other.patients + self.patients.max() + 1]),
+            weights=np.concatenate([self.weights, scale * other.weights]),
+        )
+
     @property
     def scores(self) -> np.ndarray:
         """Log-odds of the reported class as shipped, ``(N,)``."""
