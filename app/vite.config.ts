@@ -3,11 +3,12 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { join, relative, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { defineConfig, type Plugin } from 'vite';
+import packageFacts from './package.json' with { type: 'json' };
 
 const here = import.meta.dirname;
 
-/** The reader file that the app ships: READER=path, or the checkout's own. */
-const reader = resolve(here, process.env.READER ?? '../readers/mobilenet_v2.onnx');
+/** The reader file that the app ships: the one that package.json names, or READER=path. */
+const reader = resolve(here, process.env.READER ?? packageFacts.config.reader);
 
 /** Limits of a first visit, compressed with gzip, in bytes. */
 const MOST_IN_ALL = 14_000_000;
@@ -71,7 +72,9 @@ function report(folder: string, files: string[]): void {
   console.log(`${kilobytes(sum.runtime)}  ONNX Runtime Web`);
   console.log(`${kilobytes(sum.reader)}  the reader`);
   console.log(`${kilobytes(sum.rest)}  icons, DICOM decoders and the rest`);
-  console.log(`${kilobytes(all)}  in all (at most ${MOST_IN_ALL / 1000} kB); ${kilobytes(raw).trim()} unpacked. Later visits: 0 kB\n`);
+  console.log(
+    `${kilobytes(all)}  in all (at most ${MOST_IN_ALL / 1000} kB); ${kilobytes(raw).trim()} unpacked. Later visits: 0 kB\n`,
+  );
   if (sum.script > MOST_SCRIPT || all > MOST_IN_ALL) throw new Error('the first visit is over its limit');
 }
 
@@ -98,7 +101,9 @@ export default defineConfig({
     reportCompressedSize: false,
     rolldownOptions: {
       input: { index: resolve(here, 'index.html'), sw: resolve(here, 'src/sw.ts') },
-      output: { entryFileNames: (chunk: { name: string }) => (chunk.name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js') },
+      output: {
+        entryFileNames: (chunk: { name: string }) => (chunk.name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js'),
+      },
     },
   },
   server: {

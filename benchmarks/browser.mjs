@@ -15,7 +15,8 @@ import { chromium } from '../app/node_modules/playwright-core/index.mjs';
 
 const root = resolve(import.meta.dirname, '..');
 const site = resolve(process.env.SITE ?? join(root, 'src/ai_for_sudan/app/static'));
-const reader = resolve(process.env.READER ?? join(root, 'readers/mobilenet_v2.onnx'));
+const { config } = JSON.parse(readFileSync(join(root, 'app/package.json'), 'utf8'));
+const reader = resolve(process.env.READER ?? join(root, 'app', config.reader));
 const python = process.env.PYTHON ?? 'python3';
 const sample = join(root, 'samples/pneumonia_03.png');
 const FILMS = 100;
@@ -36,7 +37,14 @@ const served = spawn(
 const url = await new Promise((found) => createInterface({ input: served.stdout }).once('line', found));
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--no-first-run'],
+  args: [
+    '--headless',
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--no-first-run',
+  ],
 });
 
 /** Process ids of the renderers of this browser, found as descendants of this script. */
@@ -47,7 +55,7 @@ function renderers() {
     .map((row) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(row))
     .map(([, pid, parent, args]) => ({ pid: Number(pid), parent: Number(parent), args }));
   const ours = new Set([process.pid]);
-  for (let grown = true; grown; ) {
+  for (let grown = true; grown;) {
     grown = false;
     for (const { pid, parent } of rows) if (ours.has(parent) && !ours.has(pid)) (ours.add(pid), (grown = true));
   }
@@ -55,7 +63,10 @@ function renderers() {
 }
 
 const residentMegabytes = () =>
-  renderers().reduce((sum, pid) => sum + Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024, 0);
+  renderers().reduce(
+    (sum, pid) => sum + Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024,
+    0,
+  );
 
 /** The bytes that the server sends are counted on their way. */
 async function firstVisit() {
@@ -109,7 +120,10 @@ async function milliseconds(threads) {
           reader.postMessage({ ...call, id });
         });
       await ask({ kind: 'open', threads: wanted });
-      const pixels = Uint8Array.from({ length: 224 * 224 }, (_, i) => 128 + 100 * Math.sin(i / 90) * Math.cos(i / 5000));
+      const pixels = Uint8Array.from(
+        { length: 224 * 224 },
+        (_, i) => 128 + 100 * Math.sin(i / 90) * Math.cos(i / 5000),
+      );
       const film = { name: 'film', width: 224, height: 224, pixels, refusals: [], warnings: [], ageYears: null };
       const found = [];
       for (let index = 0; index < films + 10; index++) {
@@ -134,7 +148,11 @@ async function memory() {
   const batch = async (count) => {
     await page.goto(`${url}#/`);
     const buffer = readFileSync(sample);
-    const files = Array.from({ length: count }, (_, index) => ({ name: `${index}.png`, mimeType: 'image/png', buffer }));
+    const files = Array.from({ length: count }, (_, index) => ({
+      name: `${index}.png`,
+      mimeType: 'image/png',
+      buffer,
+    }));
     await page.locator('[data-input=gallery]').setInputFiles(files);
     await page.getByText(`${count} films read.`).waitFor({ timeout: 120_000 });
     const session = await context.newCDPSession(page);
@@ -206,7 +224,9 @@ try {
     slowPhoneTapToAnswerMs: await slowPhone(),
     memory: await memory(),
   };
-  const rounded = JSON.parse(JSON.stringify(result, (_, value) => (typeof value === 'number' ? Math.round(value * 100) / 100 : value)));
+  const rounded = JSON.parse(
+    JSON.stringify(result, (_, value) => (typeof value === 'number' ? Math.round(value * 100) / 100 : value)),
+  );
   writeFileSync(join(root, 'benchmarks/browser.json'), `${JSON.stringify(rounded, null, 2)}\n`);
   console.log(rounded);
 } finally {

@@ -148,7 +148,13 @@ export function rejudged(reading: Reading, card: Card, operatingPoint: string): 
   if (reading.probability === null || reading.status === 'refused' || reading.status === 'failed') return reading;
   const probability = new Float32Array(card.classes.length);
   probability[card.classes.indexOf(card.positive)] = reading.probability;
-  const { status, threshold, codes } = judge(card, { probability, gate: new Float32Array() }, { width: Infinity, height: Infinity }, [], operatingPoint);
+  const { status, threshold, codes } = judge(
+    card,
+    { probability, gate: new Float32Array() },
+    { width: Infinity, height: Infinity },
+    [],
+    operatingPoint,
+  );
   const label = card.classes.length === 2 ? labelOf(card, probability, threshold) : reading.label;
   return { ...reading, status, threshold, codes, label, operatingPoint };
 }
@@ -158,7 +164,10 @@ async function pictureOf(film: Film, outputs: Outputs): Promise<KeptFilm> {
   const full = new OffscreenCanvas(film.width, film.height);
   full.getContext('2d')!.putImageData(toImageData(film), 0, 0);
   const scale = Math.min(1, KEPT_SIDE / Math.max(film.width, film.height));
-  const small = new OffscreenCanvas(Math.max(1, Math.round(film.width * scale)), Math.max(1, Math.round(film.height * scale)));
+  const small = new OffscreenCanvas(
+    Math.max(1, Math.round(film.width * scale)),
+    Math.max(1, Math.round(film.height * scale)),
+  );
   const context = small.getContext('2d')!;
   context.imageSmoothingQuality = 'high';
   context.drawImage(full, 0, 0, small.width, small.height);

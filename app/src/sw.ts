@@ -26,7 +26,8 @@ self.addEventListener('fetch', (event) => {
   const address = new URL(request.url);
   if (request.method !== 'GET' || address.origin !== self.location.origin) return;
   if (request.mode === 'navigate') event.respondWith(answer(page, request));
-  else if (wanted.has(address.origin + address.pathname)) event.respondWith(answer(address.origin + address.pathname, request));
+  else if (wanted.has(address.origin + address.pathname))
+    event.respondWith(answer(address.origin + address.pathname, request));
 });
 
 async function answer(address: string, request: Request): Promise<Response> {
@@ -56,7 +57,8 @@ async function fetched(address: string, hash: string): Promise<Response> {
   const body = await new Response(response.body?.pipeThrough(counter())).arrayBuffer();
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', body));
   const found = Array.from(digest.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('');
-  if (!response.ok || found !== hash) throw new Error(`${address}: the server answered ${response.status} with other content`);
+  if (!response.ok || found !== hash)
+    throw new Error(`${address}: the server answered ${response.status} with other content`);
   const headers = new Headers({ 'content-type': response.headers.get('content-type') ?? 'application/octet-stream' });
   headers.set('x-content-hash', hash);
   // Stored with the page, so that threads work even where a host cannot set these.

@@ -49,10 +49,10 @@ def node() -> None:
 
 @pytest.fixture(scope="session")
 def reader_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The reader named by READER=, or the shipped one, or (in a checkout where none is built yet) a tiny one."""
+    """The reader named by READER=, or the one that the app ships, or (in a checkout where none is built yet) a tiny one."""
     if "READER" in os.environ:
         return Path(os.environ["READER"]).resolve()
-    shipped = ROOT / "readers" / "mobilenet_v2.onnx"
+    shipped = APP / json.loads((APP / "package.json").read_text())["config"]["reader"]
     if shipped.is_file():
         return shipped
     path = tmp_path_factory.mktemp("reader") / "tiny.onnx"

@@ -22,8 +22,8 @@ def test_logic(node: None) -> None:
     vitest()
 
 
-def test_types(node: None) -> None:
-    finished = subprocess.run(["npx", "tsc", "--noEmit"], cwd=APP, text=True, capture_output=True)
+def test_types_and_format(node: None) -> None:
+    finished = subprocess.run(["npm", "run", "check"], cwd=APP, text=True, capture_output=True)
     assert finished.returncode == 0, finished.stdout
 
 

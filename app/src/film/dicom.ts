@@ -58,7 +58,14 @@ export async function decodeDicom(bytes: Uint8Array, name: string): Promise<Film
   const photometric = text(header, TAG.photometric);
   const { pixels, contradiction } = boneWhite(values, size.width, size.height, photometric);
   const warnings = contradiction ? ['header_contradicts_pixels'] : [];
-  return reduced({ name, ...size, pixels, ageYears: ageYears(text(header, TAG.age)), refusals: refusals(header), warnings });
+  return reduced({
+    name,
+    ...size,
+    pixels,
+    ageYears: ageYears(text(header, TAG.age)),
+    refusals: refusals(header),
+    warnings,
+  });
 }
 
 function parsed(bytes: Uint8Array): DataSet {
@@ -96,7 +103,9 @@ function refusals(header: DataSet): string[] {
 /** Age String (PS3.5 6.2, VR AS): nnnD, nnnW, nnnM, nnnY. */
 export function ageYears(value: string): number | null {
   const match = /^(\d{1,3})([DWMY])$/.exec(value);
-  return match && Number(match[1]) * { D: 1 / 365.25, W: 7 / 365.25, M: 1 / 12, Y: 1 }[match[2] as 'D' | 'W' | 'M' | 'Y'];
+  return (
+    match && Number(match[1]) * { D: 1 / 365.25, W: 7 / 365.25, M: 1 / 12, Y: 1 }[match[2] as 'D' | 'W' | 'M' | 'Y']
+  );
 }
 
 const text = (header: DataSet, tag: string): string => (header.string(tag) ?? '').trim().toUpperCase();
@@ -106,7 +115,8 @@ async function displayValues(header: DataSet, size: { width: number; height: num
   const count = size.width * size.height;
   const photometric = text(header, TAG.photometric);
   if (photometric === 'PALETTE COLOR') return paletteLuma(header, raw, count);
-  if (raw.length >= 3 * count && (header.uint16(TAG.samples) ?? 1) >= 3) return colourLuma(header, raw, count, photometric);
+  if (raw.length >= 3 * count && (header.uint16(TAG.samples) ?? 1) >= 3)
+    return colourLuma(header, raw, count, photometric);
   if (raw.length < count) throw new UnreadableFilm('truncated');
   const values = Float32Array.from(raw.subarray(0, count));
   try {
@@ -161,7 +171,10 @@ function table(from: DataSet, descriptor: string, data: string): (value: number)
 
 function paletteLuma(header: DataSet, raw: Values, count: number): Float32Array {
   const [red, green, blue] = TAG.palette.map((tag, i) => table(header, tag, TAG.paletteData[i]));
-  return Float32Array.from({ length: count }, (_, i) => 0.299 * red(raw[i]) + 0.587 * green(raw[i]) + 0.114 * blue(raw[i]));
+  return Float32Array.from(
+    { length: count },
+    (_, i) => 0.299 * red(raw[i]) + 0.587 * green(raw[i]) + 0.114 * blue(raw[i]),
+  );
 }
 
 function colourLuma(header: DataSet, raw: Values, count: number, photometric: string): Float32Array {
@@ -267,7 +280,11 @@ async function storedValues(header: DataSet, size: { width: number; height: numb
   const frame = fragments(header, element);
   switch (syntax) {
     case '1.2.840.10008.1.2.5':
-      return typed(unpackRle(frame, size.width * size.height * (header.uint16(TAG.samples) ?? 1), bits / 8), bits, signed);
+      return typed(
+        unpackRle(frame, size.width * size.height * (header.uint16(TAG.samples) ?? 1), bits / 8),
+        bits,
+        signed,
+      );
     case '1.2.840.10008.1.2.4.50':
     case '1.2.840.10008.1.2.4.51':
       return browserJpeg(header, frame);

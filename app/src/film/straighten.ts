@@ -138,7 +138,12 @@ function quadrilateral(corners: readonly Point[]): number {
   return Math.abs(twice) / 2;
 }
 
-function reduced({ pixels, width: across, height: down }: Film, width: number, height: number, step: number): Float32Array {
+function reduced(
+  { pixels, width: across, height: down }: Film,
+  width: number,
+  height: number,
+  step: number,
+): Float32Array {
   const out = new Float32Array(width * height);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {

@@ -58,7 +58,8 @@ export const ar: Words = {
     screening: 'الفرز: أقل عدد من الحالات الفائتة',
     balanced: 'متوازن',
     'rule-in': 'التأكيد: أقل عدد من الإنذارات الكاذبة',
-    figures: (sensitivity: string, specificity: string) => `يكشف ${sensitivity} من المرضى ويستبعد ${specificity} من الأصحاء`,
+    figures: (sensitivity: string, specificity: string) =>
+      `يكشف ${sensitivity} من المرضى ويستبعد ${specificity} من الأصحاء`,
   },
 
   codes: {
@@ -72,7 +73,10 @@ export const ar: Words = {
     abstained: ['يقع الاحتمال حيث تكثر الأخطاء.', 'يقرأ شخص مختص هذه الأشعة أولًا.'],
     empty: ['الملف فارغ.', 'انسخه مرة أخرى من مصدره.'],
     too_large: ['الملف كبير جدًا على هذا الجهاز.', 'احفظه بحجم أصغر أو اقرأه على حاسوب.'],
-    not_a_picture: ['الملف تالف أو ليس صورة يعرفها هذا المتصفح.', 'استخدم JPEG أو PNG أو WebP أو DICOM، وانسخ الملف من جديد.'],
+    not_a_picture: [
+      'الملف تالف أو ليس صورة يعرفها هذا المتصفح.',
+      'استخدم JPEG أو PNG أو WebP أو DICOM، وانسخ الملف من جديد.',
+    ],
     damaged: ['ملف DICOM تالف.', 'انسخه مرة أخرى من جهاز الأشعة.'],
     no_pixels: ['لا توجد صورة في ملف DICOM.', 'اختر الملف الذي يحتوي على الأشعة نفسها.'],
     multi_frame: ['يحتوي ملف DICOM على عدة صور.', 'احفظ الصورة الأمامية وحدها.'],

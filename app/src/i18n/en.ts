@@ -57,14 +57,21 @@ export const en = {
     screening: 'Screening: miss as few as possible',
     balanced: 'Balanced',
     'rule-in': 'Rule-in: few false alarms',
-    figures: (sensitivity: string, specificity: string) => `Finds ${sensitivity} of the sick, clears ${specificity} of the healthy`,
+    figures: (sensitivity: string, specificity: string) =>
+      `Finds ${sensitivity} of the sick, clears ${specificity} of the healthy`,
   } as Record<string, any>,
 
   /** Refusals: why, and what to do. Codes that are missing here are told in the words of the reader's card. */
   codes: {
     too_small: ['The picture is too small.', 'Use a picture of at least 128 pixels a side.'],
-    blank: ['There is next to nothing to see: blank, far too dark or far too bright.', 'Repeat the exposure or the photo, without flash.'],
-    not_chest: ['This does not look like a frontal chest X-ray.', 'Check that the right picture was chosen; move closer to the film.'],
+    blank: [
+      'There is next to nothing to see: blank, far too dark or far too bright.',
+      'Repeat the exposure or the photo, without flash.',
+    ],
+    not_chest: [
+      'This does not look like a frontal chest X-ray.',
+      'Check that the right picture was chosen; move closer to the film.',
+    ],
     lateral: ['This looks like a film from the side.', 'Choose the frontal film.'],
     upside_down: ['The film is upside down.', 'Turn the film.'],
     sideways: ['The film lies on its side.', 'Turn the film.'],
@@ -72,7 +79,10 @@ export const en = {
     abstained: ['The probability lies where errors are frequent.', 'A person reads this film first.'],
     empty: ['The file is empty.', 'Copy it again from where it came.'],
     too_large: ['The file is too large for this device.', 'Save it smaller, or read it on a computer.'],
-    not_a_picture: ['The file is damaged or no picture that this browser knows.', 'Use JPEG, PNG, WebP or DICOM, and copy the file again.'],
+    not_a_picture: [
+      'The file is damaged or no picture that this browser knows.',
+      'Use JPEG, PNG, WebP or DICOM, and copy the file again.',
+    ],
     damaged: ['The DICOM file is damaged.', 'Copy it again from the X-ray system.'],
     no_pixels: ['The DICOM file holds no picture.', 'Choose the file with the film itself.'],
     multi_frame: ['The DICOM file holds several pictures.', 'Save the frontal film alone.'],
@@ -85,7 +95,8 @@ export const en = {
     crashed: ['The reader stopped at this film.', 'It was started again: read the film once more.'],
   } as Record<string, [string, string]>,
   warnings: {
-    age_outside: (from: string, to: string) => `The header gives an age outside ${from} to ${to} years: the reader was not made for this patient.`,
+    age_outside: (from: string, to: string) =>
+      `The header gives an age outside ${from} to ${to} years: the reader was not made for this patient.`,
     header_contradicts_pixels: () => 'The header and the picture disagree about black and white.',
   } as Record<string, (from: string, to: string) => string>,
   whatToDo: 'What to do',
@@ -141,7 +152,8 @@ export const en = {
     reference_negative: 'No pneumonia',
     reference_unknown: 'Not known yet',
     saved: 'Saved on this device',
-    ageWarning: (from: string, to: string) => `The reader was made for children of ${from} to ${to} years. It was never tested at this age.`,
+    ageWarning: (from: string, to: string) =>
+      `The reader was made for children of ${from} to ${to} years. It was never tested at this age.`,
   },
 
   batch: {
@@ -174,7 +186,8 @@ export const en = {
     full: 'The worklist is full. Export and delete readings; new ones are shown but not kept.',
     storageFull: 'The storage of this device is full: this reading is shown but not kept. Export and delete readings.',
     lockedNotKept: 'The worklist is locked: this reading is shown but not kept. Unlock it and read again to keep.',
-    storageFailed: 'This browser does not let the app keep readings (private window?). This reading is shown but not kept.',
+    storageFailed:
+      'This browser does not let the app keep readings (private window?). This reading is shown but not kept.',
     age: (n: string) => `${n} years`,
   },
 
@@ -231,7 +244,8 @@ export const en = {
     selfTest: 'Self-test on this device: passed',
     threads: (n: string) => `Threads: ${n}`,
     install: 'Install the app',
-    installIos: 'On an iPhone: Share, then "Add to Home Screen". Otherwise the phone deletes the readings after some weeks.',
+    installIos:
+      'On an iPhone: Share, then "Add to Home Screen". Otherwise the phone deletes the readings after some weeks.',
     insecure:
       'This page came over plain HTTP. A phone then keeps the app neither for work without network nor with a PIN. Ask who set it up for the HTTPS address.',
   },

@@ -120,7 +120,8 @@ export function readCard(onnx: Uint8Array): Card {
   const chosen = raw.default_operating_point ?? Object.keys(points)[0];
   need(points[chosen], `operating_points.${chosen}`);
   const classes = need<string[]>(raw.classes, 'classes');
-  if (!classes.includes(raw.positive)) throw new NotAReader(`the card's positive class "${raw.positive}" is none of its classes`);
+  if (!classes.includes(raw.positive))
+    throw new NotAReader(`the card's positive class "${raw.positive}" is none of its classes`);
   return {
     name: need(raw.name, 'name'),
     version: String(raw.version ?? ''),

@@ -123,11 +123,23 @@ export function PinSettings() {
           <p class="small">{t.pin.hint}</p>
           <label class="field">
             <span>{t.pin.enter}</span>
-            <input type="password" inputMode="numeric" autocomplete="new-password" value={first} onInput={(e) => setFirst(e.currentTarget.value)} />
+            <input
+              type="password"
+              inputMode="numeric"
+              autocomplete="new-password"
+              value={first}
+              onInput={(e) => setFirst(e.currentTarget.value)}
+            />
           </label>
           <label class="field">
             <span>{t.pin.again}</span>
-            <input type="password" inputMode="numeric" autocomplete="new-password" value={second} onInput={(e) => setSecond(e.currentTarget.value)} />
+            <input
+              type="password"
+              inputMode="numeric"
+              autocomplete="new-password"
+              value={second}
+              onInput={(e) => setSecond(e.currentTarget.value)}
+            />
           </label>
           <p role="alert">{said}</p>
           <button class="primary">{worklist.hasPin ? t.pin.change : t.pin.set}</button>

@@ -112,7 +112,13 @@ export function ReadingScreen({ id }: { id: string }) {
           </select>
         </label>
       )}
-      {kept === 'kept' && <Form key={`${id} ${reading.operatingPoint}`} reading={reading} save={(changed) => (show({ ...shown, reading: changed }), worklist!.update(changed))} />}
+      {kept === 'kept' && (
+        <Form
+          key={`${id} ${reading.operatingPoint}`}
+          reading={reading}
+          save={(changed) => (show({ ...shown, reading: changed }), worklist!.update(changed))}
+        />
+      )}
       {read && (
         <a class="button" href={`#/report/${id}`}>
           {t.worklist.report}
@@ -132,7 +138,11 @@ function Gauge({ reading }: { reading: Reading }) {
   return (
     <div class="gauge">
       <span class="number">{percent(probability)}</span>
-      <div class="track" role="img" aria-label={`${t.probability}: ${percent(probability)}. ${t.limit}: ${percent(reading.threshold)}`}>
+      <div
+        class="track"
+        role="img"
+        aria-label={`${t.probability}: ${percent(probability)}. ${t.limit}: ${percent(reading.threshold)}`}
+      >
         <span class="fill" style={{ inlineSize: `${probability * 100}%` }} />
         <span class="mark" style={{ insetInlineStart: `${reading.threshold * 100}%` }} />
       </div>
@@ -156,7 +166,10 @@ function Form({ reading, save }: { reading: Reading; save: (changed: Reading) =>
       () => setFailed(true),
     );
   };
-  const outside = engine.state === 'ready' && !reading.warnings.includes('age_outside') && outsidePopulation(engine.card, reading.age);
+  const outside =
+    engine.state === 'ready' &&
+    !reading.warnings.includes('age_outside') &&
+    outsidePopulation(engine.card, reading.age);
   const verdicts: [Verdict, string][] = [
     ['agree', t.form.agree],
     ['disagree', t.form.disagree],
@@ -213,7 +226,12 @@ function Form({ reading, save }: { reading: Reading; save: (changed: Reading) =>
       {outside && ages && <Notice kind="warning">{t.form.ageWarning(number(ages[0]), number(ages[1]))}</Notice>}
       <label class="field">
         <span>{t.form.note}</span>
-        <textarea rows={2} maxLength={500} value={reading.note} onInput={(event) => change({ note: event.currentTarget.value })} />
+        <textarea
+          rows={2}
+          maxLength={500}
+          value={reading.note}
+          onInput={(event) => change({ note: event.currentTarget.value })}
+        />
       </label>
       <label class="field">
         <span>{t.form.reference}</span>

@@ -44,7 +44,9 @@ export function Report({ id }: { id: string }) {
           {t.report.print}
         </button>
         {'share' in navigator && (
-          <button onClick={() => void navigator.share({ title: t.report.title, text }).catch(() => undefined)}>{t.report.share}</button>
+          <button onClick={() => void navigator.share({ title: t.report.title, text }).catch(() => undefined)}>
+            {t.report.share}
+          </button>
         )}
       </div>
       <article class="report">

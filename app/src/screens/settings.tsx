@@ -17,7 +17,10 @@ export function SettingsScreen() {
     void (async () => {
       const estimate = await navigator.storage?.estimate?.();
       if (!estimate) return;
-      setStorage({ megabytes: (estimate.usage ?? 0) / 1e6, persisted: (await navigator.storage.persisted?.()) ?? false });
+      setStorage({
+        megabytes: (estimate.usage ?? 0) / 1e6,
+        persisted: (await navigator.storage.persisted?.()) ?? false,
+      });
     })();
   }, []);
 
@@ -28,7 +31,10 @@ export function SettingsScreen() {
       <h1>{t.settings.title}</h1>
       <label class="field">
         <span>{t.settings.language}</span>
-        <select value={settings.language} onChange={(event) => change({ language: event.currentTarget.value as Language })}>
+        <select
+          value={settings.language}
+          onChange={(event) => change({ language: event.currentTarget.value as Language })}
+        >
           {Object.entries(LANGUAGES).map(([code, words]) => (
             <option key={code} value={code} lang={code}>
               {words.name}

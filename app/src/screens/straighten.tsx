@@ -45,7 +45,10 @@ export function StraightenScreen() {
             disabled={!good || busy}
             onClick={() => {
               setBusy(true);
-              void assistant.client.straighten(photo, corners).then(setResult).finally(() => setBusy(false));
+              void assistant.client
+                .straighten(photo, corners)
+                .then(setResult)
+                .finally(() => setBusy(false));
             }}
           >
             {t.straighten.look}

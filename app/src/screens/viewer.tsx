@@ -38,7 +38,9 @@ export function Viewer({ shown, reference, children }: Props) {
   const [brightness, setBrightness] = useState(100);
   const [contrast, setContrast] = useState(100);
   const [view, setView] = useState(WHOLE);
-  const hot = picture !== null && (reading.status === 'suspected' || reading.status === 'uncertain' || reading.status === 'not_seen');
+  const hot =
+    picture !== null &&
+    (reading.status === 'suspected' || reading.status === 'uncertain' || reading.status === 'not_seen');
   const nothing = hot && Math.max(...picture.heatmap) <= 0.05 * reference;
 
   useEffect(() => {
@@ -67,7 +69,8 @@ export function Viewer({ shown, reference, children }: Props) {
     }
   }, [film, picture, reference]);
 
-  const zoom = (factor: number) => setView((v) => bounded({ scale: v.scale * factor, x: v.x * factor, y: v.y * factor }));
+  const zoom = (factor: number) =>
+    setView((v) => bounded({ scale: v.scale * factor, x: v.x * factor, y: v.y * factor }));
   const pan = (x: number, y: number) => setView((v) => bounded({ ...v, x: v.x + x, y: v.y + y }));
 
   const moved = (event: PointerEvent) => {
@@ -127,7 +130,11 @@ export function Viewer({ shown, reference, children }: Props) {
         }}
       >
         <div class="stack" style={{ transform: `translate(${view.x * 100}%, ${view.y * 100}%) scale(${view.scale})` }}>
-          <canvas ref={filmCanvas} class="film" style={{ filter: `brightness(${brightness}%) contrast(${contrast}%)` }} />
+          <canvas
+            ref={filmCanvas}
+            class="film"
+            style={{ filter: `brightness(${brightness}%) contrast(${contrast}%)` }}
+          />
           {hot && <canvas ref={heatCanvas} class="heat" style={{ opacity: heat / 100 }} />}
         </div>
         <div class="zoom" onPointerDown={(event) => event.stopPropagation()}>
@@ -173,11 +180,23 @@ export function Viewer({ shown, reference, children }: Props) {
         <summary>{t.viewer.adjust}</summary>
         <label class="slider">
           <span>{t.viewer.brightness}</span>
-          <input type="range" min="40" max="250" value={brightness} onInput={(e) => setBrightness(Number(e.currentTarget.value))} />
+          <input
+            type="range"
+            min="40"
+            max="250"
+            value={brightness}
+            onInput={(e) => setBrightness(Number(e.currentTarget.value))}
+          />
         </label>
         <label class="slider">
           <span>{t.viewer.contrast}</span>
-          <input type="range" min="40" max="300" value={contrast} onInput={(e) => setContrast(Number(e.currentTarget.value))} />
+          <input
+            type="range"
+            min="40"
+            max="300"
+            value={contrast}
+            onInput={(e) => setContrast(Number(e.currentTarget.value))}
+          />
         </label>
         {children}
       </details>

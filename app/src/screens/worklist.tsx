@@ -57,7 +57,9 @@ export function WorklistScreen() {
                   <span class="what">
                     <strong>
                       {t.status[reading.status]}
-                      {reading.probability !== null && reading.status !== 'refused' && ` · ${percent(reading.probability)}`}
+                      {reading.probability !== null &&
+                        reading.status !== 'refused' &&
+                        ` · ${percent(reading.probability)}`}
                     </strong>
                     <span>
                       <bdi>{reading.patient || t.worklist.noCode}</bdi>
@@ -83,10 +85,16 @@ export function WorklistScreen() {
           </ul>
           <h2>{t.worklist.export}</h2>
           <div class="stacked">
-            <button onClick={() => download(`readings-${stamp}.jsonl`, 'application/x-ndjson', toJsonLines(readings, reasons))}>
+            <button
+              onClick={() =>
+                download(`readings-${stamp}.jsonl`, 'application/x-ndjson', toJsonLines(readings, reasons))
+              }
+            >
               {t.worklist.jsonl}
             </button>
-            <button onClick={() => download(`readings-${stamp}.csv`, 'text/csv', toCsv(readings))}>{t.worklist.csv}</button>
+            <button onClick={() => download(`readings-${stamp}.csv`, 'text/csv', toCsv(readings))}>
+              {t.worklist.csv}
+            </button>
             <button class="danger" onClick={() => setDoomed(readings.map((reading) => reading.id))}>
               {t.worklist.deleteAll}
             </button>

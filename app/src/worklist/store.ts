@@ -53,7 +53,10 @@ export class Worklist {
   /** @throws WorklistFull, Locked, or the browser's QuotaExceededError */
   async add(reading: Reading, film: KeptFilm | null): Promise<void> {
     if ((await this.database.count('readings')) >= LIMIT) throw new WorklistFull();
-    const rows = [await this.row(reading.id, reading.readAt, reading), film && (await this.row(reading.id, reading.readAt, film))] as const;
+    const rows = [
+      await this.row(reading.id, reading.readAt, reading),
+      film && (await this.row(reading.id, reading.readAt, film)),
+    ] as const;
     const change = this.database.transaction(['readings', 'films'], 'readwrite');
     const puts = [change.objectStore('readings').put(rows[0])];
     if (rows[1]) puts.push(change.objectStore('films').put(rows[1]));
@@ -140,7 +143,10 @@ export class Worklist {
   private async rewrite(vault: Vault | null, record: VaultRecord | null): Promise<void> {
     const readings = await this.database.getAll('readings');
     const films = await this.database.getAll('films');
-    const values = [await Promise.all(readings.map((row) => this.value(row))), await Promise.all(films.map((row) => this.value(row)))] as const;
+    const values = [
+      await Promise.all(readings.map((row) => this.value(row))),
+      await Promise.all(films.map((row) => this.value(row))),
+    ] as const;
     this.vault = vault;
     this.record = record;
     const newReadings = await Promise.all(readings.map((row, i) => this.row(row.id, row.readAt, values[0][i])));
@@ -148,7 +154,9 @@ export class Worklist {
     const change = this.database.transaction(['readings', 'films', 'settings'], 'readwrite');
     for (const row of newReadings) void change.objectStore('readings').put(row);
     for (const row of newFilms) void change.objectStore('films').put(row);
-    void (record ? change.objectStore('settings').put(record, 'vault') : change.objectStore('settings').delete('vault'));
+    void (record
+      ? change.objectStore('settings').put(record, 'vault')
+      : change.objectStore('settings').delete('vault'));
     await change.done;
   }
 

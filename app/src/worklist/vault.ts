@@ -24,7 +24,9 @@ const random = (length: number) => crypto.getRandomValues(new Uint8Array(length)
 async function keyOf(pin: string, salt: Uint8Array<ArrayBuffer>, iterations: number): Promise<CryptoKey> {
   // Arabic-Indic digits are the same PIN as 0 to 9.
   const plain = pin.replace(/[٠-٩]/g, (digit) => String(digit.charCodeAt(0) - 0x660));
-  const material = await crypto.subtle.importKey('raw', new TextEncoder().encode(plain), 'PBKDF2', false, ['deriveKey']);
+  const material = await crypto.subtle.importKey('raw', new TextEncoder().encode(plain), 'PBKDF2', false, [
+    'deriveKey',
+  ]);
   return crypto.subtle.deriveKey(
     { name: 'PBKDF2', hash: 'SHA-256', salt, iterations },
     material,
@@ -68,7 +70,12 @@ export class Vault {
     const salt = random(16);
     const iv = random(12);
     const wrapping = await keyOf(pin, salt, iterations);
-    return { salt, iterations, iv, wrapped: await crypto.subtle.wrapKey('raw', this.key, wrapping, { name: 'AES-GCM', iv }) };
+    return {
+      salt,
+      iterations,
+      iv,
+      wrapped: await crypto.subtle.wrapKey('raw', this.key, wrapping, { name: 'AES-GCM', iv }),
+    };
   }
 
   async seal(value: unknown): Promise<Sealed> {

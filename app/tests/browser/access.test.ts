@@ -92,7 +92,9 @@ describe.each([
     const { page } = await phone(browser, served.url, { locale, viewport, isMobile: false });
     const wide: string[] = [];
     await walk(page, async (screen) => {
-      const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      const over = await page.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      );
       if (over > 0) wide.push(`${screen}: ${over} px`);
     });
     expect(wide).toEqual([]);
@@ -114,7 +116,14 @@ test('everything is reached and done with the keyboard', async () => {
     );
   }
   const all = [...reached].join('\n');
-  for (const wanted of ['BUTTON Enlarge solid', 'INPUT Heatmap solid', 'BUTTON Next film solid', 'SELECT', 'TEXTAREA', 'A One-page report solid']) {
+  for (const wanted of [
+    'BUTTON Enlarge solid',
+    'INPUT Heatmap solid',
+    'BUTTON Next film solid',
+    'SELECT',
+    'TEXTAREA',
+    'A One-page report solid',
+  ]) {
     expect(all).toContain(wanted);
   }
   // The film answers to keys.

@@ -27,7 +27,9 @@ export interface Served {
 }
 
 export async function serve(folder = SITE, port = 0): Promise<Served> {
-  const child: ChildProcess = spawn(PYTHON, ['-c', SERVE, folder, String(port)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child: ChildProcess = spawn(PYTHON, ['-c', SERVE, folder, String(port)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const url = await new Promise<string>((found, failed) => {
     createInterface({ input: child.stdout! }).once('line', found);
     child.once('exit', (code) => failed(new Error(`the server ended with ${code}`)));
@@ -90,7 +92,11 @@ export const PHONE: BrowserContextOptions = {
 };
 
 /** A fresh phone with the app open and its reader ready. */
-export async function phone(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<{ context: BrowserContext; page: Page }> {
+export async function phone(
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions = {},
+): Promise<{ context: BrowserContext; page: Page }> {
   const context = await browser.newContext({ ...PHONE, ...options });
   const page = await context.newPage();
   page.on('pageerror', (error) => console.error('page error:', error));

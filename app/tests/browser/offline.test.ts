@@ -38,7 +38,11 @@ function copy(): string {
 }
 
 const asset = (folder: string, pattern: RegExp): string =>
-  join(folder, 'assets', readdirSync(join(folder, 'assets')).find((name) => pattern.test(name))!);
+  join(
+    folder,
+    'assets',
+    readdirSync(join(folder, 'assets')).find((name) => pattern.test(name))!,
+  );
 
 describe('without network', () => {
   test('reload and a new tab work with the server stopped, and films are read', async () => {
@@ -94,7 +98,10 @@ describe('a new version', () => {
 
     // The next version: another title, and so another page and service worker.
     const before = readFileSync(join(folder, 'index.html'), 'utf8');
-    const after = before.replace('<title>AI for Sudan</title>', '<title>AI for Sudan</title><meta name="version" content="next" />');
+    const after = before.replace(
+      '<title>AI for Sudan</title>',
+      '<title>AI for Sudan</title><meta name="version" content="next" />',
+    );
     const { createHash } = await import('node:crypto');
     const hash = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 16);
     writeFileSync(join(folder, 'index.html'), after);
@@ -102,7 +109,10 @@ describe('a new version', () => {
     const version = /app-.*?([0-9a-f]{16})/s.exec(worker)![1];
     const entry = (text: string) => `"${hash(text)}",${Buffer.byteLength(text)}`;
     expect(worker).toContain(entry(before));
-    writeFileSync(join(folder, 'sw.js'), worker.replace(entry(before), entry(after)).replaceAll(version, 'f'.repeat(16)));
+    writeFileSync(
+      join(folder, 'sw.js'),
+      worker.replace(entry(before), entry(after)).replaceAll(version, 'f'.repeat(16)),
+    );
     const again = await serve(folder, port);
     endings.push(again.stop);
 
@@ -198,7 +208,10 @@ describe('trouble', () => {
     await worker.evaluate(() => {
       const usual = self.onmessage!;
       self.onmessage = (event) => {
-        if (event.data.kind === 'read') setTimeout(() => { throw new Error('out of memory'); });
+        if (event.data.kind === 'read')
+          setTimeout(() => {
+            throw new Error('out of memory');
+          });
         else usual.call(self as never, event);
       };
     });
@@ -219,6 +232,21 @@ describe('trouble', () => {
     await page.locator('.answer.suspected').waitFor();
     await page.getByText('The storage of this device is full: this reading is shown but not kept.').waitFor();
     expect(await kept(page)).toEqual([]);
+  });
+
+  test('over plain HTTP films are read, and the page says what is missing', async () => {
+    const served = await serve();
+    endings.push(served.stop);
+    // A name that is not loopback's, so that the browser trusts the page as little as one on a clinic's network.
+    const clinic = await launch(['--host-resolver-rules=MAP clinic.test 127.0.0.1']);
+    endings.push(() => clinic.close());
+    const { page } = await phone(clinic, `http://clinic.test:${new URL(served.url).port}/`);
+    expect(await page.evaluate(() => isSecureContext)).toBe(false);
+    await page.getByText('This page came over plain HTTP.').waitFor();
+    expect(await page.getByText('Works without network').count()).toBe(0);
+    await read(page, join(FILMS, 'suspected.png'));
+    await page.locator('.answer.suspected').waitFor();
+    expect((await kept(page)).length).toBe(1);
   });
 });
 

@@ -45,7 +45,9 @@ describe('one film', () => {
 
   test('a refusal says why and what to do', async () => {
     await read(page, join(FILMS, 'tiny.png'));
-    expect(await page.locator('.answer').textContent()).toContain('The picture is too small. Use a picture of at least 128 pixels a side.');
+    expect(await page.locator('.answer').textContent()).toContain(
+      'The picture is too small. Use a picture of at least 128 pixels a side.',
+    );
   });
 
   test('the slider goes from the film to the heatmap', async () => {
@@ -73,9 +75,18 @@ describe('one film', () => {
       });
     await page.locator('.frame').scrollIntoViewIfNeeded();
     Object.assign(box, await page.locator('.frame').boundingBox());
-    await touch('touchStart', [[100, 100], [140, 140]]);
-    await touch('touchMove', [[80, 80], [160, 160]]);
-    await touch('touchMove', [[60, 60], [180, 180]]);
+    await touch('touchStart', [
+      [100, 100],
+      [140, 140],
+    ]);
+    await touch('touchMove', [
+      [80, 80],
+      [160, 160],
+    ]);
+    await touch('touchMove', [
+      [60, 60],
+      [180, 180],
+    ]);
     await touch('touchEnd', []);
     expect(await scale()).toBeGreaterThan(2.5);
     await page.getByRole('button', { name: 'Whole film' }).click();
@@ -86,7 +97,10 @@ describe('one film', () => {
     await read(page, join(FILMS, 'suspected.png'));
     const row = (await kept(page))[0].value;
     await page.getByLabel('Operating point').selectOption('rule-in');
-    const changed = await expect.poll(async () => (await kept(page))[0].value).not.toEqual(row).then(async () => (await kept(page))[0].value);
+    const changed = await expect
+      .poll(async () => (await kept(page))[0].value)
+      .not.toEqual(row)
+      .then(async () => (await kept(page))[0].value);
     expect(changed.operatingPoint).toBe('rule-in');
     expect(changed.threshold).toBeGreaterThan(row.threshold);
     expect(changed.status).toBe(changed.probability >= changed.threshold ? 'suspected' : 'not_seen');
@@ -112,7 +126,9 @@ describe('one film', () => {
           const data = new DataTransfer();
           data.items.add(new File([new Uint8Array(content as number[])], `${how}.png`, { type: 'image/png' }));
           window.dispatchEvent(
-            how === 'drop' ? new DragEvent('drop', { dataTransfer: data }) : new ClipboardEvent('paste', { clipboardData: data }),
+            how === 'drop'
+              ? new DragEvent('drop', { dataTransfer: data })
+              : new ClipboardEvent('paste', { clipboardData: data }),
           );
         },
         [bytes, kind] as const,
@@ -157,7 +173,9 @@ describe('a photo', () => {
     const handles = page.locator('.handle');
     expect(await handles.count()).toBe(4);
     for (let index = 0; index < 4; index++) {
-      const at = await handles.nth(index).evaluate((handle) => [parseFloat(handle.style.left), parseFloat(handle.style.top)]);
+      const at = await handles
+        .nth(index)
+        .evaluate((handle) => [parseFloat(handle.style.left), parseFloat(handle.style.top)]);
       expect(Math.abs(at[0] - expected.corners[index][0])).toBeLessThan(2.5);
       expect(Math.abs(at[1] - expected.corners[index][1])).toBeLessThan(2.5);
     }

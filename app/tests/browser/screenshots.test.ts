@@ -32,7 +32,9 @@ test.skipIf(!folder)('screenshots', async () => {
     await shoot('failed');
     if (colorScheme === 'light') {
       await page.goto(`${served.url}#/`);
-      const films = ['normal_01', 'pneumonia_02', 'normal_03', 'pneumonia_04'].map((name) => join(SAMPLES, `${name}.png`));
+      const films = ['normal_01', 'pneumonia_02', 'normal_03', 'pneumonia_04'].map((name) =>
+        join(SAMPLES, `${name}.png`),
+      );
       await page.locator('[data-input=gallery]').setInputFiles(films);
       await page.locator('button.primary').waitFor();
       await page.locator('button.primary').click();

@@ -32,7 +32,10 @@ async function readAll(): Promise<void> {
 const listed = () => page.locator('.list li').evaluateAll((items) => items.map((item) => item.className));
 
 async function exported(button: string): Promise<string> {
-  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: button }).click()]);
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: button }).click(),
+  ]);
   return readFileSync((await download.path())!, 'utf8');
 }
 
@@ -99,7 +102,10 @@ describe('the worklist', () => {
     await page.getByText('Saved on this device').waitFor();
     await page.goto(`${served.url}#/worklist`);
     await page.locator('.list li').first().waitFor();
-    const lines = (await exported('For audit and adaptation')).trim().split('\n').map((line) => JSON.parse(line));
+    const lines = (await exported('For audit and adaptation'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
     expect(lines.map((line) => line.status)).toEqual(['suspected', 'uncertain', 'refused', 'not_seen']);
     for (const line of lines) {
       expect(Object.keys(line).slice(0, 10)).toEqual([
@@ -130,10 +136,16 @@ describe('the worklist', () => {
     await page.getByText('Saved on this device').waitFor();
     await page.getByRole('link', { name: 'One-page report' }).click();
     await page.getByRole('heading', { name: 'Report of a chest X-ray reading' }).waitFor();
-    for (const words of ['KRT-017', 'Suspicious of pneumonia', 'Decision support, not a diagnosis: a clinician decides.', 'Made for children of 1 to 5 years.']) {
+    for (const words of [
+      'KRT-017',
+      'Suspicious of pneumonia',
+      'Decision support, not a diagnosis: a clinician decides.',
+      'Made for children of 1 to 5 years.',
+    ]) {
       expect(await page.locator('.report').textContent()).toContain(words);
     }
-    const pages = async () => ((await page.pdf({ format: 'A4' })).toString('latin1').match(/\/Type\s*\/Page\b/g) ?? []).length;
+    const pages = async () =>
+      ((await page.pdf({ format: 'A4' })).toString('latin1').match(/\/Type\s*\/Page\b/g) ?? []).length;
     expect(await pages()).toBe(1);
     await page.getByRole('button', { name: 'العربية' }).click();
     await page.getByRole('heading', { name: 'تقرير قراءة أشعة الصدر' }).waitFor();

@@ -1,8 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { metadata, NotAReader, outsidePopulation, readCard } from '../../src/reader/card';
 
-const varint = (value: number): number[] => (value < 128 ? [value] : [(value % 128) + 128, ...varint(Math.floor(value / 128))]);
-const field = (number: number, content: number[]): number[] => [...varint(number * 8 + 2), ...varint(content.length), ...content];
+const varint = (value: number): number[] =>
+  value < 128 ? [value] : [(value % 128) + 128, ...varint(Math.floor(value / 128))];
+const field = (number: number, content: number[]): number[] => [
+  ...varint(number * 8 + 2),
+  ...varint(content.length),
+  ...content,
+];
 const text = (value: string): number[] => [...new TextEncoder().encode(value)];
 const onnx = (card: string): Uint8Array =>
   Uint8Array.from([
@@ -55,6 +60,12 @@ describe('the card of a reader file', () => {
 
   test('five years last until the sixth birthday', () => {
     const card = cardOf({});
-    expect([0.9, 1, 5.9, 6, null].map((age) => outsidePopulation(card, age))).toEqual([true, false, false, true, false]);
+    expect([0.9, 1, 5.9, 6, null].map((age) => outsidePopulation(card, age))).toEqual([
+      true,
+      false,
+      false,
+      true,
+      false,
+    ]);
   });
 });

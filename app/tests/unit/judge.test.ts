@@ -15,7 +15,13 @@ const card = {
 } as unknown as Card;
 
 const at = (probability: number, gate = [0, 0], side = 300, header: string[] = [], point?: string) =>
-  judge(card, { probability: Float32Array.of(1 - probability, probability), gate: Float32Array.from(gate) }, { width: side, height: 400 }, header, point);
+  judge(
+    card,
+    { probability: Float32Array.of(1 - probability, probability), gate: Float32Array.from(gate) },
+    { width: side, height: 400 },
+    header,
+    point,
+  );
 
 describe('the status of a film', () => {
   test.each([

@@ -32,9 +32,7 @@ describe('finding the corners of a film', () => {
     ['on a light box', 245],
     ['on a dark table', 5],
   ])('%s', (_, ground) => {
-    const photo = film(640, 800, (x, y) =>
-      inside(corners, x, y) ? Math.min(200, Math.max(25, chest(x, y))) : ground,
-    );
+    const photo = film(640, 800, (x, y) => (inside(corners, x, y) ? Math.min(200, Math.max(25, chest(x, y))) : ground));
     findCorners(photo).forEach((found, i) => {
       expect(Math.hypot(found.x - corners[i].x, found.y - corners[i].y)).toBeLessThan(12);
     });
@@ -68,7 +66,12 @@ describe('straightening', () => {
       { x: 0, y: 290 },
     ];
     const h = homography(corners, 100, 150);
-    [[0, 0], [100, 0], [100, 150], [0, 150]].forEach(([x, y], i) => {
+    [
+      [0, 0],
+      [100, 0],
+      [100, 150],
+      [0, 150],
+    ].forEach(([x, y], i) => {
       const w = h[6] * x + h[7] * y + 1;
       expect((h[0] * x + h[1] * y + h[2]) / w).toBeCloseTo(corners[i].x + 0.5, 6);
       expect((h[3] * x + h[4] * y + h[5]) / w).toBeCloseTo(corners[i].y + 0.5, 6);

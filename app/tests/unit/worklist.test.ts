@@ -108,13 +108,19 @@ describe('the list', () => {
 
   test('every word must be found', () => {
     const one = reading({ patient: 'KRT-017', note: 'Fever حمى' });
-    expect([matches(one, 'krt fever'), matches(one, 'حمى film'), matches(one, 'krt cough'), matches(one, '')]).toEqual([true, true, false, true]);
+    expect([matches(one, 'krt fever'), matches(one, 'حمى film'), matches(one, 'krt cough'), matches(one, '')]).toEqual([
+      true,
+      true,
+      false,
+      true,
+    ]);
   });
 });
 
 describe('exports', () => {
   test('a table that no spreadsheet runs', () => {
-    for (const evil of ['=1+1', '+1', '-1', '@x', '\tx']) expect(toCsv([reading({ patient: evil.trim() === evil ? evil : evil, note: evil })])).toContain(`'${evil}`);
+    for (const evil of ['=1+1', '+1', '-1', '@x', '\tx'])
+      expect(toCsv([reading({ patient: evil.trim() === evil ? evil : evil, note: evil })])).toContain(`'${evil}`);
     expect(toCsv([reading({ probability: null })])).toContain('suspected,,balanced');
   });
 
@@ -128,7 +134,11 @@ describe('exports', () => {
 describe('languages', () => {
   const shape = (value: unknown): unknown =>
     typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort().map(([key, part]) => [key, shape(part)]))
+      ? Object.fromEntries(
+          Object.entries(value)
+            .sort()
+            .map(([key, part]) => [key, shape(part)]),
+        )
       : Array.isArray(value)
         ? value.length
         : typeof value;
@@ -139,13 +149,23 @@ describe('languages', () => {
 
   test('no English word is left in Arabic, beside names', () => {
     const texts = (value: unknown): string[] =>
-      typeof value === 'string' ? [value] : typeof value === 'object' && value ? Object.values(value).flatMap(texts) : [];
-    const latin = texts({ ...LANGUAGES.ar, direction: '', switchTo: '' }).flatMap((text) => text.match(/[A-Za-z]{2,}/g) ?? []);
+      typeof value === 'string'
+        ? [value]
+        : typeof value === 'object' && value
+          ? Object.values(value).flatMap(texts)
+          : [];
+    const latin = texts({ ...LANGUAGES.ar, direction: '', switchTo: '' }).flatMap(
+      (text) => text.match(/[A-Za-z]{2,}/g) ?? [],
+    );
     expect(latin.filter((word) => !/^(JPEG|PNG|WebP|DICOM|PDF|CSV|JSON|lines|HTTPS?)$/.test(word))).toEqual([]);
   });
 
   test('the first language of the device that is known', () => {
-    expect([deviceLanguage(['fr', 'ar-SD', 'en']), deviceLanguage(['fr']), deviceLanguage(['en-US', 'ar'])]).toEqual(['ar', 'en', 'en']);
+    expect([deviceLanguage(['fr', 'ar-SD', 'en']), deviceLanguage(['fr']), deviceLanguage(['en-US', 'ar'])]).toEqual([
+      'ar',
+      'en',
+      'en',
+    ]);
   });
 
   test('numbers, and never quite sure', () => {
