@@ -71,10 +71,10 @@ def run(args: argparse.Namespace) -> int:
         rounds=args.rounds,
         seed=args.seed,
     )
-    metrics = {"model": subject.name, "data": str(args.data_dir), "side": side, "warnings": warnings, **metrics}
+    metrics = {"model": subject.name, "data": args.data_dir.name, "side": side, "warnings": warnings, **metrics}
     folder = args.output_dir or _run_folder(args.checkpoint) / "evaluation"
     write_json(folder / "metrics.json", metrics)
-    files = [film.file for film in part.films]
+    files = [_below(args.data_dir, film.file) for film in part.films]
     write_report(
         folder / "report.html", subject, metrics, truth, answers, pixels, files, title=f"Evaluation of {subject.name}"
     )
@@ -139,6 +139,12 @@ def _split_of_the_run(path: Path, manifest: Manifest, subject: Subject) -> Split
     except (UserError, ValueError, KeyError, TypeError):  # of other films, or no split at all
         return None
     return split if split.identity == identity else None
+
+
+def _below(data: Path, file: str) -> str:
+    """A film's name as the dataset has it: where the data lies on this machine is nobody's business."""
+    folder = data if data.is_dir() else data.parent
+    return Path(file).relative_to(folder).as_posix() if Path(file).is_relative_to(folder) else Path(file).name
 
 
 def _run_folder(checkpoint: Path) -> Path:

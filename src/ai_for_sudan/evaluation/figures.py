@@ -9,7 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from sklearn.metrics import precision_recall_curve, roc_curve
+
+from ai_for_sudan.evaluation.statistics import wilson
 
 GREEN, RED, GREY = "#0b6e4f", "#c8553d", "#8a97a3"
 
@@ -18,6 +21,7 @@ def figure(rows: int = 1, columns: int = 1, *, width: float = 4.4, height: float
     """A figure and its axes, drawn without a screen."""
     made = Figure(figsize=(width * columns, height * rows), layout="constrained")
     FigureCanvasAgg(made)
+    made.get_layout_engine().set(w_pad=0.12, h_pad=0.12, wspace=0.06, hspace=0.06)  # type: ignore[union-attr, call-arg]
     axes = made.subplots(rows, columns)
     for one in np.atleast_1d(axes).flat:
         one.spines[["top", "right"]].set_visible(False)
@@ -52,14 +56,17 @@ def precision_recall(axes: Axes, labels: np.ndarray, scores: np.ndarray) -> None
 
 
 def reliability(axes: Axes, labels: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> None:
-    """Share of positives against the mean probability, in bins of equal count."""
-    parts = [p for p in np.array_split(np.argsort(probabilities, kind="stable"), bins) if len(p)]
+    """Share of positives against the mean probability, in bins of equal count, ten films at least; Wilson's bars."""
+    bins = max(1, min(bins, len(labels) // 10))
+    parts = np.array_split(np.argsort(probabilities, kind="stable"), bins)
     mean = [probabilities[part].mean() for part in parts]
-    share = np.array([labels[part].mean() for part in parts])
-    half = [1.96 * np.sqrt(s * (1 - s) / len(part)) for s, part in zip(share, parts, strict=True)]
+    shares = [wilson(int(labels[part].sum()), len(part)) for part in parts]
+    share = [one.value for one in shares]
+    bars = np.array([(one.value - one.low, one.high - one.value) for one in shares]).T.clip(0)
     axes.plot([0, 1], [0, 1], ":", color=GREY, lw=1)
-    axes.errorbar(mean, share, yerr=half, fmt="o-", color=GREEN, ms=4, capsize=2)
+    axes.errorbar(mean, share, yerr=bars, fmt="o-", color=GREEN, ms=4, capsize=2)
     axes.set(xlabel="probability given", ylabel="share of films that are positive", title="Reliability")
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
 
 
 def histogram(
@@ -69,6 +76,10 @@ def histogram(
     axes.hist(probabilities[labels == 0], edges, color=GREEN, alpha=0.65, label=names[0])
     axes.hist(probabilities[labels == 1], edges, color=RED, alpha=0.55, label=names[1])
     axes.axvline(threshold, color="black", lw=1)
-    axes.set_yscale("symlog", linthresh=10)
+    axes.set_yscale("symlog", linthresh=10)  # a few films on the wrong side must be seen beside thousands
+    highest = axes.get_ylim()[1]
+    axes.set_yticks([tick for tick in (0, 1, 2, 5, 10, 30, 100, 300, 1000, 3000, 10000) if tick <= highest])
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.set(xlabel="probability", ylabel="films", title="Scores")
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc="upper center")
