@@ -25,7 +25,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.onnx")
     parser.add_argument("--name", help="of the reader (default: the file's name)")
     parser.add_argument("--int8", action="store_true", help="quantise; refused where it would do harm")
-    parser.add_argument("--float_convolutions", type=int, default=5, help="how many stay float with --int8")
+    parser.add_argument(
+        "--float_convolutions", type=int, help="how many stay float with --int8 (default: the fewest that do no harm)"
+    )
     parser.add_argument("--bulk", action="store_true", help="also write FILE.bulk.onnx for many films at network size")
     parser.add_argument("--torchscript", type=Path, metavar="FILE.pt")
     parser.add_argument("--pt2", type=Path, metavar="FILE.pt2")

@@ -65,7 +65,7 @@ def export_reader(
     error_rate: float = 0.02,
     default_point: str = "balanced",
     quantised: bool = False,
-    float_convolutions: int = 5,
+    float_convolutions: int | None = None,
     bulk: bool = False,
     torchscript: Path | None = None,
     pt2: Path | None = None,
@@ -83,6 +83,7 @@ def export_reader(
         not_chest, other_chest: for the gate, see :func:`ai_for_sudan.deployment.gate.fit_gate`.
         error_rate: of the abstention band, for each class.
         quantised: int8; refused where it would do harm.
+        float_convolutions: how many of the first stay float; the fewest that do no harm if not given.
         bulk: also write ``<output>.bulk.onnx`` for films at network size, many at once.
         torchscript, pt2: also write the same graph for PyTorch.
 
@@ -232,22 +233,26 @@ def _int8(
     positive: int,
     points: dict[str, dict[str, Any]],
     default_point: str,
-    float_convolutions: int,
+    float_convolutions: int | None,
     say: Callable[[str], None],
 ) -> tuple[onnx.ModelProto, list[dict[str, Any]]]:
-    say("quantising to int8")
     chosen = np.random.default_rng(0).permutation(len(train.pixels))[:200]
-    small = int8.quantise(model, train.pixels[np.sort(chosen)], float_convolutions)
     truth = validation.labels[:, positive] if validation.labels.ndim == 2 else validation.labels == positive
     known = ~np.isnan(truth.astype(float))
-    comparison = int8.compare(
-        {"float32": model, "int8": small, "dynamic": int8.dynamic(model)},
-        validation.pixels[known],
-        truth[known].astype(int),
-        positive,
-        points[default_point]["threshold"],
-    )
-    say(int8.table(comparison.rows))
+    # As few float convolutions as the limits allow, unless the caller chose.
+    for count in (float_convolutions,) if float_convolutions is not None else int8.FLOAT_CONVOLUTIONS:
+        say(f"quantising to int8, the first {count} convolutions in float")
+        small = int8.quantise(model, train.pixels[np.sort(chosen)], count)
+        comparison = int8.compare(
+            {"float32": model, "int8": small, "dynamic": int8.dynamic(model)},
+            validation.pixels[known],
+            truth[known].astype(int),
+            positive,
+            points[default_point]["threshold"],
+        )
+        say(int8.table(comparison.rows))
+        if comparison.within:
+            break
     int8.refuse(comparison)
     return small, comparison.rows
 

@@ -22,6 +22,8 @@ from ai_for_sudan.evaluation.statistics import quick_auroc
 
 #: limits on validation films beyond which no int8 file is written
 AUROC_LOSS, DECISIONS_EQUAL, HEATMAP_CORRELATION = 0.002, 0.995, 0.98
+#: how many of the first convolutions to leave in float, tried in turn
+FLOAT_CONVOLUTIONS = (5, 8, 11, 14, 20)
 
 
 class _Films(CalibrationDataReader):
