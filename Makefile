@@ -7,7 +7,7 @@ CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || comman
 .PHONY: demo test check app app-test bench clean
 
 demo: $(DEMO)/ready
-	$(DEMO)/bin/ai-for-sudan read samples --overlays demo/overlays --report demo/report.html --output demo/readings.jsonl
+	$(DEMO)/bin/ai-for-sudan read samples --overlays demo/overlays --report demo/report.html --csv demo/readings.csv
 	@echo
 	@echo "Open demo/report.html to see every film with its heatmap; demo/overlays holds the pictures."
 	@echo "The phone app: $(DEMO)/bin/ai-for-sudan app"
