@@ -12,7 +12,7 @@ from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from ai_for_sudan.reading import Reader
 from ai_for_sudan.sites import ReaderFile, nuisance, points
-from ai_for_sudan.sites.head import Rows, Space, fit, fit_chosen, held_out_scores, parts
+from ai_for_sudan.sites.head import Rows, Space, fit, held_out_scores, parts
 from ai_for_sudan.sites.resampling import Resamples, better, interval
 
 
@@ -249,4 +249,41 @@ def test_levels_of_a_column() -> None:
     view = nuisance.levels(facts, "view")
     assert view is not None and set(view) == {"AP", "PA"}
     assert nuisance.levels(facts, "device") is None
-    assert fit_chosen.__doc__
+
+
+def test_an_exported_reader_can_be_adapted(tmp_path: Path, tiny_file: ReaderFile) -> None:
+    """The file that `export` writes has its head and calibration where an adaptation looks for them."""
+    import json
+
+    import torch
+
+    from ai_for_sudan.deployment import graph
+    from ai_for_sudan.deployment.network import Calibration, OneFilm, ReaderNetwork
+    from ai_for_sudan.models import create
+
+    torch.manual_seed(0)
+    model = create("custom_cnn", ["normal", "pneumonia"], positive="pneumonia", task="exclusive").eval()
+    torch.nn.init.normal_(model.classifier[-1].bias)  # of a trained network it is never 0
+    calibration = Calibration(torch.tensor([0.7, 0.7]), torch.tensor([0.0, -0.2]), "exclusive")
+    network = OneFilm(ReaderNetwork(model, calibration, None)).eval()
+    sides = {0: torch.export.Dim("height", min=64, max=8192), 1: torch.export.Dim("width", min=64, max=8192)}
+    example = torch.zeros(261, 300, dtype=torch.uint8)
+    exported = graph.export_graph(network, len(model.classifier) - 1, example, sides)
+    card = {key: value for key, value in tiny_file.card.items() if key != "selftest"} | {"gate": {"scores": []}}
+    graph.write(tmp_path / "r.onnx", exported, json.dumps(card))
+
+    reader, file = Reader.open(tmp_path / "r.onnx", self_test=False), ReaderFile.load(tmp_path / "r.onnx")
+    rng = np.random.default_rng(0)
+    films = [rng.integers(0, 256, (150 + i, 200)).astype(np.uint8) // (1 + i % 4) for i in range(24)]
+    embeddings = np.array([reader.outputs(film)["embedding"] for film in films], np.float64)
+    space = Space.of(embeddings)
+    logits = file.logits(embeddings)
+    some = Rows(
+        logits, space.features(embeddings), (np.arange(24) % 4 > 1).astype(float), np.arange(24), np.ones(24), 1, True
+    )
+    head = fit(some, 8.0)
+    assert roc_auc_score(some.labels, head.scores(some)) > 0.9
+    file.write(tmp_path / "new.onnx", file.adapted_weights(head, space, 1, exclusive=True), file.card)
+    new = Reader.open(tmp_path / "new.onnx", self_test=False)
+    answers = [float(new.outputs(film)["probability"][1]) for film in films]
+    np.testing.assert_allclose(answers, expit(head.scores(some)), atol=2e-3)
