@@ -81,6 +81,36 @@ def test_the_network_is_left_as_it_was() -> None:
     assert torch.equal(model.features[0][1].running_mean, statistics)
 
 
+def test_each_module_keeps_its_own_mode() -> None:
+    model = create("custom_cnn", ["a", "b"]).train()
+    model.features[0].eval()  # a frozen block inside a network that trains
+    before = [module.training for module in model.modules()]
+    GradCAM(model)(torch.rand(1, 1, 64, 64), 1)
+    assert [module.training for module in model.modules()] == before
+    with pytest.raises(UserError):
+        GradCAM(model)(torch.rand(1, 1, 64, 64), 7)
+    assert [module.training for module in model.modules()] == before
+
+
+def test_the_map_adds_up_to_the_logit() -> None:
+    # Global average pooling and one linear layer without bias: what is for the class and nothing against it.
+    found = GradCAM(tiny(), "relu")(FILM, 1)
+    torch.testing.assert_close(found.maps.sum(), found.logits[0, 1])
+
+
+def test_full_colour_means_the_same_at_every_resolution() -> None:
+    film = torch.full((1, 1, 8, 8), 0.7)
+    small, large = GradCAM(tiny(), "relu")(film[..., :4, :4], 1), GradCAM(tiny(), "relu")(film, 1)
+    torch.testing.assert_close(small.maps.max() / small.full_colour, large.maps.max() / large.full_colour)
+
+
+def test_a_batch_gives_the_maps_of_its_films() -> None:
+    torch.manual_seed(0)
+    gradcam, films = GradCAM(create("custom_cnn", ["a", "b"])), torch.rand(3, 1, 64, 64)
+    each = torch.cat([gradcam(film[None], 1).maps for film in films])
+    torch.testing.assert_close(gradcam(films, 1).maps, each, atol=1e-6, rtol=1e-4)
+
+
 def hooks(model: nn.Module) -> int:
     return sum(len(m._forward_hooks) + len(m._backward_hooks) + len(m._forward_pre_hooks) for m in model.modules())
 
@@ -126,7 +156,7 @@ def test_captum_and_pytorch_grad_cam_agree(name: str, layer: str | None) -> None
 
     torch.manual_seed(0)
     model = create(name, ["normal", "pneumonia"]).eval()
-    films = torch.rand(3, 1, 96, 96)
+    films = torch.rand(2, 1, 64, 64)
     ours = GradCAM(model, layer)
     module = dict(model.named_modules())[ours.layer]
     maps = ours(films, 1).maps
@@ -145,5 +175,5 @@ def test_captum_and_pytorch_grad_cam_agree(name: str, layer: str | None) -> None
             return super().compute_cam_per_layer(input_tensor, targets, eigen_smooth)
 
     with Raw(model=model, target_layers=[module]) as library:
-        library(input_tensor=films, targets=[ClassifierOutputTarget(1)] * 3)
+        library(input_tensor=films, targets=[ClassifierOutputTarget(1)] * 2)
         torch.testing.assert_close(maps, torch.from_numpy(library.raw).relu(), atol=1e-4, rtol=1e-4)
