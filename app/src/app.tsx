@@ -40,6 +40,7 @@ export function App({ client, worklist }: { client: ReaderClient; worklist: Work
   const [offlineReady, setOfflineReady] = useState(false);
   const [update, setUpdate] = useState<(() => void) | null>(null);
   const stopped = useRef(false);
+  const reading = useRef(false);
   const route = useRoute();
   const spoken = useMemo(() => speech(settings.language, settings.digits), [settings.language, settings.digits]);
   const { t } = spoken;
@@ -98,7 +99,8 @@ export function App({ client, worklist }: { client: ReaderClient; worklist: Work
       show(await assistant.readFilm(film, settings.operatingPoint, undefined, again));
     },
     read: async (files, photographed = false) => {
-      if (files.length === 0) return;
+      // Films dropped while others are being read would mix two batches.
+      if (files.length === 0 || reading.current) return;
       void navigator.storage?.persist?.();
       if (photographed && files.length === 1) {
         try {
@@ -112,16 +114,17 @@ export function App({ client, worklist }: { client: ReaderClient; worklist: Work
         }
       }
       stopped.current = false;
+      reading.current = true;
       setBatch({ done: 0, all: files.length, stopped: false });
       go('/batch');
-      for (let index = 0; index < files.length; index++) {
-        const read = await assistant.readFile(files[index], settings.operatingPoint);
-        if (files.length === 1) {
-          show(read);
-          return;
+      try {
+        for (let index = 0; index < files.length && !stopped.current; index++) {
+          const read = await assistant.readFile(files[index], settings.operatingPoint);
+          if (files.length === 1) show(read);
+          else setBatch({ done: index + 1, all: files.length, stopped: stopped.current });
         }
-        setBatch({ done: index + 1, all: files.length, stopped: stopped.current });
-        if (stopped.current) return;
+      } finally {
+        reading.current = false;
       }
     },
   };

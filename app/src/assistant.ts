@@ -53,7 +53,6 @@ export class Assistant {
     if (again) {
       const { id, patient, age, note } = again;
       reading = { ...reading, id, patient, age: age ?? reading.age, note };
-      await this.worklist?.delete([id]).catch(() => undefined);
     }
     return this.keep(reading, film, picture);
   }

@@ -50,17 +50,24 @@ export class Worklist {
     return this.record !== null && this.vault === null;
   }
 
-  /** @throws WorklistFull, Locked, or the browser's QuotaExceededError */
+  /**
+   * Keep a reading, in place of the one with the same id if there is one.
+   *
+   * @throws WorklistFull, Locked, or the browser's QuotaExceededError
+   */
   async add(reading: Reading, film: KeptFilm | null): Promise<void> {
-    if ((await this.database.count('readings')) >= LIMIT) throw new WorklistFull();
-    const rows = [
-      await this.row(reading.id, reading.readAt, reading),
-      film && (await this.row(reading.id, reading.readAt, film)),
-    ] as const;
+    const { id, readAt } = reading;
+    const known = (await this.database.getKey('readings', id)) !== undefined;
+    if (!known && (await this.database.count('readings')) >= LIMIT) throw new WorklistFull();
+    const row = await this.row(id, readAt, reading);
+    const filmRow = film && (await this.row(id, readAt, film));
     const change = this.database.transaction(['readings', 'films'], 'readwrite');
-    const puts = [change.objectStore('readings').put(rows[0])];
-    if (rows[1]) puts.push(change.objectStore('films').put(rows[1]));
-    await Promise.all([...puts, change.done]);
+    const films = change.objectStore('films');
+    await Promise.all([
+      change.objectStore('readings').put(row),
+      filmRow ? films.put(filmRow) : films.delete(id),
+      change.done,
+    ]);
   }
 
   async update(reading: Reading): Promise<void> {

@@ -72,6 +72,10 @@ describe('the store', () => {
   test('has a limit', async () => {
     for (let index = 0; index < LIMIT; index++) await worklist.add(reading(), null);
     await expect(worklist.add(reading(), null)).rejects.toThrow(WorklistFull);
+    // A film read again takes the place of its first reading.
+    const [first] = await worklist.all();
+    await worklist.add({ ...first, status: 'refused' }, null);
+    expect((await worklist.get(first.id))!.status).toBe('refused');
   });
 });
 
