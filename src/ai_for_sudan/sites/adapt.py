@@ -173,7 +173,8 @@ class _Adaptation:
             result["warnings"] += [text for step in steps[2:] for text in step.pop("warnings")]
         else:
             short = _too_few(rows, FOR_HEAD, PATIENTS_FOR_HEAD)
-            result["notes"].append(f"The head was not refitted: {short}.")
+            also = " Nor was the network trained on." if finetuning is not None else ""
+            result["notes"].append(f"The head was not refitted: {short}.{also}")
         result["curve"] = self._curve()
         adopted = {step["name"]: step["adopted"] for step in steps if step["name"] != "fine-tuning"}
         if any(adopted.values()):
