@@ -111,5 +111,5 @@ export default defineConfig({
     fs: { allow: ['..', resolve(reader, '..')] },
   },
   plugins: [precache()],
-  test: { include: ['tests/unit/**/*.test.ts'] },
+  test: { include: ['tests/unit/**/*.test.ts'], testTimeout: 60_000 },
 } as never);

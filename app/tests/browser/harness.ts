@@ -10,6 +10,8 @@ export const SITE = resolve(process.env.SITE ?? '../src/ai_for_sudan/app/static'
 /** Films made by `tests/app/conftest.py`, with what Python says of them in `expected.json`. */
 export const FILMS = resolve(process.env.FILMS ?? 'films');
 export const SAMPLES = resolve(import.meta.dirname, '../../../samples');
+/** Milliseconds that a step may take on a busy machine. */
+const PATIENCE = 120_000;
 const PYTHON = process.env.PYTHON ?? 'python3';
 
 const SERVE = `
@@ -83,7 +85,7 @@ export function launch(args: string[] = []): Promise<Browser> {
   });
 }
 
-export const PHONE: BrowserContextOptions = {
+const PHONE: BrowserContextOptions = {
   viewport: { width: 360, height: 740 },
   deviceScaleFactor: 2,
   hasTouch: true,
@@ -98,6 +100,8 @@ export async function phone(
   options: BrowserContextOptions = {},
 ): Promise<{ context: BrowserContext; page: Page }> {
   const context = await browser.newContext({ ...PHONE, ...options });
+  // A busy machine is slow; nothing here asserts a duration.
+  context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   page.on('pageerror', (error) => console.error('page error:', error));
   page.on('console', (message) => {
@@ -108,8 +112,15 @@ export async function phone(
   return { context, page };
 }
 
+/** A fresh phone with nothing open. */
+export async function blank(browser: Browser): Promise<Page> {
+  const context = await browser.newContext(PHONE);
+  context.setDefaultTimeout(PATIENCE);
+  return context.newPage();
+}
+
 export async function ready(page: Page): Promise<void> {
-  await page.locator('.engine.ready').waitFor({ timeout: 60_000 });
+  await page.locator('.engine.ready').waitFor({ timeout: PATIENCE });
 }
 
 type Files = Parameters<Page['setInputFiles']>[1];
@@ -118,7 +129,7 @@ type Files = Parameters<Page['setInputFiles']>[1];
 export async function read(page: Page, files: Files): Promise<void> {
   if (!(await page.locator('[data-input=gallery]').count())) await page.goto(`${page.url().split('#')[0]}#/`);
   await page.locator('[data-input=gallery]').setInputFiles(files);
-  await page.locator('.answer').waitFor({ timeout: 60_000 });
+  await page.locator('.answer').waitFor({ timeout: PATIENCE });
 }
 
 /** What is kept of every reading, straight from the database of the page. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { counted, FILMS, kept, launch, PHONE, phone, read, ready, serve, SITE } from './harness';
+import { blank, counted, FILMS, kept, launch, phone, read, ready, serve, SITE } from './harness';
 
 let browser: Browser;
 const endings: (() => void | Promise<unknown>)[] = [];
@@ -20,7 +20,7 @@ afterEach(async () => {
   for (const end of endings.splice(0).reverse()) await end();
 });
 
-const stored = (page: Page) => page.getByText('Works without network').waitFor({ timeout: 60_000 });
+const stored = (page: Page) => page.getByText('Works without network').waitFor();
 
 const TYPES: Record<string, string> = {
   '': 'text/html',
@@ -120,7 +120,7 @@ describe('a new version', () => {
     await page.reload();
     await ready(page);
     expect(await page.locator('meta[name=version]').count()).toBe(0);
-    await page.getByText('A new version is ready.').waitFor({ timeout: 30_000 });
+    await page.getByText('A new version is ready.').waitFor();
     await page.getByRole('button', { name: 'Update now' }).click();
     await page.locator('meta[name=version]').waitFor({ state: 'attached' });
     await ready(page);
@@ -172,7 +172,7 @@ describe('trouble', () => {
     });
     await new Promise<void>((done) => host.listen(0, '127.0.0.1', done));
     endings.push(() => (host.close(), host.closeAllConnections()));
-    const page = await (await browser.newContext(PHONE)).newPage();
+    const page = await blank(browser);
     await page.goto(`http://127.0.0.1:${(host.address() as AddressInfo).port}/`);
     await page.getByText('The reader file did not arrive whole.').waitFor();
     // And nothing of it is stored for work without network.
@@ -253,7 +253,7 @@ describe('trouble', () => {
 async function opened(folder: string): Promise<Page> {
   const served = await serve(folder);
   endings.push(served.stop);
-  const page = await (await browser.newContext(PHONE)).newPage();
+  const page = await blank(browser);
   await page.goto(served.url);
   return page;
 }
