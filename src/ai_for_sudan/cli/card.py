@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ai_for_sudan.cli import DISCLAIMER
+from ai_for_sudan.errors import UserError
 from ai_for_sudan.reading import Card, Reader
 
 
@@ -15,15 +16,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("reader", nargs="?", default="mobilenet_v2", help="a shipped reader or a reader file")
     parser.add_argument("--json", action="store_true", help="the whole card, for machines")
     parser.add_argument("--html", metavar="FILE", type=Path, help="write the model card as a page")
+    parser.add_argument(
+        "--results",
+        metavar="FILE.json",
+        nargs="+",
+        type=Path,
+        default=[],
+        help="for the page: audit.json, stress.json, explaincheck.json, crossval.json of this reader",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.results and not args.html:
+        raise UserError("--results are shown on the page only; add --html FILE")
     card = Reader.open(args.reader, self_test=False).card
     if args.html:
-        from ai_for_sudan.evaluation.card_html import render
+        from ai_for_sudan.evaluation.card_html import load_records, render
         from ai_for_sudan.files import write_text
 
-        write_text(args.html, render(card))
+        write_text(args.html, render(card, load_records(args.results)))
         print(args.html)
     elif args.json:
         print(json.dumps(card.facts, ensure_ascii=False, indent=2))

@@ -1,0 +1,148 @@
+"""The model card for people: made of recorded results alone; what was not recorded says so."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader
+
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.evaluation.checklists import CLAIM, TRIPOD_AI, Item
+from ai_for_sudan.reading.card import Card
+from ai_for_sudan.reading.words import DISCLAIMER
+
+#: results of other commands that a card may show, by the file that each writes
+RECORDS = ("audit", "stress", "explaincheck", "crossval")
+#: how bad a disturbance the card's table is about
+SEVERITY = 3
+
+
+def load_records(paths: list[Path]) -> dict[str, Any]:
+    """What ``audit``, ``stress``, ``explaincheck`` and ``crossval`` wrote, by the name of the command.
+
+    Raises:
+        UserError: no such file, of another name, or none of these.
+    """
+    found: dict[str, Any] = {}
+    for path in paths:
+        if path.stem not in RECORDS:
+            raise UserError(
+                f"{path} is no result that a card shows; expected {', '.join(f'{r}.json' for r in RECORDS)}"
+            )
+        try:
+            contents = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UserError(f"{path} cannot be read: {error.strerror}") from error
+        except ValueError as error:
+            raise UserError(f"{path} is no JSON ({error})") from error
+        if not isinstance(contents, dict):
+            raise UserError(f"{path} holds no result of ai-for-sudan {path.stem}")
+        found[path.stem] = contents
+    return found
+
+
+def render(card: Card | Mapping[str, Any], records: Mapping[str, Any] | None = None) -> str:
+    """The page.
+
+    Args:
+        card: a reader's card, or the facts of one.
+        records: of :func:`load_records`; those that the card holds itself under ``metrics`` are shown too.
+
+    Raises:
+        UserError: a record is of another reader.
+    """
+    facts: Mapping[str, Any] = card.facts if isinstance(card, Card) else card
+    metrics = dict(facts.get("metrics") or {})
+    own = {name: metrics.pop(name) for name in RECORDS if name in metrics}
+    shown = {**own, **(records or {})}
+    _same_reader(facts, shown)
+    sides = [(name, side) for name, side in metrics.items() if isinstance(side, Mapping)]
+    parts = _parts(facts, sides, shown)
+    environment = Environment(loader=PackageLoader("ai_for_sudan.evaluation"), autoescape=True)
+    environment.filters["interval"] = _interval
+    return environment.get_template("card.html").render(
+        disclaimer=DISCLAIMER,
+        title=f"Model card: {facts.get('name', '?')} {facts.get('version', '')}".strip(),
+        facts=facts,
+        sides=sides,
+        records=shown,
+        stress_rows=_stress_rows(shown.get("stress")),
+        severity=SEVERITY,
+        parts=parts,
+        checklists=[
+            ("CLAIM 2024", "Tejani 2024, doi 10.1148/ryai.240300", _answers(CLAIM, parts)),
+            ("TRIPOD+AI", "Collins 2024, doi 10.1136/bmj-2023-078378", _answers(TRIPOD_AI, parts)),
+        ],
+    )
+
+
+def _interval(value: Any, digits: int = 3) -> str:
+    if not isinstance(value, list | tuple) or not value or value[0] is None:
+        return "not recorded"
+    if len(value) < 3 or value[1] is None or value[2] is None:
+        return f"{value[0]:.{digits}f} (no interval)"
+    return f"{value[0]:.{digits}f} ({value[1]:.{digits}f} to {value[2]:.{digits}f})"
+
+
+def _same_reader(facts: Mapping[str, Any], records: Mapping[str, Any]) -> None:
+    title = f"{facts.get('name', '')} {facts.get('version', '')}".strip()
+    architecture = str(facts.get("architecture", ""))
+    for name, record in records.items():
+        of = str(record.get("reader") or record.get("model") or (record.get("recipe") or {}).get("model_type") or "")
+        known = of == title if "reader" in record else of.split(" ")[0] == architecture
+        if not known:
+            raise UserError(
+                f"{name}.json is of {of or 'no named reader'}, this is the card of {title}; measure it anew"
+            )
+
+
+def _stress_rows(record: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    return [row for row in (record or {}).get("rows", []) if row["severity"] in (0, SEVERITY)]
+
+
+def _parts(
+    facts: Mapping[str, Any], sides: list[tuple[str, Mapping[str, Any]]], records: Mapping[str, Any]
+) -> dict[str, str]:
+    """Part -> where the card answers it; a part without a recorded answer is absent."""
+    training = facts.get("training") or {}
+    recipe, split = training.get("recipe") or {}, training.get("split") or {}
+    outside = [name for name, side in sides if side.get("external")]
+    at_sites = facts.get("adaptations") or []
+    answers = {
+        "model": facts.get("architecture") and f"{facts['architecture']}, {facts.get('precision', '')}: The model",
+        "use": facts.get("intended_use") and "What it is for",
+        "population": (facts.get("population") or {}).get("text") and "What it is for",
+        "data": training.get("data") and "Data",
+        "reference_standard": training.get("reference_standard") and "Data",
+        "input": facts.get("input") and "The model",
+        "partition": split.get("identity") and "Data: the partition and its identity",
+        "numbers": (training.get("films") or split.get("train_films")) and "Data: numbers of films",
+        "software": (training.get("software") or facts.get("commit")) and "The model: version and commit",
+        "initial_weights": (training.get("initial_weights") or recipe.get("pretrained")) and "The model",
+        "recipe": recipe and "The model: recipe",
+        "selection": training.get("selection") and "The model",
+        "figures": (sides or "crossval" in records) and "How good it is",
+        "points": facts.get("operating_points") and "Operating points",
+        "audit": "audit" in records and "Who is served worse",
+        "stress": "stress" in records and "Bad films",
+        "explaincheck": "explaincheck" in records and "Does the heatmap mean anything",
+        "external": (outside or at_sites) and "Elsewhere",
+        "failures": (records.get("audit") or {}).get("mistakes") and "Failures",
+        "adaptations": at_sites and "Elsewhere",
+        "gate": (facts.get("gate") or {}).get("scores") and "What it refuses",
+        "limits": "Limitations",
+        "availability": training.get("licence") and "Data: licence",
+    }
+    return {part: str(where) for part, where in answers.items() if where}
+
+
+def _answers(items: tuple[Item, ...], parts: Mapping[str, str]) -> list[dict[str, str]]:
+    rows = []
+    for number, asked, part in items:
+        where = parts.get(part, "")
+        missing = "no result recorded" if part else "not part of a card"
+        rows.append({"number": number, "asked": asked, "where": where, "missing": missing})
+    return rows

@@ -1,0 +1,91 @@
+"""The model card shows what was recorded, says what was not, and takes no other reader's results."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ai_for_sudan.cli import main
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.evaluation.card_html import load_records, render
+
+FACTS: dict[str, Any] = {"name": "tiny", "version": "0.1", "architecture": "tiny", "positive": "pneumonia",
+                         "classes": ["normal", "pneumonia"]}  # fmt: skip
+ROW = {"films": 9, "auroc": [0.812, 0.7, 0.9], "sensitivity": [0.9, 0.8, 0.95], "specificity": [0.7, 0.6, 0.8]}
+STRESS = {"reader": "tiny 0.1", "films": 9, "data": "d", "operating_point": "balanced", "rows": [
+    {"kind": kind, "severity": severity, **ROW, "refused": 0.25, "uncertain": 0.1, "missed_unseen": 0.0, "ece": 0.04}
+    for kind, severity in (("none", 0), ("blur", 3), ("blur", 5))
+]}  # fmt: skip
+AUDIT = {
+    "reader": "tiny 0.1", "data": "d", "all": {"films": 9},
+    "groups": [{"column": "view", "group": "AP", "note": "too small to say", **ROW}],
+    "confounding": [
+        {"column": "view", "confounds": True, "cramers_v": 0.3, "auroc_overall": 0.8, "auroc_within_groups": 0.7}
+    ],
+}  # fmt: skip
+
+
+def answered(page: str, guideline: str) -> int:
+    found = re.search(rf"<h2>{re.escape(guideline)}</h2>.*?(\d+) of \d+ are answered", page, re.S)
+    assert found
+    return int(found[1])
+
+
+def test_what_is_not_recorded_says_so() -> None:
+    page = render(FACTS)
+    for part in ("Subgroups", "Robustness", "Checks of the heatmap", "Cross-validation", "Examples of failures"):
+        assert re.search(rf"{part}[^<]*: no result recorded", page), part
+    assert page.count("not recorded") >= 10
+    assert "0.65" in page and "Togunwa" in page
+    assert answered(page, "CLAIM 2024") == 3 and answered(page, "TRIPOD+AI") == 3  # the model's name and limitations
+
+
+def test_recorded_results_are_shown_and_answer_items() -> None:
+    page = render({**FACTS, "metrics": {"audit": AUDIT}}, {"stress": STRESS})
+    assert "0.812 (0.700 to 0.900)" in page and "view is linked with the label" in page
+    assert page.count("<td>blur</td>") == 1  # of severity 3, not 5
+    assert "Robustness (ai-for-sudan stress): no result" not in page
+    assert answered(page, "CLAIM 2024") == 4 and answered(page, "TRIPOD+AI") == 7
+
+
+def test_results_of_another_reader_are_refused() -> None:
+    with pytest.raises(UserError, match=r"stress\.json is of other 1"):
+        render(FACTS, {"stress": {**STRESS, "reader": "other 1"}})
+
+
+def test_names_are_escaped() -> None:
+    page = render({**FACTS, "intended_use": "<script>alert(1)</script>"})
+    assert "<script>" not in page and "&lt;script&gt;" in page
+
+
+def test_bad_records_are_told(tmp_path: Path) -> None:
+    for name, text, complaint in (
+        ("else.json", "{}", "expected audit.json"),
+        ("audit.json", "{", "is no JSON"),
+        ("stress.json", "[]", "holds no result"),
+    ):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(UserError, match=complaint):
+            load_records([tmp_path / name])
+    with pytest.raises(UserError, match="cannot be read"):
+        load_records([tmp_path / "crossval.json"])
+
+
+def test_the_command_writes_the_page(tmp_path: Path) -> None:
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("tiny_reader", Path(__file__).parent.parent / "tiny_reader.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    reader = module.build(tmp_path / "tiny.onnx")
+    (tmp_path / "stress.json").write_text(json.dumps(STRESS))
+    page = tmp_path / "card.html"
+    results = ["--results", str(tmp_path / "stress.json")]
+    assert main(["card", str(reader), "--html", str(page), *results]) == 0
+    assert "<td>blur</td>" in page.read_text() and "Decision support" in page.read_text()
+    assert main(["card", str(reader), *results]) == 2
