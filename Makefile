@@ -13,7 +13,7 @@ demo: $(DEMO)/ready
 	@echo "The phone app: $(DEMO)/bin/ai-for-sudan app"
 
 test: $(VENV)/ready app/node_modules/.package-lock.json
-	CHROMIUM=$(CHROMIUM) $(VENV)/bin/python -m pytest
+	$(if $(CHROMIUM),CHROMIUM=$(CHROMIUM)) $(VENV)/bin/python -m pytest
 
 check: $(VENV)/ready
 	$(VENV)/bin/ruff check .
