@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, manifest_of
-from ai_for_sudan.datasets import labels, load_pixels
+from ai_for_sudan.datasets import Manifest, labels, load_pixels, split_manifest
 from ai_for_sudan.disturbances import STRESS_KINDS
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation import figures
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     manifest = manifest_of(args)
     if manifest.task != "exclusive" or reader.card.positive not in manifest.classes:
         raise UserError(f"{args.data_dir} has no class '{reader.card.positive}' to measure the reader on")
-    chosen = _chosen(args, manifest)
+    chosen = chosen_films(args.split, manifest, args.seed, args.films)
     pixels = load_pixels(manifest, cache_dir=args.cache_dir)[chosen]
     truth = (labels(manifest)[chosen] == manifest.classes.index(reader.card.positive)).astype(int)
     point = reader.card.operating_point(args.operating_point).name
@@ -61,21 +62,24 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _chosen(args: argparse.Namespace, manifest: Any) -> np.ndarray:
-    if args.split:
-        import json
+def chosen_films(split: Path | None, manifest: Manifest, seed: int, most: int) -> np.ndarray:
+    """At most so many film numbers, drawn by the seed: of what a training run held out, or of all.
 
-        from ai_for_sudan.datasets import split_manifest
-
-        if not args.split.is_file():
-            raise UserError(f"there is no split at {args.split}; expected the split.json of a training run")
-        saved = json.loads(args.split.read_text(encoding="utf-8"))
-        rows = np.array(
-            split_manifest(manifest, fraction=saved["fraction"], seed=saved["seed"], path=args.split).validation
-        )
-    else:
+    Raises:
+        UserError: no such split, or one that fits other films.
+    """
+    if split is None:
         rows = np.arange(len(manifest.films))
-    return np.sort(np.random.default_rng(args.seed).permutation(rows)[: args.films])
+    else:
+        if not split.is_file():
+            raise UserError(f"there is no split at {split}; expected the split.json of a training run")
+        try:
+            saved = json.loads(split.read_text(encoding="utf-8"))
+            fraction, of = float(saved["fraction"]), int(saved["seed"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{split} is no split.json of a training run ({error})") from error
+        rows = np.array(split_manifest(manifest, fraction=fraction, seed=of, path=split).validation)
+    return np.sort(np.random.default_rng(seed).permutation(rows)[:most])
 
 
 def _print(row: dict[str, Any]) -> None:

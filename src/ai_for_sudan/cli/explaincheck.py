@@ -1,0 +1,284 @@
+"""`ai-for-sudan explaincheck`: test whether the heatmaps mean anything."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from markupsafe import Markup
+from PIL import Image
+from torch import Tensor
+
+from ai_for_sudan.cli import DISCLAIMER
+from ai_for_sudan.cli.data import add_data_options, manifest_of
+from ai_for_sudan.cli.stress import chosen_films
+from ai_for_sudan.datasets import Manifest, labels, load_pixels
+from ai_for_sudan.datasets.cache import decode
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.evaluation import figures
+from ai_for_sudan.evaluation.report import inline, interval, render_page
+from ai_for_sudan.evaluation.statistics import wilson
+from ai_for_sudan.evaluation.subject import load_model
+from ai_for_sudan.explanation import GradCAM, checks
+from ai_for_sudan.explanation.regions import load_boxes, load_masks
+from ai_for_sudan.files import write_json
+from ai_for_sudan.models import Architecture
+from ai_for_sudan.reading.overlay import overlay
+from ai_for_sudan.training import logits, probabilities
+
+#: films from which the head with random labels learns
+LEARNED = 400
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_data_options(parser)
+    parser.add_argument("--checkpoint", type=Path, required=True, help="written by train.py")
+    parser.add_argument("--layer", help="name of a module with a feature map (default: the last feature map)")
+    parser.add_argument("--split", type=Path, metavar="split.json", help="explain films that this run held out")
+    parser.add_argument("--films", type=int, default=32, help="explain at most so many (default: %(default)s)")
+    parser.add_argument(
+        "--random_labels",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="a model that was trained on permuted labels (default: a last layer that is trained so here)",
+    )
+    parser.add_argument("--masks", type=Path, metavar="FOLDER", help="PNGs named like the films; not black is inside")
+    parser.add_argument("--boxes", type=Path, metavar="CSV", help="file,x,y,width,height in pixels of the film")
+    parser.add_argument("--output_dir", type=Path, default=Path("outputs/explaincheck"))
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.checkpoint.suffix == ".onnx":
+        raise UserError(f"{args.checkpoint} is a reader file, whose weights cannot be drawn anew; give its checkpoint")
+    if args.films < 2:
+        raise UserError(f"--films must be at least 2, not {args.films}")
+    if args.masks and args.boxes:
+        raise UserError("--masks and --boxes exclude each other; call twice with another --output_dir")
+    model, _ = load_model(args.checkpoint)
+    positive = model.spec.positive_index
+    manifest = manifest_of(args)
+    pixels = load_pixels(manifest, size=model.spec.input_size, cache_dir=args.cache_dir)
+    candidates = chosen_films(args.split, manifest, args.seed, LEARNED)
+    score = probabilities(logits(model, pixels[candidates]), model.spec.task)[:, positive].numpy()
+    called = candidates[score >= 0.5]
+    explained = _explained(args, manifest, called)
+    if len(explained) < 2:
+        raise UserError(
+            f"the model calls {len(called)} of {len(candidates)} films {model.spec.positive}, and {len(explained)} of "
+            "them can be explained here; at least 2 are needed"
+        )
+    films = _films(model, pixels[explained])
+    layer = GradCAM(model, args.layer).layer
+    print(f"{len(explained)} films called {model.spec.positive}; Grad-CAM at {layer}")
+
+    own = checks.heat(model, films, positive, layer)
+    rows = checks.cascade(model, films, positive, layer, seed=args.seed)
+    for row in rows:
+        print(f"  weights drawn anew down to {row['stage']:<16} rank correlation {interval(row['spearman'], 2)}")
+    learned = _labels_at_random(args, model, manifest, pixels, candidates)
+    other, known = learned if learned else (None, None)
+    random_maps = checks.heat(other, films, positive, layer) if other is not None else None
+    curves = checks.insertion_deletion(model, films, positive, layer, seed=args.seed)
+    moved = checks.stability(model, films, positive, layer)
+    regions = _regions(args, manifest, explained, model.spec.input_size)
+    facts: dict[str, Any] = {
+        "model": f"{model.spec.name} ({args.checkpoint.name})",
+        "class": model.spec.positive,
+        "layer": layer,
+        "data": f"{args.data_dir}{f', held out by {args.split}' if args.split else ''}",
+        "films": len(explained),
+        "files": [manifest.films[i].file for i in explained],
+        "seed": args.seed,
+        "cascade": rows,
+        "random_labels": (
+            {**checks.likeness(own, random_maps).facts(), "known_by_heart": known} if random_maps is not None else None
+        ),
+        **{kind: curve.facts() for kind, curve in curves.items()},
+        "stability": moved.facts(),
+        "regions": _against(own, regions) if regions else None,
+    }
+    facts["verdicts"] = _verdicts(facts)
+    write_json(args.output_dir / "explaincheck.json", facts)
+    render_page(
+        "explaincheck.html",
+        args.output_dir / "explaincheck.html",
+        title=f"Do the heatmaps of {model.spec.name} mean anything?",
+        facts=facts,
+        figure=_figure(rows, curves),
+        examples=_examples(facts["files"][:6], pixels[explained[:6]], own, random_maps),
+    )
+    for verdict in facts["verdicts"]:
+        word = {None: "not measured", True: "passed", False: "FAILED"}[verdict["passed"]]
+        print(f"{verdict['check']:<36}{word:<14}{verdict['found']}")
+    print(f"{args.output_dir / 'explaincheck.html'}\n{DISCLAIMER}")
+    return 1 if any(verdict["passed"] is False for verdict in facts["verdicts"]) else 0
+
+
+def _films(model: Architecture, pixels: np.ndarray) -> Tensor:
+    where = next(model.parameters()).device
+    return torch.from_numpy(np.array(pixels)).unsqueeze(1).to(where).float() / 255
+
+
+def _explained(args: argparse.Namespace, manifest: Manifest, called: np.ndarray) -> np.ndarray:
+    """Films with a region first, where regions are given."""
+    names = [Path(manifest.films[i].file) for i in called]
+    if args.masks:
+        there = np.array([(args.masks / f"{name.stem}.png").is_file() for name in names], bool)
+        called = np.concatenate([called[there], called[~there]]) if len(called) else called
+    elif args.boxes:
+        text = args.boxes.read_text(encoding="utf-8-sig") if args.boxes.is_file() else ""
+        boxed = {Path(line.split(",")[0]).name for line in text.splitlines()}
+        there = np.array([name.name in boxed for name in names], bool)
+        called = np.concatenate([called[there], called[~there]]) if len(called) else called
+    return called[: args.films]
+
+
+def _labels_at_random(
+    args: argparse.Namespace, model: Architecture, manifest: Manifest, pixels: np.ndarray, rows: np.ndarray
+) -> tuple[Architecture, float | None] | None:
+    """A model of random labels, and how many of them it knows; ``None`` where the films have one label only."""
+    if args.random_labels:
+        return load_model(args.random_labels, model.spec.name)[0], None
+    truth = labels(manifest)[rows]
+    name = model.spec.positive
+    if name not in manifest.classes:
+        raise UserError(f"{args.data_dir} has no class '{name}', which the model tells")
+    index = manifest.classes.index(name)
+    sick = truth[:, index] if truth.ndim == 2 else (truth == index).astype(float)
+    labelled = ~np.isnan(sick)
+    if len(np.unique(sick[labelled])) < 2:
+        return None
+    return checks.random_label_head(
+        model, _films(model, pixels[rows[labelled]]), sick[labelled].astype(int), seed=args.seed
+    )
+
+
+def _regions(args: argparse.Namespace, manifest: Manifest, rows: np.ndarray, size: int) -> list[np.ndarray] | None:
+    if not (args.masks or args.boxes):
+        return None
+    files = [manifest.films[i].file for i in rows]
+    shapes = [decode(file).shape[:2] for file in files]
+    if args.masks:
+        return load_masks(args.masks, files, shapes, size)
+    return load_boxes(args.boxes, files, shapes, size)
+
+
+def _against(own: Tensor, regions: list[np.ndarray]) -> dict[str, Any]:
+    found = checks.inside(own, regions)
+    return {
+        "films": len(found.share),
+        "blank": found.blank,
+        "without_region": sum(not region.size for region in regions),
+        "share": checks.median(found.share),
+        "area": float(found.area.mean()) if len(found.area) else None,
+        "more_than_area": checks.median(found.share - found.area),
+        "pointing": wilson(int(found.hits.sum()), len(found.hits)).to_list(),
+    }
+
+
+def _verdicts(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each check in a line: passed, failed or, with ``None``, not measured."""
+    last = facts["cascade"][-1]
+    spearman, blank = last["spearman"], last["blank"]
+    verdicts = [
+        {
+            "check": "weights drawn anew",
+            "passed": None if spearman[0] is None else abs(spearman[0]) < checks.ALIKE,
+            "found": f"rank correlation {interval(spearman, 2)}, SSIM {interval(last['ssim'], 2)}, blank {blank:.0%}",
+            "meaning": "When all weights are chance the map must not stay alike: a likeness of "
+            f"{checks.ALIKE} or more shows the film and not the model.",
+        }
+    ]
+    random = facts["random_labels"]
+    if random is None:
+        verdicts.append(
+            {"check": "labels dealt at random", "passed": None, "found": "the films have one label only",
+             "meaning": "Give films of both classes, or --random_labels CHECKPOINT."}
+        )  # fmt: skip
+    else:
+        known = random["known_by_heart"]
+        by_heart = "" if known is None else f"; it knows {known:.0%} of the random labels by heart"
+        verdicts.append(
+            {
+                "check": "labels dealt at random",
+                "passed": None if random["spearman"][0] is None else abs(random["spearman"][0]) < checks.ALIKE,
+                "found": f"rank correlation {interval(random['spearman'], 2)}, blank {random['blank']:.0%}{by_heart}",
+                "meaning": "The map of a model that learned chance must differ from the map of one that learned.",
+            }
+        )
+    for kind, sign, words in (
+        ("deletion", -1, "Taking away the hottest places must lower the score more than taking away others."),
+        ("insertion", 1, "Giving only the hottest places must raise the score more than giving others."),
+    ):
+        difference = facts[kind]["difference"]
+        bound = difference[2] if sign < 0 else difference[1]
+        verdicts.append(
+            {
+                "check": f"{kind} against a misplaced map",
+                "passed": bool(sign * bound > 0),
+                "found": f"area {float(np.mean(facts[kind]['own'])):.2f} against "
+                f"{float(np.mean(facts[kind]['random'])):.2f}, difference {interval(difference)}",
+                "meaning": words,
+            }
+        )
+    moved = facts["stability"]["spearman"]
+    verdicts.append(
+        {
+            "check": "film moved by 1/28",
+            "passed": None if moved[0] is None else moved[0] >= checks.ALIKE,
+            "found": f"rank correlation {interval(moved, 2)}, blank {facts['stability']['blank']:.0%}",
+            "meaning": "A small shift of the film must shift the map with it and change little else.",
+        }
+    )
+    regions = facts["regions"]
+    if regions is None:
+        found: dict[str, Any] = {"passed": None, "found": "no --masks or --boxes were given"}
+    else:
+        low = regions["more_than_area"][1]
+        found = {
+            "passed": None if low is None else low > 0,
+            "found": f"share {interval(regions['share'], 2)} where chance is {regions['area'] or 0:.2f}; pointing game "
+            f"{interval(regions['pointing'], 2)}; {regions['films']} films, {regions['blank']} blank, "
+            f"{regions['without_region']} without a region",
+        }
+    verdicts.append(
+        {"check": "heat inside the drawn regions", **found, "meaning": "More heat must lie inside than its area holds."}
+    )
+    return verdicts
+
+
+def _figure(rows: list[dict[str, Any]], curves: dict[str, checks.Curves]) -> Markup:
+    made, axes = figures.figure(1, 3, width=3.6, height=3.2)
+    places = list(range(len(rows)))
+    for name, colour in (("spearman", figures.GREEN), ("ssim", figures.GREY)):
+        axes[0].plot(places, [row[name][0] for row in rows], "o-", ms=3, color=colour, label=name)
+    axes[0].axhline(checks.ALIKE, ls=":", color=figures.RED, lw=1, label="alike")
+    axes[0].set(title="Weights drawn anew", ylim=(-1.02, 1.02), ylabel="likeness to the model's own map")
+    axes[0].set_xticks(places, [row["stage"] for row in rows], rotation=60, ha="right", fontsize=7)
+    axes[0].legend(frameon=False, fontsize=7)
+    for panel, (kind, curve) in zip(axes[1:], curves.items(), strict=True):
+        panel.plot(curve.shares, curve.own, color=figures.GREEN, label="the map")
+        panel.plot(curve.shares, curve.random, color=figures.GREY, label="misplaced map")
+        panel.set(title=kind.capitalize(), ylim=(-0.02, 1.02), xlabel="share of the film", ylabel="mean probability")
+        panel.legend(frameon=False, fontsize=7)
+    return Markup(figures.svg(made))  # our own drawing, nothing of the user's inside
+
+
+def _examples(files: list[str], pixels: np.ndarray, own: Tensor, random_maps: Tensor | None) -> list[dict[str, Any]]:
+    examples = []
+    for number, (file, film) in enumerate(zip(files, pixels, strict=True)):
+        maps = [("the model's map", own[number])]
+        if random_maps is not None:
+            maps.append(("labels dealt at random", random_maps[number]))
+        pictures = [
+            {"title": title, "image": inline(overlay(np.array(film), one.numpy(), max(float(one.max()), 1e-9)))}
+            for title, one in maps
+        ]
+        if len(pictures) == 1:
+            pictures.insert(0, {"title": "the film", "image": inline(Image.fromarray(np.array(film)))})
+        examples.append({"file": file, "pictures": pictures})
+    return examples

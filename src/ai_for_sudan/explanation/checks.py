@@ -1,0 +1,321 @@
+"""Does the heatmap mean anything: checks that a map can fail.
+
+A map that stays the same when the model's weights or labels are replaced by chance shows the film and not the model
+(Adebayo 2018, https://arxiv.org/abs/1810.03292). A map that points at what the model used lowers its score when these
+places are taken away, and raises it when only they are given (RISE, Petsiuk 2018, https://arxiv.org/abs/1806.07421).
+Films are float ``(B, 1, S, S)`` in 0..1 throughout.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import stats
+from scipy.integrate import trapezoid
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ai_for_sudan.explanation.gradcam import GradCAM
+from ai_for_sudan.models import Architecture
+
+#: maps with a rank correlation above this are alike
+ALIKE = 0.5
+#: places where the cascade is measured, the first and the last stage among them
+STOPS = 8
+STEPS = 10
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How alike two lists of maps are, film by film.
+
+    Attributes:
+        spearman: rank correlation ``(B,)``, NaN where a map is blank.
+        ssim: structural similarity ``(B,)`` of the maps scaled to their own peaks (Wang 2004).
+        blank: share of films of which a map is the same everywhere.
+    """
+
+    spearman: np.ndarray
+    ssim: np.ndarray
+    blank: float
+
+    def facts(self) -> dict[str, Any]:
+        return {"spearman": median(self.spearman), "ssim": median(self.ssim), "blank": self.blank}
+
+
+def median(values: np.ndarray, seed: int = 0) -> list[float | None]:
+    """``[median, low, high]`` with a 95 % bootstrap interval over films; ``None`` of nothing."""
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return [None, None, None]
+    drawn = np.random.default_rng(seed).choice(known, (2000, len(known)))
+    low, high = np.quantile(np.median(drawn, axis=1), (0.025, 0.975))
+    return [float(np.median(known)), float(low), float(high)]
+
+
+def heat(model: nn.Module, films: Tensor, class_index: int, layer: str | None = None) -> Tensor:
+    """Grad-CAM maps ``(B, h, w)``, batch by batch."""
+    gradcam = GradCAM(model, layer)
+    return torch.cat([gradcam(part, class_index).maps.cpu() for part in films.split(BATCH)])
+
+
+def likeness(first: Tensor, second: Tensor) -> Likeness:
+    """Compare maps ``(B, h, w)`` of the same films."""
+    pairs = list(zip(first.flatten(1).numpy(), second.flatten(1).numpy(), strict=True))
+    blank = np.array([np.ptp(a) == 0 or np.ptp(b) == 0 for a, b in pairs])
+    rank = np.array(
+        [np.nan if b else stats.spearmanr(*pair).statistic for b, pair in zip(blank, pairs, strict=True)], float
+    )
+    return Likeness(rank, _ssim(first, second).numpy(), float(blank.mean()))
+
+
+def _ssim(first: Tensor, second: Tensor) -> Tensor:
+    """Mean over a sliding square of 7 pixels, maps being enlarged to at least 56 a side first."""
+
+    def prepared(maps: Tensor) -> Tensor:
+        peak = maps.flatten(1).amax(1).clamp_min(1e-12).view(-1, 1, 1)
+        side = max(56, *maps.shape[1:])
+        return _enlarged(maps / peak, side).unsqueeze(1)
+
+    def mean(x: Tensor) -> Tensor:
+        return functional.avg_pool2d(x, 7, stride=1)
+
+    a, b = prepared(first), prepared(second)
+    mean_a, mean_b = mean(a), mean(b)
+    var_a, var_b, both = mean(a * a) - mean_a**2, mean(b * b) - mean_b**2, mean(a * b) - mean_a * mean_b
+    c1, c2 = 0.01**2, 0.03**2
+    found = (2 * mean_a * mean_b + c1) * (2 * both + c2) / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
+    return found.mean(dim=(1, 2, 3))
+
+
+def _enlarged(maps: Tensor, side: int) -> Tensor:
+    """``(B, h, w)`` -> ``(B, side, side)``, as an overlay shows it."""
+    return functional.interpolate(maps.unsqueeze(1), (side, side), mode="bilinear", align_corners=False).squeeze(1)
+
+
+def cascade(
+    model: Architecture, films: Tensor, class_index: int, layer: str | None = None, *, draws: int = 3, seed: int = 0
+) -> list[dict[str, Any]]:
+    """Draw the weights anew from the last layer down to the first, and compare the maps with the model's own.
+
+    Each draw is a cascade of its own, as one random head may by chance point the model's way; films of all draws are
+    pooled. Batch normalisation is fitted to the films again, so that a random network is not merely a dead one.
+
+    Returns:
+        rows with ``stage`` (the part that was drawn last), ``spearman``, ``ssim`` (``[median, low, high]``), ``blank``.
+    """
+    own = heat(model, films, class_index, layer)
+    names = [name for name, _ in _stages(model)]
+    stops = sorted({round(i) for i in np.linspace(0, len(names) - 1, min(STOPS, len(names)))})
+    found: dict[int, list[Likeness]] = {stop: [] for stop in stops}
+    for draw in range(draws):
+        with torch.random.fork_rng():
+            torch.manual_seed(seed * 1000 + draw)
+            copied = copy.deepcopy(model)
+            random: list[nn.Module] = []
+            for number, (_, stage) in enumerate(_stages(copied)):
+                for module in stage.modules():
+                    if hasattr(module, "reset_parameters"):
+                        module.reset_parameters()
+                random.append(stage)
+                if number in found:
+                    _refit_normalisation(copied, random, films[:BATCH])
+                    found[number].append(likeness(own, heat(copied, films, class_index, layer)))
+    return [
+        {
+            "stage": names[stop],
+            "spearman": median(np.concatenate([one.spearman for one in several])),
+            "ssim": median(np.concatenate([one.ssim for one in several])),
+            "blank": float(np.mean([one.blank for one in several])),
+        }
+        for stop, several in found.items()
+    ]
+
+
+def _stages(model: Architecture) -> list[tuple[str, nn.Module]]:
+    """Parts with weights, from the last to the first."""
+    parts = [(f"features.{name}", part) for name, part in model.features.named_children()]
+    parts += [(f"classifier.{name}", part) for name, part in model.classifier.named_children()]
+    return [(name, part) for name, part in reversed(parts) if any(True for _ in part.parameters())]
+
+
+def _refit_normalisation(model: Architecture, parts: list[nn.Module], films: Tensor) -> None:
+    layers = [m for part in parts for m in part.modules() if isinstance(m, nn.BatchNorm2d)]
+    kept = [layer.momentum for layer in layers]
+    model.eval()
+    for layer in layers:
+        layer.momentum = 1.0
+        layer.train()
+    with torch.no_grad():
+        model(films)
+    for layer, momentum in zip(layers, kept, strict=True):
+        layer.momentum = momentum
+    model.eval()
+
+
+def random_label_head(
+    model: Architecture, films: Tensor, labels: np.ndarray, *, seed: int = 0
+) -> tuple[Architecture, float]:
+    """A copy of the model whose last layer learned labels that were dealt out at random.
+
+    Args:
+        films: many more than are explained.
+        labels: 0 or 1 ``(N,)`` of the positive class; they are permuted here.
+
+    Returns:
+        the copy, and the share of the random labels that it knows by heart: near 1 the check is a hard one.
+    """
+    copied = copy.deepcopy(model).eval()
+    with torch.inference_mode():
+        seen = torch.cat([copied.embedding(copied.feature_map(part)).cpu() for part in films.split(BATCH)]).numpy()
+    dealt = np.random.default_rng(seed).permutation(labels)
+    spread = seen.std(0) + 1e-6
+    head = LogisticRegression(C=10.0, max_iter=2000).fit(seen / spread, dealt)
+    last = copied.classifier[-1]
+    assert isinstance(last, nn.Linear)
+    with torch.no_grad():
+        last.weight[copied.spec.positive_index] = torch.from_numpy(head.coef_[0] / spread).to(last.weight)
+        last.bias[copied.spec.positive_index] = float(head.intercept_[0])
+    return copied, float(head.score(seen / spread, dealt))
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Mean score of the class as places are taken away or given, and the areas below.
+
+    Attributes:
+        shares: of the film's places ``(STEPS + 1,)``.
+        own, random: mean scores ``(STEPS + 1,)`` in the order of the map and of a map with the same heat, misplaced.
+        difference: area of the map less area of the misplaced one, ``[mean, low, high]`` over films.
+    """
+
+    shares: np.ndarray
+    own: np.ndarray
+    random: np.ndarray
+    difference: list[float | None]
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "shares": self.shares.tolist(),
+            "own": self.own.tolist(),
+            "random": self.random.tolist(),
+            "difference": self.difference,
+        }
+
+
+def insertion_deletion(
+    model: Architecture, films: Tensor, class_index: int, layer: str | None = None, *, seed: int = 0
+) -> dict[str, Curves]:
+    """``deletion`` takes the hottest places away first, ``insertion`` gives only them; what is not there is blurred.
+
+    The map is compared with itself at shuffled places: equally hot, equally coarse, but pointing nowhere.
+    """
+    own = heat(model, films, class_index, layer)
+    generator = torch.Generator().manual_seed(seed)
+    flat = own.flatten(1)
+    misplaced = torch.stack([row[torch.randperm(row.numel(), generator=generator)] for row in flat]).view_as(own)
+    blurred = _blurred(films)
+    shares = np.linspace(0, 1, STEPS + 1)
+    result = {}
+    for kind in ("deletion", "insertion"):
+        start, end = (films, blurred) if kind == "deletion" else (blurred, films)
+        both = [_curve(model, start, end, maps, class_index, generator) for maps in (own, misplaced)]
+        areas = [trapezoid(curve, shares, axis=1) for curve in both]
+        result[kind] = Curves(shares, both[0].mean(0), both[1].mean(0), _mean(areas[0] - areas[1], seed))
+    return result
+
+
+def _mean(values: np.ndarray, seed: int) -> list[float | None]:
+    drawn = np.random.default_rng(seed).choice(values, (2000, len(values))).mean(1)
+    return [float(values.mean()), float(np.quantile(drawn, 0.025)), float(np.quantile(drawn, 0.975))]
+
+
+def _blurred(films: Tensor) -> Tensor:
+    """Without detail: a film averaged over a tenth of its side, twice."""
+    width = max(3, films.shape[-1] // 10 // 2 * 2 + 1)
+    for _ in range(2):
+        padded = functional.pad(films, (width // 2,) * 4, mode="replicate")
+        films = functional.avg_pool2d(padded, width, stride=1)
+    return films
+
+
+def _curve(
+    model: Architecture, start: Tensor, end: Tensor, maps: Tensor, class_index: int, generator: torch.Generator
+) -> np.ndarray:
+    """Scores ``(B, STEPS + 1)`` while ``start`` becomes ``end``, the hottest places first."""
+    side = start.shape[-1]
+    shown = _enlarged(maps, side).flatten(1)
+    # Many places of a map are equally cold: they go in random order, not from the upper left.
+    order = (shown + 1e-9 * torch.rand(shown.shape, generator=generator) * shown.amax(1, True)).argsort(1, True)
+    place = torch.empty_like(order).scatter_(1, order, torch.arange(order.shape[1]).expand_as(order))
+    columns = []
+    for share in np.linspace(0, 1, STEPS + 1):
+        changed = (place < share * order.shape[1]).view(-1, 1, side, side).to(start.device)
+        columns.append(_score(model, torch.where(changed, end, start), class_index))
+    return np.stack(columns, axis=1)
+
+
+def _score(model: Architecture, films: Tensor, class_index: int) -> np.ndarray:
+    with torch.inference_mode():
+        logits = torch.cat([model(part).float().cpu() for part in films.split(BATCH)])
+    probability = logits.softmax(1) if model.spec.task == "exclusive" else logits.sigmoid()
+    return probability[:, class_index].numpy()
+
+
+def stability(model: Architecture, films: Tensor, class_index: int, layer: str | None = None) -> Likeness:
+    """Maps of films moved by 1/28 of their side to each of four sides, moved back, against the unmoved ones."""
+    side = films.shape[-1]
+    step = max(1, side // 28)
+    own = _enlarged(heat(model, films, class_index, layer), side)
+    parts = []
+    for down, right in ((step, 0), (-step, 0), (0, step), (0, -step)):
+        padded = functional.pad(films, (step,) * 4, mode="replicate")
+        moved = padded[..., step - down : step - down + side, step - right : step - right + side]
+        maps = _enlarged(heat(model, moved, class_index, layer), side).roll((-down, -right), dims=(1, 2))
+        inner = (slice(None), slice(step, side - step), slice(step, side - step))
+        # Every fourth pixel: neighbours of an enlarged map say the same.
+        parts.append(likeness(own[inner][:, ::4, ::4], maps[inner][:, ::4, ::4]))
+    return Likeness(
+        np.concatenate([part.spearman for part in parts]),
+        np.concatenate([part.ssim for part in parts]),
+        float(np.mean([part.blank for part in parts])),
+    )
+
+
+@dataclass(frozen=True)
+class Inside:
+    """Heat against regions that people drew.
+
+    Attributes:
+        share: part of a film's heat inside ``(M,)``, of films that have a region and heat.
+        area: part of the film inside ``(M,)``: what a map without meaning would reach.
+        hits: whether the hottest place lies inside (pointing game, Zhang 2016) ``(M,)``.
+        blank: films with a region, but without heat.
+    """
+
+    share: np.ndarray
+    area: np.ndarray
+    hits: np.ndarray
+    blank: int
+
+
+def inside(maps: Tensor, regions: list[np.ndarray]) -> Inside:
+    """Compare maps ``(B, h, w)`` with regions bool ``(S, S)``; an empty array is a film without one."""
+    share, area, hits, blank = [], [], [], 0
+    for one, region in zip(maps, regions, strict=True):
+        if not region.size:
+            continue
+        shown = _enlarged(one[None], region.shape[0])[0].numpy()
+        if shown.sum() <= 0:
+            blank += 1
+            continue
+        share.append(float(shown[region].sum() / shown.sum()))
+        area.append(float(region.mean()))
+        hits.append(bool(region.flat[int(shown.argmax())]))
+    return Inside(np.array(share), np.array(area), np.array(hits, bool), blank)

@@ -1,0 +1,152 @@
+"""The checks of a heatmap: maps that mean something pass, maps that do not fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy.stats import spearmanr
+
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.explanation import checks
+from ai_for_sudan.explanation.regions import load_boxes, load_masks
+from ai_for_sudan.models import Architecture, ModelSpec
+from ai_for_sudan.models.registry import build
+
+SIDE = 64
+
+
+def spot_model() -> Architecture:
+    """Calls the second class by brightness: every convolution passes it on, the head weighs it."""
+    model = build(ModelSpec("custom_cnn", ("normal", "pneumonia"), "pneumonia", "exclusive", SIDE)).eval()
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, torch.nn.Conv2d):
+                module.weight.zero_()
+                module.weight[0, 0, 1, 1] = 1.0
+        first, last = model.classifier[1], model.classifier[4]
+        for linear in (first, last):
+            linear.weight.zero_()
+            linear.bias.zero_()
+        first.weight[0, 0] = 1.0
+        last.weight[1, 0] = 12.0
+        last.bias[1] = -2.0
+    return model
+
+
+def spots(count: int = 6) -> torch.Tensor:
+    """Dark films with one bright square at a place of its own."""
+    random = np.random.default_rng(0)
+    films = 0.3 * torch.rand(count, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    for film in films:
+        y, x = random.integers(4, SIDE - 24, 2)
+        film[0, y : y + 20, x : x + 20] = 1.0
+    return films
+
+
+def test_likeness_is_that_of_scipy_and_tells_blank_maps() -> None:
+    first = torch.rand(3, 7, 7, generator=torch.Generator().manual_seed(1))
+    second = first.clone()
+    second[1] = torch.rand(7, 7, generator=torch.Generator().manual_seed(2))
+    second[2] = 0
+    found = checks.likeness(first, second)
+    assert found.spearman[0] == pytest.approx(1) and found.ssim[0] == pytest.approx(1, abs=1e-5)
+    assert found.spearman[1] == pytest.approx(spearmanr(first[1].flatten(), second[1].flatten()).statistic)
+    assert found.ssim[1] < 0.9 and np.isnan(found.spearman[2]) and found.blank == pytest.approx(1 / 3)
+
+
+def test_the_cascade_goes_from_the_last_layer_to_the_first_and_leaves_the_model_alone() -> None:
+    model, films = spot_model(), spots()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    rows = checks.cascade(model, films, 1, draws=2)
+    assert rows[0]["stage"] == "classifier.4" and rows[-1]["stage"] == "features.0"
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(row["spearman"][0] is None or -1 <= row["spearman"][0] <= 1 for row in rows)
+    assert checks.cascade(model, films, 1, draws=2) == rows
+
+
+def test_a_map_that_points_at_the_evidence_wins_over_a_misplaced_one() -> None:
+    curves = checks.insertion_deletion(spot_model(), spots(), 1)
+    for curve in curves.values():
+        assert curve.own[0] == pytest.approx(curve.random[0]) and curve.own[-1] == pytest.approx(curve.random[-1])
+    deletion, insertion = curves["deletion"].difference, curves["insertion"].difference
+    assert deletion[2] is not None and deletion[2] < 0
+    assert insertion[1] is not None and insertion[1] > 0
+
+
+def test_a_map_that_points_elsewhere_loses(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = checks.heat
+    monkeypatch.setattr(checks, "heat", lambda *args: honest(*args).max() - honest(*args))
+    curves = checks.insertion_deletion(spot_model(), spots(), 1)
+    assert not curves["deletion"].difference[2] < 0 and not curves["insertion"].difference[1] > 0
+
+
+def test_heat_moves_with_the_film() -> None:
+    found = checks.stability(spot_model(), spots(), 1)
+    assert np.nanmedian(found.spearman) > checks.ALIKE and len(found.spearman) == 4 * 6
+
+
+def test_a_head_of_random_labels_replaces_the_last_layer_of_a_copy() -> None:
+    model = spot_model()
+    labels = np.array([0, 1] * 6)
+    other, known = checks.random_label_head(model, torch.cat([spots(), 0.2 * spots()]), labels)
+    assert 0.5 <= known <= 1
+    assert not torch.equal(other.classifier[-1].weight[1], model.classifier[-1].weight[1])
+    assert torch.equal(other.classifier[-1].weight[0], model.classifier[-1].weight[0])
+    assert model.classifier[-1].weight[1, 0] == 12.0
+
+
+def test_share_of_heat_and_pointing_game_by_hand() -> None:
+    maps = torch.zeros(3, 8, 8)
+    maps[0, :4] = 1.0  # all of it above
+    maps[1, 6, 2] = 2.0  # below
+    region = np.zeros((8, 8), bool)
+    region[:4] = True
+    found = checks.inside(maps, [region, region, region])
+    assert found.share.tolist() == [1.0, 0.0] and found.hits.tolist() == [True, False]
+    assert found.area.tolist() == [0.5, 0.5] and found.blank == 1  # the third map has no heat
+    assert len(checks.inside(maps, [np.zeros((0, 0), bool)] * 3).share) == 0
+
+
+def test_masks_and_boxes_draw_the_same_region(tmp_path: Path) -> None:
+    mask = np.zeros((100, 200), np.uint8)
+    mask[25:75, 50:150] = 255
+    Image.fromarray(mask).save(tmp_path / "a.png")
+    table = tmp_path / "boxes.csv"
+    table.write_text("file,x,y,width,height\na.jpeg,50,25,100,50\nother.png,0,0,9,9\n")
+    files, shapes = ["films/a.jpeg", "films/b.jpeg"], [(100, 200), (50, 50)]
+    drawn, boxed = load_masks(tmp_path, files, shapes, 40), load_boxes(table, files, shapes, 40)
+    assert drawn[0].shape == (40, 40) and drawn[0].sum() == 400
+    assert np.array_equal(drawn[0], boxed[0]) and drawn[1].size == boxed[1].size == 0
+
+
+@pytest.mark.parametrize(
+    ("table", "complaint"),
+    [
+        ("file,x,y\na.png,1,1\n", "lacks the column width, height"),
+        ("file,x,y,width,height\na.png,1,1,wide,3\n", "line 2: x, y, width and height must be numbers"),
+        ("file,x,y,width,height\na.png,1,1,500,3\n", "lies outside its film"),
+        ("file,x,y,width,height\nz.png,1,1,5,3\n", "no box for any"),
+    ],
+)
+def test_bad_boxes_are_told(tmp_path: Path, table: str, complaint: str) -> None:
+    (tmp_path / "boxes.csv").write_text(table)
+    with pytest.raises(UserError, match=complaint):
+        load_boxes(tmp_path / "boxes.csv", ["a.png"], [(100, 100)], 32)
+
+
+def test_bad_masks_are_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no mask for any"):
+        load_masks(tmp_path, ["a.png"], [(9, 9)], 32)
+    Image.fromarray(np.full((5, 9), 255, np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(UserError, match="is 9x5, but its film is 9x9"):
+        load_masks(tmp_path, ["a.png"], [(9, 9)], 32)
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "a.png")
+    with pytest.raises(UserError, match="black all over"):
+        load_masks(tmp_path, ["a.png"], [(9, 9)], 32)
+    (tmp_path / "a.png").write_text("no picture")
+    with pytest.raises(UserError, match="no picture"):
+        load_masks(tmp_path, ["a.png"], [(9, 9)], 32)
