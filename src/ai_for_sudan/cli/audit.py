@@ -14,7 +14,7 @@ from ai_for_sudan.cli.data import add_data_options, manifest_of
 from ai_for_sudan.datasets import labels
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.audit import COLUMNS, audit, groups_of
-from ai_for_sudan.evaluation.report import interval, render_page
+from ai_for_sudan.evaluation.report import WORST, interval, render_page
 from ai_for_sudan.files import write_json
 from ai_for_sudan.reading import Reader, Reading
 
@@ -58,6 +58,16 @@ def run(args: argparse.Namespace) -> int:
     result = audit(sick[rows].astype(int), probability, point.threshold, columns)
     refused = float(np.mean([readings[i].status == "refused" for i in rows]))
     facts = {"reader": reader.card.title, "data": str(args.data_dir), "threshold": point.threshold, "refused": refused}
+    wrong = np.flatnonzero((probability >= point.threshold) != (sick[rows] == 1))
+    worst = wrong[np.argsort(-np.abs(probability[wrong] - point.threshold), kind="stable")][:WORST]
+    result["mistakes"] = [
+        {
+            "file": manifest.films[rows[i]].file,
+            "kind": "missed" if sick[rows[i]] else "false alarm",
+            "probability": float(probability[i]),
+        }
+        for i in worst
+    ]
     write_json(args.output_dir / "audit.json", {**facts, "excluded": excluded, **result})
     render_page(
         "audit.html",

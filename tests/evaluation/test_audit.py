@@ -1,0 +1,89 @@
+"""Groups that are served worse are found, groups that are alike are not, and confounding is shown."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ai_for_sudan.cli import main
+from ai_for_sudan.evaluation.audit import audit, groups_of
+from ai_for_sudan.evaluation.statistics import quick_auroc
+
+
+def test_ages_fall_into_bands() -> None:
+    found = groups_of("age", ["3", "0.5", "058Y", "17", "", "old", "-4"])
+    assert found.tolist() == ["1 to 5 years", "0 to 0 years", "40 to 64 years", "6 to 17 years", "", "", ""]
+    assert groups_of("sex", ["F", ""]).tolist() == ["F", ""]
+
+
+def test_a_group_served_worse_is_found_and_one_alike_is_not() -> None:
+    random = np.random.default_rng(0)
+    labels = np.arange(800) % 2
+    device, sex = np.where(np.arange(800) < 400, "old", "new"), random.choice(["F", "M"], 800)
+    signal = np.where(device == "old", 0.0, 3.0) * (labels - 0.5)
+    probability = 1 / (1 + np.exp(-(signal + random.normal(size=800))))
+    found = audit(labels, probability, 0.5, {"device": device, "sex": sex})
+    corrected = {(d["column"], d["group"], d["figure"]): d["p_corrected"] for d in found["differences"]}
+    assert corrected["device", "old", "auroc"] < 0.001 and corrected["device", "old", "sensitivity"] < 0.001
+    assert all(p > 0.05 for (column, *_), p in corrected.items() if column == "sex")
+    assert all(d["p_corrected"] >= d["p"] for d in found["differences"])
+    row = next(row for row in found["groups"] if row["group"] == "old")
+    assert row["films"] == 400 and row["auroc"][0] == pytest.approx(quick_auroc(labels[:400], probability[:400]))
+
+
+def test_confounding_is_shown_and_not_averaged_away() -> None:
+    """A reader that sees the view alone looks good over all and is a coin within each view."""
+    random = np.random.default_rng(1)
+    labels = np.arange(600) % 2
+    view = np.where(random.random(600) < np.where(labels == 1, 0.85, 0.15), "AP", "PA")
+    probability = np.clip(np.where(view == "AP", 0.7, 0.3) + random.normal(0, 0.1, 600), 0, 1)
+    (found,) = audit(labels, probability, 0.5, {"view": view})["confounding"]
+    assert found["confounds"] and found["cramers_v"] > 0.6
+    assert found["auroc_overall"] > 0.75 and found["auroc_within_groups"] == pytest.approx(0.5, abs=0.08)
+    assert sum(g["with"] + g["without"] for g in found["groups"]) == 600
+
+
+def test_a_small_group_says_so_and_unknown_films_are_in_no_group() -> None:
+    labels = np.arange(100) % 2
+    site = np.array(["here"] * 85 + ["there"] * 10 + [""] * 5)
+    found = audit(labels, np.linspace(0, 1, 100), 0.5, {"site": site})
+    rows = {row["group"]: row for row in found["groups"]}
+    assert set(rows) == {"here", "there"} and "too small to say" in rows["there"]["note"]
+    assert rows["here"]["note"] == "" and not any(d["figure"] == "auroc" for d in found["differences"])
+
+
+def test_the_command_names_what_it_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = importlib.util.spec_from_file_location("tiny_reader", Path(__file__).parent.parent / "tiny_reader.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    reader = module.build(tmp_path / "tiny.onnx")
+    random = np.random.default_rng(0)
+    rows = []
+    for i in range(12):
+        brightness = 70 if i % 2 == 0 else 190
+        brightness = 250 - brightness if i == 11 else brightness
+        pixels = (brightness + random.integers(-30, 30, (160, 160))).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"f{i}.png")
+        rows.append((f"f{i}.png", "pneumonia" if i % 2 else "normal", "FM"[i // 6]))
+    (tmp_path / "f4.png").write_bytes(b"no film")
+    table = tmp_path / "films.csv"
+    with table.open("w", newline="") as opened:
+        csv.writer(opened).writerows([("file", "label", "sex"), *rows])
+    out = tmp_path / "out"
+    command = ["audit", "--data_dir", str(table), "--reader", str(reader), "--output_dir", str(out)]
+    assert main(command) == 0
+    found = json.loads((out / "audit.json").read_text())
+    assert found["all"]["films"] == 11 and len(found["excluded"]) == 1 and "f4.png" in found["excluded"][0]
+    assert [Path(m["file"]).name for m in found["mistakes"]] == ["f11.png"] and found["mistakes"][0]["kind"] == "missed"
+    page = (out / "audit.html").read_text()
+    assert "f4.png was left out" in page and "too small to say" in page
+    capsys.readouterr()
+    assert main([*command, "--columns", "planet"]) == 2
+    assert "none of the columns planet" in capsys.readouterr().err
