@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     learned = _labels_at_random(args, model, manifest, pixels, candidates)
     other, known = learned if learned else (None, None)
     random_maps = checks.heat(other, films, positive, layer) if other is not None else None
-    curves = checks.insertion_deletion(model, films, positive, layer, seed=args.seed)
+    curves = checks.insertion_deletion(model, films, own, positive, seed=args.seed)
     moved = checks.stability(model, films, positive, layer)
     regions = _regions(args, manifest, explained, model.spec.input_size)
     facts: dict[str, Any] = {

@@ -210,13 +210,13 @@ class Curves:
 
 
 def insertion_deletion(
-    model: Architecture, films: Tensor, class_index: int, layer: str | None = None, *, seed: int = 0
+    model: Architecture, films: Tensor, own: Tensor, class_index: int, *, seed: int = 0
 ) -> dict[str, Curves]:
     """``deletion`` takes the hottest places away first, ``insertion`` gives only them; what is not there is blurred.
 
-    The map is compared with itself at shuffled places: equally hot, equally coarse, but pointing nowhere.
+    The map ``own`` ``(B, h, w)`` is compared with itself at shuffled places: equally hot, equally coarse,
+    but pointing nowhere.
     """
-    own = heat(model, films, class_index, layer)
     generator = torch.Generator().manual_seed(seed)
     flat = own.flatten(1)
     misplaced = torch.stack([row[torch.randperm(row.numel(), generator=generator)] for row in flat]).view_as(own)
