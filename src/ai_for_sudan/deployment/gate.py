@@ -29,7 +29,7 @@ CODES: dict[str, tuple[str, str]] = {
 }
 FITTED = tuple(code for code in CODES if code != "blank")
 #: of good films, at most this share may be refused by the limits that are chosen
-GOOD_REFUSED = 0.01
+GOOD_REFUSED = 0.005
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ def fit_gate(
     """
     generator = torch.Generator().manual_seed(seed)
     random = np.random.default_rng(seed)
-    chest = chest[random.permutation(len(chest))[:900]]
-    held_out = held_out[random.permutation(len(held_out))[:400]]
+    chest = chest[random.permutation(len(chest))[:600]]
+    held_out = held_out[random.permutation(len(held_out))[:300]]
 
     def sample(films: np.ndarray, changes: list[Callable[[Tensor], Tensor]]) -> Sample:
         """Each film under each change."""
@@ -112,7 +112,7 @@ def fit_gate(
     if other_chest is not None:
         good["another site"] = sample(other_chest, [same, phone])
     say("gate: asking the network about turned films and other pictures")
-    fewer = chest[:300]
+    fewer = chest[:200]
     mild = _mild(generator)
     bad = {
         "upside_down": sample(fewer, [lambda f: f.rot90(2, (2, 3)), lambda f: mild(f).rot90(2, (2, 3))]),
@@ -124,7 +124,7 @@ def fit_gate(
         is_lateral = np.array(["lateral" in Path(name).parent.name for name in names])
         for code, chosen in (("not_chest", ~is_lateral), ("lateral", is_lateral)):
             if chosen.any():
-                bad[code] = sample(pictures[chosen], [same, *[mild] * 7])
+                bad[code] = sample(pictures[chosen], [same, *[mild] * 5])
     return _fit(good, limits_on, bad, seed, say)
 
 

@@ -56,11 +56,13 @@ def quantise(model: onnx.ModelProto, films: np.ndarray, float_convolutions: int)
             target,
             _Films(films),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv", "Add"],
+            # Clip is ReLU6: quantised with its convolution it costs nothing, as the range says the same.
+            op_types_to_quantize=["Conv", "Add", "Clip"],
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=[*names[:float_convolutions], *_after_last_convolution(prepared)],
+            # The heatmap is read off the last convolution: rounding there would be rounding of the explanation.
+            nodes_to_exclude=[*names[:float_convolutions], names[-1], *_after_last_convolution(prepared)],
             calibrate_method=CalibrationMethod.MinMax,
             extra_options={"ActivationSymmetric": False, "DedicatedQDQPair": False},
         )
@@ -68,10 +70,10 @@ def quantise(model: onnx.ModelProto, films: np.ndarray, float_convolutions: int)
 
 
 def _after_last_convolution(path: str) -> list[str]:
-    """Additions behind the last convolution are the head's, the gate's or the calibration's."""
+    """What lies behind the last convolution is the head's, the gate's or the heatmap's."""
     nodes = list(onnx.load(path).graph.node)
     last = max(index for index, node in enumerate(nodes) if node.op_type == "Conv")
-    return [node.name for node in nodes[last:] if node.op_type == "Add"]
+    return [node.name for node in nodes[last:] if node.op_type in ("Add", "Clip")]
 
 
 @dataclass(frozen=True)
