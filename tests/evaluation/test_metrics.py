@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -147,3 +148,40 @@ def test_no_error_is_no_certainty() -> None:
         assert point[name] == pytest.approx([1.0, 30 / (30 + 1.96**2), 1.0], abs=1e-3), name
     assert point["accuracy"] == pytest.approx([1.0, 60 / (60 + 1.96**2), 1.0], abs=1e-3)
     assert point["f1"] == [1.0, None, None]
+
+
+def test_what_a_probability_is_worth() -> None:
+    random = np.random.default_rng(3)
+    truly = random.random(4000)
+    labels = (random.random(4000) < truly).astype(int)
+    sharp = 1 / (1 + np.exp(-2 * np.log(truly / (1 - truly))))  # twice as sure as is right
+
+    def worth(probability: np.ndarray) -> dict[str, Any]:
+        found = measure(labels, exclusive(probability), np.arange(4000), TWO, "pneumonia", "exclusive", threshold=0.5,
+                        rounds=100)  # fmt: skip
+        return found["probabilities"] | {"own": found["operating_points"]["own"]}
+
+    honest, sure = worth(truly), worth(sharp)
+    assert honest["slope"][1] < 1 < honest["slope"][2] and sure["slope"][0] == pytest.approx(0.5, abs=0.05)
+    assert honest["ece"] < 2 * honest["ece_of_a_calibrated_reader"] and sure["ece"] > 0.05
+    assert sum(one["films"] for one in honest["reliability"]) == 4000
+    assert max(abs(one["given"] - one["share"][0]) for one in honest["reliability"]) < 0.06
+    curve = honest["decision_curve"]
+    assert all(mine >= max(everybody, 0) for mine, everybody in zip(curve["reader"], curve["all"], strict=True))
+    low, high = (next(p for p in honest["own"]["predictive_values"] if p["prevalence"] == x) for x in (0.02, 0.5))
+    sensitivity, specificity = honest["own"]["recall"][0], honest["own"]["specificity"][0]
+    expected = sensitivity * 0.02 / (sensitivity * 0.02 + (1 - specificity) * 0.98)
+    assert low["ppv"][0] == pytest.approx(expected) and low["ppv"][0] < low["ppv"][2] < high["ppv"][1]
+    assert [w["width"] for w in honest["own"]["interval_widths"]] == sorted(
+        (w["width"] for w in honest["own"]["interval_widths"]), reverse=True
+    )
+
+
+def test_one_class_and_perfect_answers_have_no_calibration_line() -> None:
+    answers = exclusive(np.array([0.1, 0.2, 0.8, 0.9] * 10))
+    labels = np.array([0, 0, 1, 1] * 10)
+    perfect = measure(labels, answers, np.arange(40), TWO, "pneumonia", "exclusive", threshold=0.5, rounds=100)
+    assert perfect["probabilities"]["slope"] == [None, None, None] and perfect["probabilities"]["auroc_delong"][0] == 1
+    one = measure(np.ones(40, int), answers, np.arange(40), TWO, "pneumonia", "exclusive", threshold=0.5, rounds=100)
+    assert one["probabilities"] is None
+    json.dumps([perfect, one], allow_nan=False)

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, manifest_of
 from ai_for_sudan.datasets import folds, labels, load_pixels, patients, verify
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.evaluation.crossval import cross_validate
+from ai_for_sudan.evaluation.comparison import in_words
+from ai_for_sudan.evaluation.crossval import FIGURES, answer_folds, pooled, same_run
 from ai_for_sudan.evaluation.report import interval, render_page
 from ai_for_sudan.files import write_json
-from ai_for_sudan.models import create, names
+from ai_for_sudan.models import Architecture, create, names
 from ai_for_sudan.training import LabelledFilms, Recipe
 
 
@@ -26,20 +36,76 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="overrides the recipe's")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--frozen", action="store_true", help="fit only a head on features that are computed once")
+    parser.add_argument("--jobs", type=int, help="folds trained side by side (default: one on each GPU)")
+    parser.add_argument(
+        "--against", type=Path, metavar="DIR", help="the --output_dir of another model on the same folds, to compare"
+    )
     parser.add_argument("--output_dir", type=Path, default=Path("outputs/crossval"))
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.jobs is not None and args.jobs < 1:
+        raise UserError(f"--jobs must be at least 1, not {args.jobs}")
+    if args.folds < 3 and not args.frozen:
+        raise UserError(f"--folds must be at least 3, not {args.folds}: one answers, one validates, the others train")
+    given = _given(args, check=True)
+    recipe, parts, films = given.recipe, given.parts, given.films
+    facts = {"recipe": recipe.to_dict(), "frozen": args.frozen, "pretrained": str(args.pretrained)}
+    same_run(args.output_dir, facts, films.labels)
+    jobs = min(args.jobs or max(1, torch.cuda.device_count()), len(parts))
+    if jobs > 1 and not args.frozen:
+        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+            list(pool.map(_one_fold, [args] * len(parts), range(len(parts)), [jobs] * len(parts)))
+    answer_folds(recipe, given.make_model, films, parts, args.output_dir, frozen=args.frozen)
+    spec = given.make_model().spec
+    result = pooled(recipe, spec, films.labels, given.owners, parts, args.output_dir, against=args.against)
+    taken = sum(len(part) for part in parts)
+    result = {
+        "data": str(args.data_dir),
+        "recipe": recipe.to_dict(),
+        "frozen": args.frozen,
+        "excluded": [f"{len(films) - taken} films are marked as test"] if taken < len(films) else [],
+        "against": str(args.against) if args.against else None,
+        **result,
+    }
+    write_json(args.output_dir / "crossval.json", result)
+    words = in_words(result["comparison"], recipe.model_type, str(args.against)) if args.against else None
+    render_page(
+        "crossval.html",
+        args.output_dir / "crossval.html",
+        title=f"Cross-validation of {recipe.model_type}",
+        classes=spec.classes,
+        figures=FIGURES,
+        comparison=words,
+        r=result,
+    )
+    for text in result["excluded"]:
+        print(f"left out: {text}")
+    _print(result, words)
+    print(f"{args.output_dir / 'crossval.html'}\n{DISCLAIMER}")
+    return 0
+
+
+@dataclass(frozen=True)
+class _Given:
+    recipe: Recipe
+    make_model: Callable[[], Architecture]
+    films: LabelledFilms
+    parts: list[list[int]]
+    owners: np.ndarray
+
+
+def _given(args: argparse.Namespace, *, check: bool) -> _Given:
+    """What the options ask for."""
     recipe = Recipe.load(args.recipe) if args.recipe else Recipe()
     given = {key: getattr(args, key) for key in ("model_type", "epochs", "small_epochs", "seed")}
     recipe = recipe.changed({key: value for key, value in given.items() if value is not None}, "command line")
     manifest = manifest_of(args)
-    if manifest.task != "exclusive" and args.frozen:
-        raise UserError("--frozen fits one head over exclusive classes; cross-validate findings without it")
-    verify(manifest, allow_overlap=True)
+    if check:
+        verify(manifest, allow_overlap=True)
     parts = folds(manifest, args.folds, recipe.seed, args.output_dir / "folds.json")
 
-    def make_model():  # type: ignore[no-untyped-def]
+    def make_model() -> Architecture:
         return create(
             recipe.model_type,
             manifest.classes,
@@ -49,31 +115,31 @@ def run(args: argparse.Namespace) -> int:
         )
 
     pixels = load_pixels(manifest, size=make_model().spec.input_size, cache_dir=args.cache_dir)
-    owners = patients(manifest)
-    result = cross_validate(
-        recipe,
-        make_model,
-        LabelledFilms(pixels, labels(manifest)),
-        parts,
-        owners,
-        args.output_dir,
-        frozen=args.frozen,
-    )
-    write_json(args.output_dir / "crossval.json", {"data": str(args.data_dir), **result})
-    render_page(
-        "crossval.html",
-        args.output_dir / "crossval.html",
-        title=f"Cross-validation of {recipe.model_type}",
-        parts=len(parts),
-        films=result["pooled"]["films"],
-        patients=result["pooled"]["patients"],
-        data=str(args.data_dir),
-        **{key: result[key] for key in ("mean", "spread", "folds", "frozen")},
-        pooled=result["pooled"]["operating_points"]["0.5"],
-    )
-    pooled = result["pooled"]["operating_points"]["0.5"]
-    print(f"{'':<14}{'mean':>8}{'SD':>8}   pooled, 95 % by patient")
-    for name in ("auroc", "accuracy", "recall", "specificity", "f1", "brier", "ece"):
-        print(f"{name:<14}{result['mean'][name]:>8.4f}{result['spread'][name]:>8.4f}   {interval(pooled[name], 4)}")
-    print(f"{args.output_dir / 'crossval.html'}\n{DISCLAIMER}")
-    return 0
+    return _Given(recipe, make_model, LabelledFilms(pixels, labels(manifest)), parts, patients(manifest))
+
+
+def _one_fold(args: argparse.Namespace, number: int, jobs: int) -> None:
+    """In a process of its own: one fold, on its share of the machine."""
+    if torch.cuda.is_available():
+        torch.cuda.set_device(number % torch.cuda.device_count())
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
+    given = _given(args, check=False)
+    answer_folds(given.recipe, given.make_model, given.films, given.parts, args.output_dir, only=[number])
+
+
+def _print(result: dict[str, Any], comparison: str | None) -> None:
+    pooled = result["pooled"]
+    point = pooled["operating_points"]["0.5"]
+    print(f"{'':<14}{'mean':>8}{'SD':>8}   pooled, 95 % by patient ({pooled['positive']} at 0.5)")
+    for name in FIGURES:
+        values = "".join(
+            f"{'-' if (v := result[of][name]) is None else format(v, '.4f'):>8}" for of in ("mean", "spread")
+        )
+        print(f"{name:<14}{values}   {interval(point[name], 4)}")
+    if "accuracy" in pooled:
+        print(f"accuracy over all classes: {interval(pooled['accuracy'], 4)}")
+    for group in ("classes", "findings"):
+        for name, found in pooled.get(group, {}).items():
+            print(f"{name:<20}AUROC {interval(found['auroc'], 4)}  ({found['films']} films)")
+    if comparison:
+        print(comparison)

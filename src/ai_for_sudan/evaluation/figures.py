@@ -12,8 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from ai_for_sudan.evaluation.statistics import wilson
-
 GREEN, RED, GREY = "#0b6e4f", "#c8553d", "#8a97a3"
 
 
@@ -55,18 +53,29 @@ def precision_recall(axes: Axes, labels: np.ndarray, scores: np.ndarray) -> None
     axes.set(xlabel="recall", ylabel="precision", title="Precision and recall", xlim=(-0.02, 1.02), ylim=(0, 1.02))
 
 
-def reliability(axes: Axes, labels: np.ndarray, probabilities: np.ndarray, bins: int = 10) -> None:
-    """Share of positives against the mean probability, in bins of equal count, ten films at least; Wilson's bars."""
-    bins = max(1, min(bins, len(labels) // 10))
-    parts = np.array_split(np.argsort(probabilities, kind="stable"), bins)
-    mean = [probabilities[part].mean() for part in parts]
-    shares = [wilson(int(labels[part].sum()), len(part)) for part in parts]
-    share = [one.value for one in shares]
-    bars = np.array([(one.value - one.low, one.high - one.value) for one in shares]).T.clip(0)
+def reliability(axes: Axes, bins: list[dict[str, Any]], title: str = "Reliability") -> None:
+    """Share of positives against the mean probability, with Wilson's bars.
+
+    Args:
+        bins: of :func:`ai_for_sudan.evaluation.probabilities.of_probabilities`.
+    """
+    share = np.array([one["share"] for one in bins]).T
+    bars = np.abs(share[1:] - share[:1])
     axes.plot([0, 1], [0, 1], ":", color=GREY, lw=1)
-    axes.errorbar(mean, share, yerr=bars, fmt="o-", color=GREEN, ms=4, capsize=2)
-    axes.set(xlabel="probability given", ylabel="share of films that are positive", title="Reliability")
+    axes.errorbar([one["given"] for one in bins], share[0], yerr=bars, fmt="o-", color=GREEN, ms=4, capsize=2)
+    axes.set(xlabel="probability given", ylabel="share of films that are positive", title=title)
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+
+
+def decision(axes: Axes, curve: dict[str, list[float]], prevalence: float) -> None:
+    """Net benefit of the reader, of calling every film and of calling none."""
+    axes.plot(curve["thresholds"], curve["reader"], color=GREEN, label="the reader")
+    axes.plot(curve["thresholds"], curve["all"], color=GREY, label="call every film")
+    axes.axhline(0, ls=":", color=GREY, lw=1)
+    top = max(prevalence, 0.05)
+    axes.set(xlabel="probability at which one acts", ylabel="net benefit", title="Decision curve")
+    axes.set(xlim=(0, 0.82), ylim=(-0.15 * top, 1.05 * top))
+    axes.legend(frameon=False, fontsize=8)
 
 
 def histogram(

@@ -9,7 +9,16 @@ import numpy as np
 from sklearn.metrics import average_precision_score, confusion_matrix
 
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.evaluation.statistics import Estimate, bootstrap_by_patient, brier, ece, quick_auroc, wilson
+from ai_for_sudan.evaluation.probabilities import PREVALENCES, of_calls, of_probabilities
+from ai_for_sudan.evaluation.statistics import (
+    Estimate,
+    bootstrap_by_patient,
+    brier,
+    ece,
+    predictive_values,
+    quick_auroc,
+    wilson,
+)
 
 Array = np.ndarray
 
@@ -37,9 +46,11 @@ def measure(
         threshold: of the positive class; figures are given at it and at 0.5.
 
     Returns:
-        plain JSON: ``operating_points`` (the positive class against the rest at each threshold) and ``loss``; for more
-        than two classes ``classes`` (each against the rest), ``macro``, ``accuracy`` and ``confusion_matrix``; for
-        findings ``findings`` and ``macro``; every figure is ``[value, low, high]``.
+        plain JSON: ``operating_points`` (the positive class against the rest at each threshold, ``predictive_values``
+        at stated prevalences among it), ``probabilities`` (see
+        :func:`ai_for_sudan.evaluation.probabilities.of_probabilities`) and ``loss``; for more than two classes
+        ``classes`` (each against the rest), ``macro``, ``accuracy`` and ``confusion_matrix``; for findings
+        ``findings`` and ``macro``; every figure is ``[value, low, high]``.
 
     Raises:
         UserError: probabilities that are no numbers, or no film has a label of the positive class.
@@ -58,6 +69,10 @@ def measure(
     for name, value in (("0.5", 0.5), ("own", threshold)):
         found = _one(truth, probabilities[:, index], patients, value, rounds, seed)
         result["operating_points"][name] = {"threshold": float(value), **found}
+    known = ~np.isnan(truth)
+    result["probabilities"] = of_probabilities(
+        truth[known].astype(int), probabilities[known, index], patients[known], rounds=rounds, seed=seed
+    )
     findings = labels if labels.ndim == 2 else np.eye(len(classes))[labels]
     result["loss"] = _loss(labels, probabilities, patients, rounds, seed)
     if task == "multilabel" or len(classes) > 2:
@@ -121,7 +136,11 @@ def _one(truth: Array, probability: Array, patients: Array, threshold: float, ro
     called = probability >= threshold
 
     def figures(rows: Array) -> Mapping[str, float]:
-        return binary_figures(truth[rows], probability[rows], called[rows])
+        found = binary_figures(truth[rows], probability[rows], called[rows])
+        for prevalence in PREVALENCES:
+            pair = predictive_values(found["recall"], found["specificity"], prevalence)
+            found |= {f"{name} {prevalence}": value for name, value in zip(("ppv", "npv"), pair, strict=True)}
+        return found
 
     estimates = bootstrap_by_patient(figures, patients, rounds=rounds, seed=seed)
     estimates = _never_certain(estimates, patients, truth == 1, called)
@@ -131,11 +150,15 @@ def _one(truth: Array, probability: Array, patients: Array, threshold: float, ro
         "false_negative": int((~called & (truth == 1)).sum()),
         "true_negative": int((~called & (truth == 0)).sum()),
     }
+    values = {name: estimate.to_list() for name, estimate in estimates.items()}
+    predictive = [{"prevalence": p, "ppv": values.pop(f"ppv {p}"), "npv": values.pop(f"npv {p}")} for p in PREVALENCES]
     return {
         "films": len(truth),
         "left_out_without_label": int((~known).sum()),
         "confusion": table,
-        **{name: estimate.to_list() for name, estimate in estimates.items()},
+        **values,
+        "predictive_values": predictive,
+        **of_calls(truth, called),
     }
 
 

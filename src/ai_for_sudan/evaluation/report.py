@@ -66,11 +66,16 @@ def write_report(
     truth = labels[:, index] if labels.ndim == 2 else (labels == index).astype(float)
     known = np.flatnonzero(~np.isnan(truth))
     sick, score = truth[known].astype(int), probabilities[known, index]
-    made, axes = figures.figure(2, 2)
+    made, axes = figures.figure(2, 3)
     figures.roc(axes[0, 0], sick, score, subject.threshold)
     figures.precision_recall(axes[0, 1], sick, score)
-    figures.reliability(axes[1, 0], sick, score)
-    figures.histogram(axes[1, 1], sick, score, subject.threshold, (f"not {subject.positive}", subject.positive))
+    figures.histogram(axes[0, 2], sick, score, subject.threshold, (f"not {subject.positive}", subject.positive))
+    worth = metrics["probabilities"]
+    if worth:
+        figures.reliability(axes[1, 0], worth["reliability"])
+        figures.decision(axes[1, 1], worth["decision_curve"], float(sick.mean()))
+    for empty in axes[1, 2:] if worth else axes[1]:
+        empty.set_visible(False)
     render_page(
         "evaluation.html",
         path,
