@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -127,6 +129,45 @@ def test_a_jpeg_with_thousands_of_scans_is_refused() -> None:
     jpeg = saved(Image.fromarray(GREY), "JPEG", progressive=True)
     start = jpeg.rindex(b"\xff\xda")
     assert code_of(jpeg[:start] + jpeg[start:-2] * 200 + b"\xff\xd9") == "damaged"
+
+
+def test_what_keeps_a_decoder_busy_for_minutes_is_refused_at_once(tmp_path: Path) -> None:
+    def tiff(*tags: tuple[int, int, int, int], behind: bytes = b"") -> bytes:
+        entries = [
+            (256, 3, 1, 8),
+            (257, 3, 1, 8),
+            (258, 3, 1, 8),
+            (262, 3, 1, 1),
+            (273, 4, 1, 8),
+            (279, 4, 1, 64),
+            *tags,
+        ]
+        packed = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in entries)
+        return b"II*\0" + struct.pack("<I", 72) + bytes(64) + packed + behind
+
+    assert read_radiograph(tiff(behind=bytes(4))).pixels.shape == (8, 8)
+    assert code_of(tiff((282, 5, 2_000_000, 0), behind=bytes(16_000_000))) == "damaged"
+    page = tiff(behind=struct.pack("<I", 72 + 6 * 12 + 6))[72:]
+    pages = bytearray(tiff(behind=struct.pack("<I", 72 + len(page))))
+    for _ in range(50_000):
+        pages += page[:-4] + struct.pack("<I", len(pages) + len(page))
+    started = time.process_time()
+    assert code_of(bytes(pages)) == "multi_frame"
+    assert time.process_time() - started < 1
+    colours = bytes(1024)
+    header = struct.pack("<IHHI", 0, 0, 0, 1078) + struct.pack("<IiiHHIIiiII", 40, 9000, 9000, 1, 8, 1, 0, 0, 0, 256, 0)
+    assert code_of(b"BM" + header + colours + bytes(1000)) == "too_large"
+    exif = b"\xff\xe1" + struct.pack(">H", 65_000) + b"Exif\0\0" + bytes(64_992)
+    jpeg = saved(Image.fromarray(GREY), "JPEG")
+    assert code_of(jpeg[:2] + exif * 100 + jpeg[2:]) == "damaged"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes have no name on this system")
+@pytest.mark.timeout(20)
+def test_a_pipe_or_a_device_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "film.png")
+    assert code_of(tmp_path / "film.png") == "no_file"
+    assert code_of("/dev/zero") == "no_file"
 
 
 def test_one_pixel_is_a_picture() -> None:

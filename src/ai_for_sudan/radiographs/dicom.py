@@ -35,6 +35,7 @@ from ai_for_sudan.radiographs import lossless
 from ai_for_sudan.radiographs.radiograph import (
     LARGEST_FILE,
     LARGEST_PICTURE,
+    MOST_SCANS,
     Header,
     Radiograph,
     RefusedByHeader,
@@ -54,6 +55,10 @@ ABORTING = {"gdcm"}
 #: decoded at some 5 MB a second; a film of ten million pixels has 20 MB
 SLOW = {RLELossless, JPEG2000Lossless, JPEG2000}
 LARGEST_SLOW = 60_000_000
+#: OpenJPEG holds four bytes and more of each sample
+LARGEST_JPEG2000 = 100_000_000
+#: reads of a film's header are some thousands; of its pixels, 8 kB at a time, 40,000 at most
+MOST_READS = 200_000
 JPEG_LOSSLESS = {JPEGLossless, JPEGLosslessSV1}
 LARGEST_LOSSLESS = 30_000_000
 DEFLATED = b"1.2.840.10008.1.2.1.99"
@@ -61,6 +66,18 @@ J2K_START = b"\xff\x4f\xff\x51"  # SOC, SIZ
 JPEG_START = b"\xff\xd8\xff"
 JPEG_FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15, and JPEG-LS
 LATERAL = re.compile("LAT|^(LL|RL|LLD|RLD)$")  # PS3.3 C.8.1.1 View Position, and as it is written by hand
+
+
+class _Bounded(io.BytesIO):
+    """A file that ends the reading of headers with millions of elements, which would take minutes."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads += 1
+        if self.reads > MOST_READS:
+            raise UnreadableFilm("damaged", "the DICOM header has more elements than any film's")
+        return super().read(size)
 
 
 def decode(data: bytes) -> Radiograph:
@@ -74,7 +91,7 @@ def decode(data: bytes) -> Radiograph:
         warnings.simplefilter("ignore")
         _check_inflated_size(data)
         try:
-            dataset = dcmread(io.BytesIO(data), force=True)
+            dataset = dcmread(_Bounded(data), force=True)
         except InvalidDicomError as error:
             raise UnreadableFilm("damaged", f"the DICOM header is damaged: {one_line(error)}") from error
         header = _header(dataset)
@@ -125,6 +142,10 @@ def _check(dataset: Dataset) -> None:
         if samples > 4:
             raise UnreadableFilm("damaged", f"{words} {samples:.0f} samples a pixel; a film has one or three")
     syntax = _syntax(dataset)
+    width, height, samples = stated[-1][1:]
+    if syntax in (JPEG2000, JPEG2000Lossless) and width * height * samples > LARGEST_JPEG2000:
+        text = f"a film of {width:.0f} x {height:.0f} pixels and {samples:.0f} samples in {syntax.name}"
+        raise UnreadableFilm("too_large", f"{text}; at most {LARGEST_JPEG2000:,} samples are read")
     if syntax in SLOW and len(dataset.PixelData) > LARGEST_SLOW:
         size = f"{len(dataset.PixelData) / 1e6:.0f} MB of {syntax.name}"
         raise UnreadableFilm(
@@ -160,6 +181,8 @@ def _coded_size(dataset: Dataset) -> tuple[int, int, int] | None:
         size = data[start + 8 : start + 42]
         return int.from_bytes(size[:4], "big"), int.from_bytes(size[4:8], "big"), int.from_bytes(size[32:34], "big")
     at = data.find(JPEG_START, 0, 4096) + 2
+    if at >= 2 and data.count(b"\xff\xda") > MOST_SCANS:
+        raise UnreadableFilm("damaged", "the compressed picture has more scans than any device writes")
     while at >= 2 and data[at : at + 1] == b"\xff" and at + 10 < len(data):  # ISO 10918-1 B.1.1.4
         marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
         if marker in JPEG_FRAMES:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import io
+import struct
 import warnings
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ai_for_sudan.errors import UnreadableFilm
-from ai_for_sudan.radiographs.radiograph import LARGEST_PICTURE, one_line
+from ai_for_sudan.radiographs.radiograph import LARGEST_PICTURE, MOST_SCANS, one_line
 
 TIFF_PHOTOMETRIC = 262
-#: a progressive JPEG has about ten scans; thousands of them keep a decoder busy for minutes
-MOST_SCANS = 100
 #: its decoder holds the picture five times over
 LARGEST_WEBP = 60_000_000
+#: pixels, and bytes of the file; decoded in Python, some million runs a second
+LARGEST_RLE = 30_000_000
+#: numbers in one TIFF tag: two for each strip or tile of a film, where some have one strip a row
+MOST_NUMBERS = 100_000
+#: bytes of EXIF: one JPEG segment holds it all (JEITA CP-3451 4.7.2)
+LARGEST_EXIF = 65_535
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 
 
@@ -31,11 +36,15 @@ def decode(data: bytes) -> np.ndarray:
     """
     if data[:2] == b"\xff\xd8" and data.count(b"\xff\xda") > MOST_SCANS:
         raise UnreadableFilm("damaged", "the JPEG file has more scans than any camera writes")
+    if data[:2] == b"\xff\xd8" and data.count(b"Exif\0\0") > 10:
+        raise UnreadableFilm("damaged", "the JPEG file has more EXIF blocks than any camera writes")
+    if data[:2] in (b"II", b"MM"):
+        _check_tags(data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of what is checked below
         try:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                return _pixels(image)
+                return _pixels(image, len(data))
         except UnidentifiedImageError as error:
             raise UnreadableFilm(
                 "not_a_picture",
@@ -47,18 +56,39 @@ def decode(data: bytes) -> np.ndarray:
             raise UnreadableFilm("truncated", f"the picture is cut short or damaged: {one_line(error)}") from error
 
 
-def _pixels(image: Image.Image) -> np.ndarray:
+def _check_tags(data: bytes) -> None:
+    """Pillow makes a Python object of each number in a tag (TIFF 6.0, section 2): millions of them take minutes."""
+    order, big = "<" if data[:2] == b"II" else ">", 43 in data[2:4]
+    try:
+        (at,) = struct.unpack_from(order + ("Q" if big else "L"), data, 8 if big else 4)
+        (entries,) = struct.unpack_from(order + ("Q" if big else "H"), data, at)
+        at += 8 if big else 2
+        for _ in range(min(entries, 65_535)):
+            _, kind, count = struct.unpack_from(order + ("HHQ" if big else "HHL"), data, at)
+            at += 20 if big else 12
+            if count > MOST_NUMBERS and kind not in (1, 2, 7):  # bytes and texts stay as they are
+                raise UnreadableFilm("damaged", f"the TIFF file has a tag of {count:,} numbers")
+    except struct.error:
+        return  # cut short, which Pillow tells
+
+
+def _pixels(image: Image.Image, size: int) -> np.ndarray:
     largest = LARGEST_WEBP if image.format == "WEBP" else LARGEST_PICTURE
-    if image.width * image.height > largest:
+    pixels = image.width * image.height
+    if pixels > largest:
         raise UnreadableFilm(
             "too_large", f"the picture has {image.width} x {image.height} pixels; at most {largest:,} are read"
         )
-    if getattr(image, "n_frames", 1) > 1 and image.format == "TIFF":
-        raise UnreadableFilm("multi_frame", f"the file holds {image.n_frames} pictures; give one film a file")  # type: ignore[attr-defined]
+    if image.format == "BMP" and image.info.get("compression") in (1, 2) and max(size, pixels) > LARGEST_RLE:
+        raise UnreadableFilm("too_large", f"a run-length coded BMP of {size / 1e6:.0f} MB; save it as PNG")
+    # Not how many: a damaged file may name millions, which Pillow would visit one by one.
+    if image.format == "TIFF" and image.is_animated:  # type: ignore[attr-defined]
+        raise UnreadableFilm("multi_frame", "the file holds several pictures; give one film a file")
     image.load()
     # A damaged EXIF block must not cost a readable picture.
-    with contextlib.suppress(Exception):
-        ImageOps.exif_transpose(image, in_place=True)
+    if len(image.info.get("exif", b"")) <= LARGEST_EXIF:
+        with contextlib.suppress(Exception):
+            ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I"):
         values = np.asarray(image)
         if values.min() < 0 or values.max() > 65535:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ from ai_for_sudan.errors import UnreadableFilm
 LARGEST_FILE = 300_000_000
 #: pictures of more pixels are refused before they are decoded
 LARGEST_PICTURE = 100_000_000
+#: a progressive JPEG has about ten scans; thousands of them keep a decoder busy for minutes
+MOST_SCANS = 100
 
 Remark = tuple[str, str]
 
@@ -97,9 +100,11 @@ def _bytes(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise UnreadableFilm("folder", f"{path} is a folder, not a film")
-        size = path.stat().st_size
-        if size > LARGEST_FILE:
-            raise UnreadableFilm("too_large", f"the file has {size / 1e6:.0f} MB; a film has at most 300 MB")
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe or a device may never end
+            raise UnreadableFilm("no_file", f"{path} is a pipe or a device, not a file; save the film first")
+        if found.st_size > LARGEST_FILE:
+            raise UnreadableFilm("too_large", f"the file has {found.st_size / 1e6:.0f} MB; a film has at most 300 MB")
         return path.read_bytes()
     except FileNotFoundError as error:
         raise UnreadableFilm("missing", f"there is no file {path}") from error
