@@ -143,6 +143,30 @@ def test_wrong_arguments_are_one_line_and_exit_2(
     assert message in error and error.count("\n") == 1
 
 
+def test_two_spellings_of_a_film_are_one_film(folder: Path, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    relative = os.path.relpath(folder / "b")
+    assert main(["read", relative, str(folder / "b"), "--reader", str(tiny), "--json"]) == 0
+    assert len(lines(capsys.readouterr().out)) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are Unicode on this system")
+def test_a_name_that_is_no_text_is_read_like_any_other(folder: Path, tiny: Path, tmp_path: Path) -> None:
+    name = folder / os.fsdecode(b"b/\xff.png")
+    shutil.move(folder / "b" / "y.png", name)
+    out = tmp_path / "out"
+    arguments = ["--output", out / "r.jsonl", "--csv", out / "r.csv", "--report", out / "r.html", "--reader", tiny]
+    done = subprocess.run(
+        [*COMMAND, str(folder / "b"), *map(str, arguments)],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    found = lines((out / "r.jsonl").read_bytes().decode("utf-8"))
+    assert str(name) in {line["file"] for line in found}
+    assert "\\udcff.png" in (out / "r.csv").read_text(encoding="utf-8")
+    assert "\\udcff.png" in (out / "r.html").read_text(encoding="utf-8")
+
+
 def test_an_empty_folder_says_what_was_expected(tmp_path: Path, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["read", str(tmp_path), "--reader", str(tiny)]) == 2
     assert "no films were found" in capsys.readouterr().err

@@ -188,6 +188,8 @@ def test_what_is_no_reader_is_refused_with_a_reason(tiny: Path, tmp_path: Path) 
         ({"heatmap": {"reference": 0}}, "heatmap.reference"),
         ({"gate": {"scores": [{"code": "blank"}]}}, "limit"),
         ({"selftest": None}, "no self-test"),
+        ({"gate": {"scores": []}}, "does not fit its graph"),
+        ({"classes": ["normal", "pneumonia", "covid"]}, "does not fit its graph"),
     ],
 )
 def test_a_wrong_card_is_refused(build_tiny: Callable[..., Path], changes: dict[str, object], message: str) -> None:
@@ -206,6 +208,23 @@ def test_a_reader_that_computes_something_else_here_is_not_used(
     with pytest.raises(UserError, match="self-test"):
         Reader.open(path)
     assert Reader.open(path, self_test=False).card.name == "tiny"
+
+
+def test_a_damaged_reader_is_one_line(tiny: Path, tmp_path: Path, film: np.ndarray) -> None:
+    random, content = np.random.default_rng(0), tiny.read_bytes()
+    path = tmp_path / "damaged.onnx"
+    refused = 0
+    for _ in range(150):
+        damaged = bytearray(content)
+        for place in random.integers(len(content), size=3):
+            damaged[place] ^= 1 << int(random.integers(8))
+        path.write_bytes(damaged)
+        try:
+            Reader.open(path).read(film)
+        except UserError as error:
+            refused += 1
+            assert str(path) in str(error) or "card" in str(error)
+    assert refused > 75
 
 
 def test_the_card_keeps_all_that_was_written(tiny: Path) -> None:

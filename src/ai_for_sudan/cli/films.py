@@ -16,16 +16,17 @@ if TYPE_CHECKING:
 
 
 def once(given: Sequence[str], *, below: Path | None = None, but: Collection[str] = ()) -> Iterator[Path]:
-    """Every film that was asked for, even if a folder and a file inside it were both given.
+    """Every film that was asked for once, even if a folder and a file inside it, or two spellings, were given.
 
     Args:
         below: where pictures are written: they are no films.
         but: films to leave out.
     """
-    seen = set(but)
+    seen = {os.path.abspath(film) for film in but}  # noqa: PTH100 (links must stay as they were given)
     for path in find_films(given):
-        if str(path) not in seen and not (below and path.is_relative_to(below)):
-            seen.add(str(path))
+        place = os.path.abspath(path)  # noqa: PTH100
+        if place not in seen and not (below and path.is_relative_to(below)):
+            seen.add(place)
             yield path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import itertools
 import json
 import os
@@ -60,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
     # One film may use all the threads; several are read side by side, each by one.
     reader = Reader.open(args.reader, threads=args.threads or 1 if len(films) == 1 else 1)
     reader.card.operating_point(args.operating_point)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name may hold what the terminal cannot show
+        sys.stdout.reconfigure(errors="backslashreplace")
     counts: Counter[str] = Counter()
     interrupted = False
     with contextlib.ExitStack() as open_files:
@@ -69,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         rows = _rows(args, reader, once(args.films, below=args.overlays, but=answered), alone=len(films) == 1)
         try:
             for row in rows:
-                line = json.dumps(row["line"], ensure_ascii=False)
+                line = json.dumps(row["line"])
                 if output:
                     output.write(line + "\n")
                     output.flush()
@@ -214,7 +217,9 @@ def _collectors(args: argparse.Namespace, reader: Reader, open_files: contextlib
         from ai_for_sudan.files import replacing
 
         temporary = open_files.enter_context(replacing(args.csv))
-        collectors.append(_Csv(open_files.enter_context(temporary.open("w", newline="", encoding="utf-8"))))
+        collectors.append(
+            _Csv(open_files.enter_context(temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace")))
+        )
     if args.report:
         collectors.append(_Page(args.report, reader))
     return collectors

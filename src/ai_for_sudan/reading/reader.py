@@ -89,9 +89,9 @@ class Reader:
         options.enable_mem_pattern = False
         try:
             session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+            text = session.get_modelmeta().custom_metadata_map.get("card")
         except Exception as error:  # ONNX Runtime raises its own kinds, and a plain RuntimeError
             raise UserError(f"{name} is no ONNX file that this machine can open; expected a reader file") from error
-        text = session.get_modelmeta().custom_metadata_map.get("card")
         names = {output.name for output in session.get_outputs()}
         inputs = {item.name: item.type for item in session.get_inputs()}
         if text is None or not names.issuperset(OUTPUTS) or inputs != {"pixels": "tensor(uint8)"}:
@@ -105,14 +105,21 @@ class Reader:
             the largest difference from what was expected.
 
         Raises:
-            UserError: this machine computes something else, or the card has no test: nothing must be read here.
+            UserError: this machine computes something else or nothing, the card has no test or does not fit the graph:
+                nothing must be read here.
         """
         test = self.card.self_test
         if test is None:
             raise UserError(f"{self.name}: the card holds no self-test; export the reader again")
-        found = self.outputs(test.pixels)
-        for output in ("probability", "gate"):
-            if found[output].shape != getattr(test, output).shape:
+        try:
+            found = self.outputs(test.pixels)
+        except Exception as error:  # ONNX Runtime's own kinds derive from nothing narrower
+            raise UserError(
+                f"{self.name}: the self-test cannot be run on this machine ({_first_line(error)}); the file may be "
+                "damaged: copy it again, or export the reader again"
+            ) from error
+        for output, count in (("probability", len(self.card.classes)), ("gate", len(self.card.gate))):
+            if not found[output].shape == getattr(test, output).shape == (count,):
                 raise UserError(f"{self.name}: the card's self-test does not fit its graph; export the reader again")
         heat = float(found["heatmap"][self.card.positive_index].sum())
         differences = [
@@ -168,8 +175,7 @@ class Reader:
         try:
             found = self.outputs(film.pixels)
         except Exception as error:  # ONNX Runtime's own kinds derive from nothing narrower; none may stop a batch
-            reason = f"the reader could not be run on this film: {(str(error).splitlines() or ['no memory'])[0][:200]}"
-            return unread("failed", ("not_read",), (reason,))
+            return unread("failed", ("not_read",), (f"the reader could not be run on this film: {_first_line(error)}",))
         probabilities = dict(zip(self.card.classes, found["probability"].tolist(), strict=True))
         probability = probabilities[self.card.positive]
         remarks = [*film.refusals]
@@ -252,6 +258,10 @@ def _fit(pixels: np.ndarray) -> np.ndarray:
 
     size = tuple(min(max(side, SMALLEST_INPUT), LARGEST_INPUT) for side in (width, height))
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or ["no memory"])[0][:200]
 
 
 def _label(card: Card, probabilities: dict[str, float], threshold: float) -> str:

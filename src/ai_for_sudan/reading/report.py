@@ -71,7 +71,7 @@ class Report:
             heatmap_words=HEATMAP_WORDS,
         )
         with self._spool, replacing(path) as temporary:
-            page.dump(str(temporary), encoding="utf-8")
+            page.dump(str(temporary), encoding="utf-8", errors="backslashreplace")
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         for number, (_, _, place) in enumerate(sorted(self._places)):
