@@ -58,6 +58,18 @@ def test_a_small_group_says_so_and_unknown_films_are_in_no_group() -> None:
     assert rows["here"]["note"] == "" and not any(d["figure"] == "auroc" for d in found["differences"])
 
 
+def test_kinds_of_the_disease_are_measured_against_all_healthy_films() -> None:
+    labels = np.repeat([0, 1, 1, 1], 50)
+    kinds = np.repeat(["normal", "bacterial", "viral", "bacterial|viral"], 50)
+    probability = np.repeat([0.2, 0.9, 0.4, 0.9], 50) + np.linspace(0, 0.05, 200)
+    found = audit(labels, probability, 0.5, {"finding": kinds}, np.arange(200) // 2)
+    rows = {row["group"]: row for row in found["groups"]}
+    assert set(rows) == {"bacterial", "viral"} and rows["viral"]["films"] == 150 and rows["viral"]["sick"] == 100
+    assert rows["bacterial"]["sensitivity"][0] == 1 and rows["viral"]["sensitivity"][0] == 0.5
+    assert rows["bacterial"]["brier"][1] < rows["bacterial"]["brier"][0] < rows["bacterial"]["brier"][2]
+    assert {d["figure"] for d in found["differences"]} == {"sensitivity"} and not found["confounding"]
+
+
 def test_the_command_names_what_it_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec = importlib.util.spec_from_file_location("tiny_reader", Path(__file__).parent.parent / "tiny_reader.py")
     assert spec and spec.loader
@@ -87,3 +99,10 @@ def test_the_command_names_what_it_left_out(tmp_path: Path, capsys: pytest.Captu
     capsys.readouterr()
     assert main([*command, "--columns", "planet"]) == 2
     assert "none of the columns planet" in capsys.readouterr().err
+    assert main([*command, "--against", str(reader)]) == 0
+    assert "+0.0000" in capsys.readouterr().out
+    assert json.loads((out / "audit.json").read_text())["comparison"]["calls_p"] == 1
+    table.write_text(table.read_text().replace("f2.png,normal", "f2.png,tuberculosis"))
+    for name in ("audit", "stress"):  # a film of an unknown class is no healthy film
+        assert main([name, *command[1:], *(["--kinds", "blur"] if name == "stress" else [])]) == 2
+        assert "tuberculosis" in capsys.readouterr().err

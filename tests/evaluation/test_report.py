@@ -49,7 +49,14 @@ def written(path: Path, files: list[str]) -> str:
 def test_the_page_is_complete_and_alone(tmp_path: Path) -> None:
     page = written(tmp_path / "report.html", [f"film_{n}.png" for n in range(40)])
     assert '<meta charset="utf-8">' in page and 'name="viewport"' in page
-    for words in ("ROC", "AUROC", "Brier", "calibration error", "a probability of 0.600 or more", "a clinician decides"):
+    for words in (
+        "ROC",
+        "AUROC",
+        "Brier",
+        "calibration error",
+        "a probability of 0.600 or more",
+        "a clinician decides",
+    ):
         assert words in page
     assert page.count("<svg") == 1 and page.count("data:image/jpeg;base64,") == 6
     links = re.findall(r'(?:src|href)="([^"]+)"', page)

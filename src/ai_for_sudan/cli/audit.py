@@ -5,18 +5,21 @@ from __future__ import annotations
 import argparse
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, manifest_of
-from ai_for_sudan.datasets import labels
+from ai_for_sudan.datasets import Manifest, labels, patients
+from ai_for_sudan.datasets.content import npz_film
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.audit import COLUMNS, audit, groups_of
+from ai_for_sudan.evaluation.comparison import compare, in_words
 from ai_for_sudan.evaluation.report import WORST, interval, render_page
 from ai_for_sudan.files import write_json
-from ai_for_sudan.reading import Reader, Reading
+from ai_for_sudan.reading import Card, Reader, Reading
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,25 +27,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reader", default="mobilenet_v2", help="a shipped reader or a reader file")
     parser.add_argument("--operating_point", help="which threshold of the card (default: the card's)")
     parser.add_argument("--columns", nargs="+", default=list(COLUMNS), help="of the manifest (default: %(default)s)")
+    parser.add_argument("--against", metavar="READER", help="another reader, to compare with on the same films")
     parser.add_argument("--output_dir", type=Path, default=Path("outputs/audit"))
 
 
 def run(args: argparse.Namespace) -> int:
     reader = Reader.open(args.reader)
     point = reader.card.operating_point(args.operating_point)
+    other = Reader.open(args.against) if args.against else None
     manifest = manifest_of(args)
-    if reader.card.positive not in manifest.classes:
-        raise UserError(f"{args.data_dir} has no label '{reader.card.positive}', which the reader tells")
-    index = manifest.classes.index(reader.card.positive)
-    truth = labels(manifest)
-    sick = truth[:, index] if truth.ndim == 2 else (truth == index).astype(float)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        readings = list(pool.map(lambda film: _small(reader.read(film.file)), manifest.films))
-    excluded = [
-        f"{manifest.films[i].file} was left out: {'; '.join(r.reasons)}"
-        for i, r in enumerate(readings)
-        if r.probability is None
-    ]
+    sick = truth_of(manifest, reader.card)
+    readings, excluded = _answers(reader, manifest)
+    if other is not None:
+        truth_of(manifest, other.card)
+        others, more = _answers(other, manifest)
+        excluded += [text for text in more if text not in excluded]
+        readings = [
+            r if o.probability is not None else replace(r, probability=None)
+            for r, o in zip(readings, others, strict=True)
+        ]
     excluded += [f"{manifest.films[i].file} was left out: no label" for i in np.flatnonzero(np.isnan(sick))]
     rows = np.array([i for i, r in enumerate(readings) if r.probability is not None and not np.isnan(sick[i])], int)
     if not len(rows) or len(np.unique(sick[rows])) < 2:
@@ -55,7 +58,14 @@ def run(args: argparse.Namespace) -> int:
     }
     if not columns:
         raise UserError(f"{args.data_dir} has none of the columns {', '.join(args.columns)}: there are no groups")
-    result = audit(sick[rows].astype(int), probability, point.threshold, columns)
+    owners = patients(manifest)[rows]
+    result = audit(sick[rows].astype(int), probability, point.threshold, columns, owners)
+    words = None
+    if other is not None:
+        answers = np.array([others[i].probability for i in rows])
+        cut = other.card.operating_point(args.operating_point).threshold
+        result["comparison"] = compare(sick[rows].astype(int), (probability, point.threshold), (answers, cut))
+        words = in_words(result["comparison"], reader.card.title, other.card.title)
     refused = float(np.mean([readings[i].status == "refused" for i in rows]))
     facts = {"reader": reader.card.title, "data": str(args.data_dir), "threshold": point.threshold, "refused": refused}
     wrong = np.flatnonzero((probability >= point.threshold) != (sick[rows] == 1))
@@ -77,6 +87,8 @@ def run(args: argparse.Namespace) -> int:
         data=str(args.data_dir),
         threshold=point.threshold,
         result=result,
+        comparison=words,
+        several=len(np.unique(owners)) if len(np.unique(owners)) < len(rows) else None,
         excluded=[
             f"The reader's gate refused {refused:.1%} of these films; they are measured all the same.",
             *excluded,
@@ -88,12 +100,49 @@ def run(args: argparse.Namespace) -> int:
     for one in result["confounding"]:
         if one["confounds"]:
             print(f"WARNING: {one['column']} is linked with the label (Cramer's V {one['cramers_v']:.2f})")
+    if words:
+        print(words)
     print(f"{args.output_dir / 'audit.html'}\n{DISCLAIMER}")
     return 0
 
 
+def truth_of(manifest: Manifest, card: Card) -> np.ndarray:
+    """1 for films of the class that the reader tells, 0 for others, NaN without a label: float ``(N,)``.
+
+    Raises:
+        UserError: the data lacks that class, or has classes that the reader does not know.
+    """
+    unknown = sorted(set(manifest.classes) - set(card.classes)) if manifest.task == "exclusive" else []
+    if card.positive not in manifest.classes or unknown:
+        raise UserError(
+            f"{manifest.source} has the labels {', '.join(manifest.classes)}; {card.title} knows "
+            f"{', '.join(card.classes)} and tells '{card.positive}': name the labels alike, or leave films of other "
+            "classes out"
+        )
+    index = manifest.classes.index(card.positive)
+    truth = labels(manifest)
+    return truth[:, index] if truth.ndim == 2 else (truth == index).astype(float)
+
+
+def _answers(reader: Reader, manifest: Manifest) -> tuple[list[Reading], list[str]]:
+    """A reading of each film, without probability where there is none of use, and why in words."""
+
+    def one(file: str) -> Reading:
+        reading = _small(reader.read(npz_film(file) if ".npz#" in file else file))
+        if reading.probability is not None and not np.isfinite(reading.probability):
+            return replace(reading, probability=None, reasons=("the reader's answer is not a number",))
+        return reading
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        readings = list(pool.map(one, [film.file for film in manifest.films]))
+    excluded = [
+        f"{film.file} was left out: {'; '.join(reading.reasons)}"
+        for film, reading in zip(manifest.films, readings, strict=True)
+        if reading.probability is None
+    ]
+    return readings, excluded
+
+
 def _small(reading: Reading) -> Reading:
     """A reading without its film, so that a long list fits in memory."""
-    from dataclasses import replace
-
     return replace(reading, radiograph=None, heatmap=None, embedding=None)

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from ai_for_sudan.cli import DISCLAIMER
+from ai_for_sudan.cli.audit import truth_of
 from ai_for_sudan.cli.data import add_data_options, manifest_of
-from ai_for_sudan.datasets import Manifest, labels, load_pixels, split_manifest
+from ai_for_sudan.datasets import Manifest, load_pixels, split_manifest
 from ai_for_sudan.disturbances import STRESS_KINDS
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation import figures
@@ -35,29 +36,36 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     reader = Reader.open(args.reader)
     manifest = manifest_of(args)
-    if manifest.task != "exclusive" or reader.card.positive not in manifest.classes:
-        raise UserError(f"{args.data_dir} has no class '{reader.card.positive}' to measure the reader on")
+    sick = truth_of(manifest, reader.card)
     chosen = chosen_films(args.split, manifest, args.seed, args.films)
+    unlabelled = chosen[np.isnan(sick[chosen])]
+    chosen = chosen[~np.isnan(sick[chosen])]
+    truth = sick[chosen].astype(int)
+    if len(np.unique(truth)) < 2:
+        raise UserError(f"{args.data_dir}: the {len(chosen)} films to measure on are of one class; both are needed")
     pixels = load_pixels(manifest, cache_dir=args.cache_dir)[chosen]
-    truth = (labels(manifest)[chosen] == manifest.classes.index(reader.card.positive)).astype(int)
+    excluded = [f"{manifest.films[i].file} was left out: no label" for i in unlabelled]
     point = reader.card.operating_point(args.operating_point).name
     print(f"{'kind':<13}{'severity':>8}{'AUROC':>26}{'sensitivity':>26}{'refused':>9}{'uncertain':>10}{'missed':>8}")
     rows = stress(
         reader, pixels, truth, tuple(args.kinds), operating_point=args.operating_point, seed=args.seed, then=_print
     )
     facts = {"reader": reader.card.title, "data": str(args.data_dir), "films": len(chosen), "operating_point": point}
-    write_json(args.output_dir / "stress.json", {**facts, "seed": args.seed, "rows": rows})
+    write_json(args.output_dir / "stress.json", {**facts, "seed": args.seed, "excluded": excluded, "rows": rows})
     render_page(
         "stress.html",
         args.output_dir / "stress.html",
         title=f"{reader.card.title} on disturbed films",
         reader=reader.card.title,
         films=len(chosen),
+        excluded=excluded,
         data=str(args.data_dir),
         point=point,
         rows=rows,
         figure=_figure(rows, args.kinds),
     )
+    for text in excluded:
+        print(text)
     print(f"{args.output_dir / 'stress.html'}\n{DISCLAIMER}")
     return 0
 

@@ -10,6 +10,7 @@ from scipy import stats
 from ai_for_sudan.evaluation.statistics import (
     Estimate,
     auroc_delong,
+    bootstrap_by_patient,
     brier,
     ece,
     holm,
@@ -19,6 +20,9 @@ from ai_for_sudan.evaluation.statistics import (
 )
 
 COLUMNS = ("sex", "age", "view", "site", "device", "finding")
+#: the column that names kinds of the disease, several of a film apart by ``|``: each kind's sick films are measured
+#: against all healthy ones, as a healthy film is of no kind
+KINDS = "finding"
 AGE_BANDS = ((0, 1), (1, 6), (6, 18), (18, 40), (40, 65), (65, 200))
 #: a group with fewer films of a class cannot be told from the others
 SMALLEST = 20
@@ -43,7 +47,11 @@ def groups_of(column: str, values: list[str]) -> np.ndarray:
 
 
 def audit(
-    labels: np.ndarray, probability: np.ndarray, threshold: float, columns: dict[str, np.ndarray]
+    labels: np.ndarray,
+    probability: np.ndarray,
+    threshold: float,
+    columns: dict[str, np.ndarray],
+    patients: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Figures over all films and by group.
 
@@ -51,34 +59,50 @@ def audit(
         labels: 0 or 1 ``(N,)``.
         probability: of the positive class ``(N,)``.
         columns: name -> group of each film ``(N,)``, empty where it is not known.
+        patients: whom each film is of ``(N,)``, for the intervals of Brier score and ECE (default: all of another).
 
     Returns:
         ``all``, ``groups`` (rows), ``differences`` (each group against the rest, p-values corrected by Holm over all
         of them), and ``confounding`` (for each column its link with the label, and the AUROC within groups).
     """
+    owners = np.arange(len(labels)) if patients is None else patients
+
+    def figures(rows: np.ndarray) -> dict[str, Any]:
+        return _figures(labels[rows], probability[rows], threshold, owners[rows])
+
     rows, differences, confounding = [], [], []
     for name, groups in columns.items():
-        present = [group for group in np.unique(groups) if group]
-        for group in present:
-            inside = groups == group
-            row = {"column": name, "group": str(group), **_figures(labels[inside], probability[inside], threshold)}
-            rows.append(row)
-            outside = ~inside & (groups != "")
-            if len(present) > 1 and outside.any():
-                differences += _differences(name, str(group), labels, probability, threshold, inside, outside)
-        if len(present) > 1:
+        for group, inside, outside in _members(name, groups, labels):
+            rows.append({"column": name, "group": group, **figures(inside)})
+            if outside.any():
+                differences += _differences(name, group, labels, probability, threshold, inside, outside)
+        if name != KINDS and len(np.unique(groups[groups != ""])) > 1:
             confounding.append(_confounding(name, groups, labels, probability))
     for difference, corrected in zip(differences, holm([d["p"] for d in differences]), strict=True):
         difference["p_corrected"] = corrected
     return {
-        "all": _figures(labels, probability, threshold),
+        "all": figures(np.ones(len(labels), bool)),
         "groups": rows,
         "differences": differences,
         "confounding": confounding,
     }
 
 
-def _figures(labels: np.ndarray, probability: np.ndarray, threshold: float) -> dict[str, Any]:
+def _members(name: str, groups: np.ndarray, labels: np.ndarray) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Each group of a column with its films and those that it is compared with, bool ``(N,)``."""
+    if name != KINDS:
+        return [(str(g), groups == g, (groups != g) & (groups != "")) for g in np.unique(groups) if g]
+    kinds = [{kind.strip() for kind in text.split("|")} - {""} for text in groups]
+    sick = labels == 1
+    found = []
+    for kind in sorted(set().union(*(one for one, ill in zip(kinds, sick, strict=True) if ill))):
+        of = np.array([kind in one for one in kinds])
+        # Healthy films are on one side only: the kinds are compared in what is found of the sick.
+        found.append((kind, (of & sick) | ~sick, ~of & sick & (groups != "")))
+    return found
+
+
+def _figures(labels: np.ndarray, probability: np.ndarray, threshold: float, owners: np.ndarray) -> dict[str, Any]:
     called = probability >= threshold
     sick, well = int((labels == 1).sum()), int((labels == 0).sum())
     both = sick > 1 and well > 1
@@ -87,14 +111,19 @@ def _figures(labels: np.ndarray, probability: np.ndarray, threshold: float) -> d
     if smallest < SMALLEST:
         wide = interval_width(0.9, max(smallest, 1))
         note = f"too small to say: {smallest} films of one class (an interval of a share is {wide:.0%} wide)"
+
+    def errors(rows: np.ndarray) -> dict[str, float]:
+        return {"brier": brier(labels[rows], probability[rows]), "ece": ece(labels[rows], probability[rows])}
+
+    worth = bootstrap_by_patient(errors, owners, rounds=300)
     return {
         "films": len(labels),
         "sick": sick,
         "auroc": auroc_delong(labels, probability).to_list() if both else [None, None, None],
         "sensitivity": sensitivity(labels, called).to_list(),
         "specificity": specificity(labels, called).to_list(),
-        "brier": brier(labels, probability),
-        "ece": ece(labels, probability),
+        "brier": worth["brier"].to_list(),
+        "ece": worth["ece"].to_list(),
         "note": note,
     }
 

@@ -7,21 +7,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
 
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.evaluation import figures
 from ai_for_sudan.evaluation.checklists import CLAIM, TRIPOD_AI, Item
 from ai_for_sudan.reading.card import Card
 from ai_for_sudan.reading.words import DISCLAIMER
 
 #: results of other commands that a card may show, by the file that each writes
-RECORDS = ("audit", "stress", "explaincheck", "crossval")
+RECORDS = ("audit", "stress", "explaincheck", "crossval", "metrics")
 #: how bad a disturbance the card's table is about
 SEVERITY = 3
 
 
 def load_records(paths: list[Path]) -> dict[str, Any]:
-    """What ``audit``, ``stress``, ``explaincheck`` and ``crossval`` wrote, by the name of the command.
+    """What ``audit``, ``stress``, ``explaincheck``, ``crossval`` and ``evaluate`` (``metrics``) wrote, by file name.
 
     Raises:
         UserError: no such file, of another name, or none of these.
@@ -60,6 +63,8 @@ def render(card: Card | Mapping[str, Any], records: Mapping[str, Any] | None = N
     shown = {**own, **(records or {})}
     _same_reader(facts, shown)
     sides = [(name, side) for name, side in metrics.items() if isinstance(side, Mapping)]
+    if "metrics" in shown:
+        sides.append((f"evaluation on {shown['metrics'].get('data', 'films')}", shown["metrics"]))
     parts = _parts(facts, sides, shown)
     environment = Environment(loader=PackageLoader("ai_for_sudan.evaluation"), autoescape=True)
     environment.filters["interval"] = _interval
@@ -69,6 +74,7 @@ def render(card: Card | Mapping[str, Any], records: Mapping[str, Any] | None = N
         facts=facts,
         sides=sides,
         records=shown,
+        reliability=_reliability(sides),
         stress_rows=_stress_rows(shown.get("stress")),
         severity=SEVERITY,
         parts=parts,
@@ -97,6 +103,17 @@ def _same_reader(facts: Mapping[str, Any], records: Mapping[str, Any]) -> None:
             raise UserError(
                 f"{name}.json is of {of or 'no named reader'}, this is the card of {title}; measure it anew"
             )
+
+
+def _reliability(sides: list[tuple[str, Mapping[str, Any]]]) -> Markup | None:
+    """One panel for each set of films whose probabilities are on record."""
+    known = [(name, worth["reliability"]) for name, side in sides if (worth := side.get("probabilities"))]
+    if not known:
+        return None
+    made, axes = figures.figure(1, len(known), width=3.4, height=3.2)
+    for one, (name, bins) in zip(np.atleast_1d(axes), known, strict=True):
+        figures.reliability(one, bins, name.replace("_", " "))
+    return Markup(figures.svg(made))  # our own drawing
 
 
 def _stress_rows(record: Mapping[str, Any] | None) -> list[dict[str, Any]]:

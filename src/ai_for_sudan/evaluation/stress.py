@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ai_for_sudan.disturbances import disturb
-from ai_for_sudan.evaluation.statistics import auroc_delong, ece, sensitivity, specificity
+from ai_for_sudan.evaluation.statistics import auroc_delong, ece, ece_bias, sensitivity, specificity
 from ai_for_sudan.reading import Reader, judge
 
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -36,8 +36,8 @@ def stress(
 
     Returns:
         rows with ``kind``, ``severity``, ``auroc``, ``sensitivity``, ``specificity`` (``[value, low, high]``, over all
-        films), ``refused``, ``uncertain``, ``ece``, and ``missed_unseen``: the share of sick films that are called
-        not seen, which neither the gate nor the band nor the threshold caught.
+        films), ``refused``, ``uncertain``, ``ece``, ``ece_of_a_calibrated_reader``, and ``missed_unseen``: the share
+        of sick films that are called not seen, which neither the gate nor the band nor the threshold caught.
     """
     rows = []
     for number, (kind, severity) in enumerate([("none", 0), *((k, s) for k in kinds for s in SEVERITIES)]):
@@ -83,4 +83,5 @@ def _measure(reader: Reader, films: np.ndarray, labels: np.ndarray, operating_po
         "uncertain": float((status == "uncertain").mean()),
         "missed_unseen": float((status[sick] == "not_seen").mean()),
         "ece": ece(labels, probability),
+        "ece_of_a_calibrated_reader": ece_bias(probability, rounds=50),
     }
