@@ -52,6 +52,24 @@ def test_recorded_results_are_shown_and_answer_items() -> None:
     assert answered(page, "CLAIM 2024") == 4 and answered(page, "TRIPOD+AI") == 7
 
 
+def test_an_evaluation_and_an_adaptation_are_told_in_full() -> None:
+    bins = [
+        {"given": 0.2, "share": [0.3, 0.1, 0.6], "films": 10},
+        {"given": 0.8, "share": [0.7, 0.4, 0.9], "films": 10},
+    ]
+    point = {"threshold": 0.5, "auroc": [0.777, 0.6, 0.9]}
+    metrics = {"model": "tiny 0.1", "data": "official test", "side": "all", "operating_points": {"own": point},
+               "probabilities": {"slope": [0.71, 0.6, 0.8], "intercept": [0, 0, 1], "reliability": bins}}  # fmt: skip
+    figures = {"auroc": [0.45, 0.3, 0.6], "sensitivity": [0.5, 0.4, 0.6], "specificity": [0.5, 0.4, 0.6], "within": {}}
+    step = {"name": "calibration", "measure": "log loss", "gain": [0.2, 0.1, 0.3], "adopted": True, "after": figures}
+    site = {"site": "Omdurman", "date": "2026-01-01", "verdict": "must not be used here", "measured": figures,
+            "films": {"labelled": 100, "patients": 90, "refused": 3, "excluded": 2}, "steps": [step]}  # fmt: skip
+    page = render({**FACTS, "adaptations": [site]}, {"metrics": metrics})
+    assert "0.777" in page and "calibration slope 0.71" in page and "<svg" in page
+    assert "must not be used here" in page and "3 refused, 2 excluded" in page and "0.200 (0.100 to 0.300)" in page
+    assert "Reliability plot: no result recorded" in render(FACTS)
+
+
 def test_results_of_another_reader_are_refused() -> None:
     with pytest.raises(UserError, match=r"stress\.json is of other 1"):
         render(FACTS, {"stress": {**STRESS, "reader": "other 1"}})

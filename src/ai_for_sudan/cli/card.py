@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         default=[],
-        help="for the page: audit.json, stress.json, explaincheck.json, crossval.json of this reader",
+        help="for the page: audit.json, stress.json, explaincheck.json, crossval.json, metrics.json of this reader",
     )
 
 
@@ -71,7 +71,9 @@ def _lines(card: Card) -> list[str]:
     )
     for row in facts.get("compression", []):
         lines.append("  " + "  ".join(f"{key} {value}" for key, value in row.items()))
-    lines += [f"  changed at     {a.get('site', '?')}: {a.get('text', '')}" for a in facts.get("adaptations", [])]
+    for one in facts.get("adaptations", []):
+        lines.append(f"  changed at     {one.get('site', '?')}: {', '.join(one.get('adopted', [])) or 'not recorded'}")
+        lines.append(f"      before: {one.get('verdict', 'not recorded')}")
     return [*lines, DISCLAIMER]
 
 

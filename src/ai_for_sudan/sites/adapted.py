@@ -46,6 +46,8 @@ def write_adapted(file: ReaderFile, target: Path, outcome: Outcome, result: dict
     record = {
         key: result[key] for key in ("site", "date", "reader", "films", "measured", "verdict", "steps", "warnings")
     }
+    # Counts alone: the card goes to other sites, and a file's name may hold a patient's.
+    record["films"] = {k: len(v) if isinstance(v, list) else v for k, v in result["films"].items()}
     record |= {"identity_of_films": outcome.identity, "adopted": result["adopted"]}
     changed["adaptations"] = [*file.card.get("adaptations", []), strict(record)]
     file.write(target, weights, strict(changed))
