@@ -16,6 +16,9 @@ import { WorklistScreen } from './screens/worklist';
 import { keepSettings, loadSettings, type Settings } from './settings';
 import type { Worklist } from './worklist/store';
 
+/** How long a phone may lie with the app out of sight before the worklist is locked, in milliseconds. */
+const LOCK_AFTER = 5 * 60_000;
+
 function useRoute(): string[] {
   const [hash, setHash] = useState(location.hash);
   useEffect(() => {
@@ -25,6 +28,8 @@ function useRoute(): string[] {
       document.getElementById('content')?.focus();
     };
     addEventListener('hashchange', changed);
+    // The address may have changed before anybody listened.
+    setHash(location.hash);
     return () => removeEventListener('hashchange', changed);
   }, []);
   return hash.replace(/^#\/?/, '').split('/');
@@ -39,6 +44,7 @@ export function App({ client, worklist }: { client: ReaderClient; worklist: Work
   const [photo, setPhoto] = useState<Film | null>(null);
   const [offlineReady, setOfflineReady] = useState(false);
   const [update, setUpdate] = useState<(() => void) | null>(null);
+  const [, setDrawn] = useState(0);
   const stopped = useRef(false);
   const reading = useRef(false);
   const route = useRoute();
@@ -70,10 +76,30 @@ export function App({ client, worklist }: { client: ReaderClient; worklist: Work
     return () => clearInterval(clock);
   }, [worklist, settings.keepDays]);
 
-  const show = (shown: Case) => {
-    setCurrent(shown);
-    go(`/reading/${shown.reading.id}`);
+  const goTo = (read: Case) => {
+    setCurrent(read);
+    go(`/reading/${read.reading.id}`);
   };
+
+  const redraw = () => setDrawn((count) => count + 1);
+
+  const lock = () => {
+    if (!worklist?.hasPin || worklist.locked) return;
+    worklist.lock();
+    // What is on the screen was opened with the PIN.
+    setCurrent(null);
+    redraw();
+  };
+
+  useEffect(() => {
+    let left = Infinity;
+    const turned = () => {
+      if (document.hidden) left = Date.now();
+      else if (Date.now() - left > LOCK_AFTER && !reading.current) lock();
+    };
+    document.addEventListener('visibilitychange', turned);
+    return () => document.removeEventListener('visibilitychange', turned);
+  }, [worklist]);
 
   const room: Room = {
     assistant,
@@ -85,7 +111,9 @@ export function App({ client, worklist }: { client: ReaderClient; worklist: Work
     photo,
     offlineReady,
     change: (changed) => setSettings((before) => ({ ...before, ...changed })),
-    show,
+    show: setCurrent,
+    lock,
+    redraw,
     stop: () => {
       stopped.current = true;
     },
@@ -96,11 +124,12 @@ export function App({ client, worklist }: { client: ReaderClient; worklist: Work
     },
     readFilm: async (film) => {
       const again = current?.film && current.film.name === film.name ? current.reading : undefined;
-      show(await assistant.readFilm(film, settings.operatingPoint, undefined, again));
+      goTo(await assistant.readFilm(film, settings.operatingPoint, undefined, again));
     },
     read: async (files, photographed = false) => {
-      // Films dropped while others are being read would mix two batches.
-      if (files.length === 0 || reading.current) return;
+      if (files.length === 0) return;
+      // Two batches at once would mix: the one under way is shown, and can be stopped.
+      if (reading.current) return go('/batch');
       void navigator.storage?.persist?.();
       if (photographed && files.length === 1) {
         try {
@@ -115,13 +144,19 @@ export function App({ client, worklist }: { client: ReaderClient; worklist: Work
       }
       stopped.current = false;
       reading.current = true;
-      setBatch({ done: 0, all: files.length, stopped: false });
+      let batch: Batch = { done: 0, all: files.length, stopped: false, kept: 'kept' };
+      setBatch(batch);
       go('/batch');
       try {
-        for (let index = 0; index < files.length && !stopped.current; index++) {
-          const read = await assistant.readFile(files[index], settings.operatingPoint);
-          if (files.length === 1) show(read);
-          else setBatch({ done: index + 1, all: files.length, stopped: stopped.current });
+        for (const file of files) {
+          const read = await assistant.readFile(file, settings.operatingPoint);
+          if (files.length === 1) return goTo(read);
+          // A reading that is neither shown nor kept would be lost: the batch ends there, and says why.
+          const { kept } = read;
+          const done = batch.done + Number(kept === 'kept');
+          batch = { ...batch, kept, done, stopped: stopped.current || kept !== 'kept' };
+          setBatch(batch);
+          if (batch.stopped) return;
         }
       } finally {
         reading.current = false;

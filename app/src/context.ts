@@ -1,6 +1,6 @@
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
-import type { Assistant, Case } from './assistant';
+import type { Assistant, Case, Kept } from './assistant';
 import type { Film } from './film/film';
 import type { Card } from './reader/card';
 import type { Settings } from './settings';
@@ -17,6 +17,8 @@ export interface Batch {
   done: number;
   all: number;
   stopped: boolean;
+  /** Whether the last reading was kept. */
+  kept: Kept;
 }
 
 /** What every screen may use. */
@@ -35,7 +37,11 @@ export interface Room {
   read: (files: File[], photographed?: boolean) => Promise<void>;
   readFilm: (film: Film) => Promise<void>;
   straightenFilm: (film: Film) => void;
+  /** Put a case on the screen, where the user is. */
   show: (shown: Case) => void;
+  lock: () => void;
+  /** Draw every screen anew: the lock of the worklist has changed. */
+  redraw: () => void;
   stop: () => void;
   retry: () => void;
 }

@@ -78,7 +78,8 @@ def bench(node: None, reader_file: Path, samples: Path, tmp_path_factory: pytest
     films = folder / "films"
     films.mkdir()
     write_films(reader, samples, films)
-    return {**os.environ, "SITE": str(site), "FILMS": str(films), "PYTHON": sys.executable}
+    paths = {"SITE": str(site), "FILMS": str(films), "READER": str(reader_file), "PYTHON": sys.executable}
+    return {**os.environ, **paths}
 
 
 def write_films(reader: Reader, samples: Path, folder: Path) -> None:

@@ -14,7 +14,9 @@ export interface Speech {
   language: Language;
   t: Words;
   number: (value: number, digits?: number) => string;
-  percent: (share: number) => string;
+  /** A share in percent; so exact that it differs from `other`, with which it is compared. */
+  percent: (share: number, other?: number) => string;
+  days: (count: number) => string;
   date: (value: number) => string;
 }
 
@@ -30,11 +32,14 @@ export function speech(language: Language, digits: Digits): Speech {
     t: LANGUAGES[language],
     number: (value, places = 0) => value.toLocaleString(locale, { maximumFractionDigits: places }),
     // One decimal near the ends, and never 100 % or 0 %: no reader is that sure.
-    percent: (share) =>
-      Math.min(0.999, Math.max(0.001, share)).toLocaleString(locale, {
+    percent: (share, other = share) => {
+      const close = share !== other && Math.round(share * 100) === Math.round(other * 100);
+      return Math.min(0.999, Math.max(0.001, share)).toLocaleString(locale, {
         style: 'percent',
-        maximumFractionDigits: share < 0.01 || share > 0.99 ? 1 : 0,
-      }),
+        maximumFractionDigits: close ? 2 : share < 0.01 || share > 0.99 ? 1 : 0,
+      });
+    },
+    days: (count) => count.toLocaleString(locale, { style: 'unit', unit: 'day', unitDisplay: 'long' }),
     date: (value) => new Date(value).toLocaleString(locale, { dateStyle: 'medium', timeStyle: 'short' }),
   };
 }

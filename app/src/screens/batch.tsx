@@ -1,12 +1,13 @@
 import { go, useRoom } from '../context';
 import { useSpeech } from '../i18n';
-import { Disclaimer } from './parts';
+import { Disclaimer, Notice, notKept } from './parts';
 
 export function BatchScreen() {
-  const { t, number } = useSpeech();
+  const speech = useSpeech();
+  const { t, number } = speech;
   const { batch, stop } = useRoom();
   if (!batch) return <p>{t.worklist.empty}</p>;
-  const { done, all, stopped } = batch;
+  const { done, all, stopped, kept } = batch;
   const over = stopped || done === all;
   return (
     <>
@@ -21,7 +22,8 @@ export function BatchScreen() {
       </p>
       {over ? (
         <>
-          {stopped && <p>{t.batch.kept}</p>}
+          {kept !== 'kept' && <Notice kind="warning">{notKept(kept, speech)}</Notice>}
+          {stopped && done > 0 && <p>{t.batch.kept}</p>}
           <button class="primary big" onClick={() => go('/worklist')}>
             {t.batch.open}
           </button>

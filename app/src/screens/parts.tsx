@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
-import { useRoom } from '../context';
+import type { Case, Kept } from '../assistant';
+import { go, useRoom } from '../context';
 import { type Speech, useSpeech } from '../i18n';
 import type { Card } from '../reader/card';
 import type { Status } from '../reader/judge';
@@ -32,6 +33,39 @@ export function Notice({ kind, children }: { kind: 'info' | 'warning'; children:
   );
 }
 
+/** The case with this id: what is on the screen, or else what the worklist holds; null until it is there. */
+export function useCase(id: string): Case | null {
+  const { current, worklist, show } = useRoom();
+  const shown = current?.reading.id === id ? current : null;
+  const locked = worklist?.locked;
+  useEffect(() => {
+    if (shown || locked) return;
+    let wanted = true;
+    void (async () => {
+      const reading = await worklist?.get(id);
+      const picture = (await worklist?.film(id)) ?? null;
+      if (!wanted) return;
+      if (reading) show({ reading, film: null, picture, kept: 'kept' });
+      else go('/worklist');
+    })();
+    return () => {
+      wanted = false;
+    };
+  }, [id, shown, locked]);
+  return shown;
+}
+
+/** Why a reading was not kept. */
+export function notKept(kept: Kept, { t }: Speech): string {
+  return {
+    kept: '',
+    full: t.worklist.full,
+    storage_full: t.worklist.storageFull,
+    unavailable: t.worklist.storageFailed,
+    locked: t.worklist.lockedNotKept,
+  }[kept];
+}
+
 /** Said with every result. */
 export function Disclaimer() {
   const { t, number } = useSpeech();
@@ -44,16 +78,23 @@ export function Disclaimer() {
   );
 }
 
-export function sentence(reading: Reading, { t, percent }: Speech): string {
-  const said = t.sentence[reading.status];
-  if (typeof said === 'string' || reading.probability === null) return String(typeof said === 'string' ? said : '');
-  return said(percent(reading.probability), percent(reading.threshold));
+export function sentence(reading: Reading, { t, percent }: Speech, card: Card | null): string {
+  const { status, threshold } = reading;
+  if (status === 'refused' || status === 'failed') return t.sentence[status];
+  const probability = reading.probability!;
+  const said = percent(probability, threshold);
+  if (status !== 'uncertain') return t.sentence[status](said, percent(threshold, probability));
+  const { lower, upper } = card?.abstention ?? { lower: 0, upper: 1 };
+  return t.sentence.uncertain(said, percent(lower), percent(upper));
 }
 
 /** Why a film was refused and what to do, in the language of the screen or else in the card's words. */
 export function reasonOf(code: string, { t }: Speech, card: Card | null): { reason: string; advice: string } {
   const known = t.codes[code];
   if (known) return { reason: known[0], advice: known[1] };
+  // The reader itself could not be used.
+  const trouble = (t.reader as Record<string, string>)[code];
+  if (trouble) return { reason: trouble, advice: '' };
   const told = card?.gate.find((score) => score.code === code);
   return { reason: told?.reason ?? code, advice: told?.advice ?? '' };
 }

@@ -17,9 +17,9 @@ function tries(): Tries {
   return { wrong: 0, until: 0, ...JSON.parse(localStorage.getItem(TRIES) ?? '{}') };
 }
 
-export function Unlock({ done }: { done: () => void }) {
+export function Unlock() {
   const { t, number } = useSpeech();
-  const { worklist } = useRoom();
+  const { worklist, redraw } = useRoom();
   const [pin, setPin] = useState('');
   const [said, setSaid] = useState('');
   const [busy, setBusy] = useState(false);
@@ -38,7 +38,7 @@ export function Unlock({ done }: { done: () => void }) {
     try {
       await worklist!.unlock(pin);
       localStorage.removeItem(TRIES);
-      done();
+      redraw();
     } catch {
       const wrong = tries().wrong + 1;
       const pause = wrong > FREE_TRIES ? 10 * 2 ** (wrong - FREE_TRIES - 1) : 0;
@@ -82,7 +82,7 @@ export function Unlock({ done }: { done: () => void }) {
           no={t.worklist.cancel}
           answer={(sure) => {
             setForgotten(false);
-            if (sure) void worklist!.startAgain().then(() => (localStorage.removeItem(TRIES), done()));
+            if (sure) void worklist!.startAgain().then(() => (localStorage.removeItem(TRIES), redraw()));
           }}
         />
       )}
@@ -93,15 +93,13 @@ export function Unlock({ done }: { done: () => void }) {
 /** Set, change or remove the PIN. */
 export function PinSettings() {
   const { t } = useSpeech();
-  const { worklist } = useRoom();
+  const { worklist, lock, redraw } = useRoom();
   const [first, setFirst] = useState('');
   const [second, setSecond] = useState('');
   const [open, setOpen] = useState(false);
   const [said, setSaid] = useState('');
-  const [, redraw] = useState(0);
-  const again = () => redraw((count) => count + 1);
   if (!worklist || !isSecureContext) return <p>{t.settings.insecure}</p>;
-  if (worklist.locked) return <Unlock done={again} />;
+  if (worklist.locked) return <Unlock />;
 
   const set = async (event: Event) => {
     event.preventDefault();
@@ -112,7 +110,7 @@ export function PinSettings() {
     setFirst('');
     setSecond('');
     setSaid('');
-    again();
+    redraw();
   };
 
   return (
@@ -149,8 +147,8 @@ export function PinSettings() {
           <button onClick={() => setOpen(true)}>{worklist.hasPin ? t.pin.change : t.pin.set}</button>
           {worklist.hasPin && (
             <>
-              <button onClick={() => (worklist.lock(), again())}>{t.pin.lockNow}</button>
-              <button onClick={() => void worklist.removePin().then(again)}>{t.pin.remove}</button>
+              <button onClick={lock}>{t.pin.lockNow}</button>
+              <button onClick={() => void worklist.removePin().then(redraw)}>{t.pin.remove}</button>
             </>
           )}
         </div>

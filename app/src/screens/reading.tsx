@@ -1,47 +1,21 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
-import { type Kept, rejudged } from '../assistant';
+import { useRef, useState } from 'preact/hooks';
+import { rejudged } from '../assistant';
 import { go, useRoom } from '../context';
 import { inverted, turned } from '../film/film';
 import { useSpeech } from '../i18n';
-import type { Words } from '../i18n/en';
-import { outsidePopulation } from '../reader/card';
+import { type Card, outsidePopulation } from '../reader/card';
 import type { Reading, Reference, Verdict } from '../worklist/reading';
-import { Locked } from '../worklist/store';
-import { Disclaimer, Notice, pointName, reasonOf, sentence, StatusIcon, warningOf } from './parts';
+import { Disclaimer, Notice, notKept, pointName, reasonOf, sentence, StatusIcon, useCase, warningOf } from './parts';
 import { Unlock } from './pin';
 import { Viewer } from './viewer';
-
-const NOT_KEPT: Record<Kept, (t: Words) => string> = {
-  kept: () => '',
-  full: (t) => t.worklist.full,
-  storage_full: (t) => t.worklist.storageFull,
-  unavailable: (t) => t.worklist.storageFailed,
-  locked: (t) => t.worklist.lockedNotKept,
-};
 
 export function ReadingScreen({ id }: { id: string }) {
   const speech = useSpeech();
   const { t, number, percent } = speech;
   const room = useRoom();
-  const { current, worklist, engine, show } = room;
-  const [locked, setLocked] = useState(false);
-  const shown = current?.reading.id === id ? current : null;
-
-  useEffect(() => {
-    if (shown || locked || !worklist) return;
-    void (async () => {
-      try {
-        const reading = await worklist.get(id);
-        if (!reading) return go('/worklist');
-        show({ reading, film: null, picture: (await worklist.film(id)) ?? null, kept: 'kept' });
-      } catch (error) {
-        if (error instanceof Locked) setLocked(true);
-      }
-    })();
-  }, [id, shown, locked]);
-
-  if (locked) return <Unlock done={() => setLocked(false)} />;
-  if (!shown) return <p role="status">{t.loading}</p>;
+  const { worklist, engine, show } = room;
+  const shown = useCase(id);
+  if (!shown) return worklist?.locked ? <Unlock /> : <p role="status">{t.loading}</p>;
   const { reading, film, picture, kept } = shown;
   const card = engine.state === 'ready' ? engine.card : null;
   const read = reading.status !== 'refused' && reading.status !== 'failed';
@@ -51,8 +25,8 @@ export function ReadingScreen({ id }: { id: string }) {
       <section class={`answer ${reading.status}`} aria-live="polite">
         <StatusIcon status={reading.status} />
         <h1>{t.status[reading.status]}</h1>
-        {read && reading.probability !== null && <Gauge reading={reading} />}
-        <p>{sentence(reading, speech)}</p>
+        {read && reading.probability !== null && <Gauge reading={reading} card={card} />}
+        <p>{sentence(reading, speech, card)}</p>
         {!read &&
           reading.codes.map((code) => {
             const { reason, advice } = reasonOf(code, speech, card);
@@ -69,7 +43,7 @@ export function ReadingScreen({ id }: { id: string }) {
           {warningOf(code, speech, card)}
         </Notice>
       ))}
-      {kept !== 'kept' && <Notice kind="warning">{NOT_KEPT[kept](t)}</Notice>}
+      {kept !== 'kept' && <Notice kind="warning">{notKept(kept, speech)}</Notice>}
       {(film || picture) && card && (
         <Viewer shown={shown} reference={card.heatmapReference}>
           {film && (
@@ -131,20 +105,24 @@ export function ReadingScreen({ id }: { id: string }) {
   );
 }
 
-/** The probability and the limit on one line; the numbers stand in the sentence too. */
-function Gauge({ reading }: { reading: Reading }) {
+/** The probability and the limit, or the band where it is uncertain, on one line; the numbers stand in the sentence too. */
+function Gauge({ reading, card }: { reading: Reading; card: Card | null }) {
   const { t, percent } = useSpeech();
   const probability = reading.probability!;
+  const band = reading.status === 'uncertain' ? card?.abstention : null;
+  const limits = band ? [band.lower, band.upper] : [reading.threshold];
   return (
     <div class="gauge">
-      <span class="number">{percent(probability)}</span>
+      <span class="number">{percent(probability, reading.threshold)}</span>
       <div
         class="track"
         role="img"
-        aria-label={`${t.probability}: ${percent(probability)}. ${t.limit}: ${percent(reading.threshold)}`}
+        aria-label={`${t.probability}: ${percent(probability)}. ${t.limit}: ${limits.map((limit) => percent(limit)).join(' – ')}`}
       >
         <span class="fill" style={{ inlineSize: `${probability * 100}%` }} />
-        <span class="mark" style={{ insetInlineStart: `${reading.threshold * 100}%` }} />
+        {limits.map((limit) => (
+          <span key={limit} class="mark" style={{ insetInlineStart: `${limit * 100}%` }} />
+        ))}
       </div>
     </div>
   );

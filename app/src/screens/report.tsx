@@ -1,31 +1,18 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
-import type { Case } from '../assistant';
-import { go, useRoom } from '../context';
+import { useEffect, useRef } from 'preact/hooks';
+import { useRoom } from '../context';
 import { useSpeech } from '../i18n';
 import { heatPicture } from '../reader/heatmap';
 import type { KeptFilm } from '../worklist/reading';
-import { Disclaimer, pointName, sentence, StatusIcon, warningOf } from './parts';
+import { Disclaimer, pointName, sentence, StatusIcon, useCase, warningOf } from './parts';
 import { Unlock } from './pin';
 
 /** One page to print or to save as PDF through the browser. */
 export function Report({ id }: { id: string }) {
   const speech = useSpeech();
   const { t, number, percent, date } = speech;
-  const { current, worklist, engine } = useRoom();
-  const [shown, setShown] = useState<Case | null>(current?.reading.id === id ? current : null);
-  const [locked, setLocked] = useState(false);
-
-  useEffect(() => {
-    if (shown || locked) return;
-    if (worklist?.locked) return setLocked(true);
-    void (async () => {
-      const reading = await worklist?.get(id);
-      if (!reading) return go('/worklist');
-      setShown({ reading, film: null, picture: (await worklist!.film(id)) ?? null, kept: 'kept' });
-    })();
-  }, [shown, locked]);
-
-  if (locked) return <Unlock done={() => setLocked(false)} />;
+  const { worklist, engine } = useRoom();
+  const shown = useCase(id);
+  if (!shown && worklist?.locked) return <Unlock />;
   if (!shown || engine.state !== 'ready') return <p role="status">{t.loading}</p>;
   const { reading, picture } = shown;
   const verdicts: Record<string, string> = { agree: t.form.agree, disagree: t.form.disagree, unsure: t.form.unsure };
@@ -33,7 +20,7 @@ export function Report({ id }: { id: string }) {
     t.report.title,
     `${t.report.patient}: ${reading.patient || '—'}`,
     `${t.report.date}: ${date(reading.readAt)}`,
-    `${t.status[reading.status]}. ${sentence(reading, speech)}`,
+    `${t.status[reading.status]}. ${sentence(reading, speech, engine.card)}`,
     reading.reader,
     t.disclaimer,
   ].join('\n');
@@ -64,7 +51,7 @@ export function Report({ id }: { id: string }) {
         <div class={`answer ${reading.status}`}>
           <StatusIcon status={reading.status} />
           <h2>{t.status[reading.status]}</h2>
-          <p>{sentence(reading, speech)}</p>
+          <p>{sentence(reading, speech, engine.card)}</p>
         </div>
         <Disclaimer />
         {reading.warnings.map((code) => (

@@ -53,7 +53,7 @@ export function SettingsScreen() {
       )}
       {card && (
         <label class="field">
-          <span>{t.settings.point}</span>
+          <span>{t.point.label}</span>
           <select value={point} onChange={(event) => change({ operatingPoint: event.currentTarget.value })}>
             {Object.keys(card.operatingPoints).map((name) => (
               <option key={name} value={name}>
@@ -69,11 +69,12 @@ export function SettingsScreen() {
       <label class="field">
         <span>{t.settings.keep}</span>
         <select value={settings.keepDays} onChange={(event) => change({ keepDays: Number(event.currentTarget.value) })}>
-          {['1', '7', '30', '0'].map((days) => (
+          {[1, 7, 30].map((days) => (
             <option key={days} value={days}>
-              {t.settings.keepChoices[days]}
+              {speech.days(days)}
             </option>
           ))}
+          <option value={0}>{t.settings.keepForever}</option>
         </select>
       </label>
       <h2>{t.settings.lock}</h2>

@@ -14,7 +14,6 @@ export function WorklistScreen() {
   const [readings, setReadings] = useState<Reading[] | null>(null);
   const [search, setSearch] = useState('');
   const [doomed, setDoomed] = useState<string[] | null>(null);
-  const [, redraw] = useState(0);
   const locked = worklist?.locked ?? false;
   const load = () => void worklist?.all().then((all) => setReadings(all.sort(byUrgency)));
 
@@ -23,7 +22,7 @@ export function WorklistScreen() {
   }, [locked]);
 
   if (!worklist) return <Notice kind="warning">{t.worklist.storageFailed}</Notice>;
-  if (locked) return <Unlock done={() => redraw((count) => count + 1)} />;
+  if (locked) return <Unlock />;
   if (!readings) return <p role="status">{t.loading}</p>;
 
   const found = readings.filter((reading) => matches(reading, search));
@@ -92,7 +91,7 @@ export function WorklistScreen() {
             >
               {t.worklist.jsonl}
             </button>
-            <button onClick={() => download(`readings-${stamp}.csv`, 'text/csv', toCsv(readings))}>
+            <button onClick={() => download(`readings-${stamp}.csv`, 'text/csv', toCsv(readings, card))}>
               {t.worklist.csv}
             </button>
             <button class="danger" onClick={() => setDoomed(readings.map((reading) => reading.id))}>

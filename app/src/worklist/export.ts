@@ -1,4 +1,5 @@
-import type { Reading } from './reading';
+import type { Card } from '../reader/card';
+import type { Reading, Reference } from './reading';
 
 /** One line of `ai-for-sudan read --json`, with what the clinic added. */
 export function toLine(reading: Reading, reasons: readonly string[]): Record<string, unknown> {
@@ -32,9 +33,10 @@ export function toJsonLines(readings: readonly Reading[], reasonsOf: (reading: R
 
 const COLUMNS = [
   'read_at',
+  'file',
+  'label',
   'patient',
   'age',
-  'file',
   'status',
   'probability',
   'operating_point',
@@ -46,13 +48,23 @@ const COLUMNS = [
   'reader',
 ] as const;
 
-/** RFC 4180, with a byte order mark so that spreadsheets open Arabic text rightly. */
-export function toCsv(readings: readonly Reading[]): string {
+/**
+ * RFC 4180, with a byte order mark so that spreadsheets open Arabic text rightly. `ai-for-sudan adapt` takes it as it is:
+ * `label` is the class that the reference standard names, not what the reader said.
+ */
+export function toCsv(readings: readonly Reading[], card: Card | null): string {
   const rows = readings.map((reading) => {
-    const line = toLine(reading, []);
-    return COLUMNS.map((column) => cell(column === 'codes' ? reading.codes.join(' ') : line[column])).join(',');
+    const label = card && classOf(reading.reference, card);
+    const line: Record<string, unknown> = { ...toLine(reading, []), codes: reading.codes.join(' '), label };
+    return COLUMNS.map((column) => cell(line[column])).join(',');
   });
   return `\ufeff${[COLUMNS.join(','), ...rows].join('\r\n')}\r\n`;
+}
+
+function classOf(reference: Reference | null, { classes, positive }: Card): string | null {
+  if (reference === 'positive') return positive;
+  // Of three classes and more, "not the positive one" names none.
+  return reference === 'negative' && classes.length === 2 ? classes.find((name) => name !== positive)! : null;
 }
 
 function cell(value: unknown): string {

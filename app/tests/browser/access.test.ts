@@ -58,6 +58,21 @@ async function walk(page: Page, look: (screen: string) => Promise<void>): Promis
   await page.goto(`${served.url}#/settings`);
   await page.locator('dl').waitFor();
   await look('settings');
+  // The first button under the heading of the lock sets a PIN; then come: change it, lock now, remove it.
+  const pin = page.locator('h2 ~ .row button');
+  await pin.first().click();
+  for (const field of await page.locator('input[type=password]').all()) await field.fill('246810');
+  await look('PIN');
+  await page.locator('form button').click();
+  await pin.nth(1).click();
+  await page.locator('form input').fill('1');
+  await look('locked');
+  await page.goto(`${served.url}#/`);
+  await page
+    .locator('[data-input=gallery]')
+    .setInputFiles(['suspected', 'refused'].map((name) => join(FILMS, `${name}.png`)));
+  await page.locator('.notice.warning').waitFor();
+  await look('batch');
   await page.goto(`${served.url}#/`);
   await page.locator('[data-input=camera]').setInputFiles(join(FILMS, 'photo.jpg'));
   await page.locator('.handle').first().waitFor();

@@ -53,6 +53,6 @@ test.each(Object.keys(expected))('%s shows the pixels that Python shows', async 
 test('a header that names a knee refuses, and an adult is warned of', async () => {
   await read(page, join(FILMS, 'knee.dcm'));
   await page.locator('.answer.refused').waitFor();
-  expect(await page.locator('.answer').textContent()).toContain('The header names another part of the body.');
+  expect(await page.locator('.answer').textContent()).toContain('The file names another part of the body.');
   expect(await page.locator('.notice.warning').textContent()).toContain('outside 1 to 5 years');
 });

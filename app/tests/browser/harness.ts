@@ -12,7 +12,7 @@ export const FILMS = resolve(process.env.FILMS ?? 'films');
 export const SAMPLES = resolve(import.meta.dirname, '../../../samples');
 /** Milliseconds that a step may take on a busy machine. */
 const PATIENCE = 120_000;
-const PYTHON = process.env.PYTHON ?? 'python3';
+export const PYTHON = process.env.PYTHON ?? 'python3';
 
 const SERVE = `
 import sys

@@ -146,6 +146,7 @@ describe('trouble', () => {
     // Not even a dropped film.
     await page.locator('[data-input=gallery]').setInputFiles(join(FILMS, 'suspected.png'));
     await page.locator('.answer.failed').waitFor();
+    expect(await page.locator('.answer').textContent()).toContain('This device computes wrongly');
   });
 
   test('a reader that is cut short is no reader', async () => {
@@ -230,7 +231,7 @@ describe('trouble', () => {
     await session.send('Storage.overrideQuotaForOrigin', { origin: new URL(served.url).origin, quotaSize: 1000 });
     await read(page, join(FILMS, 'suspected.png'));
     await page.locator('.answer.suspected').waitFor();
-    await page.getByText('The storage of this device is full: this reading is shown but not kept.').waitFor();
+    await page.getByText('The storage of this device is full: new readings are not kept.').waitFor();
     expect(await kept(page)).toEqual([]);
   });
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -43,10 +43,23 @@ describe('one film', () => {
     expect(await page.locator('.frame canvas.heat').count()).toBe(status === 'refused' ? 0 : 1);
   });
 
+  test('an uncertain answer says in which band, and shows it', async () => {
+    await read(page, join(FILMS, 'uncertain.png'));
+    expect(await page.locator('.answer').textContent()).toMatch(
+      /Between \d+% and \d+% the reader is often wrong: a person must read this film first\./,
+    );
+    const places = await page
+      .locator('.track .mark')
+      .evaluateAll((marks) => marks.map((m) => parseFloat(m.style.insetInlineStart)));
+    expect(places.length).toBe(2);
+    const probability = 100 * (await kept(page))[0].value.probability;
+    expect(places[0] < probability && probability < places[1]).toBe(true);
+  });
+
   test('a refusal says why and what to do', async () => {
     await read(page, join(FILMS, 'tiny.png'));
     expect(await page.locator('.answer').textContent()).toContain(
-      'The picture is too small. Use a picture of at least 128 pixels a side.',
+      'The picture is too small. Use the original picture, not a thumbnail.',
     );
   });
 
@@ -96,7 +109,7 @@ describe('one film', () => {
   test('another operating point changes the answer', async () => {
     await read(page, join(FILMS, 'suspected.png'));
     const row = (await kept(page))[0].value;
-    await page.getByLabel('Operating point').selectOption('rule-in');
+    await page.getByLabel('When to suspect pneumonia').selectOption('rule-in');
     const changed = await expect
       .poll(async () => (await kept(page))[0].value)
       .not.toEqual(row)
@@ -163,6 +176,20 @@ describe('files that are no film', () => {
     // And the next film is read as if nothing had happened.
     await read(page, join(FILMS, 'suspected.png'));
   });
+});
+
+test('DICOM files of every coding, cut short', async () => {
+  const folder = join(FILMS, 'dicom');
+  const names = readdirSync(folder).filter((name) => name.endsWith('.dcm'));
+  await page.locator('[data-input=gallery]').setInputFiles(
+    names.map((name) => {
+      const whole = readFileSync(join(folder, name));
+      return { name, mimeType: 'application/dicom', buffer: whole.subarray(0, Math.floor(whole.length * 0.6)) };
+    }),
+  );
+  await page.getByText(`${names.length} films read.`).waitFor();
+  const codes = (await kept(page)).map(({ value }) => [value.file, value.status, ...value.codes]);
+  expect(codes.sort()).toEqual(names.sort().map((name) => [name, 'failed', 'truncated']));
 });
 
 describe('a photo', () => {
@@ -248,5 +275,8 @@ describe('two languages', () => {
     await page.getByLabel('الأرقام').selectOption('latn');
     await read(page, join(FILMS, 'suspected.png'));
     expect(await page.locator('.gauge .number').textContent()).toMatch(/[0-9]/);
+    await page.getByRole('link', { name: 'تقرير في صفحة واحدة' }).click();
+    await page.locator('.report').waitFor();
+    expect(await page.locator('body').textContent()).not.toMatch(/[٠-٩]/);
   });
 });

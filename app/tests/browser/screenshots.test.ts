@@ -37,6 +37,7 @@ test.skipIf(!folder)('screenshots', async () => {
       );
       await page.locator('[data-input=gallery]').setInputFiles(films);
       await page.locator('button.primary').waitFor();
+      await shoot('batch');
       await page.locator('button.primary').click();
       await page.locator('.list li').first().waitFor();
       await shoot('worklist');
@@ -60,6 +61,16 @@ test.skipIf(!folder)('screenshots', async () => {
       await page.locator('button.big.primary').click();
       await page.locator('canvas.photo[aria-label]').waitFor();
       await shoot('straightened');
+      await page.goto(`${served.url}#/settings`);
+      // The first button under the heading of the lock sets a PIN; then come: change it, lock now, remove it.
+      const pin = page.locator('h2 ~ .row button');
+      await pin.first().click();
+      for (const field of await page.locator('input[type=password]').all()) await field.fill('246810');
+      await page.locator('form button').click();
+      await pin.nth(1).click();
+      await page.goto(`${served.url}#/worklist`);
+      await page.locator('form').waitFor();
+      await shoot('locked');
     }
     await context.close();
   }

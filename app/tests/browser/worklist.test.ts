@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { FILMS, kept, launch, phone, read, type Served, serve } from './harness';
+import { FILMS, kept, launch, phone, PYTHON, read, type Served, serve } from './harness';
 
 let browser: Browser;
 let served: Served;
@@ -24,6 +26,7 @@ beforeEach(async () => {
 const STATUSES = ['not_seen', 'refused', 'uncertain', 'suspected'];
 
 async function readAll(): Promise<void> {
+  await page.goto(`${served.url}#/`);
   await page.locator('[data-input=gallery]').setInputFiles(STATUSES.map((status) => join(FILMS, `${status}.png`)));
   await page.getByRole('button', { name: 'Open the worklist' }).click();
   await expect.poll(() => page.locator('.list li').count()).toBe(STATUSES.length);
@@ -37,6 +40,12 @@ async function exported(button: string): Promise<string> {
     page.getByRole('button', { name: button }).click(),
   ]);
   return readFileSync((await download.path())!, 'utf8');
+}
+
+/** What a command of the Python package prints. */
+function command(...words: string[]): string {
+  const run = 'import sys; from ai_for_sudan.cli import main; sys.exit(main(sys.argv[1:]))';
+  return execFileSync(PYTHON, ['-c', run, ...words], { encoding: 'utf8' });
 }
 
 async function setPin(pin: string): Promise<void> {
@@ -67,7 +76,7 @@ describe('the worklist', () => {
     await page.getByLabel('Age in years').fill('34');
     await page.getByText('The reader was made for children of 1 to 5 years.').waitFor();
     await page.getByLabel('Note').fill('سعال وحمى');
-    await page.getByLabel('Reference standard').selectOption('positive');
+    await page.getByLabel('Final diagnosis').selectOption('positive');
     await page.getByText('Saved on this device').waitFor();
     await page.reload();
     expect(await page.getByLabel('Patient code').inputValue()).toBe('KRT-017');
@@ -102,7 +111,7 @@ describe('the worklist', () => {
     await page.getByText('Saved on this device').waitFor();
     await page.goto(`${served.url}#/worklist`);
     await page.locator('.list li').first().waitFor();
-    const lines = (await exported('For audit and adaptation'))
+    const lines = (await exported('For monitoring'))
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
@@ -124,10 +133,34 @@ describe('the worklist', () => {
     }
     expect(lines[0].patient).toBe('=1+1');
     expect(lines[2].reasons.length).toBe(lines[2].codes.length);
-    const table = await exported('Table (CSV)');
-    expect(table.startsWith('\ufeffread_at,patient,')).toBe(true);
+    const table = await exported('Table, also for adaptation');
+    expect(table.startsWith('\ufeffread_at,file,label,patient,')).toBe(true);
     expect(table).toContain(`,'=1+1,`);
     expect(table).toContain('"line one\n""two"", three"');
+  });
+
+  test('leaves what `monitor` and `adapt` take', async () => {
+    await readAll();
+    await page.locator('.list li.suspected a').click();
+    await page.getByLabel('Patient code').fill('KRT-017');
+    await page.getByLabel('Final diagnosis').selectOption('positive');
+    await page.getByText('Saved on this device').waitFor();
+    await page.goto(`${served.url}#/worklist`);
+    await page.locator('.list li').first().waitFor();
+    const folder = mkdtempSync(join(tmpdir(), 'site-'));
+    try {
+      for (const status of STATUSES) copyFileSync(join(FILMS, `${status}.png`), join(folder, `${status}.png`));
+      writeFileSync(join(folder, 'readings.jsonl'), await exported('For monitoring'));
+      writeFileSync(join(folder, 'readings.csv'), await exported('Table, also for adaptation'));
+      const watched = command('monitor', join(folder, 'readings.jsonl'), '--output_dir', folder);
+      expect(watched).toContain('4 readings of');
+      expect(watched).toContain('0 lines left out');
+      const site = ['--site', 'Here', '--data_dir', join(folder, 'readings.csv'), '--output_dir', folder];
+      const adapted = command('adapt', '--reader', process.env.READER!, ...site, '--threads', '1');
+      expect(adapted).toContain('3 films read (1 labelled), 1 refused, 0 excluded');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test('makes a report of one page, in both languages', async () => {
@@ -150,6 +183,10 @@ describe('the worklist', () => {
     await page.getByRole('button', { name: 'العربية' }).click();
     await page.getByRole('heading', { name: 'تقرير قراءة أشعة الصدر' }).waitFor();
     expect(await pages()).toBe(1);
+    // On paper the answer is dark on light, however the screen is.
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+    const answer = await page.locator('.answer').evaluate((box) => getComputedStyle(box).backgroundColor);
+    expect(answer).toBe('rgb(253, 233, 230)');
   });
 
   test('wipes what is older than the chosen time', async () => {
@@ -207,12 +244,59 @@ describe('the PIN', () => {
     await expect.poll(() => page.locator('.list li').count()).toBe(5);
   });
 
+  test('locks what is on the screen too', async () => {
+    await read(page, join(FILMS, 'suspected.png'));
+    await page.getByRole('link', { name: 'One-page report' }).click();
+    await page.locator('.report').waitFor();
+    await setPin('246810');
+    await page.getByRole('button', { name: 'Lock now' }).click();
+    await page.goBack();
+    await page.getByRole('heading', { name: 'The worklist is locked' }).waitFor();
+    expect(await page.locator('.report').count()).toBe(0);
+    await page.goBack();
+    await page.getByRole('heading', { name: 'The worklist is locked' }).waitFor();
+    expect(await page.locator('.answer').count()).toBe(0);
+    await page.getByLabel('PIN', { exact: true }).fill('246810');
+    await page.getByRole('button', { name: 'Unlock' }).click();
+    await page.locator('.answer.suspected').waitFor();
+  });
+
+  test('locks by itself when the phone was put away', async () => {
+    await setPin('246810');
+    await readAll();
+    const away = (minutes: number) =>
+      page.evaluate((passed) => {
+        const now = Date.now();
+        for (const [hidden, time] of [
+          [true, now],
+          [false, now + passed * 60_000],
+        ] as const) {
+          Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });
+          Date.now = () => time;
+          document.dispatchEvent(new Event('visibilitychange'));
+        }
+      }, minutes);
+    await away(4);
+    expect(await listed()).toHaveLength(STATUSES.length);
+    await away(6);
+    await page.getByRole('heading', { name: 'The worklist is locked' }).waitFor();
+  });
+
+  test('locked, many films are not read into nothing', async () => {
+    await setPin('246810');
+    await page.getByRole('button', { name: 'Lock now' }).click();
+    await page.goto(`${served.url}#/`);
+    await page.locator('[data-input=gallery]').setInputFiles(STATUSES.map((status) => join(FILMS, `${status}.png`)));
+    await page.getByText('Stopped after 0 of 4 films.').waitFor();
+    await page.getByText('The worklist is locked: new readings are not kept.').waitFor();
+  });
+
   test('locked, a film is read and shown but not kept', async () => {
     await setPin('246810');
     await page.getByRole('button', { name: 'Lock now' }).click();
     await page.getByRole('heading', { name: 'The worklist is locked' }).waitFor();
     await read(page, join(FILMS, 'suspected.png'));
-    await page.getByText('The worklist is locked: this reading is shown but not kept.').waitFor();
+    await page.getByText('The worklist is locked: new readings are not kept.').waitFor();
     expect(await kept(page)).toEqual([]);
   });
 

@@ -1,6 +1,7 @@
 import 'fake-indexeddb/auto';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { LANGUAGES, deviceLanguage, speech } from '../../src/i18n';
+import type { Card } from '../../src/reader/card';
 import { toCsv, toJsonLines } from '../../src/worklist/export';
 import { byUrgency, matches, type Reading } from '../../src/worklist/reading';
 import { LIMIT, Locked, Worklist, WorklistFull } from '../../src/worklist/store';
@@ -124,8 +125,21 @@ describe('the list', () => {
 describe('exports', () => {
   test('a table that no spreadsheet runs', () => {
     for (const evil of ['=1+1', '+1', '-1', '@x', '\tx'])
-      expect(toCsv([reading({ patient: evil.trim() === evil ? evil : evil, note: evil })])).toContain(`'${evil}`);
-    expect(toCsv([reading({ probability: null })])).toContain('suspected,,balanced');
+      expect(toCsv([reading({ patient: evil, note: evil })], null)).toContain(`'${evil}`);
+    expect(toCsv([reading({ probability: null })], null)).toContain('suspected,,balanced');
+  });
+
+  test('the label of the table is what was found in the end, in the words of the reader', () => {
+    const labels = (classes: string[]) =>
+      toCsv(
+        (['positive', 'negative', null] as const).map((reference) => reading({ reference, label: 'pneumonia' })),
+        { classes, positive: 'pneumonia' } as Card,
+      )
+        .split('\r\n')
+        .slice(1, 4)
+        .map((row) => row.split(',')[2]);
+    expect(labels(['normal', 'pneumonia'])).toEqual(['pneumonia', 'normal', '']);
+    expect(labels(['normal', 'bacterial', 'pneumonia'])).toEqual(['pneumonia', '', '']);
   });
 
   test('one JSON object a line, whatever is in the note', () => {
@@ -151,16 +165,16 @@ describe('languages', () => {
     for (const words of Object.values(LANGUAGES)) expect(shape(words)).toEqual(shape(LANGUAGES.en));
   });
 
+  const texts = (value: unknown): string[] =>
+    typeof value === 'string' ? [value] : typeof value === 'object' && value ? Object.values(value).flatMap(texts) : [];
+
+  test('no digit stands in the words: the user chooses which digits are shown', () => {
+    expect(texts(LANGUAGES.ar).filter((text) => /[0-9\u0660-\u0669]/.test(text))).toEqual([]);
+    expect([speech('ar', 'latn').days(7), speech('ar', 'arab').days(30)]).toEqual(['7 أيام', '٣٠ يومًا']);
+  });
+
   test('no English word is left in Arabic, beside names', () => {
-    const texts = (value: unknown): string[] =>
-      typeof value === 'string'
-        ? [value]
-        : typeof value === 'object' && value
-          ? Object.values(value).flatMap(texts)
-          : [];
-    const latin = texts({ ...LANGUAGES.ar, direction: '', switchTo: '' }).flatMap(
-      (text) => text.match(/[A-Za-z]{2,}/g) ?? [],
-    );
+    const latin = texts({ ...LANGUAGES.ar, direction: '' }).flatMap((text) => text.match(/[A-Za-z]{2,}/g) ?? []);
     expect(latin.filter((word) => !/^(JPEG|PNG|WebP|DICOM|PDF|CSV|JSON|lines|HTTPS?)$/.test(word))).toEqual([]);
   });
 
@@ -176,6 +190,8 @@ describe('languages', () => {
     expect(speech('en', 'arab').percent(0.873)).toBe('87%');
     expect(speech('ar', 'arab').percent(0.873)).toContain('٨٧');
     expect(speech('ar', 'latn').percent(0.873)).toContain('87');
+    // Never "50%, below the limit of 50%".
+    expect(speech('en', 'latn').percent(0.496, 0.5)).toBe('49.6%');
     expect([speech('en', 'latn').percent(1), speech('en', 'latn').percent(0)]).toEqual(['99.9%', '0.1%']);
   });
 });
