@@ -17,8 +17,8 @@ from ai_for_sudan.evaluation.statistics import quick_auroc
 
 
 def test_ages_fall_into_bands() -> None:
-    found = groups_of("age", ["3", "0.5", "058Y", "17", "", "old", "-4"])
-    assert found.tolist() == ["1 to 5 years", "0 to 0 years", "40 to 64 years", "6 to 17 years", "", "", ""]
+    found = groups_of("age", ["3", "0.5", "058Y", "17", "80", "old", "-4"])
+    assert found.tolist() == ["1 to 5 years", "under 1", "40 to 64 years", "6 to 17 years", "65 years and over", "", ""]
     assert groups_of("sex", ["F", ""]).tolist() == ["F", ""]
 
 

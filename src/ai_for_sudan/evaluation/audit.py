@@ -42,8 +42,14 @@ def groups_of(column: str, values: list[str]) -> np.ndarray:
         except ValueError:
             found.append("")
             continue
-        found.append(next((f"{a} to {b - 1} years" for a, b in AGE_BANDS if a <= years < b), ""))
+        found.append(next((_band(a, b) for a, b in AGE_BANDS if a <= years < b), ""))
     return np.array(found)
+
+
+def _band(first: int, end: int) -> str:
+    if first == 0:
+        return f"under {end}"
+    return f"{first} to {end - 1} years" if end < AGE_BANDS[-1][1] else f"{first} years and over"
 
 
 def audit(
