@@ -13,6 +13,7 @@ from PIL import Image
 
 from ai_for_sudan.deployment import export_reader, graph, int8
 from ai_for_sudan.deployment.export import Films
+from ai_for_sudan.deployment.gate import GOOD_REFUSED, Sample, _fit, parts_of, source
 from ai_for_sudan.deployment.network import Calibration, Gate, OneFilm, ReaderNetwork
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.explanation import GradCAM
@@ -101,6 +102,7 @@ def exported(films: Films, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
         name="test",
         training={"data": "synthetic", "films": 24, "patients": 24},
         not_chest=(pictures, names),
+        other_chest=(films.pixels, [f"site/{i // 2:04}_{i}.png" for i in range(24)]),
         bulk=True,
         torchscript=folder / "reader.pt",
         pt2=folder / "reader.pt2",
@@ -126,6 +128,32 @@ def test_many_films_at_once_get_the_same_answers(exported: tuple[Path, dict], fi
     for index in (0, 7, 23):
         for name, value in graph.run(single, films.pixels[index]).items():
             np.testing.assert_allclose(bulk[name][index], value, atol=1e-3, rtol=1e-3)
+
+
+def test_pictures_that_belong_together_are_never_divided() -> None:
+    names = ["ct/16689_1_1.jpg", "ct/16689_2_2.jpg", "ct/16630_2_1.jpg", "mri/Flair_IM_0001_0006.jpg"]
+    names += ["mri/Flair_IM_0001_0012.jpg", "lateral/16689_1_1.jpg", "photo/fox.jpg", "photo/dogsled.jpg"]
+    sources = [source(name) for name in names]
+    assert sources[0] == sources[1] and sources[3] == sources[4] and len(set(sources)) == 6
+    patients = np.repeat(np.arange(40).astype(str), 3)
+    part = parts_of(patients, 0).reshape(40, 3)
+    assert (part == part[:, :1]).all() and np.bincount(part[:, 0]).tolist() == [8] * 5
+    with pytest.raises(UserError, match="at least two"):
+        parts_of(["a", "a"], 0)
+
+
+def test_what_the_gate_is_said_to_refuse_of_good_films_is_not_what_its_limits_were_chosen_on() -> None:
+    """Of 100 films that chose the limits none lies above them; of new films one in a hundred does."""
+    random = np.random.default_rng(0)
+
+    def drawn(count: int) -> Sample:
+        return Sample(random.normal(size=(count, 20)), np.zeros(count), np.arange(count) % 5, count)
+
+    said = []
+    for _ in range(20):
+        facts = _fit({"clean": drawn(60)}, {"held out": drawn(40)}, {"negative": drawn(20)}, lambda _: None).facts
+        said.append(facts["figures"]["good_refused"]["held out"])
+    assert np.mean(said) > GOOD_REFUSED
 
 
 def test_the_gate_refuses_what_it_was_fitted_to_refuse(exported: tuple[Path, dict], samples: Path) -> None:

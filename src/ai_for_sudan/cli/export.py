@@ -58,9 +58,6 @@ def run(args: argparse.Namespace) -> int:
         labels(manifest),
         patients(manifest),
     )
-    other = None
-    if args.other_chest:
-        other = read_folder(args.other_chest, spec.input_size)[0]
     card = export_reader(
         model,
         state,
@@ -77,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
             "validation_patients": len(np.unique(owners[validation])),
         },
         not_chest=read_folder(args.not_chest, spec.input_size) if args.not_chest else None,
-        other_chest=other,
+        other_chest=read_folder(args.other_chest, spec.input_size) if args.other_chest else None,
         error_rate=args.error_rate,
         default_point=args.operating_point,
         quantised=args.int8,

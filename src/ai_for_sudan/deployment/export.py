@@ -61,7 +61,7 @@ def export_reader(
     name: str,
     training: dict[str, Any],
     not_chest: tuple[np.ndarray, list[str]] | None = None,
-    other_chest: np.ndarray | None = None,
+    other_chest: tuple[np.ndarray, list[str]] | None = None,
     error_rate: float = 0.02,
     default_point: str = "balanced",
     quantised: bool = False,
@@ -176,7 +176,7 @@ def _gate(
     calibration: Calibration,
     train: Films,
     validation: Films,
-    other_chest: np.ndarray | None,
+    other_chest: tuple[np.ndarray, list[str]] | None,
     not_chest: tuple[np.ndarray, list[str]] | None,
     seed: int,
     say: Callable[[str], None],
@@ -185,7 +185,15 @@ def _gate(
     if not_chest is None:
         say("no other pictures were given (--not_chest): the gate knows blank, turned and inverted films only")
     return fit_gate(
-        bare, train.pixels, validation.pixels, other_chest=other_chest, not_chest=not_chest, seed=seed, say=say
+        bare,
+        train.pixels,
+        validation.pixels,
+        patients=train.patients,
+        held_out_patients=validation.patients,
+        other_chest=other_chest,
+        not_chest=not_chest,
+        seed=seed,
+        say=say,
     )
 
 

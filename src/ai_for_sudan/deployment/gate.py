@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,15 +31,25 @@ CODES: dict[str, tuple[str, str]] = {
 FITTED = tuple(code for code in CODES if code != "blank")
 #: of good films, at most this share may be refused by the limits that are chosen
 GOOD_REFUSED = 0.005
+#: of cross-validation
+PARTS = 5
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Films of one kind: gate input ``(N, F)``, the contrast score ``(N,)``, and which picture each was made from."""
+    """Films of one kind, each under one change after the other.
+
+    Attributes:
+        features: gate input ``(N, F)``.
+        blank: the contrast score ``(N,)``.
+        part: of cross-validation, ``(N,)``; the same for all films of a patient, however they were changed.
+        pictures: how many there were before they were changed; the first so many rows are under the first change.
+    """
 
     features: np.ndarray
     blank: np.ndarray
-    source: np.ndarray
+    part: np.ndarray
+    pictures: int
 
 
 @dataclass(frozen=True)
@@ -61,108 +72,141 @@ def read_folder(folder: Path, size: int) -> tuple[np.ndarray, list[str]]:
     return np.stack(films), names
 
 
+def source(path: str) -> str:
+    """What a picture shares with those it must not be divided from: its folder and its name up to the first number.
+
+    Slices of a scan, films of a patient and figures of a paper are named alike up to there, and look alike.
+    """
+    name = re.match(r"\D*\d*", Path(path).stem)
+    return str(Path(path).parent / (name[0] if name else ""))
+
+
+def parts_of(sources: Sequence[str] | np.ndarray, seed: int) -> np.ndarray:
+    """The part of cross-validation ``(N,)`` of each picture: one for all pictures of a source.
+
+    Raises:
+        UserError: all come from one source.
+    """
+    unique, place = np.unique(np.asarray(sources), return_inverse=True)
+    if len(unique) < 2:
+        raise UserError(
+            f"all {len(place)} pictures for the gate are of one source ({unique[0]}); at least two are needed"
+        )
+    order: np.ndarray = np.random.default_rng(seed).permutation(len(unique)) % PARTS
+    return order[place]
+
+
 def fit_gate(
     network: ReaderNetwork,
     chest: np.ndarray,
     held_out: np.ndarray,
     *,
-    other_chest: np.ndarray | None,
+    patients: np.ndarray,
+    held_out_patients: np.ndarray,
+    other_chest: tuple[np.ndarray, list[str]] | None,
     not_chest: tuple[np.ndarray, list[str]] | None,
     seed: int = 0,
     say: Callable[[str], None] = lambda _: None,
 ) -> FittedGate:
     """Fit one logistic rule for each reason, and choose limits that refuse few good films.
 
-    Every figure in the card is from films that the rule did not see: the pictures are divided in five parts, the rule
-    is fitted on four and asked of the fifth, in turn; the shipped rule is then fitted on all.
+    Every figure in the card is from films that neither rule nor limits saw: the pictures are divided in five parts,
+    rules and limits are fitted on four and asked of the fifth, in turn; what is shipped is then fitted on all.
 
     Args:
         chest: good films that may be fitted on, uint8 ``(N, S, S)``.
         held_out: good films of other patients, for the limits.
-        other_chest: good films of another site.
+        patients, held_out_patients: of those films, ``(N,)``.
+        other_chest: good films of another site and their paths, see :func:`source`.
         not_chest: other pictures and their paths; a folder named ``lateral`` holds lateral chest films. Without them
             only blank, turned and inverted films are refused.
         seed: of the drawn disturbances and the parts.
     """
     generator = torch.Generator().manual_seed(seed)
     random = np.random.default_rng(seed)
-    chest = chest[random.permutation(len(chest))[:600]]
-    held_out = held_out[random.permutation(len(held_out))[:300]]
+    chosen = random.permutation(len(chest))[:600]
+    chest, chest_part = chest[chosen], parts_of(patients[chosen], seed)
+    chosen = random.permutation(len(held_out))[:300]
+    held_out, held_out_part = held_out[chosen], parts_of(held_out_patients[chosen], seed)
 
-    def sample(films: np.ndarray, changes: list[Callable[[Tensor], Tensor]]) -> Sample:
+    def sample(films: np.ndarray, part: np.ndarray, changes: list[Callable[[Tensor], Tensor]]) -> Sample:
         """Each film under each change."""
-        parts = [_ask(network, films, change) for change in changes]
-        numbers = np.tile(np.arange(len(films)), len(changes))
-        return Sample(np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]), numbers)
+        found = [_ask(network, films, change) for change in changes]
+        features, blank = (np.concatenate(values) for values in zip(*found, strict=True))
+        return Sample(features, blank, np.tile(part, len(changes)), len(films))
 
     same: Callable[[Tensor], Tensor] = lambda films: films  # noqa: E731 (named for the lists below)
     phone = _by_kind("phone_photo", generator)
     any_kind = _any_kind(generator)
     say("gate: asking the network about good films")
     good = {
-        "clean": sample(chest, [same]),
-        "disturbed": sample(chest, [any_kind]),
-        "phone photo": sample(chest, [phone]),
+        "clean": sample(chest, chest_part, [same]),
+        "disturbed": sample(chest, chest_part, [any_kind]),
+        "phone photo": sample(chest, chest_part, [phone]),
     }
     limits_on = {
-        "clean": sample(held_out, [same]),
-        "disturbed": sample(held_out, [any_kind]),
-        "phone photo": sample(held_out, [phone]),
+        "clean": sample(held_out, held_out_part, [same]),
+        "disturbed": sample(held_out, held_out_part, [any_kind]),
+        "phone photo": sample(held_out, held_out_part, [phone]),
     }
     if other_chest is not None:
-        good["another site"] = sample(other_chest, [same, phone])
+        films, names = other_chest
+        good["another site"] = sample(films, parts_of([source(name) for name in names], seed), [same, phone])
     say("gate: asking the network about turned films and other pictures")
-    fewer = chest[:200]
+    fewer, part = chest[:200], chest_part[:200]
     mild = _mild(generator)
     bad = {
-        "upside_down": sample(fewer, [lambda f: f.rot90(2, (2, 3)), lambda f: mild(f).rot90(2, (2, 3))]),
-        "sideways": sample(fewer, [lambda f: mild(f).rot90(1, (2, 3)), lambda f: mild(f).rot90(3, (2, 3))]),
-        "negative": sample(fewer, [lambda f: 1 - f, lambda f: 1 - mild(f)]),
+        "upside_down": sample(fewer, part, [lambda f: f.rot90(2, (2, 3)), lambda f: mild(f).rot90(2, (2, 3))]),
+        "sideways": sample(fewer, part, [lambda f: mild(f).rot90(1, (2, 3)), lambda f: mild(f).rot90(3, (2, 3))]),
+        "negative": sample(fewer, part, [lambda f: 1 - f, lambda f: 1 - mild(f)]),
     }
     if not_chest is not None:
         pictures, names = not_chest
+        sources = np.array([source(name) for name in names])
         is_lateral = np.array(["lateral" in Path(name).parent.name for name in names])
-        for code, chosen in (("not_chest", ~is_lateral), ("lateral", is_lateral)):
-            if chosen.any():
-                bad[code] = sample(pictures[chosen], [same, *[mild] * 5])
-    return _fit(good, limits_on, bad, seed, say)
+        for code, rows in (("not_chest", ~is_lateral), ("lateral", is_lateral)):
+            if rows.any():
+                bad[code] = sample(pictures[rows], parts_of(sources[rows], seed), [same, *[mild] * 5])
+    return _fit(good, limits_on, bad, say)
 
 
 def _fit(
-    good: dict[str, Sample], held_out: dict[str, Sample], bad: dict[str, Sample], seed: int, say: Callable[[str], None]
+    good: dict[str, Sample], held_out: dict[str, Sample], bad: dict[str, Sample], say: Callable[[str], None]
 ) -> FittedGate:
     codes = [code for code in FITTED if code in bad]
-    parts = 5
     names = list(good)
     all_good = np.concatenate([good[name].features for name in names])
-    part_of_good = np.concatenate([_part(good[name].source, parts, seed) for name in names])
+    part_of_good = np.concatenate([good[name].part for name in names])
     mean, spread = all_good.mean(0), all_good.std(0) + 1e-3
     say(f"gate: fitting {len(codes)} rules on {len(all_good)} good films")
     # Scores of films that the rule did not see, for the figures and the limits.
     unseen_good = {code: np.zeros(len(all_good)) for code in codes}
-    unseen_bad: dict[str, np.ndarray] = {kind: np.zeros((len(bad[kind].source), len(codes))) for kind in bad}
+    unseen_bad: dict[str, np.ndarray] = {kind: np.zeros((len(bad[kind].part), len(codes))) for kind in bad}
     rules = {}
     for number, code in enumerate(codes):
-        part_of_bad = _part(bad[code].source, parts, seed)
-        for part in range(parts):
-            rule = _rule(all_good[part_of_good != part], bad[code].features[part_of_bad != part], mean, spread)
+        for part in range(PARTS):
+            rule = _rule(all_good[part_of_good != part], bad[code].features[bad[code].part != part], mean, spread)
             unseen_good[code][part_of_good == part] = _score(rule, all_good[part_of_good == part], mean, spread)
             for kind, one in bad.items():
-                rows = _part(one.source, parts, seed) == part
+                rows = one.part == part
                 unseen_bad[kind][rows, number] = _score(rule, one.features[rows], mean, spread)
         rules[code] = _rule(all_good, bad[code].features, mean, spread)
     held = {name: _all_scores(rules, codes, one.features, mean, spread) for name, one in held_out.items()}
     pool = np.concatenate([np.stack([unseen_good[code] for code in codes], 1), *held.values()])
     limits = _limits(pool)
-    refused_good = {name: float(_refused(scores, held_out[name].blank, limits).mean()) for name, scores in held.items()}
-    if "another site" in good:
-        start = sum(len(good[name].source) for name in names[: names.index("another site")])
-        rows = slice(start, start + len(good["another site"].source))
-        scores = np.stack([unseen_good[code][rows] for code in codes], 1)
-        refused_good["another site"] = float(_refused(scores, good["another site"].blank, limits).mean())
+    part_of_pool = np.concatenate([part_of_good, *(one.part for one in held_out.values())])
+    limits_without = np.stack([_limits(pool[part_of_pool != part]) for part in range(PARTS)])
+    refused_good = {
+        name: float(_refused(scores, held_out[name].blank, limits_without[held_out[name].part]).mean())
+        for name, scores in held.items()
+    }
+    if "another site" in good:  # the last of the good films
+        there = good["another site"]
+        scores = np.stack([unseen_good[code][-len(there.part) :] for code in codes], 1)
+        refused_good["another site"] = float(_refused(scores, there.blank, limits_without[there.part]).mean())
     refused_bad = {
         # Of pictures the first copy only, as it is: the changed copies are there to fit on.
-        kind: float(_refused(unseen_bad[kind], one.blank, limits)[: one.source.max() + 1].mean())
+        kind: float(_refused(unseen_bad[kind], one.blank, limits)[: one.pictures].mean())
         for kind, one in bad.items()
     }
     weight = np.stack([rules[code].coef_[0] / spread for code in codes])
@@ -176,11 +220,14 @@ def _fit(
         ],
         "method": "logistic rules on features of the network, the film's thumbnail and its contrast",
         "fitted_on": {
-            "good": {n: len(s.source) for n, s in good.items()},
-            "bad": {n: len(s.source) for n, s in bad.items()},
+            "good": {n: len(s.part) for n, s in good.items()},
+            "bad": {n: len(s.part) for n, s in bad.items()},
         },
         "figures": {
-            "text": "shares refused, of films and pictures that the rule did not see (five parts in turn)",
+            "text": (
+                "shares refused, of films and pictures that neither rules nor limits saw (five parts in turn; films of "
+                "one patient and pictures of one source in one part)"
+            ),
             "good_refused": refused_good,
             "bad_refused": refused_bad,
         },
@@ -197,6 +244,8 @@ def _rule(good: np.ndarray, bad: np.ndarray, mean: np.ndarray, spread: np.ndarra
 
 
 def _score(rule: LogisticRegression, features: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    if not len(features):  # of fewer sources than parts, some parts hold none
+        return np.zeros(0)
     return rule.predict_proba((features - mean) / spread)[:, 1]
 
 
@@ -220,13 +269,8 @@ def _limits(scores: np.ndarray) -> np.ndarray:
 
 
 def _refused(scores: np.ndarray, blank: np.ndarray, limits: np.ndarray) -> np.ndarray:
+    """``(N, G)``, ``(N,)`` and limits ``(G,)`` or of each film ``(N, G)`` -> ``(N,)``."""
     return (scores > limits).any(1) | (blank > 0.5)
-
-
-def _part(source: np.ndarray, parts: int, seed: int) -> np.ndarray:
-    """The part that each film's picture belongs to."""
-    order = np.random.default_rng(seed).permutation(int(source.max()) + 1)
-    return (order % parts)[source]
 
 
 def _ask(
