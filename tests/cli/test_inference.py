@@ -40,12 +40,14 @@ def test_a_clear_film_stays_grey(dataset, checkpoint, tmp_path) -> None:
 def test_folders_patterns_and_bad_films(dataset, checkpoint, tmp_path, capsys) -> None:
     bad = dataset / "val/normal/zz.png"
     bad.write_bytes((dataset / "val/normal/n0_1.png").read_bytes()[:100])
+    Image.new("L", (1, 1)).save(tmp_path / "dot.png")
     code = inference(
         checkpoint(),
         "--image",
         dataset / "val/normal",
         dataset / "val/pneumonia/p0_*.png",
         tmp_path / "none.png",
+        tmp_path / "dot.png",
         dataset / "val/normal/n0_0.png",  # given twice, read once
         "--output",
         tmp_path / "o",
@@ -53,9 +55,10 @@ def test_folders_patterns_and_bad_films(dataset, checkpoint, tmp_path, capsys) -
     )
     assert code == 1
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert len(lines) == 10 + 2 + 2
+    assert len(lines) == 10 + 2 + 3
     by_name = {Path(line["file"]).name: line for line in lines}
     assert by_name["zz.png"]["status"] == by_name["none.png"]["status"] == "failed"
+    assert by_name["dot.png"]["codes"] == ["too_small"] and by_name["dot.png"]["overlay"] is None
     assert by_name["zz.png"]["reasons"] and by_name["zz.png"]["overlay"] is None
     good = by_name["n4_9.png"]
     assert good["label"] == "normal" and good["confidence"] == pytest.approx(1 - good["probability"], abs=1e-5)

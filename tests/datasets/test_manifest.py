@@ -132,6 +132,7 @@ def test_csv_columns(tmp_path: Path) -> None:
         ("file,label\na.png,normal,AP\n", "line 2: 3 values for the 2 columns"),
         ("file,label,label\na.png,normal,x\n", "'label' twice"),
         ("file,label\na.png,normal\nb.png,normal\n", "one class only"),
+        ("file,label\na.png,normal\nb\0.png,pneumonia\n", "NUL"),
     ],
 )
 def test_wrong_tables_are_told_with_the_line(tmp_path: Path, text: str, told: str) -> None:
@@ -245,6 +246,16 @@ def test_npz_files_that_are_no_medmnist(tmp_path: Path) -> None:
     np.savez(path, train_labels=np.array([[0], [1]]), train_images=np.zeros((3, 28, 28), np.uint8))
     with pytest.raises(UserError, match="not as many images as labels in train"):
         load_manifest(path)
+    images = np.zeros((2, 28, 28), np.uint8)
+    for labels_, images_ in (
+        (np.array([[0.0], [np.nan]]), images),
+        (np.array([["a"], ["b"]]), images),
+        (np.array(1), images),
+        (np.array([[0], [1]]), np.zeros(2, np.uint8)),
+    ):
+        np.savez(path, train_labels=labels_, train_images=images_)
+        with pytest.raises(UserError, match="expected class numbers"):
+            load_manifest(path)
 
 
 def test_the_kermany_films(kermany: Path) -> None:

@@ -194,6 +194,26 @@ def test_the_cache_goes_by_content_not_by_name(tmp_path: Path) -> None:
     assert [Path(first.films[i].file).name for i in differs] == ["p1_0.png"]
 
 
+def test_a_film_of_one_pixel_is_none(tmp_path: Path) -> None:
+    dataset(tmp_path, people=4)
+    picture(tmp_path / "normal/p1_0.png", 0, size=1)
+    with pytest.raises(UserError, match=r"p1_0\.png: the picture has 9 x 1 pixels"):
+        verify(load_manifest(tmp_path))
+
+
+def test_a_full_disk_leaves_no_cache(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="limits of file sizes are not known to this system")
+    manifest = dataset(tmp_path / "films", people=4)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, limits[1]))
+    try:
+        with pytest.raises(UserError, match="cannot write"):
+            load_pixels(manifest, size=32, cache_dir=tmp_path / "cache")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
 def test_an_unreadable_film_leaves_no_cache(tmp_path: Path) -> None:
     dataset(tmp_path / "films", people=4)
     (tmp_path / "films/normal/p1_0.png").write_bytes(b"x")

@@ -15,13 +15,12 @@ import torch
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.films import save_png
 from ai_for_sudan.cli.inference import add_film_options, films_and_place
-from ai_for_sudan.datasets.cache import squash
+from ai_for_sudan.datasets.cache import decode, squash
 from ai_for_sudan.errors import UnreadableFilm, UserError
 from ai_for_sudan.evaluation.subject import load_model
 from ai_for_sudan.explanation import GradCAM
 from ai_for_sudan.files import replacing
 from ai_for_sudan.models import ModelSpec
-from ai_for_sudan.radiographs import read_radiograph
 from ai_for_sudan.reading.overlay import overlay, with_legend
 from ai_for_sudan.training import probabilities
 
@@ -64,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     failed = 0
     for film in films:
         try:
-            pixels = read_radiograph(film).pixels
+            pixels = decode(str(film))
         except UnreadableFilm as error:
             failed += 1
             _say(args, {"file": str(film), "status": "failed", "code": error.code, "reason": error.reason})

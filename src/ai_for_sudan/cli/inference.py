@@ -106,7 +106,7 @@ def _opened(path: Path, expect: str | None) -> Callable[[Path], Reading]:
 
 def _by_checkpoint(path: Path, expect: str | None) -> Callable[[Path], Reading]:
     """A checkpoint knows no gate and no abstention: every film that can be decoded gets a class."""
-    from ai_for_sudan.datasets.cache import squash
+    from ai_for_sudan.datasets.cache import large_enough, squash
     from ai_for_sudan.evaluation.subject import open_subject
 
     subject = open_subject(path, expect)
@@ -130,6 +130,7 @@ def _by_checkpoint(path: Path, expect: str | None) -> Callable[[Path], Reading]:
 
         try:
             decoded = read_radiograph(film)
+            large_enough(decoded.pixels)
         except RefusedByHeader as error:
             codes, reasons = zip(*error.refusals, strict=True)
             return reading("refused", codes, reasons)

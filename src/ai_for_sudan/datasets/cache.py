@@ -20,6 +20,8 @@ from ai_for_sudan.errors import UnreadableFilm, UserError
 from ai_for_sudan.files import replacing
 from ai_for_sudan.radiographs import read_radiograph
 
+#: MedMNIST films have 28 a side; what has fewer than this shows nothing
+SMALLEST_SIDE = 16
 #: raised when decoding changes, so that films are decoded anew
 DECODER = 1
 
@@ -44,13 +46,15 @@ def load_pixels(manifest: Manifest, *, size: int = 224, cache_dir: Path | None =
     path = _folder(cache_dir) / f"films-{name}.npy"
     if not path.exists():
         with replacing(path) as temporary:
-            films = np.lib.format.open_memmap(temporary, "w+", np.uint8, (len(keys), size, size))
             jobs = [(film.file, size) for film in manifest.films]
-            for index, (answer, job) in enumerate(zip(_spread(_squashed, jobs, "decoding"), jobs, strict=True)):
-                if isinstance(answer, str):
-                    raise UserError(f"{job[0]}: {answer}")
-                films[index] = answer
-            films.flush()
+            shape = {"descr": "|u1", "fortran_order": False, "shape": (len(keys), size, size)}
+            # Not through a memory map: on a full disk that ends the process instead of raising an error.
+            with temporary.open("wb") as file:
+                np.lib.format.write_array_header_1_0(file, shape)
+                for answer, job in zip(_spread(_squashed, jobs, "decoding"), jobs, strict=True):
+                    if isinstance(answer, str):
+                        raise UserError(f"{job[0]}: {answer}")
+                    file.write(answer.tobytes())
     return np.load(path, mmap_mode="r")
 
 
@@ -72,8 +76,24 @@ def _checked(files: tuple[str, ...], keys: tuple[str, ...]) -> list[tuple[str, s
 
 
 def decode(file: str) -> np.ndarray:
-    """A film of a manifest at its own size, uint8 ``(H, W)``."""
-    return read_radiograph(npz_film(file) if ".npz#" in file else file).pixels
+    """A film of a manifest at its own size, uint8 ``(H, W)``.
+
+    Raises:
+        UnreadableFilm: it cannot be decoded, or is too small.
+    """
+    return large_enough(read_radiograph(npz_film(file) if ".npz#" in file else file).pixels)
+
+
+def large_enough(pixels: np.ndarray) -> np.ndarray:
+    """The film itself, ``(H, W)``.
+
+    Raises:
+        UnreadableFilm: it has fewer pixels a side than :data:`SMALLEST_SIDE`.
+    """
+    height, width = pixels.shape
+    if min(height, width) < SMALLEST_SIDE:
+        raise UnreadableFilm("too_small", f"the picture has {width} x {height} pixels; at least 16 a side are needed")
+    return pixels
 
 
 def squash(pixels: np.ndarray, size: int) -> np.ndarray:

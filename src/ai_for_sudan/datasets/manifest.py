@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -233,6 +232,8 @@ def _lines(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]
     for number, cells in lines[1:]:
         if len(cells) != len(header):
             raise UserError(f"{path}, line {number}: {len(cells)} values for the {len(header)} columns of the header")
+        if any("\0" in cell for cell in cells):
+            raise UserError(f"{path}, line {number}: holds a NUL byte; the file is damaged or no text")
     rows = [(number, dict(zip(header, cells, strict=True))) for number, cells in lines[1:]]
     if without := [number for number, row in rows if not row["file"]]:
         raise UserError(f"{path}, line {without[0]}: no file is named")
@@ -268,15 +269,21 @@ def _from_npz(path: Path) -> tuple[list[Row], list[str]]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             sides = {side: archive[f"{side}_labels"] for side in SPLIT_ORDER if f"{side}_labels" in archive.files}
-            counts = {side: len(archive[f"{side}_images"]) for side in sides}
+            shapes = {side: archive[f"{side}_images"].shape for side in sides}
     except KeyError as error:
         raise UserError(f"{path}: {error.args[0]}; expected images and labels for each side") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # NumPy, zipfile and zlib raise many kinds for a damaged file
         raise UserError(f"{path} cannot be read as a MedMNIST file: {error}") from error
     if not sides:
         raise UserError(f"{path} holds no train_labels, val_labels or test_labels; expected a MedMNIST file")
-    if unequal := [side for side in sides if counts[side] != len(sides[side])]:
-        raise UserError(f"{path} has not as many images as labels in {', '.join(unequal)}")
+    for side, values in sides.items():
+        if values.dtype.kind not in "iu" or values.ndim == 0 or len(shapes[side]) < 3:
+            raise UserError(
+                f"{path}: {side} holds labels {values.dtype}{list(values.shape)} for images {list(shapes[side])}; "
+                "expected class numbers [N] or [N, 1] for images [N, H, W]"
+            )
+        if len(values) != shapes[side][0]:
+            raise UserError(f"{path} has not as many images as labels in {side}")
     flat = {side: values.reshape(len(values), -1) for side, values in sides.items()}
     if any(values.shape[1] != 1 for values in flat.values()):
         raise UserError(f"{path} has several labels a film; only one class a film is read from .npz files")
