@@ -143,6 +143,30 @@ def test_foreign_files_are_refused(tmp_path: Path, content: bytes, suffix: str) 
         load_checkpoint(path)
 
 
+@pytest.mark.parametrize("broken", [{"spec": None}, {"weights": None}, {"spec": {"name": "custom_cnn"}}])
+def test_a_checkpoint_with_broken_parts_is_refused(tmp_path: Path, broken: dict[str, object]) -> None:
+    path = tmp_path / "m.pth"
+    save_checkpoint(path, create("custom_cnn", CLASSES))
+    torch.save({**torch.load(path, weights_only=True), **broken}, path)
+    with pytest.raises(UserError, match=r"m\.pth is damaged"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_full_disk_leaves_the_earlier_file(tmp_path: Path, suffix: str) -> None:
+    resource = pytest.importorskip("resource", reason="limits of file sizes are not known to this system")
+    path = tmp_path / f"m{suffix}"
+    path.write_bytes(b"what was there")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(UserError, match="what was there before is unchanged"):
+            save_checkpoint(path, create("custom_cnn", CLASSES))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"what was there"]
+
+
 def test_a_missing_checkpoint_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"train\.py"):
         load_checkpoint(tmp_path / "none.pth")

@@ -34,3 +34,6 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "q.pth").write_bytes(b"nothing")
     with pytest.raises(UserError, match="no quantised model"):
         load_quantised(tmp_path / "q.pth")
+    torch.save({"format": "ai-for-sudan quantised 1", "linear": {}}, tmp_path / "q.pth")
+    with pytest.raises(UserError, match="is damaged"):
+        load_quantised(tmp_path / "q.pth")

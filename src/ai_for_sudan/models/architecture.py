@@ -37,9 +37,12 @@ class ModelSpec:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ModelSpec:
-        """Raises ``KeyError`` or ``TypeError`` for a dictionary that is no spec."""
-        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        return cls(**plain)
+        """Raises ``TypeError`` or ``ValueError`` for values that are no spec."""
+        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in dict(values).items()}
+        spec = cls(**plain)
+        if spec.positive not in spec.classes:
+            raise ValueError(f"the positive class '{spec.positive}' is not among {', '.join(spec.classes)}")
+        return spec
 
     @property
     def positive_index(self) -> int:
@@ -47,7 +50,7 @@ class ModelSpec:
 
 
 class Architecture(nn.Module):
-    """Feature maps, global average pooling, a classifier that ends in a linear layer.
+    """Feature maps, adaptive average pooling to one value a map, a classifier that ends in a linear layer.
 
     This shape lets the reader file compute Grad-CAM at the last feature map in its forward pass.
     Subclasses build ``features`` ([B, channels, S, S] -> [B, K, h, w]) and ``classifier`` ([B, K] -> [B, C]).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -25,14 +26,26 @@ def save_checkpoint(path: str | Path, model: Architecture, **state: Any) -> None
     """
     target = Path(path)
     weights = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
-    with replacing(target) as temporary:
-        if target.suffix == ".safetensors":
-            from safetensors.torch import save_file
+    if target.suffix == ".safetensors":
+        from safetensors.torch import save
 
-            metadata = {"format": FORMAT, "spec": json.dumps(model.spec.to_dict()), "state": json.dumps(state)}
-            save_file(weights, temporary, metadata=metadata)
-        else:
-            torch.save({"format": FORMAT, "spec": model.spec.to_dict(), "weights": weights, "state": state}, temporary)
+        metadata = {"format": FORMAT, "spec": json.dumps(model.spec.to_dict()), "state": json.dumps(state)}
+        with replacing(target) as temporary:
+            temporary.write_bytes(save(weights, metadata))
+    else:
+        write_tensors(target, {"format": FORMAT, "spec": model.spec.to_dict(), "weights": weights, "state": state})
+
+
+def write_tensors(path: Path, contents: dict[str, Any]) -> None:
+    """``torch.save`` in one step.
+
+    Raises:
+        UserError: the folder cannot be written, or the disk is full.
+    """
+    buffer = io.BytesIO()  # writing to the disk itself, torch hides why it failed
+    torch.save(contents, buffer)
+    with replacing(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def load_checkpoint(
@@ -49,11 +62,7 @@ def load_checkpoint(
     source = Path(path)
     if not source.is_file():
         raise UserError(f"no checkpoint at {source}; train one first (python train.py --help)")
-    spec_values, weights, state = _contents(source)
-    try:
-        spec = ModelSpec.from_dict(spec_values)
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{source}: the checkpoint does not say what its model needs ({error})") from error
+    spec, weights, state = _contents(source)
     if expect is not None and expect != spec.name:
         raise UserError(f"{source} holds a {spec.name}, not a {expect}; call with --model_type {spec.name}")
     model = build(spec)
@@ -66,8 +75,8 @@ def load_checkpoint(
     return model.to(map_location).eval(), state
 
 
-def _contents(source: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor], dict[str, Any]]:
-    foreign = UserError(f"{source} is not a checkpoint of this project (expected one written by train.py)")
+def _contents(source: Path) -> tuple[ModelSpec, dict[str, torch.Tensor], dict[str, Any]]:
+    foreign = UserError(f"{source} is not a checkpoint of this project (expected the best_model.pth of a training run)")
     try:
         if source.suffix == ".safetensors":
             from safetensors import safe_open
@@ -87,4 +96,7 @@ def _contents(source: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor], di
         raise foreign from error
     if not isinstance(contents, dict) or contents.get("format") != FORMAT:
         raise foreign
-    return contents["spec"], contents["weights"], contents["state"]
+    try:
+        return ModelSpec.from_dict(contents["spec"]), dict(contents["weights"]), dict(contents["state"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{source} is damaged: its parts are not those of a checkpoint ({error})") from error

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.files import replacing
 from ai_for_sudan.models.architecture import Architecture, ModelSpec
+from ai_for_sudan.models.checkpoint import write_tensors
 from ai_for_sudan.models.registry import build
 from ai_for_sudan.training.predict import logits, probabilities
 from ai_for_sudan.training.scores import score
@@ -59,8 +59,7 @@ def save_quantised(path: Path, quantised: Architecture, state: dict[str, Any]) -
         "linear": weights,
         "state": state,
     }
-    with replacing(path) as temporary:
-        torch.save(contents, temporary)
+    write_tensors(path, contents)
 
 
 def load_quantised(path: Path, expect: str | None = None) -> tuple[Architecture, dict[str, Any]]:
@@ -75,18 +74,25 @@ def load_quantised(path: Path, expect: str | None = None) -> tuple[Architecture,
         raise UserError(f"{path} is no quantised model of this project") from error
     if not isinstance(contents, dict) or contents.get("format") != FORMAT:
         raise UserError(f"{path} is no quantised model of this project")
-    spec = ModelSpec.from_dict(contents["spec"])
+    try:
+        spec = ModelSpec.from_dict(contents["spec"])
+        model = _packed(spec, contents["features"], contents["linear"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"{path} is damaged: its parts are not those of a quantised model") from error
     if expect is not None and expect != spec.name:
         raise UserError(f"{path} holds a {spec.name}, not a {expect}; call with --model_type {spec.name}")
+    return model, contents["state"]
+
+
+def _packed(spec: ModelSpec, features: dict[str, Any], linear: dict[str, Any]) -> Architecture:
     model = quantise(build(spec))
-    model.features.load_state_dict(contents["features"])
-    linear = contents["linear"]
+    model.features.load_state_dict(features)
     for name, module in model.named_modules():
         if isinstance(module, torch.ao.nn.quantized.dynamic.Linear):
             integers, scale = linear[f"{name}.int8"], float(linear[f"{name}.scale"])
             packed = torch.quantize_per_tensor(integers.float() * scale, scale, 0, torch.qint8)
             module.set_weight_bias(packed, linear[f"{name}.bias"])
-    return model, contents["state"]
+    return model
 
 
 def is_quantised(path: Path) -> bool:
