@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.models import create, load_checkpoint
+from ai_for_sudan.models import create, load_checkpoint, save_checkpoint
 from ai_for_sudan.training import LabelledFilms, Recipe, fit, logits, probabilities
+from ai_for_sudan.training.fit import _Run
 from ai_for_sudan.training.loss import class_weights, imitation, loss, targets
 from ai_for_sudan.training.scores import score
 from ai_for_sudan.training.shifted import shifted
@@ -77,8 +78,71 @@ def test_a_resumed_run_equals_one_that_was_never_stopped(tmp_path: Path, fitted)
 
 def test_a_run_of_another_recipe_is_not_resumed(tmp_path: Path) -> None:
     run(tmp_path, Recipe(**{**RECIPE.to_dict(), "epochs": 1}))
-    with pytest.raises(UserError, match="learning_rate differ"):
+    with pytest.raises(UserError, match="learning_rate of the recipe differ"):
         run(tmp_path, Recipe(**{**RECIPE.to_dict(), "learning_rate": 0.01}), resume=True)
+
+
+@pytest.mark.parametrize("schedule", ["plateau", "onecycle"])
+def test_more_epochs_are_added_only_where_the_schedule_allows_it(tmp_path: Path, schedule: str) -> None:
+    recipe = Recipe(**{**RECIPE.to_dict(), "epochs": 1, "schedule": schedule})
+    run(tmp_path, recipe)
+    longer = Recipe(**{**recipe.to_dict(), "epochs": 2})
+    if schedule == "plateau":
+        assert len(run(tmp_path, longer, resume=True).history) == 2
+    else:
+        with pytest.raises(UserError, match="epochs of the recipe differ"):
+            run(tmp_path, longer, resume=True)
+
+
+def test_a_run_of_other_classes_or_films_is_not_resumed(tmp_path: Path) -> None:
+    recipe = Recipe(**{**RECIPE.to_dict(), "epochs": 1})
+    films = drawn_films(32, 0)
+    fit(recipe, network(), films, films, tmp_path, state={"split": {"identity": "a"}}, quiet=True)
+    with pytest.raises(UserError, match="the films or their split differ"):
+        fit(recipe, network(), films, films, tmp_path, state={"split": {"identity": "b"}}, resume=True, quiet=True)
+    other = create("custom_cnn", ["pneumonia", "normal"])
+    with pytest.raises(UserError, match="the model or its classes differ"):
+        fit(recipe, other, films, films, tmp_path, state={"split": {"identity": "a"}}, resume=True, quiet=True)
+    torch.save({"x": 1}, tmp_path / "checkpoints/last.pth")
+    with pytest.raises(UserError, match="delete it to start anew"):
+        run(tmp_path, recipe, resume=True)
+
+
+def test_a_teacher_of_other_classes_is_refused(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "teacher.pth", create("custom_cnn", ["a", "b", "c"]))
+    with pytest.raises(UserError, match="knows a, b, c"):
+        run(tmp_path, Recipe(teacher=str(tmp_path / "teacher.pth")))
+
+
+def test_a_full_disk_leaves_the_earlier_checkpoint(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="limits of file sizes are not known to this system")
+    recipe = Recipe(**{**RECIPE.to_dict(), "epochs": 1})
+    before = run(tmp_path, recipe).checkpoint.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, limits[1]))
+    try:
+        with pytest.raises(UserError, match=r"best_model\.pth: .*what was there before is unchanged"):
+            run(tmp_path, recipe)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / "checkpoints/best_model.pth").read_bytes() == before
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_an_interrupt_in_the_first_epoch_leaves_an_earlier_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_Run, "_epoch", interrupted)
+    films, best = drawn_films(16, 0), tmp_path / "checkpoints/best_model.pth"
+    for told in ("holds the weights of an unfinished epoch", "is of an earlier run"):
+        with pytest.raises(KeyboardInterrupt):
+            fit(RECIPE, network(), films, films, tmp_path)
+        assert told in capsys.readouterr().out
+        load_checkpoint(best)
+        best.touch()
 
 
 def test_the_average_of_weights_and_other_options_train(tmp_path: Path, fitted) -> None:
@@ -128,7 +192,10 @@ def test_findings_with_missing_labels_are_learned(tmp_path: Path) -> None:
 
 
 def test_two_processes_match_one(tmp_path: Path, fitted) -> None:
-    """The command of torchrun, on the CPU (gloo): trains, saves once, ends where one process ends."""
+    """The command of torchrun, on the CPU (gloo): trains, saves once, ends where one process ends.
+
+    Each process has a folder of its own, as on two machines that share no disk.
+    """
     script = tmp_path / "two.py"
     script.write_text(
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
@@ -139,7 +206,7 @@ def test_two_processes_match_one(tmp_path: Path, fitted) -> None:
         "with processes() as group:\n"
         "    assert group.count == 2\n"
         "    films, few = drawn_films(96, 0), drawn_films(32, 1)\n"
-        "    fit(RECIPE, network(), films, few, Path(sys.argv[2]), group=group, quiet=True)\n"
+        "    fit(RECIPE, network(), films, few, Path(sys.argv[2]) / f'machine{group.rank}', group=group, quiet=True)\n"
     )
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
     subprocess.run(
@@ -149,10 +216,11 @@ def test_two_processes_match_one(tmp_path: Path, fitted) -> None:
         capture_output=True,
         timeout=300,
     )
-    with (tmp_path / "out" / "history.csv").open() as file:
+    assert not (tmp_path / "out/machine1").exists()
+    with (tmp_path / "out/machine0/history.csv").open() as file:
         losses = [float(row["val_loss"]) for row in csv.DictReader(file)]
     assert len(losses) == RECIPE.epochs
-    model, _ = load_checkpoint(tmp_path / "out" / "checkpoints" / "best_model.pth")
+    model, _ = load_checkpoint(tmp_path / "out/machine0/checkpoints/best_model.pth")
     films = drawn_films(64, 7)
     # BatchNorm sees half a batch in each process, so the weights differ a little and the answers hardly.
     assert (logits(model, films.pixels).argmax(1).numpy() == films.labels).mean() > 0.97
@@ -162,10 +230,13 @@ def test_two_processes_match_one(tmp_path: Path, fitted) -> None:
 def test_an_interrupt_leaves_a_usable_checkpoint(tmp_path: Path) -> None:
     script = tmp_path / "long.py"
     script.write_text(
-        "import sys, os, signal, threading; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
+        "import sys, os, signal, threading, time; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
         "from test_training import drawn_films, network\n"
         "from ai_for_sudan.training import fit, Recipe\n"
-        "threading.Timer(3.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()\n"
+        "def interrupt():\n"
+        "    while not (Path(sys.argv[2]) / 'recipe.json').exists(): time.sleep(0.01)\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "threading.Thread(target=interrupt, daemon=True).start()\n"
         "films = drawn_films(96, 0)\n"
         "fit(Recipe(epochs=100000, patience=100000), network(), films, films, Path(sys.argv[2]), quiet=True)\n"
     )
@@ -188,6 +259,9 @@ def test_recipes_are_read_and_checked(tmp_path: Path) -> None:
         ('epochs = "3"', "must be of type int"),
         ("epochs = 0", "at least 1"),
         ('schedule = "steps"', "schedule must be one of"),
+        ("learning_rate = nan", "learning_rate must be above 0"),
+        ("augmentation = -0.5", "augmentation must be 0 or more"),
+        ("frozen_layers = -1", "frozen_layers must be 0 or more"),
         ("epochs = ", "no TOML"),
     ):
         path.write_text(text)
@@ -195,6 +269,8 @@ def test_recipes_are_read_and_checked(tmp_path: Path) -> None:
             Recipe.load(path)
     with pytest.raises(UserError, match="no recipe"):
         Recipe.load(tmp_path / "none.toml")
+    with pytest.raises(UserError, match="no recipe"):
+        Recipe.load(tmp_path)
 
 
 def test_the_shipped_recipes_are_valid(root: Path) -> None:

@@ -8,13 +8,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ai_for_sudan import __version__
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, manifest_of
 from ai_for_sudan.datasets import labels, load_pixels, split_manifest, verify
 from ai_for_sudan.datasets.manifest import Manifest
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.files import write_json
 from ai_for_sudan.models import create, names
 from ai_for_sudan.training import LabelledFilms, Recipe, fit
 from ai_for_sudan.training.processes import Processes, processes
@@ -55,6 +56,14 @@ def _train(args: argparse.Namespace, group: Processes) -> int:
     recipe = _recipe(args)
     manifest = manifest_of(args)
     say = print if group.first else (lambda *_: None)
+    torch.manual_seed(recipe.seed)
+    model = create(  # first, because missing weights should cost nobody the time that verifying takes
+        recipe.model_type,
+        manifest.classes,
+        positive=manifest.positive,
+        task=manifest.task,
+        pretrained=args.pretrained,
+    )
     if group.first:
         verify(manifest, allow_overlap=args.allow_overlap)
     group.wait()
@@ -63,24 +72,10 @@ def _train(args: argparse.Namespace, group: Processes) -> int:
         f"{len(manifest.films)} films, classes {', '.join(manifest.classes)} (reported: {manifest.positive}); "
         f"{len(train)} to train on, {len(validation)} to validate on, split {split['grouped_by']}"
     )
-    model_size = create(
-        recipe.model_type, manifest.classes, positive=manifest.positive, task=manifest.task
-    ).spec.input_size
     if group.first:  # one process decodes, the others find the cache
-        load_pixels(manifest, size=model_size, cache_dir=args.cache_dir)
+        load_pixels(manifest, size=model.spec.input_size, cache_dir=args.cache_dir)
     group.wait()
-    pixels, truth = load_pixels(manifest, size=model_size, cache_dir=args.cache_dir), labels(manifest)
-
-    import torch
-
-    torch.manual_seed(recipe.seed)
-    model = create(
-        recipe.model_type,
-        manifest.classes,
-        positive=manifest.positive,
-        task=manifest.task,
-        pretrained=args.pretrained,
-    )
+    pixels, truth = load_pixels(manifest, size=model.spec.input_size, cache_dir=args.cache_dir), labels(manifest)
     say(f"{recipe.model_type}: {sum(p.numel() for p in model.parameters()):,} parameters")
     fitted = fit(
         recipe,
@@ -95,7 +90,6 @@ def _train(args: argparse.Namespace, group: Processes) -> int:
     if group.first:
         point = fitted.state["operating_point"]
         print(f"{fitted.checkpoint}: operating point {point['threshold']:.4f} ({point['reason']})")
-        write_json(args.output_dir / "recipe.json", recipe.to_dict())
         print(
             quantise_and_compare(
                 fitted.model.cpu(),
@@ -124,12 +118,17 @@ def _sides(
         validation = [i for i, side in enumerate(sides) if side == "val"]
         if not train:
             raise UserError(f"{args.data_dir}: there are films to validate on but none to train on")
+        if without := sides.count(None):
+            raise UserError(
+                f"{args.data_dir}: {without} films have no split though others are marked val; mark them, or leave "
+                "the column out"
+            )
         return train, validation, {"grouped_by": "as given by the data", "path": None}
     path = args.output_dir / "split.json"
-    if group.first:
-        split_manifest(manifest, fraction=args.validation, seed=seed, path=path)
-    group.wait()
-    split = split_manifest(manifest, fraction=args.validation, seed=seed, path=path)
+    # The first process writes the file, which the other machines may not see.
+    split = group.share(
+        split_manifest(manifest, fraction=args.validation, seed=seed, path=path) if group.first else None
+    )
     if split.grouped_by == "image" and group.first:
         print(
             "no patient is known, so the split is by image: films of one patient may lie on both sides and the "

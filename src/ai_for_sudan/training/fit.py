@@ -19,13 +19,14 @@ from tqdm import tqdm
 
 from ai_for_sudan.disturbances import augment
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.files import replacing
+from ai_for_sudan.files import write_json
 from ai_for_sudan.models import Architecture, load_checkpoint, save_checkpoint
+from ai_for_sudan.models.checkpoint import write_tensors
 from ai_for_sudan.training.history import write_history
 from ai_for_sudan.training.loss import class_weights, imitation, loss, targets
 from ai_for_sudan.training.precision import autocast, device
+from ai_for_sudan.training.predict import folded, probabilities
 from ai_for_sudan.training.predict import logits as predict
-from ai_for_sudan.training.predict import probabilities
 from ai_for_sudan.training.processes import Processes
 from ai_for_sudan.training.recipe import Recipe
 from ai_for_sudan.training.scores import SCORES, score
@@ -96,7 +97,8 @@ def fit(
         group: the processes that train together.
 
     Raises:
-        UserError: a checkpoint of another recipe lies there, or nothing can be written.
+        UserError: a checkpoint of another recipe or other films is to be resumed, the teacher has other classes, the
+            loss is no number, or nothing can be written.
         KeyboardInterrupt: passed on after a usable checkpoint was left.
     """
     run = _Run(recipe, model, train, validation, output_dir, state or {}, group or Processes(), quiet)
@@ -131,7 +133,7 @@ class _Run:
             if recipe.average
             else None
         )
-        self.teacher = load_checkpoint(recipe.teacher, map_location=self.device)[0] if recipe.teacher else None
+        self.teacher = self._teacher(recipe.teacher) if recipe.teacher else None
         self.optimizer = torch.optim.AdamW(
             _decayed(self.model, recipe.weight_decay), lr=recipe.learning_rate, weight_decay=0.0
         )
@@ -148,26 +150,34 @@ class _Run:
         self.state = {**state, "recipe": recipe.to_dict()}
         self.history: list[dict[str, Any]] = []
         self.best_loss, self.waited = float("inf"), 0
+        self._lower = f"lower --learning_rate ({recipe.learning_rate})"
 
     def to_end(self) -> Fitted:
         try:
+            if self.group.first:  # before the first epoch: a folder that cannot be written costs no training
+                write_json(self.folder / "recipe.json", self.recipe.to_dict())
             for epoch in range(len(self.history) + 1, self.recipe.epochs + 1):
                 if self.waited >= self.recipe.patience:
                     self.say(f"no lower validation loss for {self.waited} epochs: stopped")
                     break
                 self._epoch(epoch)
         except KeyboardInterrupt:
-            if self.group.first and not self.best_path.exists():
-                save_checkpoint(self.best_path, self.model, **self.state)
-            self.say(f"interrupted; {self.best_path} holds the best weights so far, --resume goes on")
+            kept = "holds the best weights so far, --resume goes on"
+            if not self.history:
+                kept = "is of an earlier run" if self.best_path.exists() else "holds the weights of an unfinished epoch"
+                if self.group.first and not self.best_path.exists():
+                    save_checkpoint(self.best_path, self.model, **self.state)
+            self.say(f"interrupted; {self.best_path} {kept}")
             raise
-        self.group.wait()
+        model, state = self.group.share(self._finish() if self.group.first else None)
+        return Fitted(model.to(self.device), state, self.best_path, self.history)
+
+    def _finish(self) -> tuple[Architecture, dict[str, Any]]:
+        """Give the best checkpoint its operating point."""
         model, state = load_checkpoint(self.best_path, map_location=self.device)
-        if self.group.first:
-            state = self._with_operating_point(model, state)
-            save_checkpoint(self.best_path, model, **state)
-        self.group.wait()
-        return Fitted(model, state, self.best_path, self.history)
+        state = self._with_operating_point(model, state)
+        save_checkpoint(self.best_path, model, **state)
+        return model.cpu(), state
 
     def _epoch(self, epoch: int) -> None:
         started = time.perf_counter()
@@ -176,6 +186,8 @@ class _Run:
         trained_loss, trained = self._pass_train(epoch)
         seconds = time.perf_counter() - started
         validated = self._pass_validation()
+        if not np.isfinite(validated["val_loss"]):
+            raise UserError(f"the validation loss became {validated['val_loss']}; {self._lower}")
         row = {
             "epoch": epoch,
             "learning_rate": self.optimizer.param_groups[0]["lr"],
@@ -251,7 +263,7 @@ class _Run:
             share = self.recipe.teacher_weight
             value = (1 - share) * value + share * imitation(logits, taught.clone(), self.spec.task)
         if not torch.isfinite(value):
-            raise UserError(f"the loss became {float(value)}; lower --learning_rate ({self.recipe.learning_rate})")
+            raise UserError(f"the loss became {float(value)}; {self._lower}")
         self.optimizer.zero_grad(set_to_none=True)
         value.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
@@ -301,23 +313,12 @@ class _Run:
             "best_loss": self.best_loss,
             "waited": self.waited,
         }
-        with replacing(self.last_path) as temporary:
-            torch.save(contents, temporary)
+        write_tensors(self.last_path, contents)
 
     def resume(self) -> None:
-        if not self.last_path.exists():
+        last = self.group.share(self._last() if self.group.first else None)
+        if last is None:
             return
-        try:
-            last = torch.load(self.last_path, map_location=self.device, weights_only=True)
-        except Exception as error:  # torch.load raises many kinds for a damaged file
-            raise UserError(f"{self.last_path} cannot be loaded; delete it to start anew") from error
-        # More epochs may be asked for, all else must be as it was.
-        if {**last["recipe"], "epochs": 0} != {**self.recipe.to_dict(), "epochs": 0}:
-            changed = [key for key, value in self.recipe.to_dict().items() if last["recipe"].get(key) != value]
-            raise UserError(
-                f"{self.last_path} belongs to another recipe ({', '.join(changed)} differ); "
-                "give another --output_dir or leave out --resume"
-            )
         self.model.load_state_dict(last["model"])
         if self.average is not None:
             self.average.load_state_dict(last["average"])
@@ -325,6 +326,40 @@ class _Run:
         self.schedule.load_state_dict(last["schedule"])
         self.history, self.best_loss, self.waited = last["history"], last["best_loss"], last["waited"]
         self.say(f"resumed after epoch {len(self.history)}")
+
+    def _last(self) -> dict[str, Any] | None:
+        """What the last complete epoch of the same run left."""
+        if not self.last_path.exists():
+            return None
+        try:
+            last = torch.load(self.last_path, map_location="cpu", weights_only=True)
+            recipe = dict(last["recipe"])
+        except Exception as error:  # torch.load raises many kinds for a damaged file
+            raise UserError(f"{self.last_path} cannot be loaded; delete it to start anew") from error
+        wanted = self.recipe.to_dict()
+        # More epochs may be asked for where the schedule does not depend on their number; all else must be as it was.
+        free = {"epochs"} if self.recipe.schedule == "plateau" else set()
+        differ = [f"{key} of the recipe" for key in wanted if key not in free and recipe.get(key) != wanted[key]]
+        best, state = load_checkpoint(self.best_path)
+        if best.spec != self.spec:
+            differ.append("the model or its classes")
+        if state.get("split") != self.state.get("split"):
+            differ.append("the films or their split")
+        if differ:
+            raise UserError(
+                f"{self.last_path} is of another run: {', '.join(differ)} differ; "
+                "give another --output_dir or leave out --resume"
+            )
+        return dict(last)
+
+    def _teacher(self, path: str) -> nn.Module:
+        teacher = load_checkpoint(path, map_location=self.device)[0]
+        if (teacher.spec.classes, teacher.spec.task) != (self.spec.classes, self.spec.task):
+            raise UserError(
+                f"the teacher {path} knows {', '.join(teacher.spec.classes)} ({teacher.spec.task}); expected "
+                f"{', '.join(self.spec.classes)} ({self.spec.task})"
+            )
+        return folded(teacher)
 
     def say(self, text: str) -> None:
         if self.group.first and not self.quiet:

@@ -6,10 +6,17 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+from ai_for_sudan.errors import UserError
+
+#: the first process may verify and decode a large dataset while the others wait; torchrun ends those whose peer died
+PATIENCE = timedelta(hours=12)
 
 
 @dataclass(frozen=True)
@@ -34,13 +41,13 @@ class Processes:
         dist.all_gather_object(parts, values.cpu())
         return torch.cat([part for part in parts if part is not None])
 
-    def agree(self, value: bool) -> bool:
-        """What the first process says."""
+    def share(self, value: Any) -> Any:
+        """The first process's ``value`` on every process: on other machines its files do not exist."""
         if self.count == 1:
             return value
         said = [value]
         dist.broadcast_object_list(said, src=0)
-        return bool(said[0])
+        return said[0]
 
     def wait(self) -> None:
         if self.count > 1:
@@ -56,8 +63,12 @@ def processes() -> Iterator[Processes]:
         return
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
     try:
         yield Processes(dist.get_rank(), count)
+    except RuntimeError as error:  # the only sign that gloo gives of a process that ended with an error of its own
+        if "peer" not in str(error):
+            raise
+        raise UserError("another process of the group has ended; what it said tells why") from error
     finally:
         dist.destroy_process_group()

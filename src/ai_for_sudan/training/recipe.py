@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -64,9 +65,14 @@ class Recipe:
         problems = [
             (self.epochs < 1, "epochs must be at least 1"),
             (self.batch_size < 2, "batch_size must be at least 2 (BatchNorm needs two films)"),
-            (self.learning_rate <= 0, "learning_rate must be above 0"),
+            (not 0 < self.learning_rate < math.inf, "learning_rate must be above 0"),
+            (not 0 <= self.weight_decay < math.inf, "weight_decay must be 0 or more"),
             (self.schedule not in SCHEDULES, f"schedule must be one of {', '.join(SCHEDULES)}, not '{self.schedule}'"),
             (self.patience < 1, "patience must be at least 1"),
+            (not 0 <= self.augmentation < math.inf, "augmentation must be 0 or more"),
+            (not 0 <= self.balance <= 1, "balance must be in 0..1"),
+            (self.frozen_layers < 0, "frozen_layers must be 0 or more"),
+            (not 0 <= self.teacher_weight <= 1, "teacher_weight must be in 0..1"),
             (not 0 <= self.label_smoothing < 1, "label_smoothing must be in 0..1"),
             (not 0 <= self.average < 1, "average must be in 0..1"),
             (not 0 <= self.mixup <= 1, "mixup must be in 0..1"),
@@ -89,8 +95,8 @@ class Recipe:
         source = Path(path)
         try:
             values = tomllib.loads(source.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise UserError(f"no recipe at {source}") from error
+        except OSError as error:
+            raise UserError(f"no recipe at {source}: {error.strerror or error}") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise UserError(f"{source} is no TOML file: {error}") from error
         return cls().changed(values, str(source))
