@@ -121,8 +121,8 @@ def cascade(
             random: list[nn.Module] = []
             for number, (_, stage) in enumerate(_stages(copied)):
                 for module in stage.modules():
-                    if hasattr(module, "reset_parameters"):
-                        module.reset_parameters()
+                    if callable(reset := getattr(module, "reset_parameters", None)):
+                        reset()
                 random.append(stage)
                 if number in found:
                     _refit_normalisation(copied, random, films[:BATCH])
