@@ -156,8 +156,8 @@ def subjects() -> list[tuple[str, str, str]]:
     found = [
         (title, "reader", name)
         for title, name in (
-            ("reader mobilenet_v2 (int8, heatmap, gate)", "mobilenet_v2"),
-            ("reader mobilenet_v2 (float, heatmap, gate)", "mobilenet_v2_float"),
+            ("reader mobilenet_v2_int8 (heatmap, gate)", "mobilenet_v2_int8"),
+            ("reader mobilenet_v2 (float, heatmap, gate)", "mobilenet_v2"),
             ("reader custom_cnn (float, heatmap, gate)", "custom_cnn"),
         )
         if (READERS / f"{name}.onnx").is_file()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ai_for_sudan.deployment.choices import abstention, calibrate, operating_points
+from ai_for_sudan.deployment.choices import abstention, calibrate, cross_calibrated, operating_points
 from ai_for_sudan.evaluation.statistics import ece
 
 
@@ -43,6 +43,22 @@ def test_operating_points_keep_their_promise() -> None:
     assert points["screening"]["shifted"]["sensitivity"][0] >= 0.95
     assert points["rule-in"]["shifted"]["specificity"][0] >= 0.95
     assert points["screening"]["threshold"] <= points["balanced"]["threshold"] <= points["rule-in"]["threshold"]
+
+
+def test_the_figures_of_a_calibration_are_of_films_that_it_was_not_fitted_on() -> None:
+    random = np.random.default_rng(4)
+    patients = np.repeat(np.arange(10), 3)
+    labels = np.repeat(np.tile([0, 1], 5), 3)
+    logits = torch.from_numpy(random.normal(0, 1, (30, 2)) + np.eye(2)[labels] * 2).float()
+    found = cross_calibrated(logits, labels, patients, "exclusive")
+    np.testing.assert_allclose(found.sum(1), 1, atol=1e-6)
+    first = np.flatnonzero(patients == 0)
+    # Patient 0 shares its part with one other patient: the calibration must be one that saw neither of them.
+    without = [(patients != 0) & (patients != other) for other in range(1, 10)]
+    fits = [calibrate(logits[keep], labels[keep], "exclusive")(logits[first]).detach().numpy() for keep in without]
+    assert any(np.allclose(found[first], one, atol=1e-4) for one in fits)
+    own = calibrate(logits, labels, "exclusive")(logits).detach().numpy()
+    assert not np.allclose(found, own, atol=1e-3)
 
 
 @pytest.mark.parametrize("rate", [0.02, 0.1])

@@ -15,7 +15,7 @@ from ai_for_sudan.deployment import export_reader
 from ai_for_sudan.deployment.export import Films
 from ai_for_sudan.deployment.gate import read_folder
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.models import load_checkpoint, names
+from ai_for_sudan.models import load_checkpoint, names, save_checkpoint
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--float_convolutions", type=int, help="how many stay float with --int8 (default: the fewest that do no harm)"
     )
     parser.add_argument("--bulk", action="store_true", help="also write FILE.bulk.onnx for many films at network size")
+    parser.add_argument("--safetensors", type=Path, metavar="FILE", help="also publish the checkpoint without pickles")
     parser.add_argument("--torchscript", type=Path, metavar="FILE.pt")
     parser.add_argument("--pt2", type=Path, metavar="FILE.pt2")
     parser.add_argument(
@@ -84,6 +85,8 @@ def run(args: argparse.Namespace) -> int:
         pt2=args.pt2,
         seed=args.seed,
     )
+    if args.safetensors:
+        save_checkpoint(args.safetensors.with_suffix(".safetensors"), model, **state)
     for name, point in card["operating_points"].items():
         print(
             f"{name:<10} threshold {point['threshold']:.3f}  " + json.dumps({k: point[k] for k in ("clean", "shifted")})

@@ -95,9 +95,15 @@ def export_reader(
     disturbed = shifted(validation.pixels, seed + 1)
     say("asking the network about validation films, as they are and disturbed")
     both = torch.cat([predict(model, validation.pixels), predict(model, disturbed)])
-    calibration = choices.calibrate(both, np.concatenate([validation.labels, validation.labels]), spec.task)
+    twice = Films(
+        np.concatenate([validation.pixels, disturbed]),
+        np.concatenate([validation.labels] * 2),
+        np.concatenate([validation.patients] * 2),
+    )
+    calibration = choices.calibrate(both, twice.labels, spec.task)
     with torch.inference_mode():
         probability = calibration(both).numpy()
+    unseen = choices.cross_calibrated(both, twice.labels, twice.patients, spec.task)
     count = len(validation.pixels)
     clean, moved = (
         _known(validation.labels, probability[:count], positive),
@@ -114,9 +120,7 @@ def export_reader(
     _check(onnx_model, one, validation.pixels)
     rows: list[dict[str, Any]] = []
     if quantised:
-        onnx_model, rows = _int8(
-            onnx_model, train, validation, positive, points, default_point, float_convolutions, say
-        )
+        onnx_model, rows = _int8(onnx_model, train, twice, positive, points, default_point, float_convolutions, say)
     card = {
         "schema": 1,
         "name": name,
@@ -132,7 +136,11 @@ def export_reader(
         "training": {**training, "recipe": state.get("recipe", {}), "split": state.get("split", {})},
         "intended_use": INTENDED_USE,
         "population": POPULATION,
-        "calibration": choices.calibration_facts(calibration, clean, moved),
+        "calibration": choices.calibration_facts(
+            calibration,
+            _known(validation.labels, unseen[:count], positive),
+            _known(validation.labels, unseen[count:], positive),
+        ),
         "operating_points": points,
         "default_operating_point": default_point,
         "abstention": choices.abstention(clean, moved, error_rate),
@@ -143,7 +151,7 @@ def export_reader(
             "reference": _reference(network, validation.pixels, positive),
             "text": "logit units; the same scale for every film, not stretched",
         },
-        "metrics": _metrics(validation, probability, spec, points[default_point]["threshold"], seed),
+        "metrics": _metrics(validation, unseen, spec, points[default_point]["threshold"], seed),
         "compression": rows,
         "selftest": _self_test(onnx_model, positive),
         "reference": _site_reference(network, validation, positive, seed),
