@@ -49,7 +49,7 @@ def node() -> None:
 
 @pytest.fixture(scope="session")
 def reader_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The reader named by READER=, or the one that the app ships, or (in a checkout where none is built yet) a tiny one."""
+    """The reader named by READER=, or the one that the app ships, or (where none is built yet) a tiny one."""
     if "READER" in os.environ:
         return Path(os.environ["READER"]).resolve()
     shipped = APP / json.loads((APP / "package.json").read_text())["config"]["reader"]
