@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,34 @@ def test_each_film_is_answered_once_even_when_a_worker_dies(
     for line in answers:
         alone = reader.read(str(line["file"])).to_dict()
         assert {**line, "elapsed_ms": 0} == {**alone, "elapsed_ms": 0}
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the workers by /proc")
+def test_films_that_kill_every_worker_are_answered_as_failed(samples: Path, tiny: Path) -> None:
+    from ai_for_sudan.reading.cluster import read_on_cluster
+
+    films = sorted(samples.glob("*.png"))[:2]
+    over = threading.Event()
+
+    def kill() -> None:
+        while not over.wait(0.02):
+            for process in _workers_of_mine():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
+    try:
+        killer.start()
+        lines = list(read_on_cluster(tiny, films))
+    finally:
+        over.set()
+        killer.join()
+        ray.shutdown()
+    assert sorted(line["file"] for line in lines) == sorted(map(str, films))
+    assert [(line["status"], line["codes"], line["probability"]) for line in lines] == [
+        ("failed", ["worker_lost"], None)
+    ] * 2
 
 
 def test_a_cluster_that_does_not_answer_is_one_line(tiny: Path) -> None:

@@ -10,7 +10,10 @@ from typing import Any
 
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.reading.reader import Reader
+from ai_for_sudan.reading.reading import Reading
 
+#: times that a batch is given to another worker after one died
+RETRIES = 2
 #: films that travel together: enough to hide the messages, few enough that a dead worker costs little
 BATCH = 8
 
@@ -26,16 +29,17 @@ def read_on_cluster(
 ) -> Iterator[dict[str, Any]]:
     """Read films on every core of a Ray cluster, each file answered exactly once, in any order.
 
-    A task whose worker dies is given to another one (Ray's task retries); a film's reading has no side effects, so
-    reading it twice does no harm, and only the one answer that reaches this process is given on. The reader file
-    travels with the tasks; the films must lie where every worker sees them under the same path.
+    A batch whose worker dies is given to another one (Ray's task retries); a film's reading has no side effects, so
+    reading it twice does no harm, and only the one answer that reaches this process is given on. Where that does not
+    help, its films are tried one by one, and one that takes its worker with it even alone is answered as ``failed``.
+    The reader file travels with the tasks; the films must lie where every worker sees them under the same path.
 
     Args:
         address: of a running cluster; without one, a cluster of this machine alone is started for the while.
         log, site: see :meth:`Reading.to_dict`.
 
     Raises:
-        UserError: Ray is not installed, or the cluster cannot be reached.
+        UserError: Ray is not installed, the cluster cannot be reached, or its machines cannot use this reader.
     """
     try:
         import ray
@@ -55,20 +59,40 @@ def read_on_cluster(
             raise UserError(f"no Ray cluster answers at '{address}': {str(error).splitlines()[0]}") from error
     try:
         weights = ray.put(reader.read_bytes())
-        # A worker that is killed (by the system for memory, too) is no reason to lose a film.
-        task = ray.remote(num_cpus=1, max_retries=-1)(_read_batch)
+        card = Reader.open(reader, self_test=False).card
+        point = card.operating_point(operating_point)
+        task = ray.remote(num_cpus=1, max_retries=RETRIES)(_read_batch)
         cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
-        waiting: set[Any] = set()
+        waiting: dict[Any, list[str]] = {}
+
+        def ask(batch: list[str]) -> None:
+            waiting[task.remote(weights, reader.name, batch, operating_point, log, site)] = batch
+
+        def answered() -> list[dict[str, Any]]:
+            done, _ = ray.wait(list(waiting), num_returns=1)
+            batch = waiting.pop(done[0])
+            try:
+                return list(ray.get(done[0]))
+            except ray.exceptions.RayTaskError as error:  # raised by our own code there: no film raises
+                reason = (str(error.cause).splitlines() or [type(error.cause).__name__])[0]
+                raise UserError(f"a machine of the cluster cannot read: {reason}") from error
+            except ray.exceptions.RayError:
+                if len(batch) > 1:
+                    for file in batch:
+                        ask([file])
+                    return []
+                code, reason = "worker_lost", "the process that read this film was killed each time, perhaps for memory"
+                reading = Reading(
+                    batch[0], "failed", None, None, {}, point.name, point.threshold, (code,), (reason,), card.title, 0.0
+                )
+                return [reading.to_dict(log=log, site=site)]
+
         for batch in _batches(files):
-            waiting.add(task.remote(weights, reader.name, batch, operating_point, log, site))
+            ask(batch)
             if len(waiting) >= 2 * cores:
-                done, rest = ray.wait(list(waiting), num_returns=1)
-                waiting = set(rest)
-                yield from ray.get(done[0])
+                yield from answered()
         while waiting:
-            done, rest = ray.wait(list(waiting), num_returns=1)
-            waiting = set(rest)
-            yield from ray.get(done[0])
+            yield from answered()
     finally:
         if mine:
             ray.shutdown()
