@@ -84,13 +84,13 @@ def operating_points(
     candidates = np.unique(probabilities)
     steps = (candidates[1:] + candidates[:-1]) / 2
     balanced = max(steps, key=lambda t: _youden(labels, probabilities, t))
-    # 0.96 and not 0.95 on the disturbed films alone: the next hospital is not kinder than they are.
-    screening = min(_share_above(sick, 0.96), balanced)
-    rule_in = max(_share_below(well, 0.96), balanced)
+    # More than 0.95, and on the disturbed films alone: the next hospital is not kinder than they are.
+    screening = min(_share_above(sick, 0.98), balanced)
+    rule_in = max(_share_below(well, 0.98), balanced)
     chosen = {
-        "screening": (screening, "misses few: sensitivity at least 0.95, here 0.96 on the disturbed films alone"),
+        "screening": (screening, "misses few: sensitivity at least 0.95, here 0.98 on the disturbed films alone"),
         "balanced": (balanced, "the highest sensitivity + specificity (Youden 1950)"),
-        "rule-in": (rule_in, "few false alarms: specificity at least 0.95, here 0.96 on the disturbed films alone"),
+        "rule-in": (rule_in, "few false alarms: specificity at least 0.95, here 0.98 on the disturbed films alone"),
     }
     return {
         name: {
@@ -170,8 +170,8 @@ def calibration_facts(
     """
     return {
         "method": "scale and bias of the logits (Platt 1999)",
-        "scale": [float(value) for value in calibration.scale],
-        "bias": [float(value) for value in calibration.bias],
+        "scale": calibration.scale.tolist(),
+        "bias": calibration.bias.tolist(),
         "fitted_on": CHOSEN_ON,
         "prevalence": float(clean[0].mean()),
         "ece_measured_on": "the same films, each calibrated on those of other patients",

@@ -24,6 +24,7 @@ from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.metrics import measure
 from ai_for_sudan.models import Architecture
 from ai_for_sudan.sites.reference import build as build_reference
+from ai_for_sudan.training import folded
 from ai_for_sudan.training import logits as predict
 from ai_for_sudan.training.shifted import shifted
 
@@ -90,7 +91,7 @@ def export_reader(
     Raises:
         UserError: int8 outside its limits, or a file that does not agree with the network.
     """
-    model = model.cpu().eval()
+    model = folded(model.cpu())
     spec, positive = model.spec, model.spec.positive_index
     disturbed = shifted(validation.pixels, seed + 1)
     say("asking the network about validation films, as they are and disturbed")

@@ -352,7 +352,7 @@ class _Run:
             )
         return dict(last)
 
-    def _teacher(self, path: str) -> nn.Module:
+    def _teacher(self, path: str) -> Architecture:
         teacher = load_checkpoint(path, map_location=self.device)[0]
         if (teacher.spec.classes, teacher.spec.task) != (self.spec.classes, self.spec.task):
             raise UserError(
