@@ -4,7 +4,7 @@ const SIDE = 224;
 /** Heat from nothing (0) to full (1) as [red, green, blue, alpha] in 0..255: yellow to red, clear where there is none. */
 export function colour(heat: number): [number, number, number, number] {
   const value = Math.min(1, Math.max(0, heat));
-  return [255, Math.round(225 * (1 - value)), Math.round(40 * (1 - value)), Math.round(215 * Math.min(1, value * 1.6))];
+  return [255, Math.round(225 * (1 - value)), Math.round(40 * (1 - value)), Math.round(153 * value)];
 }
 
 /** Bilinear enlargement of `map` [rows, columns] to `SIDE` x `SIDE`, pixel centres aligned. */

@@ -7,16 +7,14 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ai_for_sudan.reading.words import HEATMAP_WORDS
 
-#: heat at which the picture is fully coloured; below it fades in from clear
-_OPAQUE = 0.85
+#: how much of the film the highest heat covers: the film must stay readable below it
+_OPAQUE = 0.6
 
 
 def colours(heat: np.ndarray) -> np.ndarray:
     """Heat in 0..1 ``(...)`` -> RGBA in 0..1 ``(..., 4)``: clear, yellow, red."""
     heat = heat.clip(0, 1)
-    return np.stack(
-        [np.ones_like(heat), 0.88 * (1 - heat), 0.16 * (1 - heat), _OPAQUE * np.minimum(1, heat * 1.6)], axis=-1
-    )
+    return np.stack([np.ones_like(heat), 0.88 * (1 - heat), 0.16 * (1 - heat), _OPAQUE * heat], axis=-1)
 
 
 def enlarge(heatmap: np.ndarray, height: int, width: int) -> np.ndarray:
