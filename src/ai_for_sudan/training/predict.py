@@ -45,8 +45,7 @@ def logits(
             threshold may change sides.
     """
     where = next(model.parameters()).device
-    was_training = model.training
-    asked = folded(model) if mixed_precision else model.eval()
+    asked = folded(model)
     answers = []
     with torch.inference_mode(), autocast(where) if mixed_precision else torch.autocast(where.type, enabled=False):
         starts = range(0, len(pixels), batch_size)
@@ -54,7 +53,6 @@ def logits(
             batch = torch.from_numpy(np.array(pixels[start : start + batch_size])).to(where)
             films = (batch.unsqueeze(1).float() / 255).contiguous(memory_format=torch.channels_last)
             answers.append(asked(films).float().cpu())
-    model.train(was_training)
     return torch.cat(answers)
 
 
