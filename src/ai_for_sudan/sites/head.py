@@ -17,19 +17,21 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 #: How far the head may move: the standard deviation of its log-odds before any film is seen.
 FREEDOMS = (2.0, 4.0, 8.0, 16.0)
+#: How many directions of the embeddings are kept, those in which films differ most: the others are noise, and time.
+DIRECTIONS = 200
 #: A weak prior that holds the scale of the log-odds near the shipped one, where films are few.
 _SCALE_PRIOR = 1.0
 
 
 @dataclass(frozen=True)
 class Space:
-    """The directions in which the embeddings of a site vary: a penalised fit never leaves them.
+    """The directions in which the embeddings of a site vary most: a penalised fit never leaves them.
 
     Found from all films of the site, whatever their labels.
 
     Attributes:
         mean, std: of the embeddings, ``(D,)``.
-        basis: orthonormal columns, ``(D, R)``.
+        basis: orthonormal columns, ``(D, R)``, at most :data:`DIRECTIONS` of them.
     """
 
     mean: np.ndarray
@@ -41,7 +43,7 @@ class Space:
         mean, std = embeddings.mean(0), embeddings.std(0)
         std = np.where(std > 1e-8, std, 1.0)
         _, lengths, directions = np.linalg.svd((embeddings - mean) / std, full_matrices=False)
-        return cls(mean, std, directions[lengths > 1e-8 * max(lengths.max(initial=0), 1e-12)].T)
+        return cls(mean, std, directions[lengths > 1e-8 * max(lengths.max(initial=0), 1e-12)][:DIRECTIONS].T)
 
     def features(self, embeddings: np.ndarray) -> np.ndarray:
         """``(N, D)`` -> ``(N, R)``."""
