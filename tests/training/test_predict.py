@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from ai_for_sudan.models import create, names
-from ai_for_sudan.training.predict import folded, logits
+from ai_for_sudan.models import create, folded, names
+from ai_for_sudan.training import logits
 
 
 @pytest.mark.parametrize("name", names())

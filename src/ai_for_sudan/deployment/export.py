@@ -22,9 +22,8 @@ from ai_for_sudan.deployment.gate import FittedGate, fit_gate
 from ai_for_sudan.deployment.network import Calibration, ManyFilms, OneFilm, ReaderNetwork
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.metrics import measure
-from ai_for_sudan.models import Architecture
+from ai_for_sudan.models import Architecture, folded
 from ai_for_sudan.sites.reference import build as build_reference
-from ai_for_sudan.training import folded
 from ai_for_sudan.training import logits as predict
 from ai_for_sudan.training.shifted import shifted
 

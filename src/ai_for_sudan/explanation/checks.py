@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ai_for_sudan.explanation.gradcam import GradCAM
-from ai_for_sudan.models import Architecture
+from ai_for_sudan.models import Architecture, folded
 
 #: maps with a rank correlation above this are alike
 ALIKE = 0.5
@@ -217,6 +217,7 @@ def insertion_deletion(
     The map ``own`` ``(B, h, w)`` is compared with itself at shuffled places: equally hot, equally coarse,
     but pointing nowhere.
     """
+    model = folded(model)
     generator = torch.Generator().manual_seed(seed)
     flat = own.flatten(1)
     misplaced = torch.stack([row[torch.randperm(row.numel(), generator=generator)] for row in flat]).view_as(own)

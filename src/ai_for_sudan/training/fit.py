@@ -20,13 +20,13 @@ from tqdm import tqdm
 from ai_for_sudan.disturbances import augment
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import write_json
-from ai_for_sudan.models import Architecture, load_checkpoint, save_checkpoint
+from ai_for_sudan.models import Architecture, folded, load_checkpoint, save_checkpoint
 from ai_for_sudan.models.checkpoint import write_tensors
 from ai_for_sudan.training.history import write_history
 from ai_for_sudan.training.loss import class_weights, imitation, loss, targets
 from ai_for_sudan.training.precision import autocast, device
-from ai_for_sudan.training.predict import folded, probabilities
 from ai_for_sudan.training.predict import logits as predict
+from ai_for_sudan.training.predict import probabilities
 from ai_for_sudan.training.processes import Processes
 from ai_for_sudan.training.recipe import Recipe
 from ai_for_sudan.training.scores import SCORES, score
