@@ -194,8 +194,9 @@ def test_int8_outside_its_limits_is_refused() -> None:
     assert {"head.weight", "calibration.bias"} <= {i.name for i in small.graph.initializer}
     same = int8.compare({"float32": exported, "int8": exported}, films, np.arange(12) % 2, 1, 0.5)
     assert same.within
+    torch.nn.init.normal_(model.classifier[-1].weight)
     other = graph.export_graph(
-        OneFilm(bare(create("custom_cnn", ["a", "b"]).eval())).eval(),
+        OneFilm(bare(model)).eval(),
         4,
         torch.zeros(261, 300, dtype=torch.uint8),
         sides,
