@@ -10,7 +10,7 @@ demo: $(DEMO)/ready
 	$(DEMO)/bin/ai-for-sudan read samples --overlays demo/overlays --report demo/report.html --csv demo/readings.csv
 	@echo
 	@echo "Open demo/report.html to see every film with its heatmap; demo/overlays holds the pictures."
-	@echo "The phone app: $(DEMO)/bin/ai-for-sudan app"
+	@echo "The phone app: make app (needs Node 20), then $(DEMO)/bin/ai-for-sudan app opens it."
 
 test: $(VENV)/ready app/node_modules/.package-lock.json
 	$(if $(CHROMIUM),CHROMIUM=$(CHROMIUM)) $(VENV)/bin/python -m pytest
@@ -20,9 +20,11 @@ check: $(VENV)/ready
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-# The phone app, built into the Python package (needs Node 20 or later).
-app: app/node_modules/.package-lock.json
+# The phone app, built into the Python package (needs Node 20 or later), and the package installed anew with it.
+app: app/node_modules/.package-lock.json $(DEMO)/ready
 	cd app && npm run build
+	$(DEMO)/bin/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall .
+	@echo "Open it with: $(DEMO)/bin/ai-for-sudan app"
 
 bench: $(VENV)/ready
 	$(VENV)/bin/pip install --quiet torchxrayvision
