@@ -39,9 +39,11 @@ export function judge(
   const threshold = card.operatingPoints[operatingPoint].threshold;
   const codes = [...headerCodes];
   if (Math.min(size.width, size.height) < SMALLEST_SIDE) codes.push('too_small');
-  card.gate.forEach((score, index) => {
-    if (outputs.gate[index] > score.limit) codes.push(score.code);
-  });
+  for (const [index, score] of card.gate.entries()) {
+    if (outputs.gate[index] <= score.limit) continue;
+    codes.push(score.code);
+    if (score.code === 'blank') break; // what the other rules make of nothing is noise
+  }
   let status: Status;
   if (codes.length > 0) status = 'refused';
   else if (card.abstention && card.abstention.lower < probability && probability < card.abstention.upper) {

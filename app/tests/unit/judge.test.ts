@@ -40,9 +40,13 @@ describe('the status of a film', () => {
 
   test('the gate refuses above its limit, not at it', () => {
     expect(at(0.9, [0.5, 0.5]).status).toBe('suspected');
-    const refused = at(0.9, [0.6, 0.7]);
-    expect([refused.status, refused.codes]).toEqual(['refused', ['blank', 'sideways']]);
+    const refused = at(0.9, [0.5, 0.7]);
+    expect([refused.status, refused.codes]).toEqual(['refused', ['sideways']]);
     expect(refused.probability).toBeCloseTo(0.9);
+  });
+
+  test('of a blank film nothing else is said', () => {
+    expect(at(0.9, [0.6, 0.7]).codes).toEqual(['blank']);
   });
 
   test('size and header refuse too, in the order of Python', () => {

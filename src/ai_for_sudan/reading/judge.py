@@ -48,6 +48,8 @@ def judge(
     for score, entry in zip(gate, card.gate, strict=True):
         if score > entry.limit:
             found.append((entry.code, f"{entry.reason}; {entry.advice}" if entry.advice else entry.reason))
+            if entry.code == "blank":
+                break  # what the other rules make of nothing is noise
     if found:
         status = "refused"
     elif card.abstention and card.abstention[0] < probability < card.abstention[1]:
