@@ -3,7 +3,7 @@
  *
  *     make app && PYTHON=python node benchmarks/browser.mjs
  *
- * SITE names another built app, READER the reader file that is inside it. Writes benchmarks/browser.json.
+ * SITE names another built app, READER the reader file that is inside it. Writes docs/browser.json.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -227,7 +227,7 @@ try {
   const rounded = JSON.parse(
     JSON.stringify(result, (_, value) => (typeof value === 'number' ? Math.round(value * 100) / 100 : value)),
   );
-  writeFileSync(join(root, 'benchmarks/browser.json'), `${JSON.stringify(rounded, null, 2)}\n`);
+  writeFileSync(join(root, 'docs/browser.json'), `${JSON.stringify(rounded, null, 2)}\n`);
   console.log(rounded);
 } finally {
   await browser.close();

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from pydicom import dcmwrite
-from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
     ExplicitVRBigEndian,
@@ -143,6 +143,9 @@ def _dicoms(pixels: np.ndarray, folder: Path) -> None:
     del without.PixelData
     without.save_as(folder / "no_pixels.dcm")
     dicom(pixels, BodyPartExamined="KNEE", PatientAge="034Y").save_as(folder / "knee.dcm")
+    view = Dataset()
+    view.CodeValue, view.CodingSchemeDesignator, view.CodeMeaning = "399173006", "SCT", "left lateral"
+    dicom(pixels, ViewPosition="", ViewCodeSequence=[view]).save_as(folder / "side.dcm")
     _codings(pixels, folder / "dicom")
 
 

@@ -134,6 +134,14 @@ def test_real_films_are_never_taken_for_negatives(source: str, request: pytest.F
     assert noticed >= 0.97 * len(films)
 
 
+def test_a_coded_view_refuses_too() -> None:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "399173006", "SCT", "left lateral"
+    assert read_radiograph(saved(dataset(ViewCodeSequence=[code]))).refusals[0][0] == "header_view"
+    code.CodeMeaning = "postero-anterior"
+    assert not read_radiograph(saved(dataset(ViewCodeSequence=[code]))).refusals
+
+
 @pytest.mark.parametrize(
     ("tags", "code"),
     [

@@ -11,8 +11,9 @@ const EXPLICIT = '1.2.840.10008.1.2.1';
 const LARGEST_PICTURE = 100_000_000;
 /** PS3.3 C.7.3.1.1.1, and two that devices invent. */
 const RADIOGRAPHY = new Set(['CR', 'DX', 'RG', 'DR', 'XR', 'OT', 'SC']);
-const CHEST = new Set(['CHEST', 'THORAX', 'LUNG', 'TORAX', 'CHESTABDOMEN', 'RIB', 'RIBS', '']);
-const LATERAL_VIEWS = new Set(['LL', 'RL', 'LAT', 'LATERAL', 'LLD', 'RLD']);
+// The same two patterns as in ai_for_sudan/radiographs/dicom.py.
+const CHEST = /CHEST|THORAX|TORAX|LUNG|RIB|PULMO|^(UNKNOWN|OTHER|ANY|NONE|NA|UNDEFINED)?$/;
+const LATERAL = /LAT|^(LL|RL|LLD|RLD)$/;
 
 const TAG = {
   syntax: 'x00020010',
@@ -20,6 +21,8 @@ const TAG = {
   age: 'x00101010',
   bodyPart: 'x00180015',
   view: 'x00185101',
+  viewCode: 'x00540220',
+  codeMeaning: 'x00080104',
   samples: 'x00280002',
   photometric: 'x00280004',
   planar: 'x00280006',
@@ -95,8 +98,9 @@ function refusals(header: DataSet): string[] {
   const modality = text(header, TAG.modality);
   const part = text(header, TAG.bodyPart).replace(/[^A-Z]/g, '');
   if (modality && !RADIOGRAPHY.has(modality)) found.push('header_modality');
-  if (!CHEST.has(part)) found.push('header_body_part');
-  if (LATERAL_VIEWS.has(text(header, TAG.view))) found.push('header_view');
+  if (!CHEST.test(part)) found.push('header_body_part');
+  const coded = header.elements[TAG.viewCode]?.items?.[0]?.dataSet;
+  if (LATERAL.test(text(header, TAG.view) || (coded ? text(coded, TAG.codeMeaning) : ''))) found.push('header_view');
   return found;
 }
 

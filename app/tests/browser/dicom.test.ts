@@ -56,3 +56,9 @@ test('a header that names a knee refuses, and an adult is warned of', async () =
   expect(await page.locator('.answer').textContent()).toContain('The file names another part of the body.');
   expect(await page.locator('.notice.warning').textContent()).toContain('outside 1 to 5 years');
 });
+
+test('a coded lateral view refuses', async () => {
+  await read(page, join(FILMS, 'side.dcm'));
+  await page.locator('.answer.refused').waitFor();
+  expect(await page.locator('.answer').textContent()).toContain('The file says that this is a side view.');
+});

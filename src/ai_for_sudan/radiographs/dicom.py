@@ -331,7 +331,7 @@ def _header(dataset: Dataset) -> Header:
     return Header(
         modality=text("Modality"),
         body_part=text("BodyPartExamined"),
-        view=text("ViewPosition"),
+        view=text("ViewPosition") or _coded_view(dataset),
         laterality=text("ImageLaterality") or text("Laterality"),
         sex=text("PatientSex"),
         age_years=_age(text("PatientAge"), text("PatientBirthDate"), text("StudyDate")),
@@ -339,6 +339,14 @@ def _header(dataset: Dataset) -> Header:
         study_date=_date(text("StudyDate") or text("AcquisitionDate")),
         institution=str(dataset.get("InstitutionName", "") or "").strip() or None,
     )
+
+
+def _coded_view(dataset: Dataset) -> str | None:
+    """The meaning of View Code Sequence (PS3.3 C.8.11.5), where a digital radiograph has no View Position."""
+    try:
+        return str(dataset.ViewCodeSequence[0].CodeMeaning).strip().upper()[:64] or None
+    except (AttributeError, IndexError, TypeError):
+        return None
 
 
 def _refusals(header: Header) -> list[Remark]:
