@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ai_for_sudan.deployment.network import Calibration
 from ai_for_sudan.evaluation.statistics import ece, ece_bias, sensitivity, specificity
+from ai_for_sudan.training.threshold import choose_threshold
 
 #: where thresholds and the band are chosen
 CHOSEN_ON = "validation patients, their films as they are and a disturbed copy of each"
@@ -81,15 +82,14 @@ def operating_points(
     labels, probabilities = (np.concatenate(pair) for pair in zip(clean, shifted, strict=True))
     sick = np.sort(shifted[1][shifted[0] == 1])
     well = np.sort(shifted[1][shifted[0] == 0])
-    candidates = np.unique(probabilities)
-    steps = (candidates[1:] + candidates[:-1]) / 2
-    balanced = max(steps, key=lambda t: _youden(labels, probabilities, t))
+    own = choose_threshold(clean, shifted)
+    balanced = own["threshold"]
     # More than 0.95, and on the disturbed films alone: the next hospital is not kinder than they are.
     screening = min(_share_above(sick, 0.98), balanced)
     rule_in = max(_share_below(well, 0.98), balanced)
     chosen = {
         "screening": (screening, "misses few: sensitivity at least 0.95, here 0.98 on the disturbed films alone"),
-        "balanced": (balanced, "the highest sensitivity + specificity (Youden 1950)"),
+        "balanced": (balanced, own["reason"]),
         "rule-in": (rule_in, "few false alarms: specificity at least 0.95, here 0.98 on the disturbed films alone"),
     }
     return {
@@ -104,11 +104,6 @@ def operating_points(
         }
         for name, (threshold, reason) in chosen.items()
     }
-
-
-def _youden(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> float:
-    called = probabilities >= threshold
-    return float(called[labels == 1].mean() - called[labels == 0].mean())
 
 
 def _share_above(values: np.ndarray, share: float) -> float:

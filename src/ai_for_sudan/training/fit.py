@@ -294,11 +294,14 @@ class _Run:
 
     def _with_operating_point(self, model: Architecture, state: dict[str, Any]) -> dict[str, Any]:
         """Choose the threshold of the positive class on the validation films and their shifted copy."""
-        answers = torch.cat([predict(model, pixels) for pixels in (self.validation.pixels, self.shifted_pixels)])
-        probability = probabilities(answers, self.spec.task)[:, self.spec.positive_index].numpy()
         labels = self.validation.labels
         truth = labels[:, self.spec.positive_index] if labels.ndim == 2 else labels == self.spec.positive_index
-        point = choose_threshold(np.concatenate([truth, truth]), probability)
+
+        def answers(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            found = probabilities(predict(model, pixels), self.spec.task)
+            return truth, found[:, self.spec.positive_index].numpy()
+
+        point = choose_threshold(answers(self.validation.pixels), answers(self.shifted_pixels))
         best = min(self.history, key=lambda row: row["val_loss"])
         return {**state, "operating_point": point, "metrics": {k: v for k, v in best.items() if np.isfinite(v)}}
 
