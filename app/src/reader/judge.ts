@@ -40,7 +40,7 @@ export function judge(
   const codes = [...headerCodes];
   if (Math.min(size.width, size.height) < SMALLEST_SIDE) codes.push('too_small');
   for (const [index, score] of card.gate.entries()) {
-    if (outputs.gate[index] <= score.limit) continue;
+    if (!(outputs.gate[index] > score.limit)) continue;
     codes.push(score.code);
     if (score.code === 'blank') break; // what the other rules make of nothing is noise
   }
