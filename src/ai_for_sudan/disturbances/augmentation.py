@@ -35,7 +35,7 @@ def augment(films: Tensor, generator: torch.Generator | None = None, strength: f
     Args:
         films: ``(B, 1, H, W)``, float in 0..1.
         generator: a CPU generator.
-        strength: 0 leaves the films as they are; 1 is the strength that the shipped models were trained at.
+        strength: 0 leaves the films as they are; 1 is the strength that the shipped MobileNetV2 was trained at.
     """
     if strength <= 0:
         return films
