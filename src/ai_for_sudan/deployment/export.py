@@ -255,12 +255,13 @@ def _int8(
     chosen = np.random.default_rng(0).permutation(len(train.pixels))[:200]
     truth = validation.labels[:, positive] if validation.labels.ndim == 2 else validation.labels == positive
     known = ~np.isnan(truth.astype(float))
+    dynamic = int8.dynamic(model)
     # As few float convolutions as the limits allow, unless the caller chose.
     for count in (float_convolutions,) if float_convolutions is not None else int8.FLOAT_CONVOLUTIONS:
         say(f"quantising to int8, the first {count} convolutions in float")
         small = int8.quantise(model, train.pixels[np.sort(chosen)], count)
         comparison = int8.compare(
-            {"float32": model, "int8": small, "dynamic": int8.dynamic(model)},
+            {"float32": model, "int8": small, "dynamic": dynamic},
             validation.pixels[known],
             truth[known].astype(int),
             positive,

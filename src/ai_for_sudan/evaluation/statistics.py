@@ -53,6 +53,18 @@ def check(labels: Array, scores: Array) -> tuple[Array, Array]:
     return labels.astype(int), scores
 
 
+def rates_at(labels: Array, scores: Array, cuts: Array) -> tuple[Array, Array]:
+    """Sensitivity and specificity ``(K,)`` of calling every film whose score is at or above a cut ``(K,)``."""
+    sick, well = np.sort(scores[labels == 1]), np.sort(scores[labels == 0])
+    return 1 - np.searchsorted(sick, cuts) / len(sick), np.searchsorted(well, cuts) / len(well)
+
+
+def middle_of_best(values: Array) -> int:
+    """The place of the highest value; of several equal ones the middle, so that a threshold keeps away from films."""
+    best = np.flatnonzero(values >= values.max() - 1e-12)
+    return int(best[len(best) // 2])
+
+
 def auroc_delong(labels: Array, scores: Array) -> Estimate:
     """AUROC with DeLong's interval on the logit scale (DeLong 1988; fast form of Sun and Xu 2014).
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 from scipy.special import expit, logit
 
+from ai_for_sudan.evaluation.statistics import middle_of_best, rates_at
+
 #: What `screening` must find, and what `rule-in` must leave alone.
 TARGET = 0.95
 
@@ -22,14 +24,10 @@ def choose(labels: np.ndarray, scores: np.ndarray, names: Iterable[str]) -> dict
     values = np.unique(scores)
     # Between two films, so that a film on the edge does not hang on rounding.
     cuts = np.concatenate([[values[0] - 1], (values[1:] + values[:-1]) / 2, [values[-1] + 1]])
-    positive, negative = np.sort(scores[labels == 1]), np.sort(scores[labels == 0])
-    sensitivity = 1 - np.searchsorted(positive, cuts) / len(positive)
-    specificity = np.searchsorted(negative, cuts) / len(negative)
-    youden = sensitivity + specificity
-    best = np.flatnonzero(youden >= youden.max() - 1e-12)
+    sensitivity, specificity = rates_at(labels, scores, cuts)
     chosen = {
         "screening": cuts[np.flatnonzero(sensitivity >= TARGET)[-1]],
-        "balanced": cuts[best[len(best) // 2]],
+        "balanced": cuts[middle_of_best(sensitivity + specificity)],
         "rule-in": cuts[np.flatnonzero(specificity >= TARGET)[0]],
     }
     return {name: _probability(chosen[name]) for name in names if name in chosen}

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ai_for_sudan.evaluation.statistics import middle_of_best, rates_at
+
 Answers = tuple[np.ndarray, np.ndarray]
 
 
@@ -25,10 +27,9 @@ def choose_threshold(clean: Answers, disturbed: Answers) -> dict[str, Any]:
         return {"threshold": 0.5, "reason": "one class only in validation: 0.5 is a convention, not a choice"}
     values = np.unique(np.concatenate([probability for _, probability in sets]))
     cuts = (values[1:] + values[:-1]) / 2 if len(values) > 1 else values
-    rates = [_rates(truth, probability, cuts) for truth, probability in sets]
+    rates = [rates_at(truth, probability, cuts) for truth, probability in sets]
     worst = np.min([sensitivity + specificity for sensitivity, specificity in rates], axis=0)
-    best = np.flatnonzero(worst >= worst.max() - 1e-12)
-    place = int(best[len(best) // 2])
+    place = middle_of_best(worst)
     return {
         "threshold": float(cuts[place]),
         "reason": "highest balanced accuracy on the worse of two: validation films as they are, and disturbed",
@@ -41,9 +42,3 @@ def choose_threshold(clean: Answers, disturbed: Answers) -> dict[str, Any]:
 def _known(truth: np.ndarray, probability: np.ndarray) -> Answers:
     known = ~np.isnan(np.asarray(truth, dtype=float))
     return np.asarray(truth)[known].astype(int), np.asarray(probability)[known]
-
-
-def _rates(truth: np.ndarray, probability: np.ndarray, cuts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sensitivity and specificity at each cut."""
-    sick, well = np.sort(probability[truth == 1]), np.sort(probability[truth == 0])
-    return 1 - np.searchsorted(sick, cuts) / len(sick), np.searchsorted(well, cuts) / len(well)
