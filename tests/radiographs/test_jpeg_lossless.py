@@ -14,7 +14,7 @@ from pydicom.uid import JPEGLosslessSV1, generate_uid
 
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.radiographs import read_radiograph
-from ai_for_sudan.radiographs.lossless import decode
+from ai_for_sudan.radiographs.dicom.jpeg_lossless import decode
 
 
 def encode(samples: np.ndarray, *, predictor: int, precision: int, shift: int = 0) -> bytes:

@@ -1,0 +1,124 @@
+"""What no film has, refused before anything is decoded or allocated."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from typing import Any
+
+from pydicom.dataset import Dataset
+from pydicom.uid import JPEG2000, JPEG2000Lossless, RLELossless
+
+from ai_for_sudan.errors import UnreadableFilm
+from ai_for_sudan.radiographs.dicom.stored_values import JPEG_LOSSLESS, transfer_syntax
+from ai_for_sudan.radiographs.radiograph import LARGEST_FILE, LARGEST_PICTURE, MOST_SCANS, one_line
+
+#: decoded at some 5 MB a second; a film of ten million pixels has 20 MB
+SLOW = {RLELossless, JPEG2000Lossless, JPEG2000}
+LARGEST_SLOW = 60_000_000
+#: OpenJPEG holds four bytes and more of each sample
+LARGEST_JPEG2000 = 100_000_000
+#: reads of a film's header are some thousands; of its pixels, 8 kB at a time, 40,000 at most
+MOST_READS = 200_000
+LARGEST_LOSSLESS = 30_000_000
+DEFLATED = b"1.2.840.10008.1.2.1.99"
+J2K_START = b"\xff\x4f\xff\x51"  # SOC, SIZ
+JPEG_START = b"\xff\xd8\xff"
+JPEG_FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15, and JPEG-LS
+
+
+class Bounded(io.BytesIO):
+    """A file that ends the reading of headers with millions of elements, which would take minutes."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads += 1
+        if self.reads > MOST_READS:
+            raise UnreadableFilm("damaged", "the DICOM header has more elements than any film's")
+        return super().read(size)
+
+
+def check_inflated_size(data: bytes) -> None:
+    """A deflated file (PS3.5 A.5) may grow without bound when it is opened: measure it first."""
+    meta_end = 144 + int.from_bytes(data[140:144], "little")  # (0002,0000) File Meta Information Group Length
+    if DEFLATED not in data[132 : max(meta_end, 4096)]:
+        return
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        inflater.decompress(data[meta_end:], LARGEST_FILE)
+    except zlib.error as error:
+        raise UnreadableFilm("damaged", f"the deflated DICOM file is damaged: {one_line(error)}") from error
+    if inflater.unconsumed_tail:
+        raise UnreadableFilm("too_large", f"the DICOM file grows beyond {LARGEST_FILE / 1e6:.0f} MB when opened")
+
+
+def check(dataset: Dataset) -> None:
+    """Refuse before anything is decoded or allocated."""
+    if "PixelData" not in dataset:
+        raise UnreadableFilm("no_pixels", "the DICOM file holds no picture (a report, or a header only)")
+    frames = _number(dataset.get("NumberOfFrames", 1)) or 1
+    if frames > 1:
+        raise UnreadableFilm("multi_frame", f"the DICOM file holds {frames:.0f} frames; a film has one")
+    rows, columns = _number(dataset.get("Rows")), _number(dataset.get("Columns"))
+    if not rows or not columns:
+        raise UnreadableFilm("damaged", "the DICOM header gives no size (Rows, Columns)")
+    stated = [("the header declares", columns, rows, _number(dataset.get("SamplesPerPixel")) or 1)]
+    coded = _coded_size(dataset)
+    if coded:
+        stated.append(("the compressed picture declares", *coded))
+    for words, width, height, samples in stated:
+        if width * height > LARGEST_PICTURE:
+            text = f"{words} {width:.0f} x {height:.0f} pixels; at most {LARGEST_PICTURE:,} are read"
+            raise UnreadableFilm("too_large", text)
+        if samples > 4:
+            raise UnreadableFilm("damaged", f"{words} {samples:.0f} samples a pixel; a film has one or three")
+    syntax = transfer_syntax(dataset)
+    width, height, samples = stated[-1][1:]
+    if syntax in (JPEG2000, JPEG2000Lossless) and width * height * samples > LARGEST_JPEG2000:
+        text = f"a film of {width:.0f} x {height:.0f} pixels and {samples:.0f} samples in {syntax.name}"
+        raise UnreadableFilm("too_large", f"{text}; at most {LARGEST_JPEG2000:,} samples are read")
+    if syntax in SLOW and len(dataset.PixelData) > LARGEST_SLOW:
+        size = f"{len(dataset.PixelData) / 1e6:.0f} MB of {syntax.name}"
+        raise UnreadableFilm(
+            "too_large", f"{size} take minutes to decode; at most {LARGEST_SLOW / 1e6:.0f} MB are read"
+        )
+    width, height, samples = stated[0][1:]
+    if syntax in JPEG_LOSSLESS and width * height > LARGEST_LOSSLESS:
+        text = f"a film of {width:.0f} x {height:.0f} pixels in {syntax.name}; at most {LARGEST_LOSSLESS:,} are read"
+        raise UnreadableFilm("too_large", text)
+    if width * height * samples * (_number(dataset.get("BitsAllocated")) or 8) / 8 > LARGEST_FILE:
+        raise UnreadableFilm("too_large", f"the header declares more than {LARGEST_FILE / 1e6:.0f} MB of pixels")
+
+
+def _coded_size(dataset: Dataset) -> tuple[int, int, int] | None:
+    """Width, height and components that a JPEG or JPEG 2000 stream declares; they may contradict the header."""
+    data = dataset.PixelData
+    if not isinstance(data, bytes):
+        raise UnreadableFilm("damaged", "the DICOM file's pixels are no bytes")
+    if not transfer_syntax(dataset).is_encapsulated:
+        return None
+    start = data.find(J2K_START, 0, 4096)
+    if start >= 0:  # ISO 15444-1 A.5.1: marker, length, capabilities, Xsiz, Ysiz, offsets, tiles, Csiz
+        size = data[start + 8 : start + 42]
+        return int.from_bytes(size[:4], "big"), int.from_bytes(size[4:8], "big"), int.from_bytes(size[32:34], "big")
+    at = data.find(JPEG_START, 0, 4096) + 2
+    if at >= 2 and data.count(b"\xff\xda") > MOST_SCANS:
+        raise UnreadableFilm("damaged", "the compressed picture has more scans than any device writes")
+    while at >= 2 and data[at : at + 1] == b"\xff" and at + 10 < len(data):  # ISO 10918-1 B.1.1.4
+        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        if marker in JPEG_FRAMES:
+            return (
+                int.from_bytes(data[at + 7 : at + 9], "big"),
+                int.from_bytes(data[at + 5 : at + 7], "big"),
+                data[at + 9],
+            )
+        at += 2 + length
+    return None
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,75 @@
+"""The stored values of a DICOM film (PS3.5 A), by a decoder that can be trusted with damaged films."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
+from pydicom.pixels import get_decoder, pixel_array
+from pydicom.uid import (
+    UID,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGLossless,
+    JPEGLosslessSV1,
+)
+
+from ai_for_sudan.errors import UnreadableFilm
+from ai_for_sudan.radiographs.dicom import jpeg_lossless
+from ai_for_sudan.radiographs.radiograph import one_line
+
+#: GDCM ends the whole process on some damaged films (an exception that C++ never catches), so it is not used
+ABORTING = {"gdcm"}
+JPEG_LOSSLESS = {JPEGLossless, JPEGLosslessSV1}
+
+
+def stored_values(dataset: Dataset) -> np.ndarray:
+    """The only frame, ``(H, W)`` or ``(H, W, 3)``, by the first decoder that succeeds."""
+    syntax = transfer_syntax(dataset)
+    if syntax in JPEG_LOSSLESS and dataset.get("SamplesPerPixel") == 1:
+        return _stored_lossless(dataset)
+    plugins: tuple[str, ...] = ("",)
+    if syntax.is_encapsulated:
+        try:
+            plugins = tuple(name for name in get_decoder(syntax).available_plugins if name not in ABORTING)
+        except NotImplementedError:
+            plugins = ()
+    if not plugins:
+        raise UnreadableFilm(
+            "no_decoder",
+            f"the film is compressed as {syntax.name}, for which no decoder is installed; "
+            'try pip install "ai-for-sudan[dicom]", or save the film uncompressed',
+        )
+    problem = ""
+    for plugin in plugins:
+        try:
+            return pixel_array(dataset, raw=True, decoding_plugin=plugin)
+        except MemoryError:
+            raise
+        except Exception as error:  # each decoder raises its own kinds
+            problem = problem or one_line(error)
+    raise UnreadableFilm("truncated", f"the film's pixels are cut short or damaged: {problem}")
+
+
+def _stored_lossless(dataset: Dataset) -> np.ndarray:
+    try:
+        values = jpeg_lossless.decode(get_frame(dataset.PixelData, 0, number_of_frames=1))
+    except ValueError as error:
+        raise UnreadableFilm("truncated", f"the film's pixels are cut short or damaged: {one_line(error)}") from error
+    if values.shape != (dataset.Rows, dataset.Columns):
+        raise UnreadableFilm("damaged", "the size of the compressed picture contradicts the DICOM header")
+    if dataset.get("PixelRepresentation") != 1:
+        return values
+    unused = 16 - int(dataset.BitsStored)
+    return (values << unused).astype(np.int16) >> unused  # two's complement of fewer bits (PS3.5 8.1.1)
+
+
+def transfer_syntax(dataset: Dataset) -> UID:
+    """The transfer syntax; without a meta header (PS3.5 10.1) the one that was found by reading, which is filled in."""
+    if not hasattr(dataset, "file_meta") or not dataset.file_meta.get("TransferSyntaxUID"):
+        dataset.ensure_file_meta()
+        implicit, little = dataset.original_encoding
+        found = ImplicitVRLittleEndian if implicit is not False else ExplicitVRLittleEndian
+        dataset.file_meta.TransferSyntaxUID = found if little is not False else ExplicitVRBigEndian
+    return UID(dataset.file_meta.TransferSyntaxUID)
