@@ -17,8 +17,8 @@ ALLOWED = {
     "reading": {"numpy", "PIL", "onnxruntime", "jinja2", "ray"},
 }
 OWN = {
-    "radiographs": {"errors", "radiographs"},
-    "reading": {"errors", "files", "radiographs", "reading"},
+    "radiographs": {"errors", "processes", "radiographs"},
+    "reading": {"errors", "files", "processes", "radiographs", "reading"},
 }
 
 

@@ -2,5 +2,16 @@
 
 from ai_for_sudan.radiographs.files import FILM_SUFFIXES, find_films
 from ai_for_sudan.radiographs.radiograph import Header, Radiograph, RefusedByHeader, read_radiograph
+from ai_for_sudan.radiographs.source import content_hash, one_line, open_film
 
-__all__ = ["FILM_SUFFIXES", "Header", "Radiograph", "RefusedByHeader", "find_films", "read_radiograph"]
+__all__ = [
+    "FILM_SUFFIXES",
+    "Header",
+    "Radiograph",
+    "RefusedByHeader",
+    "content_hash",
+    "find_films",
+    "one_line",
+    "open_film",
+    "read_radiograph",
+]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ai_for_sudan.errors import UnreadableFilm
+from ai_for_sudan.radiographs.source import one_line, read_film
 
-#: files larger than this are refused before they are read; an uncompressed 16-bit film of 8192 x 8192 has 134 MB
-LARGEST_FILE = 300_000_000
 #: pictures of more pixels are refused before they are decoded
 LARGEST_PICTURE = 100_000_000
 #: a progressive JPEG has about ten scans; thousands of them keep a decoder busy for minutes
@@ -77,7 +75,7 @@ def read_radiograph(source: str | Path | bytes | np.ndarray) -> Radiograph:
     """
     if isinstance(source, np.ndarray):
         return Radiograph(_grey(source))
-    data = source if isinstance(source, bytes) else _bytes(Path(source))
+    data = source if isinstance(source, bytes) else read_film(source)
     if not data:
         raise UnreadableFilm("empty", "the file has no bytes; copy it again from where it came")
     try:
@@ -94,22 +92,6 @@ def read_radiograph(source: str | Path | bytes | np.ndarray) -> Radiograph:
         raise UnreadableFilm("too_large", "the film does not fit into this machine's memory") from error
     except Exception as error:  # decoders raise whatever they like for damaged bytes; none may stop a batch
         raise UnreadableFilm("damaged", f"the file is damaged: {one_line(error)}") from error
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        if path.is_dir():
-            raise UnreadableFilm("folder", f"{path} is a folder, not a film")
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):  # a pipe or a device may never end
-            raise UnreadableFilm("no_file", f"{path} is a pipe or a device, not a file; save the film first")
-        if found.st_size > LARGEST_FILE:
-            raise UnreadableFilm("too_large", f"the file has {found.st_size / 1e6:.0f} MB; a film has at most 300 MB")
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise UnreadableFilm("missing", f"there is no file {path}") from error
-    except OSError as error:
-        raise UnreadableFilm("unreadable", f"the file cannot be read: {error.strerror or error}") from error
 
 
 def _looks_like_bare_dicom(data: bytes) -> bool:
@@ -162,9 +144,3 @@ def strips(height: int, width: int) -> Iterator[slice]:
     step = max(1, 4_000_000 // max(1, width))
     for top in range(0, height, step):
         yield slice(top, top + step)
-
-
-def one_line(error: Exception) -> str:
-    """What went wrong, in one printable line: messages of decoders quote the damaged bytes."""
-    text = "".join(letter if letter.isprintable() else " " for letter in str(error))
-    return " ".join(text.split())[:200] or type(error).__name__

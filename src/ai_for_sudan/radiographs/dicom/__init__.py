@@ -14,7 +14,8 @@ from ai_for_sudan.radiographs.dicom.limits import Bounded, check, check_inflated
 from ai_for_sudan.radiographs.dicom.picture import grey_values
 from ai_for_sudan.radiographs.dicom.polarity import bone_white
 from ai_for_sudan.radiographs.dicom.stored_values import stored_values
-from ai_for_sudan.radiographs.radiograph import Radiograph, RefusedByHeader, one_line
+from ai_for_sudan.radiographs.radiograph import Radiograph, RefusedByHeader
+from ai_for_sudan.radiographs.source import one_line
 
 __all__ = ["decode"]
 

@@ -11,7 +11,8 @@ from pydicom.uid import JPEG2000, JPEG2000Lossless, RLELossless
 
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.radiographs.dicom.stored_values import JPEG_LOSSLESS, transfer_syntax
-from ai_for_sudan.radiographs.radiograph import LARGEST_FILE, LARGEST_PICTURE, MOST_SCANS, one_line
+from ai_for_sudan.radiographs.radiograph import LARGEST_PICTURE, MOST_SCANS
+from ai_for_sudan.radiographs.source import LARGEST_FILE, one_line
 
 #: decoded at some 5 MB a second; a film of ten million pixels has 20 MB
 SLOW = {RLELossless, JPEG2000Lossless, JPEG2000}

@@ -17,7 +17,7 @@ from pydicom.uid import (
 
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.radiographs.dicom import jpeg_lossless
-from ai_for_sudan.radiographs.radiograph import one_line
+from ai_for_sudan.radiographs.source import one_line
 
 #: GDCM ends the whole process on some damaged films (an exception that C++ never catches), so it is not used
 ABORTING = {"gdcm"}
