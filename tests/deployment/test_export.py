@@ -189,7 +189,7 @@ def test_int8_outside_its_limits_is_refused() -> None:
     sides = {0: torch.export.Dim("height", min=64, max=8192), 1: torch.export.Dim("width", min=64, max=8192)}
     exported = graph.export_graph(one, 4, torch.randint(0, 255, (261, 300), dtype=torch.uint8), sides)
     films = np.random.default_rng(0).integers(0, 256, (12, 224, 224), np.uint8)
-    small = int8.quantise(exported, films, 0)
+    small = int8.quantise_convolutions(exported, films, 0)
     assert small.ByteSize() < exported.ByteSize()
     assert {"head.weight", "calibration.bias"} <= {i.name for i in small.graph.initializer}
     same = int8.compare({"float32": exported, "int8": exported}, films, np.arange(12) % 2, 1, 0.5)

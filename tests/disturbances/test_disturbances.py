@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from ai_for_sudan.disturbances import KINDS, STRESS_KINDS, augment, disturb
-from ai_for_sudan.disturbances.compression import quantise
+from ai_for_sudan.disturbances import KINDS, STRESS_KINDS, augment, perturb
+from ai_for_sudan.disturbances.compression import compress
 from ai_for_sudan.disturbances.geometry import affine, warp
 from ai_for_sudan.errors import UserError
 
@@ -25,7 +25,7 @@ def film(samples: Path) -> torch.Tensor:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_severity_zero_changes_nothing(film: torch.Tensor, kind: str) -> None:
-    assert torch.allclose(disturb(film, kind, 0.0, torch.Generator().manual_seed(0)), film, atol=2e-4)
+    assert torch.allclose(perturb(film, kind, 0.0, torch.Generator().manual_seed(0)), film, atol=2e-4)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -33,7 +33,7 @@ def test_more_severity_is_more_change_and_stays_in_range(film: torch.Tensor, kin
     batch = film.repeat(16, 1, 1, 1)
     change = []
     for severity in (1.0, 3.0, 5.0):
-        result = disturb(batch, kind, severity, torch.Generator().manual_seed(0))
+        result = perturb(batch, kind, severity, torch.Generator().manual_seed(0))
         assert result.shape == batch.shape and result.dtype == torch.float32
         assert float(result.min()) >= 0 and float(result.max()) <= 1
         change.append(float((result - batch).abs().mean()))
@@ -42,7 +42,7 @@ def test_more_severity_is_more_change_and_stays_in_range(film: torch.Tensor, kin
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_seed_gives_the_same_film(film: torch.Tensor, kind: str) -> None:
-    first, second, other = (disturb(film, kind, 4.0, torch.Generator().manual_seed(seed)) for seed in (3, 3, 4))
+    first, second, other = (perturb(film, kind, 4.0, torch.Generator().manual_seed(seed)) for seed in (3, 3, 4))
     assert torch.equal(first, second)
     if kind not in ("blur", "jpeg"):  # these two have nothing to draw
         assert not torch.equal(first, other)
@@ -50,7 +50,7 @@ def test_the_same_seed_gives_the_same_film(film: torch.Tensor, kind: str) -> Non
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_film_has_its_own_severity(film: torch.Tensor, kind: str) -> None:
-    pair = disturb(film.repeat(2, 1, 1, 1), kind, torch.tensor([0.0, 5.0]), torch.Generator().manual_seed(1))
+    pair = perturb(film.repeat(2, 1, 1, 1), kind, torch.tensor([0.0, 5.0]), torch.Generator().manual_seed(1))
     assert torch.allclose(pair[:1], film, atol=2e-4)
     assert not torch.allclose(pair[1:], film, atol=0.02)
 
@@ -61,12 +61,12 @@ def test_the_stress_suite_is_part_of_the_kinds() -> None:
 
 def test_an_unknown_kind_lists_the_known(film: torch.Tensor) -> None:
     with pytest.raises(UserError, match="phone_photo"):
-        disturb(film, "earthquake", 1.0)
+        perturb(film, "earthquake", 1.0)
 
 
 @pytest.mark.parametrize("quality", [10, 40, 75, 90])
 def test_jpeg_agrees_with_libjpeg(film: torch.Tensor, quality: int) -> None:
-    ours = quantise(film, torch.tensor([float(quality)]))[0, 0].numpy() * 255
+    ours = compress(film, torch.tensor([float(quality)]))[0, 0].numpy() * 255
     buffer = io.BytesIO()
     Image.fromarray((film[0, 0] * 255).byte().numpy()).save(buffer, "JPEG", quality=quality)
     theirs = np.asarray(Image.open(buffer), dtype=np.float32)

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 
+from ai_for_sudan.disturbances import perturbed
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.models import create, load_checkpoint, save_checkpoint
-from ai_for_sudan.training import LabelledFilms, Recipe, fit, logits, probabilities
+from ai_for_sudan.models import create, load_checkpoint, logits, probabilities, save_checkpoint
+from ai_for_sudan.training import LabelledFilms, Recipe, fit
 from ai_for_sudan.training.fit import _Run
 from ai_for_sudan.training.loss import class_weights, imitation, loss, targets
 from ai_for_sudan.training.scores import score
-from ai_for_sudan.training.shifted import shifted
 from ai_for_sudan.training.threshold import choose_threshold
 
 RECIPE = Recipe(epochs=3, batch_size=16, augmentation=0.0, learning_rate=2e-3, patience=3)
@@ -63,7 +63,7 @@ def test_every_epoch_is_recorded_and_drawn(fitted) -> None:
     with (folder / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
-    assert {f"{side}_{name}" for side in ("train", "val", "shifted") for name in ("loss", "f1", "auroc")} <= set(
+    assert {f"{side}_{name}" for side in ("train", "val", "perturbed") for name in ("loss", "f1", "auroc")} <= set(
         rows[0]
     )
     assert float(rows[-1]["train_loss"]) < float(rows[0]["train_loss"])
@@ -325,7 +325,7 @@ def test_the_threshold_is_not_bought_by_films_as_they_are() -> None:
     assert choose_threshold(few, disturbed)["threshold"] == pytest.approx(0.45)
 
 
-def test_the_shifted_copy_is_the_same_each_time_and_not_the_original() -> None:
+def test_the_perturbed_copy_is_the_same_each_time_and_not_the_original() -> None:
     films = drawn_films(8, 0).pixels
-    assert np.array_equal(shifted(films, 5), shifted(films, 5))
-    assert all((a != b).mean() > 0.2 for a, b in zip(shifted(films, 5), films, strict=True))
+    assert np.array_equal(perturbed(films, 5), perturbed(films, 5))
+    assert all((a != b).mean() > 0.2 for a, b in zip(perturbed(films, 5), films, strict=True))

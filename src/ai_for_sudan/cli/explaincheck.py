@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from markupsafe import Markup
 from PIL import Image
 from torch import Tensor
@@ -25,9 +24,8 @@ from ai_for_sudan.evaluation.subject import load_model
 from ai_for_sudan.explanation import GradCAM, checks
 from ai_for_sudan.explanation.regions import load_boxes, load_masks
 from ai_for_sudan.files import write_json
-from ai_for_sudan.models import Architecture
+from ai_for_sudan.models import Architecture, as_batch, logits, probabilities
 from ai_for_sudan.reading.overlay import overlay
-from ai_for_sudan.training import logits, probabilities
 
 #: films from which the head with random labels learns
 LEARNED = 400
@@ -119,8 +117,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _films(model: Architecture, pixels: np.ndarray) -> Tensor:
-    where = next(model.parameters()).device
-    return torch.from_numpy(np.array(pixels)).unsqueeze(1).to(where).float() / 255
+    return as_batch(pixels, next(model.parameters()).device)
 
 
 def _explained(args: argparse.Namespace, manifest: Manifest, called: np.ndarray) -> np.ndarray:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.films import save_png
@@ -20,9 +19,8 @@ from ai_for_sudan.errors import UnreadableFilm, UserError
 from ai_for_sudan.evaluation.subject import load_model
 from ai_for_sudan.explanation import GradCAM
 from ai_for_sudan.files import replacing
-from ai_for_sudan.models import ModelSpec
+from ai_for_sudan.models import ModelSpec, as_batch, probabilities
 from ai_for_sudan.reading.overlay import overlay, with_legend
-from ai_for_sudan.training import probabilities
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -68,8 +66,7 @@ def run(args: argparse.Namespace) -> int:
             failed += 1
             _say(args, {"file": str(film), "status": "failed", "code": error.code, "reason": error.reason})
             continue
-        batch = torch.from_numpy(np.array(squash(pixels, spec.input_size))).to(where)
-        found = gradcam(batch.view(1, 1, *batch.shape).float() / 255, target)
+        found = gradcam(as_batch(squash(pixels, spec.input_size)[None], where), target)
         heat = found.maps[0].cpu().numpy()
         if not (np.isfinite(heat).all() and bool(found.logits.isfinite().all())):
             raise UserError(f"{args.checkpoint} gives NaN for {film}: its weights are damaged; train it again")

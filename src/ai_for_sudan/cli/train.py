@@ -19,7 +19,7 @@ from ai_for_sudan.errors import UserError
 from ai_for_sudan.models import create, names
 from ai_for_sudan.training import LabelledFilms, Recipe, fit
 from ai_for_sudan.training.processes import Processes, processes
-from ai_for_sudan.training.quantise import quantise_and_compare
+from ai_for_sudan.training.quantisation import quantise_and_compare
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

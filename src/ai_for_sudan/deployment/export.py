@@ -20,12 +20,12 @@ from ai_for_sudan import __version__
 from ai_for_sudan.deployment import choices, graph, int8
 from ai_for_sudan.deployment.gate import FittedGate, fit_gate
 from ai_for_sudan.deployment.network import Calibration, ManyFilms, OneFilm, ReaderNetwork
+from ai_for_sudan.disturbances import perturbed
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.metrics import measure
-from ai_for_sudan.models import Architecture, folded
+from ai_for_sudan.models import Architecture, as_batch, folded
+from ai_for_sudan.models import logits as predict
 from ai_for_sudan.sites.reference import build as build_reference
-from ai_for_sudan.training import logits as predict
-from ai_for_sudan.training.shifted import shifted
 
 INTENDED_USE = (
     "Helps a clinician to decide which frontal chest X-rays of children of 1 to 5 years to look at first for "
@@ -92,7 +92,7 @@ def export_reader(
     """
     model = folded(model.cpu())
     spec, positive = model.spec, model.spec.positive_index
-    disturbed = shifted(validation.pixels, seed + 1)
+    disturbed = perturbed(validation.pixels, seed + 1)
     say("asking the network about validation films, as they are and disturbed")
     both = torch.cat([predict(model, validation.pixels), predict(model, disturbed)])
     twice = Films(
@@ -259,7 +259,7 @@ def _int8(
     # As few float convolutions as the limits allow, unless the caller chose.
     for count in (float_convolutions,) if float_convolutions is not None else int8.FLOAT_CONVOLUTIONS:
         say(f"quantising to int8, the first {count} convolutions in float")
-        small = int8.quantise(model, train.pixels[np.sort(chosen)], count)
+        small = int8.quantise_convolutions(model, train.pixels[np.sort(chosen)], count)
         comparison = int8.compare(
             {"float32": model, "int8": small, "dynamic": dynamic},
             validation.pixels[known],
@@ -279,8 +279,7 @@ def _reference(network: ReaderNetwork, films: np.ndarray, positive: int) -> floa
     heat = []
     with torch.inference_mode():
         for start in range(0, len(films), 64):
-            batch = torch.from_numpy(np.array(films[start : start + 64])).unsqueeze(1).float() / 255
-            heat.append(network(batch).heatmap[:, positive].flatten())
+            heat.append(network(as_batch(films[start : start + 64])).heatmap[:, positive].flatten())
     return max(float(np.quantile(torch.cat(heat).numpy(), 0.99)), 1e-3)
 
 
@@ -307,8 +306,7 @@ def _site_reference(network: ReaderNetwork, films: Films, positive: int, seed: i
     embeddings, scores = [], []
     with torch.inference_mode():
         for start in range(0, len(first), 64):
-            batch = torch.from_numpy(np.array(films.pixels[first[start : start + 64]])).unsqueeze(1).float() / 255
-            found = network(batch)
+            found = network(as_batch(films.pixels[first[start : start + 64]]))
             embeddings.append(found.embedding.numpy())
             scores.append(found.probability[:, positive].numpy())
     return build_reference(np.concatenate(embeddings), np.concatenate(scores), seed, films.pixels[first])

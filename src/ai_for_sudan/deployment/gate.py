@@ -15,8 +15,9 @@ from torch import Tensor
 
 from ai_for_sudan.datasets.cache import squash
 from ai_for_sudan.deployment.network import Gate, ReaderNetwork
-from ai_for_sudan.disturbances import STRESS_KINDS, augment, disturb
+from ai_for_sudan.disturbances import STRESS_KINDS, augment, perturb
 from ai_for_sudan.errors import UnreadableFilm, UserError
+from ai_for_sudan.models import as_batch, as_pixels
 from ai_for_sudan.radiographs import find_films, read_radiograph
 
 #: code -> (reason, what to do), in the order of the scores; ``blank`` is fixed, the others are fitted
@@ -279,9 +280,8 @@ def _ask(
     features, blank = [], []
     with torch.inference_mode():
         for start in range(0, len(films), 64):
-            batch = change(torch.from_numpy(films[start : start + 64]).unsqueeze(1).float() / 255)
             # As a decoder would hand it over: in 256 grey levels.
-            batch = (batch * 255).round() / 255
+            batch = as_batch(as_pixels(change(as_batch(films[start : start + 64]))))
             features.append(network.gate_input(batch).numpy())
             spread = batch.std(dim=(1, 2, 3), unbiased=False)
             blank.append(torch.sigmoid((Gate.BLANK - spread) * 200).numpy())
@@ -290,7 +290,7 @@ def _ask(
 
 def _by_kind(kind: str, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
     def change(films: Tensor) -> Tensor:
-        return disturb(films, kind, torch.rand(len(films), generator=generator) * 4 + 0.5, generator)
+        return perturb(films, kind, torch.rand(len(films), generator=generator) * 4 + 0.5, generator)
 
     return change
 
@@ -303,7 +303,7 @@ def _any_kind(generator: torch.Generator) -> Callable[[Tensor], Tensor]:
         for number, kind in enumerate(STRESS_KINDS):
             chosen = kinds == number
             if chosen.any():
-                result[chosen] = disturb(films[chosen], kind, severity[chosen], generator)
+                result[chosen] = perturb(films[chosen], kind, severity[chosen], generator)
         return result
 
     return change

@@ -35,7 +35,7 @@ class _Films(CalibrationDataReader):
         return None if film is None else {"pixels": film}
 
 
-def quantise(model: onnx.ModelProto, films: np.ndarray, float_convolutions: int) -> onnx.ModelProto:
+def quantise_convolutions(model: onnx.ModelProto, films: np.ndarray, float_convolutions: int) -> onnx.ModelProto:
     """Quantise the convolutions but for the first few; preprocessing, pooling, head and gate stay float.
 
     Weights are int8 per channel, activations uint8: after ReLU they have no sign, and a signed type is slow. The first

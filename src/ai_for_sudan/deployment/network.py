@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.models import Architecture
+from ai_for_sudan.models import Architecture, as_batch
 
 
 class Outputs(NamedTuple):
@@ -172,4 +172,4 @@ class ManyFilms(nn.Module):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """uint8 ``(N, S, S)`` -> outputs with a leading N."""
-        return tuple(self.network(pixels.to(torch.float32).unsqueeze(1) / 255))
+        return tuple(self.network(as_batch(pixels)))

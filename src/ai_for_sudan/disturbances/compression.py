@@ -31,7 +31,7 @@ def _cosines() -> Tensor:
     return matrix
 
 
-def quantise(films: Tensor, quality: Tensor) -> Tensor:
+def compress(films: Tensor, quality: Tensor) -> Tensor:
     """What JPEG of ``quality`` ``(B,)`` in 1..100 (the scale of libjpeg) leaves of films ``(B, 1, H, W)``."""
     height, width = films.shape[-2:]
     padded = F.pad(films, (0, -width % 8, 0, -height % 8), mode="replicate")
@@ -48,4 +48,4 @@ def quantise(films: Tensor, quality: Tensor) -> Tensor:
 
 def jpeg(films: Tensor, severity: Tensor, generator: torch.Generator | None) -> Tensor:
     """Sent through a messenger: quality 90 falls to 5."""
-    return torch.where(column(severity) > 0, quantise(films, 90 * torch.exp(-severity * 0.578)), films)
+    return torch.where(column(severity) > 0, compress(films, 90 * torch.exp(-severity * 0.578)), films)

@@ -44,7 +44,7 @@ def noise(films: Tensor, severity: Tensor, generator: Generator) -> Tensor:
 
 
 def tilt(films: Tensor, severity: Tensor, generator: Generator) -> Tensor:
-    """Turned by up to 20 degrees, black where no film is."""
+    """Rotated by up to 20 degrees, black where no film is."""
     return warp(films, affine(films, degrees=sign(films, generator) * severity * 4))
 
 
@@ -185,8 +185,8 @@ STRESS_KINDS = (
 )
 
 
-def disturb(films: Tensor, kind: str, severity: Tensor | float, generator: Generator = None) -> Tensor:
-    """Disturb a batch.
+def perturb(films: Tensor, kind: str, severity: Tensor | float, generator: Generator = None) -> Tensor:
+    """Perturb a batch.
 
     Args:
         films: ``(B, 1, H, W)``, float in 0..1.

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ai_for_sudan.disturbances.compression import quantise
+from ai_for_sudan.disturbances.compression import compress
 from ai_for_sudan.disturbances.draw import column, uniform
 from ai_for_sudan.disturbances.geometry import affine, perspective, warp
 from ai_for_sudan.disturbances.sharpness import gaussian
@@ -60,5 +60,5 @@ def phone_photo(films: Tensor, severity: Tensor, generator: torch.Generator | No
     photo = gaussian(photo, worst * draw(0.1, 1.0) * 0.008 * min(height, width))
     grain = torch.randn(films.shape, generator=generator).to(films.device)
     photo = (photo + grain * column(worst * draw(0.2, 1.0)) * 0.05).clamp(0, 1)
-    compressed = quantise(photo, 92 - worst * draw(0.3, 1.0) * 67)
+    compressed = compress(photo, 92 - worst * draw(0.3, 1.0) * 67)
     return torch.where(column(severity) > 0, compressed, photo)

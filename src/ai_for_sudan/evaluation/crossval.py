@@ -18,9 +18,8 @@ from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.comparison import compare
 from ai_for_sudan.evaluation.metrics import measure
 from ai_for_sudan.files import replacing, write_json
-from ai_for_sudan.models import Architecture, ModelSpec
-from ai_for_sudan.training import LabelledFilms, Recipe, fit, logits, probabilities
-from ai_for_sudan.training.precision import autocast, device
+from ai_for_sudan.models import Architecture, ModelSpec, as_batch, autocast, device, logits, probabilities
+from ai_for_sudan.training import LabelledFilms, Recipe, fit
 
 #: figures whose mean and spread over the folds are told
 FIGURES = ("auroc", "accuracy", "recall", "specificity", "f1", "brier", "ece")
@@ -202,8 +201,7 @@ def _embeddings(model: Architecture, pixels: np.ndarray) -> np.ndarray:
     found = []
     with torch.inference_mode(), autocast(device()):
         for start in tqdm(range(0, len(pixels), 64), desc="features", leave=False, disable=None):
-            films = torch.from_numpy(np.array(pixels[start : start + 64])).to(device()).unsqueeze(1).float() / 255
-            films = films.contiguous(memory_format=torch.channels_last)
+            films = as_batch(pixels[start : start + 64], device()).contiguous(memory_format=torch.channels_last)
             found.append(model.embedding(model.feature_map(films)).float().cpu().numpy())
     return np.concatenate(found)
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from ai_for_sudan.disturbances import disturb
+from ai_for_sudan.disturbances import perturb
 from ai_for_sudan.evaluation.statistics import auroc_delong, ece, ece_bias, sensitivity, specificity
+from ai_for_sudan.models import as_batch, as_pixels
 from ai_for_sudan.reading import Reader, judge
 
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -42,18 +43,17 @@ def stress(
     rows = []
     for number, (kind, severity) in enumerate([("none", 0), *((k, s) for k in kinds for s in SEVERITIES)]):
         generator = torch.Generator().manual_seed(seed * 1000 + number)
-        films = pixels if kind == "none" else _disturbed(pixels, kind, float(severity), generator)
+        films = pixels if kind == "none" else _perturbed(pixels, kind, float(severity), generator)
         row = {"kind": kind, "severity": severity, **_measure(reader, films, labels, operating_point)}
         rows.append(row)
         then(row)
     return rows
 
 
-def _disturbed(pixels: np.ndarray, kind: str, severity: float, generator: torch.Generator) -> np.ndarray:
+def _perturbed(pixels: np.ndarray, kind: str, severity: float, generator: torch.Generator) -> np.ndarray:
     parts = []
     for start in range(0, len(pixels), 64):
-        films = torch.from_numpy(np.array(pixels[start : start + 64])).unsqueeze(1).float() / 255
-        parts.append((disturb(films, kind, severity, generator)[:, 0] * 255).round().byte().numpy())
+        parts.append(as_pixels(perturb(as_batch(pixels[start : start + 64]), kind, severity, generator)))
     return np.concatenate(parts)
 
 

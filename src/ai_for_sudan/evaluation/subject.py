@@ -91,9 +91,8 @@ def load_model(path: Path, expect: str | None = None) -> tuple[Architecture, dic
     Raises:
         UserError: as :func:`open_subject`.
     """
-    from ai_for_sudan.models import load_checkpoint
-    from ai_for_sudan.training.precision import device
-    from ai_for_sudan.training.quantise import dequantise, is_quantised, load_quantised
+    from ai_for_sudan.models import device, load_checkpoint
+    from ai_for_sudan.models.quantised import dequantise, is_quantised, load_quantised
 
     if is_quantised(path):
         quantised, state = load_quantised(path, expect)
@@ -102,11 +101,9 @@ def load_model(path: Path, expect: str | None = None) -> tuple[Architecture, dic
 
 
 def _checkpoint(path: Path, expect: str | None) -> Subject:
-    import torch
-
     from ai_for_sudan.explanation import GradCAM, Heatmaps
-    from ai_for_sudan.training import logits, probabilities
-    from ai_for_sudan.training.quantise import is_quantised, load_quantised
+    from ai_for_sudan.models import as_batch, logits, probabilities
+    from ai_for_sudan.models.quantised import is_quantised, load_quantised
 
     explained, state = load_model(path, expect)
     model = load_quantised(path)[0] if is_quantised(path) else explained
@@ -118,8 +115,7 @@ def _checkpoint(path: Path, expect: str | None) -> Subject:
 
     def explain(film: np.ndarray) -> Heatmaps:
         where = next(explained.parameters()).device
-        films = torch.from_numpy(np.array(film)).to(where).view(1, 1, *film.shape).float() / 255
-        return GradCAM(explained)(films, spec.positive_index)
+        return GradCAM(explained)(as_batch(film[None], where), spec.positive_index)
 
     blank = np.zeros((spec.input_size, spec.input_size), dtype=np.uint8)
 

@@ -1,8 +1,25 @@
-"""The networks: one architecture a file, what each needs travels with its checkpoint."""
+"""The networks: one architecture a file, what each needs travels with its checkpoint; and what they predict."""
 
 from ai_for_sudan.models.architecture import Architecture, ModelSpec
 from ai_for_sudan.models.checkpoint import load_checkpoint, save_checkpoint
+from ai_for_sudan.models.films import as_batch, as_pixels
 from ai_for_sudan.models.folding import folded
+from ai_for_sudan.models.precision import autocast, device
+from ai_for_sudan.models.predict import logits, probabilities
 from ai_for_sudan.models.registry import create, names
 
-__all__ = ["Architecture", "ModelSpec", "create", "folded", "load_checkpoint", "names", "save_checkpoint"]
+__all__ = [
+    "Architecture",
+    "ModelSpec",
+    "as_batch",
+    "as_pixels",
+    "autocast",
+    "create",
+    "device",
+    "folded",
+    "load_checkpoint",
+    "logits",
+    "names",
+    "probabilities",
+    "save_checkpoint",
+]

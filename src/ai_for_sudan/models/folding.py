@@ -1,4 +1,4 @@
-"""A network made ready to be asked only."""
+"""A network made ready to predict, and for nothing else."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ai_for_sudan.models.architecture import Architecture
 def folded(model: Architecture) -> Architecture:
     """A copy in evaluation mode, each BatchNorm folded into the convolution before it.
 
-    The same answers to about 1e-6; with bfloat16 on a CPU three times as fast, for BatchNorm there is slower than the
-    convolutions.
+    The same predictions to about 1e-6; with bfloat16 on a CPU three times as fast, for BatchNorm there is slower than
+    the convolutions.
     """
     model = copy.deepcopy(model).eval()
     for block in [module for module in model.modules() if isinstance(module, nn.Sequential)]:

@@ -98,7 +98,7 @@ class FineTuning:
         return validation, fit(self.recipe, model, inner, held, folder, quiet=True)
 
     def _scores(self, fitted: Fitted, index: np.ndarray) -> np.ndarray:
-        from ai_for_sudan.training import logits
+        from ai_for_sudan.models import logits
 
         found = logits(fitted.model, self.pixels[index]).numpy().astype(np.float64)
         if not self.exclusive:

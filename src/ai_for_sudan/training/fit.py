@@ -17,20 +17,26 @@ from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from ai_for_sudan.disturbances import augment
+from ai_for_sudan.disturbances import augment, perturbed
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import write_json
-from ai_for_sudan.models import Architecture, folded, load_checkpoint, save_checkpoint
+from ai_for_sudan.models import (
+    Architecture,
+    as_batch,
+    autocast,
+    device,
+    folded,
+    load_checkpoint,
+    probabilities,
+    save_checkpoint,
+)
+from ai_for_sudan.models import logits as predict
 from ai_for_sudan.models.checkpoint import write_tensors
 from ai_for_sudan.training.history import write_history
 from ai_for_sudan.training.loss import class_weights, imitation, loss, targets
-from ai_for_sudan.training.precision import autocast, device
-from ai_for_sudan.training.predict import logits as predict
-from ai_for_sudan.training.predict import probabilities
 from ai_for_sudan.training.processes import Processes
 from ai_for_sudan.training.recipe import Recipe
 from ai_for_sudan.training.scores import SCORES, score
-from ai_for_sudan.training.shifted import shifted
 from ai_for_sudan.training.threshold import choose_threshold
 
 
@@ -53,8 +59,7 @@ class LabelledFilms:
         """Films ``(B, 1, S, S)`` in 0..1, and their labels."""
         # Sorted reading keeps a memory map's pages in order; the order inside a batch does not matter.
         chosen = np.sort(indices.numpy())
-        films = torch.from_numpy(self.pixels[chosen]).to(where).unsqueeze(1).float() / 255
-        return films, torch.from_numpy(self.labels[chosen]).to(where)
+        return as_batch(self.pixels[chosen], where), torch.from_numpy(self.labels[chosen]).to(where)
 
 
 @dataclass(frozen=True)
@@ -146,7 +151,7 @@ class _Run:
         else:
             self.schedule = ReduceLROnPlateau(self.optimizer, factor=0.3, patience=max(1, recipe.patience // 3))
         self.weights = class_weights(train.labels, len(self.spec.classes), recipe.balance).to(self.device)
-        self.shifted_pixels = shifted(validation.pixels, recipe.seed)
+        self.perturbed_pixels = perturbed(validation.pixels, recipe.seed)
         self.state = {**state, "recipe": recipe.to_dict()}
         self.history: list[dict[str, Any]] = []
         self.best_loss, self.waited = float("inf"), 0
@@ -278,7 +283,7 @@ class _Run:
         """Validated by every process in the same way: it is short, and all must agree when to stop."""
         model, row = self._kept(), {}
         losses = []
-        for name, pixels in (("val", self.validation.pixels), ("shifted", self.shifted_pixels)):
+        for name, pixels in (("val", self.validation.pixels), ("perturbed", self.perturbed_pixels)):
             answer = predict(model, pixels, mixed_precision=True)
             labels = torch.from_numpy(self.validation.labels)
             target = targets(labels, len(self.spec.classes), 0.0)
@@ -293,7 +298,7 @@ class _Run:
         return row
 
     def _with_operating_point(self, model: Architecture, state: dict[str, Any]) -> dict[str, Any]:
-        """Choose the threshold of the positive class on the validation films and their shifted copy."""
+        """Choose the threshold of the positive class on the validation films and their perturbed copy."""
         labels = self.validation.labels
         truth = labels[:, self.spec.positive_index] if labels.ndim == 2 else labels == self.spec.positive_index
 
@@ -301,7 +306,7 @@ class _Run:
             found = probabilities(predict(model, pixels), self.spec.task)
             return truth, found[:, self.spec.positive_index].numpy()
 
-        point = choose_threshold(answers(self.validation.pixels), answers(self.shifted_pixels))
+        point = choose_threshold(answers(self.validation.pixels), answers(self.perturbed_pixels))
         best = min(self.history, key=lambda row: row["val_loss"])
         return {**state, "operating_point": point, "metrics": {k: v for k, v in best.items() if np.isfinite(v)}}
 
@@ -327,7 +332,9 @@ class _Run:
             self.average.load_state_dict(last["average"])
         self.optimizer.load_state_dict(last["optimizer"])
         self.schedule.load_state_dict(last["schedule"])
-        self.history, self.best_loss, self.waited = last["history"], last["best_loss"], last["waited"]
+        # Runs of version 0.1.0 wrote the perturbed films' figures as "shifted_...".
+        self.history = [{k.replace("shifted_", "perturbed_"): v for k, v in row.items()} for row in last["history"]]
+        self.best_loss, self.waited = last["best_loss"], last["waited"]
         self.say(f"resumed after epoch {len(self.history)}")
 
     def _last(self) -> dict[str, Any] | None:
@@ -378,7 +385,7 @@ def _decayed(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
 
 def _line(row: dict[str, Any], epochs: int) -> str:
     parts = [f"epoch {row['epoch']:>3}/{epochs}  lr {row['learning_rate']:.1e}"]
-    for label, key in (("train", "train"), ("val", "val"), ("shifted", "shifted")):
+    for label, key in (("train", "train"), ("val", "val"), ("perturbed", "perturbed")):
         numbers = "  ".join(f"{name} {row[f'{key}_{name}']:.4f}" for name in ("loss", *SCORES))
-        parts.append(f"  {label:<8}{numbers}")
+        parts.append(f"  {label:<10}{numbers}")
     return "\n".join(parts) + f"  (trained at {row['films_per_second']:.0f} films/s)"

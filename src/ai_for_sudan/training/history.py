@@ -32,9 +32,9 @@ def _draw(path: Path, rows: list[dict[str, Any]]) -> None:
             epochs, [row[f"train_{name}"] for row in rows], "o-", ms=3, color="#9aa5b1", label="training, augmented"
         )
         axes.plot(epochs, [row[f"val_{name}"] for row in rows], "o-", ms=3, color="#0b6e4f", label="validation")
-        if f"shifted_{name}" in rows[0]:
-            values = [row[f"shifted_{name}"] for row in rows]
-            axes.plot(epochs, values, "o--", ms=3, color="#c8553d", label="validation, shifted")
+        if f"perturbed_{name}" in rows[0]:
+            values = [row[f"perturbed_{name}"] for row in rows]
+            axes.plot(epochs, values, "o--", ms=3, color="#c8553d", label="validation, perturbed")
         axes.axvline(best, color="#ccd3da", lw=1, zorder=0)
         axes.set_title(name.upper() if name == "auroc" else name.capitalize(), fontsize=10, loc="left")
         axes.set_xlabel("epoch")

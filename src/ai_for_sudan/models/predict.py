@@ -1,4 +1,4 @@
-"""A network's answers to many films."""
+"""A network's predictions for many films."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ai_for_sudan.models import Architecture, folded
-from ai_for_sudan.training.precision import autocast
+from ai_for_sudan.models.architecture import Architecture
+from ai_for_sudan.models.films import as_batch
+from ai_for_sudan.models.folding import folded
+from ai_for_sudan.models.precision import autocast
 
 
 def logits(
@@ -27,15 +29,14 @@ def logits(
             threshold may change sides.
     """
     where = next(model.parameters()).device
-    asked = folded(model)
-    answers = []
+    quick = folded(model)
+    found = []
     with torch.inference_mode(), autocast(where) if mixed_precision else torch.autocast(where.type, enabled=False):
         starts = range(0, len(pixels), batch_size)
         for start in tqdm(starts, desc=progress, leave=False, disable=progress is None):
-            batch = torch.from_numpy(np.array(pixels[start : start + batch_size])).to(where)
-            films = (batch.unsqueeze(1).float() / 255).contiguous(memory_format=torch.channels_last)
-            answers.append(asked(films).float().cpu())
-    return torch.cat(answers)
+            films = as_batch(pixels[start : start + batch_size], where)
+            found.append(quick(films.contiguous(memory_format=torch.channels_last)).float().cpu())
+    return torch.cat(found)
 
 
 def probabilities(values: Tensor, task: str) -> Tensor:

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.models import create, names, save_checkpoint
-from ai_for_sudan.training.predict import logits
-from ai_for_sudan.training.quantise import load_quantised, quantise, quantise_and_compare
+from ai_for_sudan.models import create, logits, names, save_checkpoint
+from ai_for_sudan.models.quantised import load_quantised, quantise_linear
+from ai_for_sudan.training.quantisation import quantise_and_compare
 
 
 @pytest.mark.parametrize("name", names())
@@ -24,7 +24,7 @@ def test_the_quantised_model_survives_saving(tmp_path: Path, name: str) -> None:
     assert str((tmp_path / "quantized_model.pth").stat().st_size)[:2] in table.replace(",", "")
     loaded, state = load_quantised(tmp_path / "quantized_model.pth", expect=name)
     assert state == {"note": 1}
-    assert torch.allclose(logits(loaded, pixels), logits(quantise(model), pixels), atol=1e-5)
+    assert torch.allclose(logits(loaded, pixels), logits(quantise_linear(model), pixels), atol=1e-5)
     assert torch.allclose(logits(loaded, pixels), logits(model, pixels), atol=0.1)
     kinds = {type(module).__module__ for module in loaded.modules() if type(module).__name__ == "Linear"}
     assert all("quantized.dynamic" in kind for kind in kinds) and kinds
@@ -32,7 +32,7 @@ def test_the_quantised_model_survives_saving(tmp_path: Path, name: str) -> None:
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "q.pth").write_bytes(b"nothing")
-    with pytest.raises(UserError, match="no quantised model"):
+    with pytest.raises(UserError, match="not a quantised model"):
         load_quantised(tmp_path / "q.pth")
     torch.save({"format": "ai-for-sudan quantised 1", "linear": {}}, tmp_path / "q.pth")
     with pytest.raises(UserError, match="is damaged"):

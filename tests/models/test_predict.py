@@ -1,4 +1,4 @@
-"""Asking a network about many films."""
+"""What a network predicts for many films."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from ai_for_sudan.models import create, folded, names
-from ai_for_sudan.training import logits
+from ai_for_sudan.models import create, folded, logits, names
 
 
 @pytest.mark.parametrize("name", names())
-def test_folding_keeps_every_answer(name: str) -> None:
+def test_folding_keeps_every_prediction(name: str) -> None:
     torch.manual_seed(0)
     model = create(name, ["normal", "pneumonia"])
     films = torch.rand(4, 1, 224, 224)

@@ -1,15 +1,16 @@
-"""The validation films as another hospital, or a phone, might have sent them."""
+"""Films as another hospital, or a phone, might have sent them."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 
-from ai_for_sudan.disturbances import STRESS_KINDS, disturb
+from ai_for_sudan.disturbances.kinds import STRESS_KINDS, perturb
+from ai_for_sudan.models import as_batch, as_pixels
 
 
-def shifted(pixels: np.ndarray, seed: int, *, low: float = 1.0, high: float = 4.0) -> np.ndarray:
-    """Disturb every film by two kinds of :data:`STRESS_KINDS`, drawn with a severity in ``low``..``high``.
+def perturbed(pixels: np.ndarray, seed: int, *, low: float = 1.0, high: float = 4.0) -> np.ndarray:
+    """Perturb every film by two kinds of :data:`STRESS_KINDS`, drawn with a severity in ``low``..``high``.
 
     Args:
         pixels: uint8 ``(N, S, S)``.
@@ -25,7 +26,5 @@ def shifted(pixels: np.ndarray, seed: int, *, low: float = 1.0, high: float = 4.
         for number, kind in enumerate(STRESS_KINDS):
             for part in np.array_split(np.flatnonzero(kinds == number), max(1, (kinds == number).sum() // 64)):
                 if len(part):
-                    films = torch.from_numpy(result[part]).unsqueeze(1).float() / 255
-                    films = disturb(films, kind, severity[part], generator)
-                    result[part] = (films[:, 0] * 255).round().byte().numpy()
+                    result[part] = as_pixels(perturb(as_batch(result[part]), kind, severity[part], generator))
     return result

@@ -1,14 +1,12 @@
-"""Dynamic quantisation of the linear layers, and what it is worth."""
+"""Dynamic quantisation of the linear layers: made, saved and loaded without executing pickles."""
 
 from __future__ import annotations
 
 import copy
-import time
 import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -16,13 +14,11 @@ from ai_for_sudan.errors import UserError
 from ai_for_sudan.models.architecture import Architecture, ModelSpec
 from ai_for_sudan.models.checkpoint import write_tensors
 from ai_for_sudan.models.registry import build
-from ai_for_sudan.training.predict import logits, probabilities
-from ai_for_sudan.training.scores import score
 
 FORMAT = "ai-for-sudan quantised 1"
 
 
-def quantise(model: Architecture) -> Architecture:
+def quantise_linear(model: Architecture) -> Architecture:
     """A copy whose linear layers hold int8 weights and quantise their input as they go; on the CPU."""
     with warnings.catch_warnings():
         # torch.ao announces its successor torchao, which would be one more dependency for 0.1 % of the bytes.
@@ -71,9 +67,9 @@ def load_quantised(path: Path, expect: str | None = None) -> tuple[Architecture,
     try:
         contents = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises many kinds for a file that is not its own
-        raise UserError(f"{path} is no quantised model of this project") from error
+        raise UserError(f"{path} is not a quantised model of this project") from error
     if not isinstance(contents, dict) or contents.get("format") != FORMAT:
-        raise UserError(f"{path} is no quantised model of this project")
+        raise UserError(f"{path} is not a quantised model of this project")
     try:
         spec = ModelSpec.from_dict(contents["spec"])
         model = _packed(spec, contents["features"], contents["linear"])
@@ -85,7 +81,7 @@ def load_quantised(path: Path, expect: str | None = None) -> tuple[Architecture,
 
 
 def _packed(spec: ModelSpec, features: dict[str, Any], linear: dict[str, Any]) -> Architecture:
-    model = quantise(build(spec))
+    model = quantise_linear(build(spec))
     model.features.load_state_dict(features)
     for name, module in model.named_modules():
         if isinstance(module, torch.ao.nn.quantized.dynamic.Linear):
@@ -101,45 +97,3 @@ def is_quantised(path: Path) -> bool:
     except Exception:
         return False
     return isinstance(contents, dict) and contents.get("format") == FORMAT
-
-
-def quantise_and_compare(model: Architecture, pixels: np.ndarray, labels: np.ndarray, path: Path) -> str:
-    """Save the quantised model at ``path`` beside ``best_model.pth`` and return the table of both.
-
-    Args:
-        pixels: validation films, uint8 ``(N, S, S)``.
-        labels: as :class:`ai_for_sudan.training.LabelledFilms` has them.
-    """
-    from ai_for_sudan.models import load_checkpoint
-
-    original = path.with_name("best_model.pth")
-    _, state = load_checkpoint(original)
-    quantised = quantise(model)
-    save_quantised(path, quantised, state)
-    rows = [
-        ("float32", original.stat().st_size, *_measure(model.cpu(), pixels, labels)),
-        ("dynamic int8", path.stat().st_size, *_measure(quantised, pixels, labels)),
-    ]
-    inside = sum(m.weight.numel() for m in model.modules() if isinstance(m, nn.Linear))
-    share = inside / sum(p.numel() for p in model.parameters())
-    lines = [f"{'':<14}{'bytes':>12}{'accuracy':>10}{'AUROC':>9}{'ms a film':>11}"]
-    lines += [f"{name:<14}{size:>12,}{acc:>10.4f}{auroc:>9.4f}{ms:>11.2f}" for name, size, acc, auroc, ms in rows]
-    lines.append(
-        f"Dynamic quantisation touches the linear layers only: {share:.1%} of the parameters. "
-        "For a small file use the int8 reader: ai-for-sudan export --int8."
-    )
-    return "\n".join(lines)
-
-
-def _measure(model: Architecture, pixels: np.ndarray, labels: np.ndarray) -> tuple[float, float, float]:
-    """Accuracy, AUROC, and the median milliseconds of one film."""
-    values = probabilities(logits(model, pixels), model.spec.task).numpy()
-    scores = score(labels, values, model.spec.positive_index)
-    film = torch.from_numpy(np.array(pixels[:1])).unsqueeze(1).float() / 255
-    times = []
-    with torch.inference_mode():
-        for _ in range(25):
-            started = time.perf_counter()
-            model(film)
-            times.append(time.perf_counter() - started)
-    return scores["accuracy"], scores["auroc"], float(np.median(times[5:]) * 1e3)
