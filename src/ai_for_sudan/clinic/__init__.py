@@ -1,0 +1,1 @@
+"""The clinic: a small server that takes films, reads them, shows one worklist and answers the PACS."""

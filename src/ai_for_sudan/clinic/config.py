@@ -1,0 +1,271 @@
+"""The one file that a clinic configures: TOML, commented, written by ``clinic init`` and read at every start."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from ai_for_sudan.errors import UserError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+#: PS3.5 6.2: 1 to 16 characters, no backslash, no control characters
+AE_TITLE = re.compile(r"[ -\[\]-~]{1,16}")
+DEFAULT_FILE = Path("clinic.toml")
+
+
+@dataclass(frozen=True)
+class Site:
+    name: str = "Clinic"
+    #: ``en`` or ``ar``: of new accounts and of pages before anybody logged in
+    language: str = "en"
+
+
+@dataclass(frozen=True)
+class Storage:
+    folder: Path = Path("clinic-data")
+    #: share of the disk that is never filled
+    keep_free: float = 0.05
+    #: films older than this are deleted, their readings and verdicts stay; 0 keeps them for ever
+    keep_days: int = 0
+    #: films are deleted, oldest first, while they fill more than this share of the disk; 0 for no limit
+    keep_share: float = 0.0
+    pseudonymise: bool = False
+
+
+@dataclass(frozen=True)
+class Reading:
+    reader: str = "mobilenet_v2_int8"
+    #: of the reader's card; empty for its own
+    operating_point: str = ""
+    #: films at once; 0 for one a core
+    workers: int = 0
+
+
+@dataclass(frozen=True)
+class Web:
+    host: str = "0.0.0.0"
+    port: int = 8443
+    #: PEM files; both empty: plain HTTP, for a proxy on this machine only
+    certificate: str = "tls/clinic.pem"
+    key: str = "tls/clinic.key"
+    #: names and addresses that browsers and phones use for this server; others are refused
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Modality:
+    """Who may send films. An empty address takes the title from anywhere."""
+
+    title: str
+    address: str = ""
+
+
+@dataclass(frozen=True)
+class Node:
+    enabled: bool = True
+    title: str = "AIFORSUDAN"
+    host: str = "0.0.0.0"
+    port: int = 11112
+    tls: bool = False
+    #: PEM file of who signs the certificates of modalities; with it, they must show one
+    tls_clients: str = ""
+    associations: int = 16
+    modalities: tuple[Modality, ...] = ()
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A watched folder; empty for none."""
+
+    path: str = ""
+    #: a file that was not written to for so many seconds is whole
+    quiet_seconds: float = 3.0
+    #: files that were taken over are deleted there; otherwise they stay as they are
+    delete: bool = False
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A PACS that gets the results: by ``dicom`` (host, port, title) or by ``dicomweb`` (url, user, password_file)."""
+
+    name: str
+    protocol: str = "dicom"
+    host: str = ""
+    port: int = 104
+    title: str = ""
+    tls: bool = False
+    url: str = ""
+    user: str = ""
+    password_file: str = ""
+    #: PEM file of who signs its certificate; empty for the machine's own list
+    tls_authority: str = ""
+    kinds: tuple[str, ...] = ("sr", "sc")
+
+
+@dataclass(frozen=True)
+class Backup:
+    #: hours between backups that the server makes by itself; 0 for none
+    every_hours: float = 24.0
+    folder: str = "backups"
+    keep: int = 7
+    #: with the films; without them a backup is small, and holds all but the pictures
+    films: bool = False
+
+
+@dataclass(frozen=True)
+class Config:
+    """All of the file. Relative paths are below the storage folder, but for the storage folder itself."""
+
+    file: Path
+    site: Site = Site()
+    storage: Storage = Storage()
+    reading: Reading = Reading()
+    web: Web = Web()
+    node: Node = Node()
+    folder: Folder = Folder()
+    backup: Backup = Backup()
+    destinations: tuple[Destination, ...] = field(default=())
+
+    def path(self, name: str) -> Path:
+        """Where a relative path of the file lies."""
+        return self.storage.folder / name
+
+
+def load(file: Path) -> Config:
+    """Read the configuration.
+
+    Raises:
+        UserError: not there, not valid TOML, or the first entry that is unknown or wrong, by its name.
+    """
+    try:
+        facts = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise UserError(f"there is no {file}; write it with: ai-for-sudan clinic init --config {file}") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UserError(f"{file} is not valid TOML: {error}") from error
+    return from_facts(file, facts)
+
+
+def from_facts(file: Path, facts: dict[str, Any]) -> Config:
+    """The configuration of a parsed file; see :func:`load`."""
+    facts = dict(facts)
+    facts["destinations"] = facts.pop("destination", [])
+    try:
+        config: Config = _build(Config, {**facts, "file": str(file)}, "")
+        _check(config)
+    except ValueError as error:
+        raise UserError(f"{file}: {error}") from error
+    folder = config.storage.folder
+    if not folder.is_absolute():
+        folder = file.resolve().parent / folder
+    return dataclasses.replace(config, storage=dataclasses.replace(config.storage, folder=folder))
+
+
+def _build(kind: Any, facts: Any, place: str) -> Any:
+    """A dataclass of a table: every key known, every value of its type."""
+    if not isinstance(facts, dict):
+        raise ValueError(f"[{place}] must be a table")
+    hints = get_type_hints(kind)
+    values = {}
+    for key, value in facts.items():
+        where = f"{place}.{key}" if place else key
+        if key not in hints:
+            known = ", ".join(name for name in hints if name != "file")
+            raise ValueError(f"'{where}' is not known; there are: {known}")
+        values[key] = _value(hints[key], value, where)
+    missing = [
+        f.name
+        for f in dataclasses.fields(kind)
+        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING and f.name not in values
+    ]
+    if missing:
+        raise ValueError(f"[{place}] lacks '{missing[0]}'")
+    return kind(**values)
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(kind):
+        return _build(kind, value, where)
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list):
+            raise ValueError(f"'{where}' must be a list, not {value!r}")
+        return tuple(_value(get_args(kind)[0], item, where) for item in value)
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not kind:
+        raise ValueError(f"'{where}' must be {_WORDS.get(kind, kind.__name__)}, not {value!r}")
+    return value
+
+
+_WORDS = {str: "a text in quotes", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def _check(config: Config) -> None:
+    """What types cannot say."""
+    storage, node = config.storage, config.node
+    for name, share in (("keep_free", storage.keep_free), ("keep_share", storage.keep_share)):
+        if not 0 <= share < 1:
+            raise ValueError(f"'storage.{name}' must be at least 0 and less than 1, not {share:g}")
+    numbers = {
+        "storage.keep_days": storage.keep_days,
+        "reading.workers": config.reading.workers,
+        "folder.quiet_seconds": config.folder.quiet_seconds,
+        "backup.every_hours": config.backup.every_hours,
+        "backup.keep": config.backup.keep - 1,
+        "node.associations": node.associations - 1,
+    }
+    for name, number in numbers.items():
+        if not 0 <= number < 1e6:
+            raise ValueError(f"'{name}' is out of range")
+    for name, port in (("web.port", config.web.port), ("node.port", node.port)):
+        if not 0 <= port <= 65535:
+            raise ValueError(f"'{name}' must be a port from 1 to 65535, not {port}")
+    if bool(config.web.certificate) != bool(config.web.key):
+        raise ValueError("'web.certificate' and 'web.key' belong together: give both or none")
+    if config.site.language not in ("en", "ar"):
+        raise ValueError(f'\'site.language\' must be "en" or "ar", not "{config.site.language}"')
+    for where, title in [("node.title", node.title), *(("node.modalities.title", m.title) for m in node.modalities)]:
+        check_title(where, title)
+    seen: set[str] = set()
+    for destination in config.destinations:
+        _check_destination(destination)
+        if destination.name in seen:
+            raise ValueError(f"two destinations are named '{destination.name}'")
+        seen.add(destination.name)
+    if storage.pseudonymise and config.destinations:
+        raise ValueError(
+            "'storage.pseudonymise' takes away what a PACS files results by: give no [[destination]] with it, or "
+            "switch it off"
+        )
+
+
+def check_title(where: str, title: str) -> None:
+    if not AE_TITLE.fullmatch(title) or not title.strip():
+        raise ValueError(f"'{where}' must be an AE title of 1 to 16 plain characters, not {title!r}")
+
+
+def _check_destination(destination: Destination) -> None:
+    where = f"destination '{destination.name}'"
+    if not re.fullmatch(r"[\w .-]{1,40}", destination.name):
+        raise ValueError(f"{where}: a name has 1 to 40 letters, digits, spaces, dots and dashes")
+    if destination.protocol == "dicom":
+        check_title(f"{where}: title", destination.title)
+        if not destination.host or not 1 <= destination.port <= 65535:
+            raise ValueError(f"{where} needs 'host' and 'port'")
+    elif destination.protocol == "dicomweb":
+        if not re.match(r"https?://[^/]", destination.url):
+            raise ValueError(f"{where} needs 'url', such as \"https://pacs.local/dicom-web\"")
+    else:
+        raise ValueError(f'{where}: \'protocol\' must be "dicom" or "dicomweb", not "{destination.protocol}"')
+    if not destination.kinds or not set(destination.kinds) <= {"sr", "sc"}:
+        raise ValueError(f'{where}: \'kinds\' holds "sr", "sc" or both')

@@ -1,0 +1,150 @@
+"""The database: one SQLite file in WAL mode, opened by one server at a time, brought up to date by Alembic."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.orm import Session
+
+from ai_for_sudan.errors import UserError
+
+#: how long a transaction waits for another one's end, in milliseconds
+BUSY_TIMEOUT = 20_000
+
+
+def engine(file: Path) -> Engine:
+    """An engine whose connections obey foreign keys, wait for each other, and lose nothing when the power fails."""
+    made = create_engine(f"sqlite:///{file}", pool_size=24, max_overflow=24, pool_timeout=60)
+
+    @event.listens_for(made, "connect")
+    def prepare(connection: sqlite3.Connection, record: Any) -> None:
+        connection.isolation_level = None  # transactions begin where we say so, not where pysqlite guesses
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        # NORMAL may lose the last transactions in a power cut: a film that was answered with success would be gone.
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        # Without it, REPLACE deletes rows behind the back of the triggers that forbid it.
+        connection.execute("PRAGMA recursive_triggers = ON")
+
+    @event.listens_for(made, "begin")
+    def begin(connection: Any) -> None:
+        # A transaction that will write takes the lock at once: one that upgrades later can only fail.
+        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+    return made
+
+
+@contextmanager
+def writing(made: Engine) -> Iterator[Session]:
+    """A transaction that writes; committed (and on disk) when the block ends well."""
+    with (
+        made.connect().execution_options(begin="BEGIN IMMEDIATE") as connection,
+        Session(connection, expire_on_commit=False) as session,
+    ):
+        yield session
+        session.commit()
+
+
+@contextmanager
+def reading(made: Engine) -> Iterator[Session]:
+    """A transaction that sees one moment of the database and changes nothing."""
+    with Session(made, expire_on_commit=False) as session:
+        yield session
+        session.rollback()
+
+
+def _alembic(file: Path) -> AlembicConfig:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.attributes["file"] = file
+    return config
+
+
+def newest() -> str:
+    """The revision that this program knows."""
+    return str(ScriptDirectory.from_config(_alembic(Path())).get_current_head())
+
+
+def revision(file: Path) -> str | None:
+    """The revision that a database has; ``None`` for one that holds nothing yet.
+
+    Raises:
+        UserError: the file is not a database, or cannot be opened.
+    """
+    if not file.exists():
+        return None
+    made = engine(file)
+    try:
+        with made.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    except Exception as error:
+        raise UserError(f"{file} cannot be opened as a database of the clinic: {_first_line(error)}") from error
+    finally:
+        made.dispose()
+
+
+def is_older(file: Path) -> bool:
+    """Whether the database must be brought up to date before it is used.
+
+    Raises:
+        UserError: it was written by a newer program.
+    """
+    found = revision(file)
+    known = {script.revision for script in ScriptDirectory.from_config(_alembic(file)).walk_revisions()}
+    if found is not None and found not in known:
+        raise UserError(
+            f"the database {file} was written by a newer version of this program (schema {found}; this one knows "
+            f"{newest()}); install the newer version again, or restore a backup made with this one: "
+            "ai-for-sudan clinic restore"
+        )
+    return found is not None and found != newest()
+
+
+def bring_up_to_date(file: Path) -> None:
+    command.upgrade(_alembic(file), "head")
+
+
+def lock(file: Path) -> IO[str]:
+    """Make this process the only server of a database; the operating system lets go when it ends, however it ends.
+
+    Raises:
+        UserError: another server has it.
+    """
+    handle = file.with_suffix(".lock").open("a+", encoding="utf-8")
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            handle.seek(0)
+            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        handle.seek(0)
+        owner = handle.read(100).strip() or "unknown"
+        handle.close()
+        raise UserError(
+            f"another server (process {owner}) is using {file.parent}; two servers on one database would read and "
+            "send films twice: stop that one first, or give this one another data folder"
+        ) from error
+    handle.truncate(0)
+    handle.write(f"{os.getpid()}\n")
+    handle.flush()
+    return handle
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

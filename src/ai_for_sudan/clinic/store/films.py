@@ -1,0 +1,181 @@
+"""Films that arrived: registered once, whatever way and however often they come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from ai_for_sudan.clinic.store import jobs
+from ai_for_sudan.clinic.store.tables import Film, FilmReading, Patient, Study, Verdict, now
+from ai_for_sudan.reading.words import URGENCY
+
+#: waiting films stand behind those that were read: nothing is known of them yet
+URGENCY_OF = {status: rank for rank, status in enumerate(URGENCY)} | {"waiting": len(URGENCY)}
+#: refused for these, a film is no chest film at all: it is kept, but it does not disturb the worklist
+NO_CHEST_FILM = {
+    *("header_modality", "header_body_part", "header_view", "no_pixels", "multi_frame"),
+    *("not_chest", "lateral", "no_lungs"),
+}
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What is known of a film before it is read: the columns of :class:`Film`, :class:`Study` and :class:`Patient`.
+
+    Attributes:
+        file, content: see :class:`Film`.
+        film, study, patient: columns by name. ``patient`` is empty where none was named.
+    """
+
+    file: str
+    content: str
+    film: dict[str, object]
+    study: dict[str, object]
+    patient: dict[str, object] = field(default_factory=dict)
+
+
+def known(session: Session, sop_uid: str, content: str) -> Film | None:
+    """The film, if it arrived before."""
+    return session.scalar(select(Film).where(Film.sop_uid == sop_uid, Film.content == content))
+
+
+def register(session: Session, arrival: Arrival) -> tuple[Film, bool]:
+    """Add a film that arrived, its study and its patient, and the job of reading it.
+
+    Args:
+        session: one that writes; the file must be on the disk.
+
+    Returns:
+        the film, and whether it is new: one that came before is found again, and nothing is done twice.
+    """
+    sop_uid = str(arrival.film["sop_uid"])
+    film = known(session, sop_uid, arrival.content)
+    if film is not None:
+        if film.deleted_at is not None:  # sent again after its file was deleted
+            film.deleted_at, film.file = None, arrival.file
+        return film, False
+    twin = session.scalar(select(Film).where(Film.sop_uid == sop_uid).order_by(Film.id).limit(1))
+    study = _study(session, arrival)
+    film = Film(
+        study_id=study.id,
+        file=arrival.file,
+        content=arrival.content,
+        conflict_id=twin.id if twin else None,
+        urgency=URGENCY_OF["waiting"],
+        **arrival.film,
+    )
+    session.add(film)
+    session.flush()
+    jobs.add(session, "read", film.id)
+    return film, True
+
+
+def _study(session: Session, arrival: Arrival) -> Study:
+    study = session.scalar(select(Study).where(Study.uid == str(arrival.study["uid"])))
+    if study is None:
+        study = Study(**arrival.study)
+        session.add(study)
+    if study.patient_id is None and arrival.patient.get("identifier"):
+        patient = session.scalar(
+            select(Patient).where(
+                Patient.identifier == str(arrival.patient["identifier"]),
+                Patient.issuer == str(arrival.patient.get("issuer", "")),
+            )
+        )
+        if patient is None:
+            patient = Patient(**arrival.patient)
+            session.add(patient)
+            session.flush()
+        study.patient_id = patient.id
+    session.flush()
+    return study
+
+
+def same_reading(session: Session, film: Film, reader_file: str, operating_point: str) -> FilmReading | None:
+    """A reading of the same content by the same reader at the same operating point, of this film or of another."""
+    return session.scalar(
+        select(FilmReading)
+        .join(Film)
+        .where(
+            Film.content == film.content,
+            FilmReading.reader_file == reader_file,
+            FilmReading.operating_point == operating_point,
+        )
+        .order_by(FilmReading.film_id != film.id)
+        .limit(1)
+    )
+
+
+def keep_reading(session: Session, film: Film, reading: FilmReading) -> FilmReading:
+    """Add what a reader said; the same reader's word at the same operating point is kept once."""
+    kept = session.scalar(
+        select(FilmReading).where(
+            FilmReading.film_id == film.id,
+            FilmReading.reader_file == reading.reader_file,
+            FilmReading.operating_point == reading.operating_point,
+        )
+    )
+    if kept is None:
+        reading.film_id = film.id
+        session.add(reading)
+        session.flush()
+        kept = reading
+    film.status, film.probability = kept.status, kept.probability
+    film.urgency = URGENCY_OF[kept.status]
+    film.on_worklist = not (kept.status in ("refused", "failed") and NO_CHEST_FILM & set(kept.codes))
+    return kept
+
+
+def newest_reading(session: Session, film: int) -> FilmReading | None:
+    return session.scalar(
+        select(FilmReading).where(FilmReading.film_id == film).order_by(FilmReading.id.desc()).limit(1)
+    )
+
+
+def current_verdicts(session: Session, film: int) -> list[Verdict]:
+    """The verdicts that stand: those that none amends."""
+    amended = select(Verdict.amends_id).where(Verdict.film_id == film, Verdict.amends_id.is_not(None))
+    return list(
+        session.scalars(select(Verdict).where(Verdict.film_id == film, Verdict.id.not_in(amended)).order_by(Verdict.id))
+    )
+
+
+def sign(session: Session, verdict: Verdict) -> Verdict:
+    """Add a signed verdict; it amends the one that its user signed before, if there is one.
+
+    The trail is the caller's: it knows who asked, and from where.
+    """
+    before = [v for v in current_verdicts(session, verdict.film_id) if v.user_id == verdict.user_id]
+    verdict.amends_id = before[-1].id if before else None
+    verdict.signed_at = now()
+    session.add(verdict)
+    session.flush()
+    said = {v.agreement for v in current_verdicts(session, verdict.film_id)}
+    session.get_one(Film, verdict.film_id).review = said.pop() if len(said) == 1 else "split"
+    return verdict
+
+
+def prior_films(session: Session, film: Film) -> list[Film]:
+    """Earlier films of the same patient, newest first; none where the patient is unknown."""
+    study = session.get_one(Study, film.study_id)
+    if study.patient_id is None:
+        return []
+    return list(
+        session.scalars(
+            select(Film)
+            .join(Study)
+            .where(
+                Study.patient_id == study.patient_id, Film.id != film.id, Film.on_worklist, Film.deleted_at.is_(None)
+            )
+            .order_by(Study.date.desc(), Film.arrived_at.desc())
+        )
+    )
+
+
+def counts(session: Session) -> dict[str, int]:
+    """Status -> number of films."""
+    return {
+        status: number for status, number in session.execute(select(Film.status, func.count()).group_by(Film.status))
+    }
