@@ -1,9 +1,12 @@
-"""Where the films for the tests lie."""
+"""Where the films for the tests lie, and a reader small enough to build for each run."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,3 +46,23 @@ def adult_site(shared: Path) -> Path:
 @pytest.fixture(scope="session")
 def not_chest(shared: Path) -> Path:
     return shared / "data" / "not_chest_xray"
+
+
+@pytest.fixture(scope="session")
+def build_tiny(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """``build_tiny(**changes of the card)`` -> path of a reader file."""
+    spec = importlib.util.spec_from_file_location("tiny_reader", root / "tests" / "tiny_reader.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def build(**changes: Any) -> Path:
+        path: Path = module.build(tmp_path_factory.mktemp("reader") / "tiny.onnx", **changes)
+        return path
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def tiny(build_tiny: Callable[..., Path]) -> Path:
+    return build_tiny()

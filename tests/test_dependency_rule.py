@@ -14,11 +14,11 @@ import pytest
 STANDARD = set(sys.stdlib_module_names)
 ALLOWED = {
     "radiographs": {"numpy", "PIL", "pydicom"},
-    "reading": {"numpy", "PIL", "onnxruntime", "jinja2", "ray"},
+    "reading": {"numpy", "PIL", "jinja2", "ray"},
 }
 OWN = {
-    "radiographs": {"errors", "processes", "radiographs"},
-    "reading": {"errors", "files", "processes", "radiographs", "reading"},
+    "radiographs": {"errors", "extras", "processes", "radiographs"},
+    "reading": {"errors", "extras", "files", "onnx_runtime", "processes", "radiographs", "reading"},
 }
 
 

@@ -15,6 +15,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from ai_for_sudan.onnx_runtime import InferenceSession
+
 SIDE = 64
 
 
@@ -148,11 +150,9 @@ def card() -> dict[str, Any]:
 
 def build(path: str | Path, **changes: Any) -> Path:
     """Write the tiny reader; ``changes`` replace entries of its card (``selftest`` as well)."""
-    import onnxruntime
-
     model = helper.make_model(graph(), opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     onnx.checker.check_model(model)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     rows, columns = np.mgrid[0:64, 0:64]
     pixels = (110 + 90 * np.sin(rows / 9) * np.cos(columns / 7)).astype(np.uint8)
     names = [item.name for item in session.get_outputs()]

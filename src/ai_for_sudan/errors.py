@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 
+def printable(text: object) -> str:
+    """Text that may be shown: control characters, which could drive a terminal or forge a line, are escaped.
+
+    File names and texts out of files go through here on their way to a terminal, a table or a page. So do undecodable
+    bytes of names (lone surrogates), which no terminal and no UTF-8 file takes.
+    """
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in str(text)
+    )
+
+
 class UserError(Exception):
     """Bad input, a missing file, an impossible request.
 

@@ -1,14 +1,16 @@
-"""Writing files so that a kill, a full disk or a power cut never leaves half a file in place of a good one."""
+"""Writing files so that a kill, a full disk, a power cut or a second run never spoils what was good."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ai_for_sudan.errors import UserError
 
@@ -23,7 +25,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+        # A name of its own: the target's may be as long as the file system allows already.
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".part")
         os.close(handle)
     except OSError as error:
         raise UserError(f"cannot write {target}: {error.strerror or error}") from error
@@ -52,3 +55,66 @@ def write_text(path: str | Path, text: str) -> None:
 def write_json(path: str | Path, value: Any) -> None:
     """Write strict JSON: a NaN raises ``ValueError`` rather than leaving a file that no other program reads."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@contextmanager
+def alone(target: str | Path) -> Iterator[None]:
+    """Hold a file that is added to, or a folder that a run fills, for this process alone.
+
+    The lock is the operating system's (on ``.NAME.lock`` beside a file, ``.lock`` inside a folder), so that it ends
+    with its process, however that ends.
+
+    Raises:
+        UserError: another process holds it, or no lock can be made there.
+    """
+    target = Path(target)
+    place = target / ".lock" if target.is_dir() else target.with_name(f".{target.name[:200]}.lock")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file = _held(place, target)
+        while not _still(file, place):  # the holder before removed it between our opening and our locking it
+            file.close()
+            file = _held(place, target)
+    except OSError as error:
+        raise UserError(f"cannot hold {target} for this run alone: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        if sys.platform != "win32":
+            place.unlink(missing_ok=True)
+        file.close()
+        if sys.platform == "win32":  # which removes no file that is open; another run may hold it by now
+            with suppress(OSError):
+                place.unlink(missing_ok=True)
+
+
+def _held(place: Path, target: Path) -> IO[str]:
+    """The file, open and locked by the operating system.
+
+    Raises:
+        UserError: another process holds it.
+    """
+    file = place.open("a")
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK):
+            raise UserError(f"{target} is in use by another run; wait for its end, or name another place") from error
+        raise
+    return file
+
+
+def _still(file: IO[str], place: Path) -> bool:
+    """Whether the open file is the one that the path leads to."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), place.stat())
+    except FileNotFoundError:
+        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,11 +80,5 @@ def _see_brightness(model: torch.nn.Module, gain: float) -> None:
 
 
 @pytest.fixture
-def reader_file(tmp_path: Path) -> Path:
-    path = Path(__file__).resolve().parent.parent / "tiny_reader.py"
-    spec = importlib.util.spec_from_file_location("tiny_reader", path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    built: Path = module.build(tmp_path / "tiny.onnx")
-    return built
+def reader_file(tiny: Path) -> Path:
+    return tiny

@@ -9,16 +9,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from ai_for_sudan.cli import main
-from ai_for_sudan.reading import Reader
-from ai_for_sudan.reading.batch import read_all
 
 COMMAND = [sys.executable, "-c", "import sys; from ai_for_sudan.cli import main; sys.exit(main(sys.argv[1:]))", "read"]
 
@@ -170,20 +165,3 @@ def test_a_name_that_is_no_text_is_read_like_any_other(folder: Path, tiny: Path,
 def test_an_empty_folder_says_what_was_expected(tmp_path: Path, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["read", str(tmp_path), "--reader", str(tiny)]) == 2
     assert "no films were found" in capsys.readouterr().err
-
-
-def test_a_long_list_is_never_held_in_memory(reader: Reader, film: np.ndarray, tmp_path: Path) -> None:
-    Image.fromarray(film).save(tmp_path / "film.png")
-    taken = answered = 0
-    ahead = []
-
-    def endless() -> Iterator[Path]:
-        nonlocal taken
-        for _ in range(200):
-            taken += 1
-            yield tmp_path / "film.png"
-
-    for _ in read_all(reader, endless(), workers=3, then=lambda reading: reading.status):
-        answered += 1
-        ahead.append(taken - answered)
-    assert answered == 200 and max(ahead) <= 6

@@ -181,7 +181,7 @@ def test_what_is_no_reader_is_refused_with_a_reason(tiny: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema": 2}, "schema 2.*knows 1.*pip install --upgrade"),
+        ({"schema": 2}, "schema 2.*knows 1.*newer version of this program"),
         ({"schema": None}, "cannot be read"),
         ({"positive": "covid"}, "none of the classes"),
         ({"operating_points": {"balanced": {"threshold": 1.5}}}, "expected 0..1"),

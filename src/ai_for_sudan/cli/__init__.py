@@ -8,13 +8,18 @@ arguments or input); 130 interrupted.
 from __future__ import annotations
 
 import argparse
-import errno
+import contextlib
 import importlib
+import io
+import signal
 import sys
-from collections.abc import Sequence
-from typing import Any
+import threading
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import Any, NoReturn
 
-from ai_for_sudan.errors import UserError
+from ai_for_sudan.errors import UserError, printable
+from ai_for_sudan.extras import install_command
 
 DISCLAIMER = "Decision support, not a diagnosis: a clinician decides."
 
@@ -45,6 +50,9 @@ class Parser(argparse.ArgumentParser):
         twins = [name.replace("-", "_").replace("__", "--", 1) for name in names if name.startswith("--")]
         return super().add_argument(*dict.fromkeys([*names, *twins]), **options)
 
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return its exit code; every foreseeable error is one line on stderr."""
@@ -53,18 +61,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _overview(arguments)
     name, rest = arguments[0], arguments[1:]
     module_name, summary, extra = COMMANDS[name]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name may hold what the terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
     try:
-        module = importlib.import_module(f"ai_for_sudan.cli.{module_name}")
-        parser = Parser(prog=f"ai-for-sudan {name}", description=f"{summary[0].upper()}{summary[1:]}. {DISCLAIMER}")
-        module.configure(parser)
-        return int(module.run(parser.parse_args(rest)))
+        with _terminable():
+            return _run(name, module_name, summary, rest)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("ai_for_sudan") or not extra:
             raise
         return _complain(
             name,
             f"this command needs the package '{error.name}', which is not installed; "
-            f'install it with: pip install "ai-for-sudan[{extra}]"',
+            f"install it with: {install_command(extra)}",
             2,
         )
     except UserError as error:
@@ -75,13 +84,36 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 141
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOENT):
-            return _complain(name, f"{error.filename or 'a file'}: {error.strerror}", 2)
-        raise
+        return _complain(name, f"{error.filename or 'a file'}: {error.strerror or error}", 2)
+
+
+def _run(name: str, module_name: str, summary: str, arguments: list[str]) -> int:
+    module = importlib.import_module(f"ai_for_sudan.cli.{module_name}")
+    parser = Parser(prog=f"ai-for-sudan {name}", description=f"{summary[0].upper()}{summary[1:]}. {DISCLAIMER}")
+    module.configure(parser)
+    return int(module.run(parser.parse_args(arguments)))
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """While a command runs, the polite request to end (SIGTERM) does what Ctrl-C does: nothing is left half-written."""
+    asked = threading.current_thread() is threading.main_thread()
+    if not asked or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _complain(command: str, message: str, code: int) -> int:
-    print(f"ai-for-sudan {command}: {message}", file=sys.stderr)
+    print(f"ai-for-sudan {command}: {printable(message)}", file=sys.stderr)
     return code
 
 
@@ -95,6 +127,6 @@ def _overview(arguments: list[str]) -> int:
     lines += ["", "ai-for-sudan COMMAND --help tells the options of a command.", DISCLAIMER]
     asked = not arguments or arguments[0] in ("-h", "--help")
     if not asked:
-        lines.insert(0, f"ai-for-sudan: '{arguments[0]}' is no command")
+        lines.insert(0, f"ai-for-sudan: '{printable(arguments[0])}' is no command")
     print("\n".join(lines), file=sys.stdout if asked else sys.stderr)
     return 0 if asked and arguments else 2

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from ai_for_sudan.evaluation.audit import COLUMNS, audit, groups_of
 from ai_for_sudan.evaluation.comparison import compare, in_words
 from ai_for_sudan.evaluation.report import WORST, interval, render_page
 from ai_for_sudan.files import write_json
+from ai_for_sudan.processes import in_parallel
 from ai_for_sudan.reading import Card, Reader, Reading
 
 
@@ -133,8 +132,7 @@ def _answers(reader: Reader, manifest: Manifest) -> tuple[list[Reading], list[st
             return replace(reading, probability=None, reasons=("the reader's answer is not a number",))
         return reading
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        readings = list(pool.map(one, [film.file for film in manifest.films]))
+    readings = list(in_parallel(one, (film.file for film in manifest.films)))
     excluded = [
         f"{film.file} was left out: {'; '.join(reading.reasons)}"
         for film, reading in zip(manifest.films, readings, strict=True)

@@ -123,9 +123,11 @@ def _rows(
     if alone:  # no pool of threads, no bar, and none of their imports
         yield from (then(reader.read(file, operating_point=args.operating_point)) for file in files)
         return
-    from ai_for_sudan.reading.batch import read_all
+    from ai_for_sudan.processes import in_parallel
 
-    readings = read_all(reader, files, operating_point=args.operating_point, workers=args.threads, then=then)
+    readings = in_parallel(
+        lambda file: then(reader.read(file, operating_point=args.operating_point)), files, threads=args.threads
+    )
     if sys.stderr.isatty():
         from tqdm import tqdm
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from ai_for_sudan import onnx_runtime
 from ai_for_sudan.reading import Reader
 
 
@@ -14,8 +15,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    import onnxruntime
-
     reader = Reader.open(args.reader, self_test=False)
     worst = reader.self_test()
     test = reader.card.self_test
@@ -24,5 +23,5 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({"reader": reader.card.name, "passed": True, "difference": worst, "tolerance": allowed}))
     else:
         print(f"{reader.card.name} {reader.card.version} computes rightly on this machine: off by {worst:.2g},")
-        print(f"at most {allowed:g} is allowed (onnxruntime {onnxruntime.__version__})")
+        print(f"at most {allowed:g} is allowed (onnxruntime {onnx_runtime.__version__})")
     return 0

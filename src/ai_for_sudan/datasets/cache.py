@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from ai_for_sudan.datasets.content import content_keys, npz_film
 from ai_for_sudan.datasets.manifest import Manifest
 from ai_for_sudan.errors import UnreadableFilm, UserError
 from ai_for_sudan.files import replacing
+from ai_for_sudan.processes import in_parallel
 from ai_for_sudan.radiographs import read_radiograph
 
 #: MedMNIST films have 28 a side; what has fewer than this shows nothing
@@ -117,13 +117,8 @@ def _check(job: tuple[str]) -> tuple[str, str]:
 
 
 def _spread(work: Callable[[Any], Any], jobs: list[Any], label: str) -> Iterator[Any]:
-    """``work`` of each job in order, by threads: decoding and resizing release the interpreter's lock."""
-    pool = ThreadPoolExecutor(os.cpu_count())
-    try:
-        answers = pool.map(work, jobs)
-        yield from tqdm(answers, total=len(jobs), desc=label, unit="film", leave=False, disable=None)
-    finally:  # at Ctrl-C, do not decode the rest first
-        pool.shutdown(cancel_futures=True)
+    """``work`` of each job in order, side by side."""
+    yield from tqdm(in_parallel(work, jobs), total=len(jobs), desc=label, unit="film", leave=False, disable=None)
 
 
 def _folder(given: Path | None) -> Path:

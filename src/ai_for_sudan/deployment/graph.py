@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from torch import Tensor, nn
 
+from ai_for_sudan import onnx_runtime
 from ai_for_sudan.deployment.network import Outputs
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import replacing
@@ -84,13 +84,13 @@ def _fix_names(model: onnx.ModelProto, last: int) -> None:
         )
 
 
-def session(model: onnx.ModelProto, threads: int = 1) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
+def session(model: onnx.ModelProto, threads: int = 1) -> onnx_runtime.InferenceSession:
+    options = onnx_runtime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, 3
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return onnx_runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-def run(opened: onnxruntime.InferenceSession, pixels: np.ndarray) -> dict[str, np.ndarray]:
+def run(opened: onnx_runtime.InferenceSession, pixels: np.ndarray) -> dict[str, np.ndarray]:
     return dict(zip(NAMES, opened.run(NAMES, {"pixels": pixels}), strict=True))
 
 

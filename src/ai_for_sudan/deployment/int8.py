@@ -12,13 +12,19 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
-from onnxruntime.quantization import quantize_dynamic as ort_quantize_dynamic
-from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from ai_for_sudan.deployment.graph import run, session
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.statistics import quick_auroc
+from ai_for_sudan.onnx_runtime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quant_pre_process,
+    quantize_dynamic,
+    quantize_static,
+)
 
 #: limits on validation films beyond which no int8 file is written
 AUROC_LOSS, DECISIONS_EQUAL, HEATMAP_CORRELATION = 0.002, 0.995, 0.98
@@ -88,7 +94,7 @@ def dynamic(model: onnx.ModelProto) -> onnx.ModelProto:
     with tempfile.TemporaryDirectory() as folder:
         source, target = str(Path(folder) / "float.onnx"), str(Path(folder) / "dynamic.onnx")
         onnx.save(model, source)
-        ort_quantize_dynamic(source, target, weight_type=QuantType.QUInt8)
+        quantize_dynamic(source, target, weight_type=QuantType.QUInt8)
         return onnx.load(target)
 
 

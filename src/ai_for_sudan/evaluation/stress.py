@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,7 @@ import torch
 from ai_for_sudan.disturbances import perturb
 from ai_for_sudan.evaluation.statistics import auroc_delong, ece, ece_bias, sensitivity, specificity
 from ai_for_sudan.models import as_batch, as_pixels
+from ai_for_sudan.processes import in_parallel
 from ai_for_sudan.reading import Reader, judge
 
 SEVERITIES = (1, 2, 3, 4, 5)
@@ -68,8 +67,7 @@ def _measure(reader: Reader, films: np.ndarray, labels: np.ndarray, operating_po
         size = (max(224, film.shape[0]), max(224, film.shape[1]))
         return probability, judge(card, probability, found["gate"].tolist(), size, point).status
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        answers = list(pool.map(one, films))
+    answers = list(in_parallel(one, films))
     probability = np.array([a[0] for a in answers])
     status = np.array([a[1] for a in answers])
     called = probability >= point.threshold

@@ -132,7 +132,7 @@ class Card:
         if schema > SCHEMA:
             raise UserError(
                 f"the reader's card has schema {schema}, this program knows {SCHEMA}; "
-                "install a newer version with: pip install --upgrade ai-for-sudan"
+                "install a newer version of this program"
             )
         try:
             return cls._from_facts(facts)

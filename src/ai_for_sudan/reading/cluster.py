@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from collections.abc import Iterable, Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.extras import install_command
 from ai_for_sudan.reading.reader import Reader
 from ai_for_sudan.reading.reading import Reading
 
@@ -41,12 +43,11 @@ def read_on_cluster(
     Raises:
         UserError: Ray is not installed, the cluster cannot be reached, or its machines cannot use this reader.
     """
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # Ray reports home too, unless it is told not to before it starts
     try:
         import ray
     except ModuleNotFoundError as error:
-        raise UserError(
-            '--engine ray needs the package ray; install it with: pip install "ai-for-sudan[cluster]"'
-        ) from error
+        raise UserError(f"--engine ray needs the package ray; install it with: {install_command('cluster')}") from error
 
     mine = not ray.is_initialized()
     if mine:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
 
+from ai_for_sudan import onnx_runtime
 from ai_for_sudan.errors import UnreadableFilm, UserError
 from ai_for_sudan.radiographs import Radiograph, RefusedByHeader, read_radiograph
 from ai_for_sudan.reading.card import Card
@@ -46,7 +46,7 @@ class Reader:
         'suspected'
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession, card: Card, name: str) -> None:
+    def __init__(self, session: onnx_runtime.InferenceSession, card: Card, name: str) -> None:
         self._session = session
         self.card = card
         #: the file's path, as messages name it
@@ -78,7 +78,7 @@ class Reader:
 
     @classmethod
     def _load(cls, source: Path | bytes, name: str, threads: int) -> Reader:
-        options = onnxruntime.SessionOptions()
+        options = onnx_runtime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
@@ -88,7 +88,7 @@ class Reader:
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         try:
-            session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+            session = onnx_runtime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
             text = session.get_modelmeta().custom_metadata_map.get("card")
         except Exception as error:  # ONNX Runtime raises its own kinds, and a plain RuntimeError
             raise UserError(f"{name} is no ONNX file that this machine can open; expected a reader file") from error

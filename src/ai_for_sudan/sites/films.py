@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from ai_for_sudan.datasets.cache import squash
 from ai_for_sudan.datasets.content import content_keys, npz_film
 from ai_for_sudan.datasets.split import groups
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.processes import in_parallel
 from ai_for_sudan.reading import Card, Reader
 from ai_for_sudan.sites.reference import picture_statistics
 
@@ -96,18 +95,17 @@ def read_site(reader: Reader, manifest: Manifest, *, threads: int | None = None)
         return reading.embedding, picture_statistics(squash(reading.pixels, 224))
 
     contradicted = _contradicted(manifest, positive)
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:  # ONNX Runtime and Pillow release the lock
-        answers = pool.map(one, manifest.films)
-        bar = tqdm(answers, total=len(names), desc="reading", unit="film", leave=False, disable=None)
-        for index, answer in enumerate(bar):
-            if isinstance(answer, str):
-                excluded.append((names[index], answer))
-            elif index in contradicted:
-                excluded.append((names[index], "the same film is there with another label"))
-            elif all(isinstance(code, str) for code in answer):
-                refused.append((names[index], answer))  # type: ignore[arg-type]
-            else:
-                rows[index] = answer  # type: ignore[assignment]
+    answers = in_parallel(one, manifest.films, threads=threads)
+    bar = tqdm(answers, total=len(names), desc="reading", unit="film", leave=False, disable=None)
+    for index, answer in enumerate(bar):
+        if isinstance(answer, str):
+            excluded.append((names[index], answer))
+        elif index in contradicted:
+            excluded.append((names[index], "the same film is there with another label"))
+        elif all(isinstance(code, str) for code in answer):
+            refused.append((names[index], answer))  # type: ignore[arg-type]
+        else:
+            rows[index] = answer  # type: ignore[assignment]
     if not rows:
         first = [f"{name}: {reason}" for name, reason in excluded] or [f"{f}: refused ({c[0]})" for f, c in refused]
         raise UserError(

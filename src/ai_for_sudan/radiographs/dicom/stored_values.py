@@ -16,6 +16,7 @@ from pydicom.uid import (
 )
 
 from ai_for_sudan.errors import UnreadableFilm
+from ai_for_sudan.extras import install_command
 from ai_for_sudan.radiographs.dicom import jpeg_lossless
 from ai_for_sudan.radiographs.source import one_line
 
@@ -39,7 +40,7 @@ def stored_values(dataset: Dataset) -> np.ndarray:
         raise UnreadableFilm(
             "no_decoder",
             f"the film is compressed as {syntax.name}, for which no decoder is installed; "
-            'try pip install "ai-for-sudan[dicom]", or save the film uncompressed',
+            f"try {install_command('dicom')}, or save the film uncompressed",
         )
     problem = ""
     for plugin in plugins:
