@@ -86,6 +86,7 @@ def test_no_message_holds_control_characters(
     assert main(["read", "x"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert main(["\x1b[2J"]) == 2
+    monkeypatch.undo()
     with pytest.raises(SystemExit):
         main(["card", "a", "\x1b[2J"])
     assert "\x1b" not in capsys.readouterr().err
