@@ -13,12 +13,14 @@ import pytest
 
 STANDARD = set(sys.stdlib_module_names)
 ALLOWED = {
+    "contract": {"numpy", "PIL"},
     "radiographs": {"numpy", "PIL", "pydicom"},
     "reading": {"numpy", "PIL", "jinja2", "ray"},
 }
 OWN = {
-    "radiographs": {"errors", "extras", "processes", "radiographs"},
-    "reading": {"errors", "extras", "files", "onnx_runtime", "processes", "radiographs", "reading"},
+    "contract": {"errors", "contract"},
+    "radiographs": {"errors", "extras", "processes", "contract", "radiographs"},
+    "reading": {"errors", "extras", "files", "onnx_runtime", "processes", "contract", "radiographs", "reading"},
 }
 
 
@@ -34,7 +36,7 @@ def imports(file: Path) -> Iterator[str]:
                 yield from (f"ai_for_sudan.{alias.name}" for alias in node.names)
 
 
-@pytest.mark.parametrize("room", ["radiographs", "reading"])
+@pytest.mark.parametrize("room", ["contract", "radiographs", "reading"])
 def test_a_reading_room_imports_only_what_a_clinic_installs(root: Path, room: str) -> None:
     files = sorted((root / "src" / "ai_for_sudan" / room).rglob("*.py"))
     assert files
@@ -47,7 +49,7 @@ def test_a_reading_room_imports_only_what_a_clinic_installs(root: Path, room: st
                 assert top in STANDARD | ALLOWED[room], f"{file.name} imports {name}"
 
 
-@pytest.mark.parametrize("room", ["radiographs", "reading", "sites"])
+@pytest.mark.parametrize("room", ["contract", "radiographs", "reading", "sites"])
 def test_no_reading_room_names_torch(root: Path, room: str) -> None:
     for file in (root / "src" / "ai_for_sudan" / room).rglob("*.py"):
         assert not {"torch", "torchvision"} & {name.split(".")[0] for name in imports(file)}, file

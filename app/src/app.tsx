@@ -57,7 +57,7 @@ export function App({ client, worklist }: { client: ReaderClient; worklist: Work
       .then(() => client.open())
       .then(
         ({ card, threads }) => setEngine({ state: 'ready', card, threads }),
-        (error: WorkerError) => setEngine({ state: 'failed', code: error.code, message: error.message }),
+        (error: WorkerError) => setEngine({ state: 'failed', code: error.codes[0], message: error.message }),
       );
   };
 

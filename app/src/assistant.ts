@@ -1,7 +1,8 @@
 import type { Film } from './film/film';
-import { type Card, outsidePopulation } from './reader/card';
+import { kindOf } from './contract/codes';
+import { type Card, outsidePopulation } from './contract/card';
 import { ReaderClient, WorkerError } from './reader/client';
-import { judge, labelOf, type Outputs } from './reader/judge';
+import { judge, labelOf, type Outputs } from './contract/judge';
 import type { KeptFilm, Reading } from './worklist/reading';
 import { Locked, type Worklist, WorklistFull } from './worklist/store';
 
@@ -63,13 +64,14 @@ export class Assistant {
       () => null,
     );
     const point = operatingPoint ?? card?.defaultOperatingPoint ?? '';
+    const codes = error instanceof WorkerError ? [...error.codes] : ['unexpected'];
     return {
       ...blank(name),
-      status: 'failed',
+      status: kindOf(codes[0]) === 'refused' ? 'refused' : 'failed',
       probability: null,
       operatingPoint: point,
       threshold: card?.operatingPoints[point]?.threshold ?? 0,
-      codes: [error instanceof WorkerError ? error.code : 'unexpected'],
+      codes,
       reader: card ? readerName(card) : '',
       elapsedMs: Math.round(performance.now() - began),
     };

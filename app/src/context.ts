@@ -2,7 +2,7 @@ import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import type { Assistant, Case, Kept } from './assistant';
 import type { Film } from './film/film';
-import type { Card } from './reader/card';
+import type { Card } from './contract/card';
 import type { Settings } from './settings';
 import type { Worklist } from './worklist/store';
 

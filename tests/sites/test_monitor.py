@@ -184,7 +184,7 @@ def test_the_command_and_its_exit_codes(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_against_the_reader_itself(tmp_path: Path, tiny_build: Any) -> None:
-    from ai_for_sudan.sites.reference import build
+    from ai_for_sudan.contract.reference import build
 
     rng = np.random.default_rng(0)
     own = build(np.abs(rng.normal(0, 1, (300, 40))), 1 / (1 + np.exp(-rng.normal(-1, 2, 300))))

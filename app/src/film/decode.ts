@@ -1,11 +1,8 @@
+import { LARGEST_FILE, LARGEST_PICTURE } from '../contract/limits';
 import { type Film, UnreadableFilm } from './film';
 
 /** A longer side is reduced to this: a cheap phone has no memory for 100 megapixels, and the reader looks at far fewer. */
 export const LONGEST_SIDE = 2048;
-
-/** The most bytes of one file. */
-const LARGEST_FILE = 300_000_000;
-const LARGEST_PICTURE = 100_000_000;
 
 /** @throws UnreadableFilm */
 export async function decode(file: Blob, name: string): Promise<Film> {

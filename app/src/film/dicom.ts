@@ -3,22 +3,25 @@
  * The same rules as `ai_for_sudan.radiographs.dicom`.
  */
 import { type DataSet, type Element, parseDicom } from 'dicom-parser';
+import { ageYears, EXAMINED } from '../contract/ages';
+import { codeString, LONGEST_MEANING, refusals } from '../contract/headers';
+import { LARGEST_PICTURE } from '../contract/limits';
+import { inverts } from '../contract/polarity';
 import { bitmapOf, drawn, explicitVr, LONGEST_SIDE } from './decode';
 import { type Film, UnreadableFilm } from './film';
 
 const IMPLICIT = '1.2.840.10008.1.2';
 const EXPLICIT = '1.2.840.10008.1.2.1';
-const LARGEST_PICTURE = 100_000_000;
-/** PS3.3 C.7.3.1.1.1, and two that devices invent. */
-const RADIOGRAPHY = new Set(['CR', 'DX', 'RG', 'DR', 'XR', 'OT', 'SC']);
-// The same two patterns as in ai_for_sudan/radiographs/dicom.py.
-const CHEST = /CHEST|THORAX|TORAX|LUNG|RIB|PULMO|^(UNKNOWN|OTHER|ANY|NONE|NA|UNDEFINED)?$/;
-const LATERAL = /LAT|^(LL|RL|LLD|RLD)$/;
 
 const TAG = {
   syntax: 'x00020010',
   modality: 'x00080060',
   age: 'x00101010',
+  born: 'x00100030',
+  StudyDate: 'x00080020',
+  SeriesDate: 'x00080021',
+  AcquisitionDate: 'x00080022',
+  ContentDate: 'x00080023',
   bodyPart: 'x00180015',
   view: 'x00185101',
   viewCode: 'x00540220',
@@ -50,25 +53,38 @@ type Values = Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | 
 /** @throws UnreadableFilm */
 export async function decodeDicom(bytes: Uint8Array, name: string): Promise<Film> {
   const header = parsed(bytes);
-  const size = checked(header);
+  const remarks = refusals(code(header, TAG.modality), code(header, TAG.bodyPart), viewOf(header));
+  let size: { width: number; height: number };
   let values: Float32Array;
   try {
+    size = checked(header);
     values = await displayValues(header, size);
   } catch (error) {
+    // A header that rules the film out is the reason, whatever its pixels are.
+    if (remarks.length > 0) throw new UnreadableFilm(remarks.map((remark) => remark.code));
     if (error instanceof UnreadableFilm) throw error;
     throw new UnreadableFilm('truncated', String(error));
   }
-  const photometric = text(header, TAG.photometric);
-  const { pixels, contradiction } = boneWhite(values, size.width, size.height, photometric);
-  const warnings = contradiction ? ['header_contradicts_pixels'] : [];
+  const grey = stretched(values);
+  const polarity = inverts(code(header, TAG.photometric), grey, size.width, size.height);
   return reduced({
     name,
     ...size,
-    pixels,
-    ageYears: ageYears(text(header, TAG.age)),
-    refusals: refusals(header),
-    warnings,
+    pixels: polarity.inverts ? grey.map((value) => 255 - value) : grey,
+    ageYears: ageOf(header),
+    refusals: remarks.map((remark) => remark.code),
+    warnings: polarity.warnings.map((remark) => remark.code),
   });
+}
+
+function viewOf(header: DataSet): string | null {
+  const coded = header.elements[TAG.viewCode]?.items?.[0]?.dataSet;
+  return code(header, TAG.view) ?? codeString(coded?.string(TAG.codeMeaning), LONGEST_MEANING);
+}
+
+function ageOf(header: DataSet): number | null {
+  const dates = EXAMINED.map((keyword) => code(header, TAG[keyword as keyof typeof TAG] as string));
+  return ageYears(code(header, TAG.age), code(header, TAG.born), dates.find((date) => date !== null) ?? null);
 }
 
 function parsed(bytes: Uint8Array): DataSet {
@@ -93,24 +109,7 @@ function checked(header: DataSet): { width: number; height: number } {
   return { width, height };
 }
 
-function refusals(header: DataSet): string[] {
-  const found: string[] = [];
-  const modality = text(header, TAG.modality);
-  const part = text(header, TAG.bodyPart).replace(/[^A-Z]/g, '');
-  if (modality && !RADIOGRAPHY.has(modality)) found.push('header_modality');
-  if (!CHEST.test(part)) found.push('header_body_part');
-  const coded = header.elements[TAG.viewCode]?.items?.[0]?.dataSet;
-  if (LATERAL.test(text(header, TAG.view) || (coded ? text(coded, TAG.codeMeaning) : ''))) found.push('header_view');
-  return found;
-}
-
-/** Age String (PS3.5 6.2, VR AS): nnnD, nnnW, nnnM, nnnY. */
-export function ageYears(value: string): number | null {
-  const match = /^(\d{1,3})([DWMY])$/.exec(value);
-  return (
-    match && Number(match[1]) * { D: 1 / 365.25, W: 7 / 365.25, M: 1 / 12, Y: 1 }[match[2] as 'D' | 'W' | 'M' | 'Y']
-  );
-}
+const code = (header: DataSet, tag: string): string | null => codeString(header.string(tag));
 
 const text = (header: DataSet, tag: string): string => (header.string(tag) ?? '').trim().toUpperCase();
 
@@ -140,7 +139,7 @@ function rescaled(header: DataSet, values: Float32Array): Float32Array {
   return values.map((value) => value * slope + intercept);
 }
 
-/** Any increasing function of the shown grey will do: `boneWhite` stretches it over 0..255. */
+/** Any increasing function of the shown grey will do: `stretched` brings it over 0..255. */
 function windowed(header: DataSet, values: Float32Array): Float32Array {
   const table = lookupTable(header, TAG.voiLut);
   if (table) return values.map(table);
@@ -192,13 +191,8 @@ function colourLuma(header: DataSet, raw: Values, count: number, photometric: st
   );
 }
 
-/** Stretched over 0..255; MONOCHROME1 turned, unless the border of the film contradicts the header. */
-export function boneWhite(
-  values: Float32Array,
-  width: number,
-  height: number,
-  photometric: string,
-): { pixels: Uint8Array<ArrayBuffer>; contradiction: boolean } {
+/** Stretched over 0..255. */
+function stretched(values: Float32Array): Uint8Array<ArrayBuffer> {
   let low = Infinity;
   let high = -Infinity;
   for (const value of values) {
@@ -206,47 +200,8 @@ export function boneWhite(
     if (value < low) low = value;
     if (value > high) high = value;
   }
-  const range = high - low;
-  const scaled = range > 0 ? values.map((value) => (value - low) / range) : new Float32Array(values.length);
-  let contradiction = false;
-  let turn = false;
-  if (photometric === 'MONOCHROME1') {
-    contradiction = airIsDark(scaled, width, height);
-    turn = !contradiction;
-  } else if (photometric === 'MONOCHROME2' && range > 0) {
-    contradiction = airIsDark(
-      scaled.map((value) => 1 - value),
-      width,
-      height,
-    );
-  }
-  const pixels = Uint8Array.from(scaled, (value) => (turn ? 1 - value : value) * 255 + 0.5);
-  return { pixels, contradiction };
-}
-
-/** Whether the border is far darker than the middle, by medians: around a patient lies air. */
-function airIsDark(film: Float32Array, width: number, height: number): boolean {
-  const edgeX = Math.max(1, Math.floor(width / 25));
-  const edgeY = Math.max(1, Math.floor(height / 25));
-  const block = (x0: number, x1: number, y0: number, y1: number): number[] => {
-    const found: number[] = [];
-    for (let y = y0; y < y1; y++) for (let x = x0; x < x1; x++) found.push(film[y * width + x]);
-    return found;
-  };
-  const border = median([
-    ...[block(0, edgeX, 0, height), block(width - edgeX, width, 0, height)].flat(),
-    ...[block(0, width, 0, edgeY), block(0, width, height - edgeY, height)].flat(),
-  ]);
-  const quarterX = Math.floor(width / 4);
-  const quarterY = Math.floor(height / 4);
-  const middle = median(block(quarterX, width - quarterX, quarterY, height - quarterY));
-  return border < 0.25 && middle - border > 0.2;
-}
-
-function median(values: number[]): number {
-  const sorted = Float32Array.from(values).sort();
-  const half = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+  const factor = high > low ? 255 / (high - low) : 0;
+  return Uint8Array.from(values, (value) => (value - low) * factor + 0.5);
 }
 
 /** A film of a plate has up to 4000 pixels a side: reduce it as every picture is reduced. */

@@ -13,13 +13,13 @@ export interface Film {
   warnings: string[];
 }
 
-/** A file that cannot be decoded to a film; `code` is a short, stable word. */
+/** A file that cannot be decoded to a film; `codes` are short, stable words. */
 export class UnreadableFilm extends Error {
-  constructor(
-    readonly code: string,
-    message: string = code,
-  ) {
+  readonly codes: readonly string[];
+
+  constructor(codes: string | readonly string[], message: string = String(codes)) {
     super(message);
+    this.codes = typeof codes === 'string' ? [codes] : codes;
   }
 }
 

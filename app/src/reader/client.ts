@@ -1,13 +1,13 @@
 import type { Film } from '../film/film';
 import type { Corners } from '../film/straighten';
-import type { Card } from './card';
-import type { Outputs } from './judge';
+import type { Card } from '../contract/card';
+import type { Outputs } from '../contract/judge';
 import type { Answer, Call, Request } from './protocol';
 
-/** Why the worker could not do what was asked; `code` is a short, stable word. */
+/** Why the worker could not do what was asked; `codes` are short, stable words. */
 export class WorkerError extends Error {
   constructor(
-    readonly code: string,
+    readonly codes: readonly string[],
     message: string,
   ) {
     super(message);
@@ -66,7 +66,7 @@ export class ReaderClient {
     this.worker?.terminate();
     this.worker = null;
     this.opening = null;
-    for (const { reject } of this.waiting.values()) reject(new WorkerError('crashed', reason));
+    for (const { reject } of this.waiting.values()) reject(new WorkerError(['crashed'], reason));
     this.waiting.clear();
   }
 
@@ -89,7 +89,7 @@ export class ReaderClient {
       const waiting = this.waiting.get(data.id);
       this.waiting.delete(data.id);
       if (!waiting) return;
-      if ('code' in data) waiting.reject(new WorkerError(data.code, data.message));
+      if ('codes' in data) waiting.reject(new WorkerError(data.codes, data.message));
       else waiting.resolve(data.value);
     };
     worker.onerror = (event) => this.stop(event.message || 'the reader stopped');

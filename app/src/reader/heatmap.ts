@@ -1,11 +1,7 @@
+import { colour } from '../contract/colours';
+
 /** Side, in pixels, at which heatmaps are drawn before the screen enlarges them. */
 const SIDE = 224;
-
-/** Heat from nothing (0) to full (1) as [red, green, blue, alpha] in 0..255: yellow to red, clear where there is none. */
-export function colour(heat: number): [number, number, number, number] {
-  const value = Math.min(1, Math.max(0, heat));
-  return [255, Math.round(225 * (1 - value)), Math.round(40 * (1 - value)), Math.round(153 * value)];
-}
 
 /** Bilinear enlargement of `map` [rows, columns] to `SIDE` x `SIDE`, pixel centres aligned. */
 export function enlarge(map: ArrayLike<number>, rows: number, columns: number, side = SIDE): Float32Array {

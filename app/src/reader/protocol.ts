@@ -11,5 +11,5 @@ export type Request =
 
 export type Call = Request & { id: number };
 
-/** What the worker answers: a value, or a code and a message. */
-export type Answer = { id: number; value: unknown } | { id: number; code: string; message: string };
+/** What the worker answers: a value, or codes and a message. */
+export type Answer = { id: number; value: unknown } | { id: number; codes: readonly string[]; message: string };

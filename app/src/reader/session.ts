@@ -1,11 +1,9 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-web/wasm';
-import { type Card, readCard } from './card';
-import type { Outputs } from './judge';
+import { type Card, readCard } from '../contract/card';
+import { SMALLEST_INPUT } from '../contract/limits';
+import type { Outputs } from '../contract/judge';
 
 type Runtime = typeof import('onnxruntime-web/wasm');
-
-/** The shortest side that the reader file takes. */
-const SMALLEST_INPUT = 64;
 
 export class SelfTestFailed extends Error {}
 

@@ -2,7 +2,7 @@
 import { decode } from '../film/decode';
 import { UnreadableFilm } from '../film/film';
 import { findCorners, straighten } from '../film/straighten';
-import { NotAReader } from './card';
+import { NotAReader } from '../contract/card';
 import type { Answer, Call } from './protocol';
 import { Reader, SelfTestFailed } from './session';
 import readerUrl from '@reader?url';
@@ -38,11 +38,11 @@ async function carryOut(call: Call): Promise<unknown> {
   }
 }
 
-function codeOf(error: unknown): string {
-  if (error instanceof UnreadableFilm) return error.code;
-  if (error instanceof SelfTestFailed) return 'self_test';
-  if (error instanceof NotAReader) return 'not_a_reader';
-  return 'unexpected';
+function codesOf(error: unknown): readonly string[] {
+  if (error instanceof UnreadableFilm) return error.codes;
+  if (error instanceof SelfTestFailed) return ['self_test'];
+  if (error instanceof NotAReader) return ['not_a_reader'];
+  return ['unexpected'];
 }
 
 self.onmessage = async ({ data: call }: MessageEvent<Call>) => {
@@ -50,7 +50,7 @@ self.onmessage = async ({ data: call }: MessageEvent<Call>) => {
   try {
     answer = { id: call.id, value: await carryOut(call) };
   } catch (error) {
-    answer = { id: call.id, code: codeOf(error), message: error instanceof Error ? error.message : String(error) };
+    answer = { id: call.id, codes: codesOf(error), message: error instanceof Error ? error.message : String(error) };
   }
   self.postMessage(answer);
 };

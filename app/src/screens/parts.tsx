@@ -3,8 +3,8 @@ import { useEffect, useId, useRef } from 'preact/hooks';
 import type { Case, Kept } from '../assistant';
 import { go, useRoom } from '../context';
 import { type Speech, useSpeech } from '../i18n';
-import type { Card } from '../reader/card';
-import type { Status } from '../reader/judge';
+import type { Card } from '../contract/card';
+import type { Status } from '../contract/judge';
 import type { Reading } from '../worklist/reading';
 
 /** The shape tells the status as well as the colour does. */

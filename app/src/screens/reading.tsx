@@ -3,7 +3,7 @@ import { rejudged } from '../assistant';
 import { go, useRoom } from '../context';
 import { inverted, turned } from '../film/film';
 import { useSpeech } from '../i18n';
-import { type Card, outsidePopulation } from '../reader/card';
+import { type Card, outsidePopulation } from '../contract/card';
 import type { Reading, Reference, Verdict } from '../worklist/reading';
 import { Disclaimer, Notice, notKept, pointName, reasonOf, sentence, StatusIcon, useCase, warningOf } from './parts';
 import { Unlock } from './pin';

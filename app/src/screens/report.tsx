@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { useRoom } from '../context';
 import { useSpeech } from '../i18n';
+import { LEGEND } from '../contract/colours';
 import { heatPicture } from '../reader/heatmap';
 import type { KeptFilm } from '../worklist/reading';
 import { Disclaimer, pointName, sentence, StatusIcon, useCase, warningOf } from './parts';
@@ -69,7 +70,8 @@ export function Report({ id }: { id: string }) {
               <figure>
                 <Overlay picture={picture} reference={engine.card.heatmapReference} label={t.report.map} />
                 <figcaption>
-                  {t.report.map}: {t.viewer.little} <span class="ramp" aria-hidden="true" /> {t.viewer.strong}
+                  {t.report.map}: {t.viewer.little}{' '}
+                  <span class="ramp" style={{ background: LEGEND }} aria-hidden="true" /> {t.viewer.strong}
                 </figcaption>
               </figure>
             )}
@@ -115,7 +117,6 @@ function Overlay({ picture, reference, label }: { picture: KeptFilm; reference: 
       const heat = heatPicture(picture.heatmap, picture.heatmapSize[0], picture.heatmapSize[1], reference);
       const layer = new OffscreenCanvas(heat.width, heat.height);
       layer.getContext('2d')!.putImageData(heat, 0, 0);
-      context.globalAlpha = 0.7;
       context.drawImage(layer, 0, 0, target.width, target.height);
     };
     image.src = picture.picture;

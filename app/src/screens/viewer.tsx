@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { type Case, toImageData } from '../assistant';
+import { LEGEND } from '../contract/colours';
 import { useSpeech } from '../i18n';
 import { heatPicture } from '../reader/heatmap';
 
@@ -34,7 +35,7 @@ export function Viewer({ shown, reference, children }: Props) {
   const heatCanvas = useRef<HTMLCanvasElement>(null);
   const frame = useRef<HTMLDivElement>(null);
   const fingers = useRef(new Map<number, { x: number; y: number }>());
-  const [heat, setHeat] = useState(70);
+  const [heat, setHeat] = useState(100);
   const [brightness, setBrightness] = useState(100);
   const [contrast, setContrast] = useState(100);
   const [view, setView] = useState(WHOLE);
@@ -169,7 +170,7 @@ export function Viewer({ shown, reference, children }: Props) {
             <strong>{t.viewer.where}</strong>
             <span class="scale">
               <span>{t.viewer.little}</span>
-              <span class="ramp" role="img" aria-label={t.viewer.legend} />
+              <span class="ramp" style={{ background: LEGEND }} role="img" aria-label={t.viewer.legend} />
               <span>{t.viewer.strong}</span>
             </span>
           </div>

@@ -1,4 +1,4 @@
-import type { Card } from '../reader/card';
+import type { Card } from '../contract/card';
 import type { Reading, Reference } from './reading';
 
 /** One line of `ai-for-sudan read --json`, with what the clinic added. */

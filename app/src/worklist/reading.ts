@@ -1,4 +1,4 @@
-import type { Status } from '../reader/judge';
+import type { Status } from '../contract/judge';
 
 export type Verdict = 'agree' | 'disagree' | 'unsure';
 export type Reference = 'positive' | 'negative';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { metadata, NotAReader, outsidePopulation, readCard } from '../../src/reader/card';
+import { metadata, NotAReader, outsidePopulation, readCard } from '../../src/contract/card';
 
 const varint = (value: number): number[] =>
   value < 128 ? [value] : [(value % 128) + 128, ...varint(Math.floor(value / 128))];

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Card } from '../../src/reader/card';
-import { judge } from '../../src/reader/judge';
+import type { Card } from '../../src/contract/card';
+import { judge } from '../../src/contract/judge';
 
 const card = {
   classes: ['normal', 'pneumonia'],
@@ -9,8 +9,8 @@ const card = {
   defaultOperatingPoint: 'balanced',
   abstention: { lower: 0.4, upper: 0.6 },
   gate: [
-    { code: 'blank', limit: 0.5 },
-    { code: 'sideways', limit: 0.5 },
+    { code: 'blank', limit: 0.5, status: 'refused' },
+    { code: 'sideways', limit: 0.5, status: 'refused' },
   ],
 } as unknown as Card;
 

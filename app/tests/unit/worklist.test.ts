@@ -1,7 +1,7 @@
 import 'fake-indexeddb/auto';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { LANGUAGES, deviceLanguage, speech } from '../../src/i18n';
-import type { Card } from '../../src/reader/card';
+import type { Card } from '../../src/contract/card';
 import { toCsv, toJsonLines } from '../../src/worklist/export';
 import { byUrgency, matches, type Reading } from '../../src/worklist/reading';
 import { LIMIT, Locked, Worklist, WorklistFull } from '../../src/worklist/store';

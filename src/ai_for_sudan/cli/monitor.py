@@ -6,13 +6,13 @@ import argparse
 from pathlib import Path
 
 from ai_for_sudan.cli import DISCLAIMER
+from ai_for_sudan.contract.reference import Reference
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import write_json
 from ai_for_sudan.reading.reader import find_reader
 from ai_for_sudan.sites.log import read_log
 from ai_for_sudan.sites.monitor import monitor
 from ai_for_sudan.sites.readerfile import ReaderFile
-from ai_for_sudan.sites.reference import Reference
 from ai_for_sudan.sites.report import monitor_figure, render, strict
 
 

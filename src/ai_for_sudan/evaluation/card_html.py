@@ -11,10 +11,10 @@ import numpy as np
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from ai_for_sudan.contract.card import Card
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation import figures
 from ai_for_sudan.evaluation.checklists import CLAIM, TRIPOD_AI, Item
-from ai_for_sudan.reading.card import Card
 from ai_for_sudan.reading.words import DISCLAIMER
 
 #: results of other commands that a card may show, by the file that each writes

@@ -10,8 +10,8 @@ import warnings
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from ai_for_sudan.contract.limits import LARGEST_PICTURE, MOST_SCANS
 from ai_for_sudan.errors import UnreadableFilm
-from ai_for_sudan.radiographs.radiograph import LARGEST_PICTURE, MOST_SCANS
 from ai_for_sudan.radiographs.source import one_line
 
 TIFF_PHOTOMETRIC = 262

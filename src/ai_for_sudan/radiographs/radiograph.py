@@ -8,15 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ai_for_sudan.contract import Remark
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.radiographs.source import one_line, read_film
-
-#: pictures of more pixels are refused before they are decoded
-LARGEST_PICTURE = 100_000_000
-#: a progressive JPEG has about ten scans; thousands of them keep a decoder busy for minutes
-MOST_SCANS = 100
-
-Remark = tuple[str, str]
 
 
 @dataclass(frozen=True)

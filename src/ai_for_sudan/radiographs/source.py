@@ -10,10 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from ai_for_sudan.contract.limits import LARGEST_FILE
 from ai_for_sudan.errors import UnreadableFilm
-
-#: files larger than this are refused before they are read; an uncompressed 16-bit film of 8192 x 8192 has 134 MB
-LARGEST_FILE = 300_000_000
 
 
 def open_film(path: str | Path) -> BinaryIO:

@@ -1,7 +1,6 @@
 """Reading films with a reader file, on a machine without PyTorch."""
 
-from ai_for_sudan.reading.card import SCHEMA, Card, GateScore, OperatingPoint
-from ai_for_sudan.reading.judge import STATUSES, Verdict, judge
+from ai_for_sudan.contract import SCHEMA, STATUSES, Card, GateScore, OperatingPoint, Verdict, judge
 from ai_for_sudan.reading.reader import Reader, shipped
 from ai_for_sudan.reading.reading import Reading
 from ai_for_sudan.reading.words import DISCLAIMER

@@ -5,16 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ai_for_sudan.contract.colours import colours, legend
 from ai_for_sudan.reading.words import HEATMAP_WORDS
-
-#: how much of the film the highest heat covers: the film must stay readable below it
-_OPAQUE = 0.6
-
-
-def colours(heat: np.ndarray) -> np.ndarray:
-    """Heat in 0..1 ``(...)`` -> RGBA in 0..1 ``(..., 4)``: clear, yellow, red."""
-    heat = heat.clip(0, 1)
-    return np.stack([np.ones_like(heat), 0.88 * (1 - heat), 0.16 * (1 - heat), _OPAQUE * heat], axis=-1)
 
 
 def enlarge(heatmap: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -55,8 +47,8 @@ def with_legend(picture: Image.Image, reference: float) -> Image.Image:
     step = round(1.4 * size)
     framed = Image.new("RGB", (width, height + step * (len(lines) - 1) + 3 * size), (16, 24, 29))
     framed.paste(picture)
-    scale = colours(np.tile(np.linspace(0, 1, bar, dtype=np.float32), (size, 1)))
-    framed.paste(Image.fromarray((scale[..., :3] * scale[..., 3:] * 255).astype(np.uint8)), (size, height + size))
+    scale = np.tile(legend(bar), (size, 1, 1))
+    framed.paste(Image.fromarray((scale * 255 + 0.5).astype(np.uint8)), (size, height + size))
     at = (bar + 2 * size, height + size)
     ImageDraw.Draw(framed).text(at, "\n".join(lines), font=font, fill=(232, 238, 241))
     return framed

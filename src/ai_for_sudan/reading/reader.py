@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ai_for_sudan import onnx_runtime
+from ai_for_sudan.contract import ages
+from ai_for_sudan.contract.card import Card
+from ai_for_sudan.contract.codes import Remark
+from ai_for_sudan.contract.judge import judge
+from ai_for_sudan.contract.limits import LARGEST_INPUT, SMALLEST_INPUT
+from ai_for_sudan.contract.names import INPUT, METADATA_KEY, OUTPUTS
 from ai_for_sudan.errors import UnreadableFilm, UserError
 from ai_for_sudan.radiographs import Radiograph, RefusedByHeader, read_radiograph
-from ai_for_sudan.reading.card import Card
-from ai_for_sudan.reading.judge import judge
 from ai_for_sudan.reading.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-OUTPUTS = ("probability", "logits", "heatmap", "embedding", "gate")
-#: sides that the reader file takes
-SMALLEST_INPUT, LARGEST_INPUT = 64, 8192
 
 
 def shipped() -> dict[str, Path]:
@@ -89,12 +89,12 @@ class Reader:
         options.enable_mem_pattern = False
         try:
             session = onnx_runtime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-            text = session.get_modelmeta().custom_metadata_map.get("card")
+            text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         except Exception as error:  # ONNX Runtime raises its own kinds, and a plain RuntimeError
             raise UserError(f"{name} is no ONNX file that this machine can open; expected a reader file") from error
         names = {output.name for output in session.get_outputs()}
         inputs = {item.name: item.type for item in session.get_inputs()}
-        if text is None or not names.issuperset(OUTPUTS) or inputs != {"pixels": "tensor(uint8)"}:
+        if text is None or not names.issuperset(OUTPUTS) or inputs != {INPUT: "tensor(uint8)"}:
             raise UserError(f"{name} is an ONNX file but no reader (no card, or other inputs and outputs)")
         return cls(session, Card.from_json(text), name)
 
@@ -138,7 +138,7 @@ class Reader:
 
     def outputs(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
         """The reader file's raw outputs for a film, uint8 ``(H, W)`` of any size."""
-        values = self._session.run(OUTPUTS, {"pixels": _fit(pixels)})
+        values = self._session.run(OUTPUTS, {INPUT: _fit(pixels)})
         return dict(zip(OUTPUTS, values, strict=True))
 
     def read(
@@ -218,19 +218,11 @@ class Reader:
                     return (f"{words}, it would be read: turn it and read it again",)
         return ()
 
-    def _age_warning(self, film: Radiograph) -> tuple[tuple[str, str], ...]:
-        ages, header = self.card.ages, film.header
-        if ages is None or header is None or header.age_years is None:
+    def _age_warning(self, film: Radiograph) -> tuple[Remark, ...]:
+        years, population = film.header.age_years if film.header else None, self.card.ages
+        if years is None or population is None or not ages.outside(population, years):
             return ()
-        if ages[0] <= header.age_years < ages[1] + 1:
-            return ()
-        return (
-            (
-                "age_outside",
-                f"THE PATIENT IS {header.age_years:.0f} YEARS OLD; this reader knows patients of {ages[0]:.0f} to "
-                f"{ages[1]:.0f} years only and is not proven for this film",
-            ),
-        )
+        return (ages.warning(population, years),)
 
 
 def find_reader(reader: str | Path) -> Path:

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from PIL import Image
 
-from ai_for_sudan.reading.card import Card
+from ai_for_sudan.contract.card import Card
 from ai_for_sudan.reading.reading import Reading
 from ai_for_sudan.reading.words import DISCLAIMER, HEATMAP_WORDS, STATUS_WORDS, URGENCY
 

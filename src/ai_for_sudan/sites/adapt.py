@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from ai_for_sudan.contract.reference import Reference
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.statistics import ece_bias, wilson
 from ai_for_sudan.reading import Card
@@ -22,7 +23,6 @@ from ai_for_sudan.sites.films import SiteFilms
 from ai_for_sudan.sites.finetuning import FineTuning
 from ai_for_sudan.sites.head import Head, Rows, Space, fit, fit_chosen, held_out_scores, parts
 from ai_for_sudan.sites.readerfile import ReaderFile
-from ai_for_sudan.sites.reference import Reference
 from ai_for_sudan.sites.resampling import Resamples, better, interval
 
 #: Labelled films that recalibration and refitting need, and patients in the smaller class.

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from ai_for_sudan.contract.reference import picture_statistics
 from ai_for_sudan.datasets import Film, Manifest, labels, load_manifest
 from ai_for_sudan.datasets.cache import squash
 from ai_for_sudan.datasets.content import content_keys, npz_film
@@ -16,7 +17,6 @@ from ai_for_sudan.datasets.split import groups
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.processes import in_parallel
 from ai_for_sudan.reading import Card, Reader
-from ai_for_sudan.sites.reference import picture_statistics
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class SiteFilms:
         patients: int64 ``(N,)``; films of one patient, and copies of one film, share a number.
         facts: the further columns of each film.
         embeddings: float64 ``(N, D)``.
-        pictures: see :data:`ai_for_sudan.sites.reference.PICTURE`, float64 ``(N, 6)``.
+        pictures: see :data:`ai_for_sudan.contract.reference.PICTURE`, float64 ``(N, 6)``.
         refused: ``(file, codes)`` of the films that the reader refuses.
         excluded: ``(file, reason)`` of the films that could not be read or contradict each other.
         patients_known: whether the manifest told whose each film is.

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ai_for_sudan.contract.reference import log_odds
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.reading import STATUSES
-from ai_for_sudan.sites.reference import log_odds
 
 VERDICTS = ("agree", "disagree", "unsure")
 _REFERENCES = {"positive": True, "negative": False}

@@ -36,7 +36,7 @@ def levels(facts: Sequence[dict[str, str]], column: str) -> np.ndarray | None:
 def look(pictures: np.ndarray, label: np.ndarray, patients: np.ndarray, *, seed: int = 0) -> np.ndarray:
     """Films that look alike, str ``(N,)``: fifths of what grey levels and sharpness alone say of the label.
 
-    A logistic regression on :data:`ai_for_sudan.sites.reference.PICTURE` (``(N, 6)``), each film scored by one that
+    A logistic regression on :data:`ai_for_sudan.contract.reference.PICTURE` (``(N, 6)``), each film scored by one that
     was fitted without its patient. Where it tells the label well, so can a head that never looks at the lungs:
     another scanner, exposure or export of the sick.
     """

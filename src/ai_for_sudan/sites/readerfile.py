@@ -11,12 +11,11 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from ai_for_sudan.contract.names import INITIALIZERS, METADATA_KEY
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import replacing
 from ai_for_sudan.reading import Card, Reader
 from ai_for_sudan.sites.head import Head, Space
-
-_FIXED = ("head.weight", "head.bias", "calibration.scale", "calibration.bias")
 
 
 @dataclass(frozen=True)
@@ -44,11 +43,10 @@ class ReaderFile:
             model = onnx.load(str(path))
         except Exception as error:  # protobuf's own kinds
             raise UserError(f"{path} cannot be opened as an ONNX file; expected a reader file") from error
-        card = next((json.loads(entry.value) for entry in model.metadata_props if entry.key == "card"), None)
-        weights = {
-            i.name: numpy_helper.to_array(i).astype(np.float64) for i in model.graph.initializer if i.name in _FIXED
-        }
-        missing = [name for name in _FIXED if name not in weights]
+        card = next((json.loads(entry.value) for entry in model.metadata_props if entry.key == METADATA_KEY), None)
+        fixed = [entry for entry in model.graph.initializer if entry.name in INITIALIZERS]
+        weights = {entry.name: numpy_helper.to_array(entry).astype(np.float64) for entry in fixed}
+        missing = [name for name in INITIALIZERS if name not in weights]
         if card is None or missing:
             raise UserError(
                 f"{path} has no {', '.join(missing) or 'card'}: this reader cannot be adapted; export it again"
@@ -66,7 +64,7 @@ class ReaderFile:
 
     def adapted_weights(self, head: Head, space: Space, positive: int, exclusive: bool) -> dict[str, np.ndarray]:
         """The four initializers under which the reader computes what ``head`` does in ``space``."""
-        weight, bias, scale, offset = (self.weights[name].copy() for name in _FIXED)
+        weight, bias, scale, offset = (self.weights[name].copy() for name in INITIALIZERS)
         if not head.freedom:
             # Recalibration: the head and the heatmap stay as they are.
             which = slice(None) if exclusive else positive
@@ -82,7 +80,7 @@ class ReaderFile:
             direction, shift = head.in_embedding(space)
             weight[positive] += direction / scale[positive]
             bias[positive] += shift / scale[positive]
-        return dict(zip(_FIXED, (weight, bias, scale, offset), strict=True))
+        return dict(zip(INITIALIZERS, (weight, bias, scale, offset), strict=True))
 
     def write(self, target: Path, weights: dict[str, np.ndarray], card: dict[str, Any]) -> None:
         """Write a changed copy; its self-test is computed anew, and this file stays as it is."""
@@ -110,6 +108,6 @@ class ReaderFile:
         text = json.dumps(card, ensure_ascii=False, allow_nan=False)
         Card.from_json(text)  # never write a card that cannot be read
         for entry in model.metadata_props:
-            if entry.key == "card":
+            if entry.key == METADATA_KEY:
                 entry.value = text
         return model

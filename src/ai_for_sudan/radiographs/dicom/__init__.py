@@ -8,11 +8,11 @@ from pydicom import config as pydicom_config
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
+from ai_for_sudan.contract import headers, polarity
 from ai_for_sudan.errors import UnreadableFilm
-from ai_for_sudan.radiographs.dicom.header import read_header, refusals
+from ai_for_sudan.radiographs.dicom.header import read_header
 from ai_for_sudan.radiographs.dicom.limits import Bounded, check, check_inflated_size
 from ai_for_sudan.radiographs.dicom.picture import grey_values
-from ai_for_sudan.radiographs.dicom.polarity import bone_white
 from ai_for_sudan.radiographs.dicom.stored_values import stored_values
 from ai_for_sudan.radiographs.radiograph import Radiograph, RefusedByHeader
 from ai_for_sudan.radiographs.source import one_line
@@ -38,7 +38,7 @@ def decode(data: bytes) -> Radiograph:
         except InvalidDicomError as error:
             raise UnreadableFilm("damaged", f"the DICOM header is damaged: {one_line(error)}") from error
         header = read_header(dataset)
-        ruled_out = refusals(header)
+        ruled_out = headers.refusals(header.modality, header.body_part, header.view)
         try:
             check(dataset)
             grey = grey_values(stored_values(dataset), dataset)
@@ -46,5 +46,5 @@ def decode(data: bytes) -> Radiograph:
             if ruled_out:
                 raise RefusedByHeader(ruled_out) from error
             raise
-    pixels, contradictions = bone_white(grey, header.photometric)
-    return Radiograph(pixels, header, ruled_out, contradictions)
+    inverts, contradictions = polarity.inverts(header.photometric, grey)
+    return Radiograph(255 - grey if inverts else grey, header, ruled_out, contradictions)

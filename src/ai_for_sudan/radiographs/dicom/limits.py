@@ -9,19 +9,22 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pydicom.uid import JPEG2000, JPEG2000Lossless, RLELossless
 
+from ai_for_sudan.contract.limits import (
+    LARGEST_FILE,
+    LARGEST_JPEG2000,
+    LARGEST_LOSSLESS_JPEG,
+    LARGEST_PICTURE,
+    LARGEST_SLOW,
+    MOST_SAMPLES,
+    MOST_SCANS,
+)
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.radiographs.dicom.stored_values import JPEG_LOSSLESS, transfer_syntax
-from ai_for_sudan.radiographs.radiograph import LARGEST_PICTURE, MOST_SCANS
-from ai_for_sudan.radiographs.source import LARGEST_FILE, one_line
+from ai_for_sudan.radiographs.source import one_line
 
-#: decoded at some 5 MB a second; a film of ten million pixels has 20 MB
 SLOW = {RLELossless, JPEG2000Lossless, JPEG2000}
-LARGEST_SLOW = 60_000_000
-#: OpenJPEG holds four bytes and more of each sample
-LARGEST_JPEG2000 = 100_000_000
 #: reads of a film's header are some thousands; of its pixels, 8 kB at a time, 40,000 at most
 MOST_READS = 200_000
-LARGEST_LOSSLESS = 30_000_000
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 J2K_START = b"\xff\x4f\xff\x51"  # SOC, SIZ
 JPEG_START = b"\xff\xd8\xff"
@@ -72,7 +75,7 @@ def check(dataset: Dataset) -> None:
         if width * height > LARGEST_PICTURE:
             text = f"{words} {width:.0f} x {height:.0f} pixels; at most {LARGEST_PICTURE:,} are read"
             raise UnreadableFilm("too_large", text)
-        if samples > 4:
+        if samples > MOST_SAMPLES:
             raise UnreadableFilm("damaged", f"{words} {samples:.0f} samples a pixel; a film has one or three")
     syntax = transfer_syntax(dataset)
     width, height, samples = stated[-1][1:]
@@ -85,9 +88,9 @@ def check(dataset: Dataset) -> None:
             "too_large", f"{size} take minutes to decode; at most {LARGEST_SLOW / 1e6:.0f} MB are read"
         )
     width, height, samples = stated[0][1:]
-    if syntax in JPEG_LOSSLESS and width * height > LARGEST_LOSSLESS:
-        text = f"a film of {width:.0f} x {height:.0f} pixels in {syntax.name}; at most {LARGEST_LOSSLESS:,} are read"
-        raise UnreadableFilm("too_large", text)
+    if syntax in JPEG_LOSSLESS and width * height > LARGEST_LOSSLESS_JPEG:
+        text = f"a film of {width:.0f} x {height:.0f} pixels in {syntax.name}"
+        raise UnreadableFilm("too_large", f"{text}; at most {LARGEST_LOSSLESS_JPEG:,} are read")
     if width * height * samples * (_number(dataset.get("BitsAllocated")) or 8) / 8 > LARGEST_FILE:
         raise UnreadableFilm("too_large", f"the header declares more than {LARGEST_FILE / 1e6:.0f} MB of pixels")
 

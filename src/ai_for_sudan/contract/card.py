@@ -26,12 +26,13 @@ class OperatingPoint:
 
 @dataclass(frozen=True)
 class GateScore:
-    """One output of the gate: a film with a score above ``limit`` is refused, with ``code`` and ``reason``."""
+    """One output of the gate: above ``limit`` a film is ``refused``, or left to a person (``uncertain``)."""
 
     code: str
     limit: float
     reason: str
     advice: str
+    status: str = "refused"
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,13 @@ class Card:
         }
         band = facts.get("abstention")
         gate = tuple(
-            GateScore(s["code"], float(s["limit"]), s.get("reason", s["code"]), s.get("advice", ""))
+            GateScore(
+                s["code"],
+                float(s["limit"]),
+                s.get("reason", s["code"]),
+                s.get("advice", ""),
+                s.get("status", "refused"),
+            )
             for s in (facts.get("gate") or {}).get("scores", [])
         )
         ages = (facts.get("population") or {}).get("age_years")

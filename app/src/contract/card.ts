@@ -1,3 +1,6 @@
+import { outside } from './ages';
+import { METADATA_KEY } from './names';
+
 /** What is known of a reader. It travels inside the reader file, as JSON under the metadata key `card`. */
 export interface OperatingPoint {
   threshold: number;
@@ -11,6 +14,8 @@ export interface GateScore {
   limit: number;
   reason?: string;
   advice?: string;
+  /** What a film with a score above the limit is. */
+  status: 'refused' | 'uncertain';
 }
 
 export interface SelfTest {
@@ -41,10 +46,8 @@ export interface Card {
   training: string;
 }
 
-/** Whether an age in years lies outside the population of the card: 5 years last until the sixth birthday. */
-export function outsidePopulation(card: Card, age: number | null): boolean {
-  return age !== null && card.ageYears !== null && (age < card.ageYears[0] || age >= card.ageYears[1] + 1);
-}
+/** Whether an age in years lies outside the population of the card. */
+export const outsidePopulation = (card: Card, age: number | null): boolean => outside(card.ageYears, age);
 
 /** The newest card schema that this app understands. */
 export const SCHEMA = 1;
@@ -106,7 +109,7 @@ export function metadata(onnx: Uint8Array): Record<string, string> {
 }
 
 export function readCard(onnx: Uint8Array): Card {
-  const json = metadata(onnx)['card'];
+  const json = metadata(onnx)[METADATA_KEY];
   if (!json) throw new NotAReader('the file has no card: it is no reader file');
   const raw = JSON.parse(json);
   if (raw.schema > SCHEMA) {
@@ -133,7 +136,7 @@ export function readCard(onnx: Uint8Array): Card {
     operatingPoints: points,
     defaultOperatingPoint: chosen,
     abstention: raw.abstention && raw.abstention.lower < raw.abstention.upper ? raw.abstention : null,
-    gate: raw.gate?.scores ?? [],
+    gate: (raw.gate?.scores ?? []).map((score: GateScore) => ({ ...score, status: score.status ?? 'refused' })),
     heatmapReference: raw.heatmap?.reference > 0 ? raw.heatmap.reference : 1,
     selfTest: selfTest(need(raw.selftest, 'selftest')),
     training: raw.training?.data ?? '',

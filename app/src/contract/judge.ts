@@ -1,0 +1,78 @@
+import rule from '../../../src/ai_for_sudan/contract/judge.json';
+import type { Card, GateScore } from './card';
+import { SMALLEST_SIDE } from './limits';
+import type { Status } from './names';
+
+export type { Status };
+
+/** What the reader file answers for one film. */
+export interface Outputs {
+  /** Calibrated, one for each class, in 0..1. */
+  probability: Float32Array;
+  logits: Float32Array;
+  /** One score in 0..1 for each entry of `card.gate`. */
+  gate: Float32Array;
+  /** Grad-CAM of the positive class, row by row, in logit units. */
+  heatmap: Float32Array;
+  heatmapSize: [number, number];
+  embedding: Float32Array;
+}
+
+export interface Judgement {
+  status: Status;
+  /** Calibrated probability of the positive class; kept for refused films too, so that the gate can be measured. */
+  probability: number;
+  threshold: number;
+  operatingPoint: string;
+  codes: string[];
+}
+
+/** The status of one decoded film. The same lines as in `ai_for_sudan.contract.judge`. */
+export function judge(
+  card: Card,
+  outputs: Pick<Outputs, 'probability' | 'gate'>,
+  size: { width: number; height: number },
+  headerCodes: readonly string[] = [],
+  operatingPoint: string = card.defaultOperatingPoint,
+): Judgement {
+  const probability = outputs.probability[card.classes.indexOf(card.positive)];
+  const threshold = card.operatingPoints[operatingPoint].threshold;
+  const judged = { probability, threshold, operatingPoint };
+  const refused = [...headerCodes];
+  if (Math.min(size.width, size.height) < SMALLEST_SIDE) refused.push(rule.too_small);
+  let fired = card.gate
+    .map((entry, index) => ({ entry, score: outputs.gate[index] }))
+    .filter(({ entry, score }) => !(score <= entry.limit));
+  // What the other rules make of nothing is noise.
+  const silencing = fired.filter(({ entry }) => rule.silences_the_rest.includes(entry.code));
+  if (silencing.length > 0) fired = silencing.slice(0, 1);
+  // The surest first: the others often only echo it.
+  fired.sort((a, b) => excess(b) - excess(a));
+  refused.push(...fired.filter(({ entry }) => entry.status === 'refused').map(({ entry }) => entry.code));
+  if (refused.length > 0) return { ...judged, status: 'refused', codes: refused };
+  const doubts = fired.map(({ entry }) => entry.code);
+  const band = card.abstention;
+  if (band && band.lower < probability && probability < band.upper) doubts.push(rule.abstained);
+  if (doubts.length > 0) return { ...judged, status: 'uncertain', codes: doubts };
+  return { ...judged, status: probability >= threshold ? 'suspected' : 'not_seen', codes: [] };
+}
+
+/** How far a score lies above its limit, in log-odds. */
+const excess = ({ score, entry }: { score: number; entry: GateScore }): number => logOdds(score) - logOdds(entry.limit);
+
+function logOdds(share: number): number {
+  const most = 1 - rule.least_odds;
+  const inside = Number.isNaN(share) ? most : Math.min(Math.max(share, rule.least_odds), most);
+  return Math.log(inside / (1 - inside));
+}
+
+/** The class, or the findings, that a threshold decides for. */
+export function labelOf(card: Card, probability: ArrayLike<number>, threshold: number): string {
+  const { classes, positive } = card;
+  if (card.task === 'multilabel') return classes.filter((_, index) => probability[index] >= threshold).join('|');
+  if (classes.length === 2) {
+    const sick = probability[classes.indexOf(positive)] >= threshold;
+    return classes.find((name) => (name === positive) === sick)!;
+  }
+  return classes.reduce((best, name, index) => (probability[index] > probability[classes.indexOf(best)] ? name : best));
+}

@@ -1,0 +1,82 @@
+"""From numbers to a status: the one place where it is decided. The phone app has the same lines in TypeScript."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ai_for_sudan.contract.card import Card, GateScore, OperatingPoint
+from ai_for_sudan.contract.codes import Remark, remark
+from ai_for_sudan.contract.data import load
+from ai_for_sudan.contract.limits import SMALLEST_SIDE
+
+_RULE = load("judge")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A status and what it rests on."""
+
+    status: str
+    remarks: tuple[Remark, ...]
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        return tuple(code for code, _ in self.remarks)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        return tuple(text for _, text in self.remarks)
+
+
+def judge(
+    card: Card,
+    probability: float,
+    gate: Sequence[float],
+    size: tuple[int, int],
+    point: OperatingPoint,
+    remarks: Sequence[tuple[str, str]] = (),
+) -> Verdict:
+    """The status of a decoded film.
+
+    Args:
+        probability: calibrated, of the positive class.
+        gate: one score for each entry of ``card.gate``.
+        size: height and width of the film in pixels.
+        point: the operating point.
+        remarks: ``(code, reason)`` for which the header rules the film out.
+    """
+    refused = [Remark(*each) for each in remarks]
+    if min(size) < SMALLEST_SIDE:
+        refused.append(remark(_RULE["too_small"], height=size[0], width=size[1], smallest=SMALLEST_SIDE))
+    fired = [(score, entry) for score, entry in zip(gate, card.gate, strict=True) if not score <= entry.limit]
+    # What the other rules make of nothing is noise.
+    fired = [pair for pair in fired if pair[1].code in _RULE["silences_the_rest"]][:1] or fired
+    # The surest first: the others often only echo it.
+    fired.sort(key=lambda pair: -_excess(*pair))
+    refused += [_said(entry) for _, entry in fired if entry.status == "refused"]
+    if refused:
+        return Verdict("refused", tuple(refused))
+    doubts = [_said(entry) for _, entry in fired]
+    if card.abstention and card.abstention[0] < probability < card.abstention[1]:
+        lower, upper = (f"{limit:.2f}" for limit in card.abstention)
+        doubts.append(remark(_RULE["abstained"], lower=lower, upper=upper))
+    if doubts:
+        return Verdict("uncertain", tuple(doubts))
+    return Verdict("suspected" if probability >= point.threshold else "not_seen", ())
+
+
+def _excess(score: float, entry: GateScore) -> float:
+    """How far a score lies above its limit, in log-odds."""
+    return _log_odds(score) - _log_odds(entry.limit)
+
+
+def _log_odds(share: float) -> float:
+    least: float = _RULE["least_odds"]
+    inside = min(max(share, least), 1 - least) if share == share else 1 - least
+    return math.log(inside / (1 - inside))
+
+
+def _said(entry: GateScore) -> Remark:
+    return Remark(entry.code, f"{entry.reason}; {entry.advice}" if entry.advice else entry.reason)
