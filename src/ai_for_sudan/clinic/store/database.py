@@ -61,6 +61,7 @@ def reading(made: Engine) -> Iterator[Session]:
     """A transaction that sees one moment of the database and changes nothing."""
     with Session(made, expire_on_commit=False) as session:
         yield session
+        session.expunge_all()  # what was read stays readable; a rollback would empty it
         session.rollback()
 
 

@@ -289,7 +289,9 @@ class User(Table):
     #: argon2id
     password: Mapped[str]
     language: Mapped[str] = mapped_column(default="en")
+    #: the password is a one-time code, and good until ``code_expires_at``
     must_change_password: Mapped[bool] = mapped_column(default=True)
+    code_expires_at: Mapped[datetime | None]
     failed_logins: Mapped[int] = mapped_column(default=0)
     locked_until: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)

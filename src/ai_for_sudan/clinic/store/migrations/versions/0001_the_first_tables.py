@@ -85,6 +85,7 @@ def upgrade() -> None:
         sa.Column("password", sa.String(), nullable=False),
         sa.Column("language", sa.String(), nullable=False),
         sa.Column("must_change_password", sa.Boolean(), nullable=False),
+        sa.Column("code_expires_at", sa.String(27), nullable=True),
         sa.Column("failed_logins", sa.Integer(), nullable=False),
         sa.Column("locked_until", sa.String(27), nullable=True),
         sa.Column("created_at", sa.String(27), nullable=False),

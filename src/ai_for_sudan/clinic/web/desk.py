@@ -1,0 +1,48 @@
+"""What the pages need of the server that they belong to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ai_for_sudan.clinic.config import Config
+from ai_for_sudan.clinic.store import Store
+from ai_for_sudan.clinic.web.events import Hub
+from ai_for_sudan.reading import Card
+
+#: takes a whole file and what else is known of it; the film's number, and whether it is new
+Receive = Callable[..., tuple[int, bool]]
+
+
+@dataclass
+class Desk:
+    """One server, as its pages see it.
+
+    Attributes:
+        card: of the reader that reads here.
+        receive: hands a file that arrived to the store; see :mod:`ai_for_sudan.clinic.arrival`.
+        health: what ``/health`` and the page of the server's state show.
+        pictures: as many films are decoded for pages at once as this allows.
+    """
+
+    config: Config
+    store: Store
+    card: Card
+    receive: Receive
+    health: Callable[[], dict[str, Any]]
+    static: Path = Path(__file__).parent / "static"
+    hub: Hub = field(default_factory=Hub)
+    pictures: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(2))
+
+    @property
+    def cookie(self) -> str:
+        """``__Host-`` ties a cookie to HTTPS and to this very host (RFC 6265bis)."""
+        return "__Host-session" if self.secure else "session"
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers come by HTTPS."""
+        return bool(self.config.web.certificate)

@@ -1,0 +1,228 @@
+"""FHIR R4, read-only: a DiagnosticReport, an Observation and an ImagingStudy of each film that was read.
+
+Here identifiers stand in full: the hospital's system files results by them. Spelt as hl7.org/fhir/R4 asks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from starlette.responses import JSONResponse
+
+from ai_for_sudan import __version__
+from ai_for_sudan.clinic.store import films
+from ai_for_sudan.clinic.store.tables import Film, FilmReading, Patient, Study
+from ai_for_sudan.clinic.store.trail import record
+from ai_for_sudan.clinic.web.endpoint import ANYBODY, PUBLIC, Call, Endpoints, Refusal, number
+from ai_for_sudan.reading import DISCLAIMER
+
+endpoints = Endpoints()
+KIND = "application/fhir+json"
+#: what a resource of a film is named by
+SYSTEM = "https://github.com/ai-for-sudan/fhir"
+LOINC, SNOMED, DCM = "http://loinc.org", "http://snomed.info/sct", "http://dicom.nema.org/resources/ontology/DCM"
+WORDS = {
+    "suspected": "Suspicious of pneumonia",
+    "not_seen": "No pneumonia seen",
+    "uncertain": "Uncertain: a person reads this film first",
+    "refused": "Refused: not a readable frontal chest film",
+    "failed": "Could not be read",
+}
+RESOURCES = ("DiagnosticReport", "Observation", "ImagingStudy")
+
+
+def _answer(resource: dict[str, Any]) -> JSONResponse:
+    return JSONResponse(resource, media_type=KIND)
+
+
+@endpoints.add("GET", "/fhir/metadata", PUBLIC, "what this server can do (CapabilityStatement)", kind=KIND)
+def metadata(call: Call) -> JSONResponse:
+    return _answer(
+        {
+            "resourceType": "CapabilityStatement",
+            "status": "active",
+            "date": "2026-01-01",
+            "kind": "instance",
+            "software": {"name": "AI for Sudan clinic", "version": __version__},
+            "implementation": {"description": call.desk.config.site.name},
+            "fhirVersion": "4.0.1",
+            "format": ["json"],
+            "rest": [
+                {
+                    "mode": "server",
+                    "resource": [
+                        {"type": name, "interaction": [{"code": "read"}, {"code": "search-type"}]} for name in RESOURCES
+                    ],
+                }
+            ],
+        }
+    )
+
+
+def _read(kind: str) -> None:
+    @endpoints.add("GET", f"/fhir/{kind}/{{film}}", ANYBODY, f"the {kind} of a film", basic=True, kind=KIND)
+    def read(call: Call) -> JSONResponse:
+        with call.desk.store.reading() as session:
+            film = session.get(Film, call.path["film"])
+            reading = films.newest_reading(session, film.id) if film else None
+            if film is None or reading is None:
+                raise Refusal(404, "unknown", "there is no such resource")
+            resource = MAKERS[kind](session, film, reading)
+        _seen(call, film.id)
+        return _answer(resource)
+
+    @endpoints.add(
+        "GET",
+        f"/fhir/{kind}",
+        ANYBODY,
+        f"every {kind}, oldest first: ask for _since= the number of the last one you have",
+        query={"_count": number(1, 100), "_since": number(0, 2**53)},
+        basic=True,
+        kind=KIND,
+    )
+    def search(call: Call) -> JSONResponse:
+        since = call.query.get("_since", 0)
+        base = str(call.request.base_url)
+        with call.desk.store.reading() as session:
+            newest = select(func.max(FilmReading.id)).group_by(FilmReading.film_id)
+            found = session.execute(
+                select(Film, FilmReading)
+                .join(FilmReading, FilmReading.film_id == Film.id)
+                .where(FilmReading.id.in_(newest), Film.id > since)
+                .order_by(Film.id)
+                .limit(call.query.get("_count", 50))
+            ).all()
+            total = session.scalar(select(func.count(func.distinct(FilmReading.film_id))))
+            entries = [
+                {"fullUrl": f"{base}fhir/{kind}/{film.id}", "resource": MAKERS[kind](session, film, reading)}
+                for film, reading in found
+            ]
+        for film, _ in found:
+            _seen(call, film.id)
+        bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset", "total": total}
+        if found:
+            bundle["link"] = [{"relation": "next", "url": f"{base}fhir/{kind}?_since={found[-1][0].id}"}]
+            bundle["entry"] = entries
+        return _answer(bundle)
+
+
+def _seen(call: Call, film: int) -> None:
+    with call.desk.store.writing() as session:
+        record(session, call.who.actor, "export.fhir", f"film:{film}")
+
+
+def _subject(session: Session, film: Film) -> dict[str, Any]:
+    study = session.get_one(Study, film.study_id)
+    patient = session.get(Patient, study.patient_id) if study.patient_id else None
+    if patient is None:
+        return {"display": "unknown"}
+    identifier = {"value": patient.identifier} | ({"assigner": {"display": patient.issuer}} if patient.issuer else {})
+    return {"type": "Patient", "identifier": identifier}
+
+
+def _coding(system: str, code: str, display: str) -> dict[str, Any]:
+    return {"coding": [{"system": system, "code": code, "display": display}]}
+
+
+def observation(session: Session, film: Film, reading: FilmReading) -> dict[str, Any]:
+    """The reader's probability, or why there is none."""
+    read = reading.status not in ("refused", "failed") and reading.probability is not None
+    resource: dict[str, Any] = {
+        "resourceType": "Observation",
+        "id": str(film.id),
+        # A machine's word is preliminary until a person has signed.
+        "status": "preliminary" if film.review == "open" else "final",
+        "category": [
+            _coding("http://terminology.hl7.org/CodeSystem/observation-category", "imaging", "Imaging"),
+        ],
+        "code": _coding(SNOMED, "233604007", "Pneumonia") | {"text": "Probability of pneumonia on a chest X-ray"},
+        "subject": _subject(session, film),
+        "effectiveDateTime": reading.read_at.isoformat(),
+        "device": {"display": f"{reading.reader} ({reading.reader_file[:12]})"},
+        "derivedFrom": [{"reference": f"ImagingStudy/{film.id}"}],
+        "note": [{"text": f"{WORDS[reading.status]}. {DISCLAIMER}"}],
+        "component": [
+            {"code": {"text": "status"}, "valueString": reading.status},
+            {
+                "code": {"text": "operating point"},
+                "valueString": f"{reading.operating_point} ({reading.threshold:.4f})",
+            },
+        ],
+    }
+    if read:
+        resource["valueQuantity"] = {
+            "value": round(float(reading.probability or 0), 4),
+            "system": "http://unitsofmeasure.org",
+            "code": "1",
+        }
+    else:
+        resource["dataAbsentReason"] = _coding(
+            "http://terminology.hl7.org/CodeSystem/data-absent-reason", "error", "Error"
+        ) | {"text": "; ".join(reading.reasons)[:500] or WORDS[reading.status]}
+    return resource
+
+
+def report(session: Session, film: Film, reading: FilmReading) -> dict[str, Any]:
+    """The film's report: preliminary, with the verdicts that people signed as its conclusion."""
+    signed = films.current_verdicts(session, film.id)
+    said = [
+        f"{verdict.user.full_name or verdict.user.name}: {verdict.agreement}"
+        + (f", {verdict.diagnosis}" if verdict.diagnosis else "")
+        + (f" ({verdict.note})" if verdict.note else "")
+        for verdict in signed
+    ]
+    study = session.get_one(Study, film.study_id)
+    return {
+        "resourceType": "DiagnosticReport",
+        "id": str(film.id),
+        **({"identifier": [{"type": {"text": "accession"}, "value": study.accession_number}]}
+           if study.accession_number else {}),
+        "status": "preliminary" if not signed else "partial",
+        "category": [_coding("http://terminology.hl7.org/CodeSystem/v2-0074", "RAD", "Radiology")],
+        "code": _coding(LOINC, "36643-5", "XR Chest 2 Views") if film.view == "" else
+        _coding(LOINC, "36554-4", "XR Chest Single view"),
+        "subject": _subject(session, film),
+        "effectiveDateTime": film.arrived_at.isoformat(),
+        "issued": reading.read_at.isoformat(),
+        "result": [{"reference": f"Observation/{film.id}"}],
+        "imagingStudy": [{"reference": f"ImagingStudy/{film.id}"}],
+        "conclusion": ". ".join([WORDS[reading.status], *said, DISCLAIMER]),
+    }  # fmt: skip
+
+
+def imaging_study(session: Session, film: Film, reading: FilmReading) -> dict[str, Any]:
+    """Where the film lies in the PACS."""
+    study = session.get_one(Study, film.study_id)
+    started = f"{study.date}" if study.date else None
+    return {
+        "resourceType": "ImagingStudy",
+        "id": str(film.id),
+        "identifier": [
+            {"system": "urn:dicom:uid", "value": f"urn:oid:{study.uid}"},
+            *([{"type": {"text": "accession"}, "value": study.accession_number}] if study.accession_number else []),
+        ],
+        "status": "available" if film.deleted_at is None else "cancelled",
+        "subject": _subject(session, film),
+        **({"started": started} if started else {}),
+        "numberOfSeries": 1,
+        "numberOfInstances": 1,
+        "series": [
+            {
+                "uid": film.series_uid or film.sop_uid,
+                "modality": {"system": DCM, "code": film.modality or "OT"},
+                "instance": [
+                    {
+                        "uid": film.sop_uid,
+                        "sopClass": {"system": "urn:ietf:rfc:3986", "code": f"urn:oid:{film.sop_class}"},
+                    }
+                ],
+            }
+        ],
+    }
+
+
+MAKERS = {"DiagnosticReport": report, "Observation": observation, "ImagingStudy": imaging_study}
+for _kind in RESOURCES:
+    _read(_kind)

@@ -1,0 +1,186 @@
+"""One film: all that is known of it, its picture, and what people say of it."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from sqlalchemy import select
+from sqlalchemy.orm import Session, undefer
+from starlette.responses import Response
+
+from ai_for_sudan.clinic.store import deliveries, films
+from ai_for_sudan.clinic.store.tables import AGREEMENTS, Film, FilmReading, Patient, Study, User, Verdict
+from ai_for_sudan.clinic.store.trail import record
+from ai_for_sudan.clinic.web.endpoint import ANYBODY, CLINICIANS, Call, Endpoints, Refusal, choice, closed, text
+from ai_for_sudan.clinic.web.worklist import rows
+from ai_for_sudan.errors import UnreadableFilm
+from ai_for_sudan.radiographs import read_radiograph
+
+endpoints = Endpoints()
+
+
+@endpoints.add("GET", "/api/reader", ANYBODY, "the card of the reader, as it is in its file")
+def reader(call: Call) -> dict[str, Any]:
+    # The self-test's pixels are of no use to a page.
+    return {key: value for key, value in call.desk.card.facts.items() if key != "selftest"}
+
+
+def find(session: Session, number: int) -> Film:
+    """
+    Raises:
+        Refusal: 404.
+    """
+    film = session.get(Film, number)
+    if film is None:
+        raise Refusal(404, "unknown", "there is no such film")
+    return film
+
+
+@endpoints.add("GET", "/api/films/{film}", ANYBODY, "a film with its reading, verdicts, prior films and deliveries")
+def film(call: Call) -> dict[str, Any]:
+    with call.desk.store.writing() as session:
+        found = find(session, call.path["film"])
+        record(session, call.who.actor, "film.seen", f"film:{found.id}")
+    with call.desk.store.reading() as session:
+        found = find(session, call.path["film"])
+        study = session.get_one(Study, found.study_id)
+        patient = session.get(Patient, study.patient_id) if study.patient_id else None
+        newest = session.scalar(
+            select(FilmReading)
+            .where(FilmReading.film_id == found.id)
+            .order_by(FilmReading.id.desc())
+            .limit(1)
+            .options(undefer(FilmReading.heatmap), undefer(FilmReading.lungs))
+        )
+        priors = films.prior_films(session, found)[:20]
+        return {
+            **rows(session, [found], call.desk.hub)[0],
+            "name": patient.name if patient else "",
+            "accession_number": study.accession_number,
+            "time": study.time,
+            "available": found.deleted_at is None,
+            "reading": newest and _reading(newest),
+            "history": [
+                _verdict(verdict, user)
+                for verdict, user in session.execute(
+                    select(Verdict, User).join(User).where(Verdict.film_id == found.id).order_by(Verdict.id)
+                )
+            ],
+            "priors": rows(session, priors, call.desk.hub),
+            "deliveries": [
+                {"destination": destination.name, "kind": result.kind, "state": delivery.state, "why": delivery.error}
+                for delivery, destination, result in deliveries.of_film(session, found.id)
+            ],
+        }
+
+
+def _reading(reading: FilmReading) -> dict[str, Any]:
+    return {
+        "id": reading.id,
+        "status": reading.status,
+        "probability": reading.probability,
+        "operating_point": reading.operating_point,
+        "threshold": reading.threshold,
+        "codes": reading.codes,
+        "reasons": reading.reasons,
+        "warnings": reading.warnings,
+        "reader": reading.reader,
+        "read_at": reading.read_at.isoformat(),
+        "elapsed_ms": reading.elapsed_ms,
+        "height": reading.height,
+        "width": reading.width,
+        "heatmap_reference": reading.heatmap_reference,
+        "heatmap": _table(reading.heatmap, 4),
+        "lungs": _table(reading.lungs, 0),
+    }
+
+
+def _table(content: bytes | None, places: int) -> dict[str, Any] | None:
+    """A small ``.npy`` table as JSON: ``size`` [rows, columns], ``values`` row by row."""
+    if content is None:
+        return None
+    values = np.load(io.BytesIO(content), allow_pickle=False)
+    return {"size": list(values.shape), "values": np.round(values.astype(float), places).ravel().tolist()}
+
+
+def _verdict(verdict: Verdict, user: User) -> dict[str, Any]:
+    return {
+        "id": verdict.id,
+        "reading": verdict.reading_id,
+        "by": user.full_name or user.name,
+        "user": user.name,
+        "agreement": verdict.agreement,
+        "note": verdict.note,
+        "diagnosis": verdict.diagnosis,
+        "diagnosis_words": verdict.diagnosis_words,
+        "amends": verdict.amends_id,
+        "signed_at": verdict.signed_at.isoformat(),
+    }
+
+
+@endpoints.add(
+    "GET", "/api/films/{film}/picture", ANYBODY, "the film at full size, 8 bit, bone white (PNG)", kind="image/png"
+)
+def picture(call: Call) -> Response:
+    with call.desk.store.reading() as session:
+        found = find(session, call.path["film"])
+        file, gone = found.file, found.deleted_at is not None
+    if gone:
+        raise Refusal(410, "gone", "the film's file was deleted; its reading and verdicts are kept")
+    with call.desk.pictures:
+        try:
+            pixels = read_radiograph(call.desk.store.films.path(file)).pixels
+        except UnreadableFilm as error:
+            raise Refusal(409, "unreadable", "the film cannot be decoded", film=error.code) from error
+        return Response(png(pixels), media_type="image/png")
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """A film, uint8 ``(H, W)``, as PNG: every grey level as it is; quick rather than small, for a local network."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+@endpoints.add(
+    "POST",
+    "/api/films/{film}/verdicts",
+    CLINICIANS,
+    "sign a verdict; it amends the one that the same person signed before",
+    body=closed(
+        {
+            "reading": {"type": "integer", "minimum": 1, "maximum": 2**53},
+            "agreement": choice(*AGREEMENTS),
+            "note": text(500),
+            "diagnosis": choice("", "positive", "negative"),
+            "diagnosis_words": text(200),
+        },
+        required=("reading", "agreement"),
+    ),
+)
+def sign(call: Call) -> dict[str, Any]:
+    body = call.body
+    with call.desk.store.writing() as session:
+        found = find(session, call.path["film"])
+        # What a person saw is what they sign: a film that was read anew meanwhile is shown first.
+        newest = films.newest_reading(session, found.id)
+        if newest is None or newest.id != body["reading"]:
+            raise Refusal(409, "read_anew", "the film has been read anew; look at it again")
+        verdict = films.sign(
+            session,
+            Verdict(
+                film_id=found.id,
+                reading_id=newest.id,
+                user_id=call.who.user,
+                agreement=body["agreement"],
+                note=body.get("note", "").strip(),
+                diagnosis=body.get("diagnosis", ""),
+                diagnosis_words=body.get("diagnosis_words", "").strip(),
+            ),
+        )
+        act = "verdict.amended" if verdict.amends_id else "verdict.signed"
+        record(session, call.who.actor, act, f"film:{found.id}", verdict=verdict.id, agreement=verdict.agreement)
+        return _verdict(verdict, session.get_one(User, call.who.user)) | {"review": found.review}

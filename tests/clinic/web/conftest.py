@@ -1,0 +1,195 @@
+"""A real server on loopback with a few films in it, and people who are logged in."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from ai_for_sudan.clinic.config import from_facts
+from ai_for_sudan.clinic.store import Store, films, tables, trail
+from ai_for_sudan.clinic.web import Desk, accounts, passwords, server
+from ai_for_sudan.reading import Reader
+
+SAMPLES = Path(__file__).resolve().parents[3] / "samples"
+PASSWORD = "seven blue boats"
+
+
+@pytest.fixture(scope="session")
+def reader() -> Reader:
+    return Reader.open("mobilenet_v2_int8")
+
+
+class Person(httpx.Client):
+    """A browser of somebody who is logged in: it repeats the CSRF token as the pages do."""
+
+    def log_in(self, name: str, password: str = PASSWORD) -> Person:
+        answer = self.post("/api/session", json={"name": name, "password": password})
+        assert answer.status_code == 200, answer.text
+        self.headers["X-CSRF-Token"] = answer.json()["csrf"]
+        return self
+
+
+@dataclass
+class Clinic:
+    desk: Desk
+    address: str
+    reader: Reader
+    open_clients: list[httpx.Client] = field(default_factory=list)
+
+    @property
+    def store(self) -> Store:
+        return self.desk.store
+
+    def nobody(self) -> Person:
+        client = Person(base_url=self.address, timeout=30)
+        self.open_clients.append(client)
+        return client
+
+    def user(self, name: str, role: str = "clinician", full_name: str = "") -> str:
+        with self.store.writing() as session:
+            session.add(
+                tables.User(
+                    name=name,
+                    full_name=full_name,
+                    role=role,
+                    password=_HASHED,
+                    must_change_password=False,
+                    language="en",
+                )
+            )
+        return name
+
+    def person(self, name: str, role: str = "clinician") -> Person:
+        return self.nobody().log_in(self.user(name, role))
+
+    def film(self, content: bytes, **known: Any) -> int:
+        """Put a film in and read it."""
+        file = self.store.films.open_incoming()
+        file.write(content)
+        file.close()
+        number, _ = self.desk.receive(Path(file.name), **{"origin": "upload", "source": "", "actor": "system", **known})
+        self.read(number)
+        return number
+
+    def read(self, number: int) -> None:
+        with self.store.reading() as session:
+            file = session.get_one(tables.Film, number).file
+        found = self.reader.read(self.store.films.path(file).read_bytes())
+        with self.store.writing() as session:
+            films.keep_reading(session, session.get_one(tables.Film, number), reading_row(found))
+
+    def trail(self, act: str = "") -> list[tables.TrailRow]:
+        from sqlalchemy import select
+
+        with self.store.reading() as session:
+            rows = select(tables.TrailRow).where(tables.TrailRow.act.startswith(act)).order_by(tables.TrailRow.id)
+            return list(session.scalars(rows))
+
+
+_HASHED = passwords.hashed(PASSWORD)
+
+
+def reading_row(found: Any) -> tables.FilmReading:
+    import io
+
+    import numpy as np
+
+    def table(values: Any) -> bytes | None:
+        if values is None:
+            return None
+        buffer = io.BytesIO()
+        np.save(buffer, np.asarray(values))
+        return buffer.getvalue()
+
+    height, width = found.pixels.shape if found.pixels is not None else (None, None)
+    return tables.FilmReading(
+        reader=found.reader, reader_file="f" * 64, operating_point=found.operating_point, threshold=found.threshold,
+        status=found.status, probability=found.probability, codes=list(found.codes), reasons=list(found.reasons),
+        warnings=[list(w) for w in found.warnings], line=found.to_dict(log=True), elapsed_ms=found.elapsed_ms,
+        heatmap=table(found.heatmap), heatmap_reference=found.heatmap_reference, height=height, width=width,
+    )  # fmt: skip
+
+
+def receive(store: Store) -> Callable[..., tuple[int, bool]]:
+    """As the node's own, for pictures."""
+
+    def take(path: Path, *, actor: str, patient: str = "", date: str = "", **known: Any) -> tuple[int, bool]:
+        content = path.read_bytes()
+        digest = store.films.adopt(path)
+        uid = f"2.25.{int(hashlib.sha256(content).hexdigest()[:30], 16)}"
+        with store.writing() as session:
+            film, new = films.register(
+                session,
+                films.Arrival(
+                    digest, digest, {"kind": "png", "sop_uid": uid, "size": len(content), **known},
+                    {"uid": f"{uid}.1", "date": date}, {"identifier": patient} if patient else {},
+                ),
+            )  # fmt: skip
+            trail.record(session, actor, "film.arrived", f"film:{film.id}")
+            return film.id, new
+
+    return take
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def start(tmp_path: Path, reader: Reader) -> Iterator[Callable[..., Clinic]]:
+    """Starts servers: a configuration's tables as keyword arguments."""
+    running: list[tuple[Any, threading.Thread, Clinic]] = []
+
+    def begin(**facts: Any) -> Clinic:
+        port = free_port()
+        web = {"host": "127.0.0.1", "port": port, "certificate": "", "key": "", **facts.pop("web", {})}
+        config = from_facts(
+            tmp_path / "clinic.toml",
+            {"storage": {"folder": str(tmp_path / "data")}, "web": web, "site": {"name": "Test clinic"}, **facts},
+        )
+        store = Store.open(config.storage.folder)
+        desk = Desk(
+            config=config, store=store, card=reader.card, receive=receive(store),
+            health=lambda: {"ok": True, "checks": []},
+        )  # fmt: skip
+        running_server = server(desk)
+        thread = threading.Thread(target=running_server.run, daemon=True)
+        thread.start()
+        clinic = Clinic(desk, f"http://127.0.0.1:{port}", reader)
+        running.append((running_server, thread, clinic))
+        for _ in range(400):
+            if running_server.started:
+                return clinic
+            time.sleep(0.02)
+        raise AssertionError("the server did not start")
+
+    accounts._strangers.clear()
+    yield begin
+    for running_server, thread, clinic in running:
+        for client in clinic.open_clients:
+            client.close()
+        running_server.should_exit = True
+        clinic.desk.hub.close()
+        thread.join(10)
+        clinic.store.close()
+
+
+@pytest.fixture
+def clinic(start: Callable[..., Clinic]) -> Clinic:
+    return start()
+
+
+@pytest.fixture(scope="session")
+def film() -> bytes:
+    return (SAMPLES / "pneumonia_01.png").read_bytes()
