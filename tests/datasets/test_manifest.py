@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from ai_for_sudan.datasets import labels, load_manifest, patients
-from ai_for_sudan.datasets.cache import decode
 from ai_for_sudan.errors import UserError
 
 
@@ -208,7 +207,7 @@ def test_patients_by_a_regular_expression(tmp_path: Path) -> None:
     assert patients(load_manifest(path, patient_rule=r"regex:^(\d+)_")).tolist() == ["07", "12"]
     for rule, told in (
         (r"regex:^\d+", "exactly one group"),
-        ("regex:(", "no regular expression"),
+        ("regex:(", "not a regular expression"),
         ("x", "no patient rule"),
     ):
         with pytest.raises(UserError, match=told):
@@ -229,7 +228,7 @@ def test_medmnist(tmp_path: Path) -> None:
     assert [(f.split, f.label) for f in manifest.films] == [
         ("train", 0), ("train", 1), ("train", 1), ("val", 1), ("val", 0)
     ]  # fmt: skip
-    np.testing.assert_array_equal(decode(manifest.films[4].file), images[4])
+    np.testing.assert_array_equal(manifest.films[4].pixels(), images[4])
 
 
 def test_npz_files_that_are_no_medmnist(tmp_path: Path) -> None:

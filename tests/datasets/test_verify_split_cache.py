@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import shutil
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 from ai_for_sudan.datasets import Manifest, folds, labels, load_manifest, load_pixels, patients, split_manifest, verify
+from ai_for_sudan.datasets.content import content_keys
 from ai_for_sudan.errors import UserError
 
 
@@ -123,7 +125,7 @@ def test_a_split_is_saved_reused_and_has_an_identity(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="other films"):
         split_manifest(more, fraction=0.25, seed=3, path=path)
     path.write_text("{")
-    with pytest.raises(UserError, match="no split of this project"):
+    with pytest.raises(UserError, match="not a split of this project"):
         split_manifest(moved, fraction=0.25, seed=3, path=path)
 
 
@@ -262,3 +264,17 @@ def test_the_copies_among_the_kermany_films_stay_together(kermany: Path) -> None
     content = [Path(film.file).read_bytes() for film in manifest.films]
     assert len(content) - len(set(content)) == 26
     assert not {content[i] for i in split.train} & {content[i] for i in split.validation}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes and no /dev/zero")
+def test_pipes_and_devices_in_a_table_are_named_and_never_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    os.mkfifo(tmp_path / "pipe.npz")
+    picture(tmp_path / "a.png", 0)
+    table = tmp_path / "films.csv"
+    table.write_text("file,label\na.png,normal\n/dev/zero,normal\npipe.png,pneumonia\npipe.npz#train/0,pneumonia\n")
+    manifest = load_manifest(table)
+    assert len(set(content_keys(manifest))) == 4
+    with pytest.raises(UserError, match="3 of 4 films cannot be read") as error:
+        verify(manifest)
+    assert str(error.value).count("pipe or a device") == 2

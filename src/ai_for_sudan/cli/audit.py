@@ -10,8 +10,7 @@ import numpy as np
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, manifest_of
-from ai_for_sudan.datasets import Manifest, labels, patients
-from ai_for_sudan.datasets.content import npz_film
+from ai_for_sudan.datasets import Film, Manifest, labels, patients
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.audit import COLUMNS, audit, groups_of
 from ai_for_sudan.evaluation.comparison import compare, in_words
@@ -126,13 +125,13 @@ def truth_of(manifest: Manifest, card: Card) -> np.ndarray:
 def _answers(reader: Reader, manifest: Manifest) -> tuple[list[Reading], list[str]]:
     """A reading of each film, without probability where there is none of use, and why in words."""
 
-    def one(file: str) -> Reading:
-        reading = _small(reader.read(npz_film(file) if ".npz#" in file else file))
+    def one(film: Film) -> Reading:
+        reading = _small(reader.read(film.source))
         if reading.probability is not None and not np.isfinite(reading.probability):
             return replace(reading, probability=None, reasons=("the reader's answer is not a number",))
         return reading
 
-    readings = list(in_parallel(one, (film.file for film in manifest.films)))
+    readings = list(in_parallel(one, manifest.films))
     excluded = [
         f"{film.file} was left out: {'; '.join(reading.reasons)}"
         for film, reading in zip(manifest.films, readings, strict=True)

@@ -15,7 +15,6 @@ from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, manifest_of
 from ai_for_sudan.cli.stress import chosen_films
 from ai_for_sudan.datasets import Manifest, labels, load_pixels
-from ai_for_sudan.datasets.cache import decode
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation import figures
 from ai_for_sudan.evaluation.report import inline, interval, render_page
@@ -158,7 +157,7 @@ def _regions(args: argparse.Namespace, manifest: Manifest, rows: np.ndarray, siz
     if not (args.masks or args.boxes):
         return None
     files = [manifest.films[i].file for i in rows]
-    shapes = [decode(file).shape[:2] for file in files]
+    shapes = [manifest.films[i].pixels().shape for i in rows]
     if args.masks:
         return load_masks(args.masks, files, shapes, size)
     return load_boxes(args.boxes, files, shapes, size)

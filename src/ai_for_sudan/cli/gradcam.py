@@ -14,7 +14,7 @@ import numpy as np
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.films import save_png
 from ai_for_sudan.cli.inference import add_film_options, films_and_place
-from ai_for_sudan.datasets.cache import decode, squash
+from ai_for_sudan.datasets import Film, squash
 from ai_for_sudan.errors import UnreadableFilm, UserError
 from ai_for_sudan.evaluation.subject import load_model
 from ai_for_sudan.explanation import GradCAM
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     failed = 0
     for film in films:
         try:
-            pixels = decode(str(film))
+            pixels = Film(str(film), None).pixels()
         except UnreadableFilm as error:
             failed += 1
             _say(args, {"file": str(film), "status": "failed", "code": error.code, "reason": error.reason})

@@ -106,7 +106,8 @@ def _opened(path: Path, expect: str | None) -> Callable[[Path], Reading]:
 
 def _by_checkpoint(path: Path, expect: str | None) -> Callable[[Path], Reading]:
     """A checkpoint knows no gate and no abstention: every film that can be decoded gets a class."""
-    from ai_for_sudan.datasets.cache import large_enough, squash
+    from ai_for_sudan.datasets import squash
+    from ai_for_sudan.datasets.film import large_enough
     from ai_for_sudan.evaluation.subject import open_subject
 
     subject = open_subject(path, expect)

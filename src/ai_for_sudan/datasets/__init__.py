@@ -1,7 +1,8 @@
 """Films, labels, patients, splits; verified before any work, decoded once."""
 
-from ai_for_sudan.datasets.cache import load_pixels
-from ai_for_sudan.datasets.manifest import Film, Manifest, labels, load_manifest, patients
+from ai_for_sudan.datasets.cache import load_pixels, squash
+from ai_for_sudan.datasets.film import Film
+from ai_for_sudan.datasets.manifest import Manifest, labels, load_manifest, patients
 from ai_for_sudan.datasets.split import Split, folds, split_manifest
 from ai_for_sudan.datasets.verify import verify
 
@@ -15,5 +16,6 @@ __all__ = [
     "load_pixels",
     "patients",
     "split_manifest",
+    "squash",
     "verify",
 ]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from ai_for_sudan.datasets.film import Film, archived
 from ai_for_sudan.datasets.rules import label_by_rule, patient_by_rule
 from ai_for_sudan.errors import UserError
 
@@ -18,28 +19,8 @@ SPLIT_ORDER = ("train", "val", "test")
 DEFAULT_POSITIVE = "pneumonia"
 MEDMNIST_POSITIVE = ("normal", "pneumonia")  # PneumoniaMNIST: 0 normal, 1 pneumonia
 FINDING = {"1": 1.0, "1.0": 1.0, "0": 0.0, "0.0": 0.0, "": None, "nan": None, "-1": None, "-1.0": None}
-#: what operating systems leave beside films; any other file in a class folder is taken for a film
-DROPPINGS = ("thumbs.db", "desktop.ini", "__macosx")
-
-
-@dataclass(frozen=True)
-class Film:
-    """One film of a dataset.
-
-    Attributes:
-        file: its path, or ``file.npz#side/number``.
-        label: class number; for findings a tuple of 0, 1 and ``None`` (no label); ``None`` for a film without a
-            label, in a manifest that allows them.
-        patient: who it is of, where that is known.
-        split: ``train``, ``val``, ``test``, or ``None`` where the data does not say.
-        facts: other columns of a manifest (sex, age, view, site ...), and ``finding`` of a rule.
-    """
-
-    file: str
-    label: int | tuple[float | None, ...] | None
-    patient: str | None = None
-    split: str | None = None
-    facts: dict[str, str] = field(default_factory=dict, hash=False)
+#: what operating systems write beside films; any other file in a class folder is taken for a film
+SYSTEM_FILES = ("thumbs.db", "desktop.ini", "__macosx")
 
 
 @dataclass(frozen=True)
@@ -113,31 +94,37 @@ def load_manifest(
     else:
         raise UserError(f"{path} is neither a folder nor a .csv nor a .npz file")
     if label_rule:
-        rows = [
-            (file, label_by_rule(label_rule, file), patient, split, facts) for file, _, patient, split, facts in rows
-        ]
-        found = sorted({row[1] for row in rows})
+        rows = [replace(row, label=label_by_rule(label_rule, row.file)) for row in rows]
+        found = sorted({row.label for row in rows})
     names = _order([name for name in found if name], classes, positive, path)
     number = {name: index for index, name in enumerate(names)}
     films = []
-    for file, label, patient, split, facts in rows:
-        if label and label not in number:
-            raise UserError(f"{path}: the label '{label}' of {file} is none of the classes {', '.join(names)}")
-        if patient_rule and patient is None:
-            patient, more = patient_by_rule(patient_rule, file)
-            facts = {**facts, **more}
-        films.append(Film(file, number[label] if label else None, patient, split, facts))
+    for row in rows:
+        if row.label and row.label not in number:
+            raise UserError(f"{path}: the label '{row.label}' of {row.file} is none of the classes {', '.join(names)}")
+        if patient_rule and row.patient is None:
+            patient, more = patient_by_rule(patient_rule, row.file)
+            row = replace(row, patient=patient, facts={**row.facts, **more})
+        films.append(Film(row.file, number[row.label] if row.label else None, row.patient, row.split, row.facts))
     _same_file_once(path, films)
     return Manifest(path, tuple(films), names, "exclusive", _positive(names, positive, path))
 
 
-Row = tuple[str, str, "str | None", "str | None", dict[str, str]]
+@dataclass(frozen=True)
+class _Row:
+    """A film as its source names it: with the name of its class, or an empty one."""
+
+    file: str
+    label: str = ""
+    patient: str | None = None
+    split: str | None = None
+    facts: dict[str, str] = field(default_factory=dict)
 
 
-def _from_folder(path: Path, unlabelled: bool) -> tuple[list[Row], list[str]]:
+def _from_folder(path: Path, unlabelled: bool) -> tuple[list[_Row], list[str]]:
     folders = [child for child in _inside(path) if child.is_dir()]
     if unlabelled and not folders:
-        return [(str(file), "", None, None, {}) for file in _inside(path)], []
+        return [_Row(str(file)) for file in _inside(path)], []
     sides = {child: SPLITS[child.name.lower()] for child in folders if child.name.lower() in SPLITS}
     if sides and len(sides) < len(folders):
         others = ", ".join(child.name for child in folders if child not in sides)
@@ -145,7 +132,7 @@ def _from_folder(path: Path, unlabelled: bool) -> tuple[list[Row], list[str]]:
             f"{path} holds both split folders ({', '.join(s.name for s in sides)}) and others ({others}); "
             "expected either train/ val/ [test/] or one folder for each class"
         )
-    rows: list[Row] = []
+    rows: list[_Row] = []
     names: set[str] = set()
     for top, side in sides.items() if sides else [(path, None)]:
         classes = [child for child in _inside(top) if child.is_dir()]
@@ -164,20 +151,20 @@ def _from_folder(path: Path, unlabelled: bool) -> tuple[list[Row], list[str]]:
                     "these are the class folders"
                 )
             names.add(folder.name.lower())
-            rows += [(str(file), folder.name.lower(), None, side, {}) for file in files]
+            rows += [_Row(str(file), folder.name.lower(), split=side) for file in files]
             if not files:
                 raise UserError(f"the class folder {folder} holds no films; add them or delete it")
     return rows, sorted(names)
 
 
-def _from_csv(path: Path, unlabelled: bool) -> tuple[list[Row], list[str]]:
-    rows: list[Row] = []
+def _from_csv(path: Path, unlabelled: bool) -> tuple[list[_Row], list[str]]:
+    rows: list[_Row] = []
     for line, entry in _lines(path, ("file",) if unlabelled else ("file", "label")):
         label = entry.get("label", "").lower()
         if not label and not unlabelled:
             raise UserError(f"{path}, line {line}: no label for {entry['file']}; leave the line out or label it")
-        rows.append((_beside(path, entry["file"]), label, *_known(path, line, entry, ("file", "label"))))
-    return rows, sorted({row[1] for row in rows})
+        rows.append(_Row(_beside(path, entry["file"]), label, *_known(path, line, entry, ("file", "label"))))
+    return rows, sorted({row.label for row in rows})
 
 
 def _findings(path: Path, columns: list[str], positive: str | None, patient_rule: str | None) -> Manifest:
@@ -222,9 +209,9 @@ def _lines(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]
                     f"its columns are: {', '.join(header) or 'none'}"
                 )
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is no UTF-8 text; save the manifest as CSV UTF-8") from error
+        raise UserError(f"{path} is not UTF-8 text; save the manifest as CSV UTF-8") from error
     except csv.Error as error:
-        raise UserError(f"{path} is no readable CSV: {error}") from error
+        raise UserError(f"{path} is not a readable CSV: {error}") from error
     if len(lines) < 2:
         raise UserError(f"{path} names no films")
     if twice := [name for name in dict.fromkeys(header) if header.count(name) > 1]:
@@ -265,7 +252,7 @@ def _beside(path: Path, file: str) -> str:
     return file if Path(file).is_absolute() else str(path.parent / file)
 
 
-def _from_npz(path: Path) -> tuple[list[Row], list[str]]:
+def _from_npz(path: Path) -> tuple[list[_Row], list[str]]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             sides = {side: archive[f"{side}_labels"] for side in SPLIT_ORDER if f"{side}_labels" in archive.files}
@@ -290,8 +277,8 @@ def _from_npz(path: Path) -> tuple[list[Row], list[str]]:
     numbers = sorted({int(v) for values in flat.values() for v in values[:, 0]})
     names = list(MEDMNIST_POSITIVE) if numbers == [0, 1] else [str(number) for number in numbers]
     name = dict(zip(numbers, names, strict=True))
-    rows: list[Row] = [
-        (f"{path}#{side}/{index}", name[int(value[0])], None, side, {})
+    rows = [
+        _Row(archived(path, side, index), name[int(value[0])], split=side)
         for side, values in flat.items()
         for index, value in enumerate(values)
     ]
@@ -319,7 +306,7 @@ def _positive(names: tuple[str, ...], asked: str | None, path: Path) -> str:
 
 
 def _inside(folder: Path) -> list[Path]:
-    return sorted(c for c in folder.iterdir() if not c.name.startswith(".") and c.name.lower() not in DROPPINGS)
+    return sorted(c for c in folder.iterdir() if not c.name.startswith(".") and c.name.lower() not in SYSTEM_FILES)
 
 
 def _some(folder: Path) -> str:

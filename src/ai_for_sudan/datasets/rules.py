@@ -29,7 +29,7 @@ def patient_by_rule(rule: str, file: str) -> tuple[str, dict[str, str]]:
         try:
             pattern = re.compile(rule.removeprefix("regex:"))
         except re.error as error:
-            raise UserError(f"--patient_rule {rule}: this is no regular expression ({error})") from error
+            raise UserError(f"--patient_rule {rule}: this is not a regular expression ({error})") from error
         if pattern.groups != 1:
             raise UserError(f"--patient_rule {rule}: expected exactly one group, the patient, not {pattern.groups}")
         match = pattern.search(name)

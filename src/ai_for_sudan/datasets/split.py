@@ -135,7 +135,7 @@ def _saved(path: Path, manifest: Manifest, expected: dict[str, object]) -> list[
         saved = json.loads(path.read_text(encoding="utf-8"))
         parts = saved["parts"]
     except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no split of this project; delete it to make a new one") from error
+        raise UserError(f"{path} is not a split of this project; delete it to make a new one") from error
     differs = [key for key, value in expected.items() if saved.get(key) != value]
     number = {name: index for index, name in enumerate(_names(manifest))}
     if saved.get("films") != len(number) or any(name not in number for part in parts for name in part):

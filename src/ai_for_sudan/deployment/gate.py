@@ -13,7 +13,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from ai_for_sudan.datasets.cache import squash
+from ai_for_sudan.datasets import squash
 from ai_for_sudan.deployment.network import Gate, ReaderNetwork
 from ai_for_sudan.disturbances import STRESS_KINDS, augment, perturb
 from ai_for_sudan.errors import UnreadableFilm, UserError

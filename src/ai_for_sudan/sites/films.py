@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ai_for_sudan.contract.reference import picture_statistics
 from ai_for_sudan.datasets import Film, Manifest, labels, load_manifest
 from ai_for_sudan.datasets.cache import squash
-from ai_for_sudan.datasets.content import content_keys, npz_film
+from ai_for_sudan.datasets.content import content_keys
 from ai_for_sudan.datasets.split import groups
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.processes import in_parallel
@@ -84,7 +84,7 @@ def read_site(reader: Reader, manifest: Manifest, *, threads: int | None = None)
     rows: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def one(film: Film) -> tuple[np.ndarray, np.ndarray] | tuple[str, ...] | str:
-        reading = reader.read(npz_film(film.file) if ".npz#" in film.file else film.file)
+        reading = reader.read(film.source)
         if reading.status == "failed":
             return "; ".join(reading.reasons)
         if reading.status == "refused":
