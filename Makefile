@@ -15,10 +15,12 @@ demo: $(DEMO)/ready
 test: $(VENV)/ready app/node_modules/.package-lock.json
 	$(if $(CHROMIUM),CHROMIUM=$(CHROMIUM)) $(VENV)/bin/python -m pytest
 
-check: $(VENV)/ready
+check: $(VENV)/ready app/node_modules/.package-lock.json
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	if [ -d app/node_modules ]; then cd app && npm run check; fi
 
 # The phone app, built into the Python package (needs Node 20 or later), and the package installed anew with it.
 app: app/node_modules/.package-lock.json $(DEMO)/ready

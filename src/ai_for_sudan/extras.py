@@ -23,7 +23,7 @@ def _source() -> str:
     checkout = Path(__file__).resolve().parents[2]
     if (checkout / "pyproject.toml").is_file():
         return str(checkout)
-    from ai_for_sudan import __version__
+    from ai_for_sudan.version import __version__
 
     wheel = f"./ai_for_sudan-{__version__}-py3-none-any.whl"
     try:

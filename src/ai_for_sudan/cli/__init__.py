@@ -119,7 +119,7 @@ def _complain(command: str, message: str, code: int) -> int:
 
 def _overview(arguments: list[str]) -> int:
     if arguments == ["--version"]:
-        from ai_for_sudan import __version__
+        from ai_for_sudan.version import __version__
 
         print(f"ai-for-sudan {__version__}")
         return 0

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from ai_for_sudan import __version__
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, manifest_of
 from ai_for_sudan.datasets import labels, load_pixels, split_manifest, verify
@@ -20,6 +19,7 @@ from ai_for_sudan.models import create, names
 from ai_for_sudan.training import LabelledFilms, Recipe, fit
 from ai_for_sudan.training.processes import Processes, processes
 from ai_for_sudan.training.quantisation import quantise_and_compare
+from ai_for_sudan.version import __version__
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,6 @@ import onnx
 import torch
 from torch import Tensor
 
-from ai_for_sudan import __version__
 from ai_for_sudan.contract.reference import build as build_reference
 from ai_for_sudan.deployment import choices, graph, int8
 from ai_for_sudan.deployment.gate import FittedGate, fit_gate
@@ -26,6 +25,7 @@ from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.metrics import measure
 from ai_for_sudan.models import Architecture, as_batch, folded
 from ai_for_sudan.models import logits as predict
+from ai_for_sudan.version import __version__
 
 INTENDED_USE = (
     "Helps a clinician to decide which frontal chest X-rays of children of 1 to 5 years to look at first for "

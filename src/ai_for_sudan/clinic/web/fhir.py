@@ -11,12 +11,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse
 
-from ai_for_sudan import __version__
 from ai_for_sudan.clinic.store import films
 from ai_for_sudan.clinic.store.tables import Film, FilmReading, Patient, Study
 from ai_for_sudan.clinic.store.trail import record
 from ai_for_sudan.clinic.web.endpoint import ANYBODY, PUBLIC, Call, Endpoints, Refusal, number
 from ai_for_sudan.reading import DISCLAIMER
+from ai_for_sudan.version import __version__
 
 endpoints = Endpoints()
 KIND = "application/fhir+json"

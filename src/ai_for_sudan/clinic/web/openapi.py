@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from ai_for_sudan import __version__
 from ai_for_sudan.clinic.web.endpoint import PUBLIC, Endpoint
+from ai_for_sudan.version import __version__
 
 #: names in paths that stand for whole numbers
 NUMBERS = ("film", "delivery", "device")

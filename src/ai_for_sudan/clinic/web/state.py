@@ -7,9 +7,9 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from ai_for_sudan import __version__
 from ai_for_sudan.clinic.store import deliveries, films, jobs
 from ai_for_sudan.clinic.web.endpoint import ADMINISTRATORS, ANYBODY, PUBLIC, Call, Endpoints
+from ai_for_sudan.version import __version__
 
 endpoints = Endpoints()
 
