@@ -100,7 +100,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     reportCompressedSize: false,
     rolldownOptions: {
-      input: { index: resolve(here, 'index.html'), sw: resolve(here, 'src/sw.ts') },
+      input: { index: resolve(here, 'index.html'), sw: resolve(here, 'src/phone/offline/sw.ts') },
       output: {
         entryFileNames: (chunk: { name: string }) => (chunk.name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js'),
       },

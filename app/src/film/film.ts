@@ -43,3 +43,10 @@ export function turned(film: Film): Film {
 export function inverted(film: Film): Film {
   return { ...film, pixels: film.pixels.map((value) => 255 - value) };
 }
+
+export function toImageData({ pixels, width, height }: Pick<Film, 'pixels' | 'width' | 'height'>): ImageData {
+  const picture = new ImageData(width, height);
+  const words = new Uint32Array(picture.data.buffer);
+  for (let index = 0; index < pixels.length; index++) words[index] = 0xff000000 | (pixels[index] * 0x010101);
+  return picture;
+}

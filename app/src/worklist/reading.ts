@@ -1,4 +1,6 @@
-import type { Status } from '../contract/judge';
+import type { Film } from '../film/film';
+import { type Card, outsidePopulation } from '../contract/card';
+import { judge, labelOf, type Outputs, type Status } from '../contract/judge';
 
 export type Verdict = 'agree' | 'disagree' | 'unsure';
 export type Reference = 'positive' | 'negative';
@@ -36,6 +38,73 @@ export interface KeptFilm {
   picture: string;
   heatmap: number[];
   heatmapSize: [number, number];
+}
+
+/** The reading of a film that nothing is known of yet. */
+export function blank(file: string): Reading {
+  return {
+    id: newId(),
+    readAt: Date.now(),
+    file,
+    status: 'failed',
+    probability: null,
+    label: null,
+    logits: [],
+    gate: [],
+    embedding: [],
+    operatingPoint: '',
+    threshold: 0,
+    codes: [],
+    warnings: [],
+    reader: '',
+    elapsedMs: 0,
+    patient: '',
+    age: null,
+    note: '',
+    verdict: null,
+    reference: null,
+  };
+}
+
+/** `crypto.randomUUID` is missing where a page came over plain HTTP. */
+function newId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+export function readerName(card: Card): string {
+  return `${card.name} ${card.version}`.trim();
+}
+
+export function readingOf(card: Card, film: Film, outputs: Outputs, operatingPoint: string | null): Reading {
+  const point = operatingPoint && operatingPoint in card.operatingPoints ? operatingPoint : card.defaultOperatingPoint;
+  const judgement = judge(card, outputs, film, film.refusals, point);
+  return {
+    ...blank(film.name),
+    ...judgement,
+    label: labelOf(card, outputs.probability, judgement.threshold),
+    age: film.ageYears === null ? null : Math.round(film.ageYears * 10) / 10,
+    warnings: outsidePopulation(card, film.ageYears) ? ['age_outside', ...film.warnings] : film.warnings,
+    reader: readerName(card),
+    logits: [...outputs.logits],
+    gate: [...outputs.gate],
+    embedding: [...outputs.embedding],
+  };
+}
+
+/** The reading at another operating point; a film that was refused or failed stays so. */
+export function rejudged(reading: Reading, card: Card, operatingPoint: string): Reading {
+  if (reading.probability === null || reading.status === 'refused' || reading.status === 'failed') return reading;
+  const probability = new Float32Array(card.classes.length);
+  probability[card.classes.indexOf(card.positive)] = reading.probability;
+  const { status, threshold, codes } = judge(
+    card,
+    { probability, gate: new Float32Array() },
+    { width: Infinity, height: Infinity },
+    [],
+    operatingPoint,
+  );
+  const label = card.classes.length === 2 ? labelOf(card, probability, threshold) : reading.label;
+  return { ...reading, status, threshold, codes, label, operatingPoint };
 }
 
 const URGENCY: Record<Status, number> = { suspected: 0, uncertain: 1, failed: 2, refused: 3, not_seen: 4 };

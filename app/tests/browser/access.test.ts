@@ -1,26 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { FILMS, launch, phone, read, ready, type Served, serve } from './harness';
+import type { Page } from 'playwright-core';
+import { describe, expect } from 'vitest';
+import { FILMS, read, ready, show, test } from './harness';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-let browser: Browser;
-let served: Served;
-
-beforeAll(async () => {
-  served = await serve();
-  browser = await launch();
-});
-afterAll(async () => {
-  await browser?.close();
-  await served?.stop();
-});
-afterEach(async () => {
-  for (const context of browser.contexts()) await context.close();
-});
 
 async function violations(page: Page): Promise<string[]> {
   await page.evaluate(axe);
@@ -43,7 +28,7 @@ async function walk(page: Page, look: (screen: string) => Promise<void>): Promis
   await look('adjust');
   await read(page, { name: 'cut.png', mimeType: 'image/png', buffer: Buffer.from('no picture') });
   await look('failed');
-  await page.goto(`${served.url}#/worklist`);
+  await show(page, 'worklist');
   await page.locator('.list li').first().waitFor();
   await look('worklist');
   await page.locator('.list li button').first().click();
@@ -55,7 +40,7 @@ async function walk(page: Page, look: (screen: string) => Promise<void>): Promis
   await page.locator('a[href^="#/report"]').click();
   await page.locator('.report').waitFor();
   await look('report');
-  await page.goto(`${served.url}#/settings`);
+  await show(page, 'settings');
   await page.locator('dl').waitFor();
   await look('settings');
   // The first button under the heading of the lock sets a PIN; then come: change it, lock now, remove it.
@@ -67,13 +52,13 @@ async function walk(page: Page, look: (screen: string) => Promise<void>): Promis
   await pin.nth(1).click();
   await page.locator('form input').fill('1');
   await look('locked');
-  await page.goto(`${served.url}#/`);
+  await show(page);
   await page
     .locator('[data-input=gallery]')
     .setInputFiles(['suspected', 'refused'].map((name) => join(FILMS, `${name}.png`)));
   await page.locator('.notice.warning').waitFor();
   await look('batch');
-  await page.goto(`${served.url}#/`);
+  await show(page);
   await page.locator('[data-input=camera]').setInputFiles(join(FILMS, 'photo.jpg'));
   await page.locator('.handle').first().waitFor();
   await look('corners');
@@ -88,8 +73,8 @@ describe.each([
   ['en-GB', 'dark'],
   ['ar', 'dark'],
 ] as const)('%s, %s', (locale, colorScheme) => {
-  test('no screen violates WCAG level A or AA', async () => {
-    const { page } = await phone(browser, served.url, { locale, colorScheme });
+  test('no screen violates WCAG level A or AA', async ({ open }) => {
+    const page = await open({ locale, colorScheme });
     const found: Record<string, string[]> = {};
     await walk(page, async (screen) => {
       const here = await violations(page);
@@ -103,8 +88,8 @@ describe.each([
   ['320 px wide', { width: 320, height: 640 }],
   ['200 % zoom of a small phone', { width: 180, height: 370 }],
 ])('%s', (_, viewport) => {
-  test.each(['en-GB', 'ar'])('nothing runs off the side, in %s', async (locale) => {
-    const { page } = await phone(browser, served.url, { locale, viewport, isMobile: false });
+  test.for(['en-GB', 'ar'])('nothing runs off the side, in %s', async (locale, { open }) => {
+    const page = await open({ locale, viewport, isMobile: false });
     const wide: string[] = [];
     await walk(page, async (screen) => {
       const over = await page.evaluate(
@@ -116,8 +101,8 @@ describe.each([
   });
 });
 
-test('everything is reached and done with the keyboard', async () => {
-  const { page } = await phone(browser, served.url, { isMobile: false, hasTouch: false });
+test('everything is reached and done with the keyboard', async ({ open }) => {
+  const page = await open({ isMobile: false, hasTouch: false });
   await read(page, join(FILMS, 'suspected.png'));
   const reached = new Set<string>();
   for (let press = 0; press < 40; press++) {
@@ -147,7 +132,7 @@ test('everything is reached and done with the keyboard', async () => {
   await page.keyboard.press('ArrowLeft');
   const matrix = await page.locator('.stack').evaluate((stack) => new DOMMatrix(getComputedStyle(stack).transform));
   expect(matrix.a).toBeCloseTo(1.4);
-  await page.goto(served.url);
+  await show(page);
   await ready(page);
   await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { FILMS, kept, launch, phone, read, type Served, serve } from './harness';
+import { expect } from 'vitest';
+import { FILMS, kept, read, test } from './harness';
 
 interface Expected {
   height: number;
@@ -15,21 +14,7 @@ const expected: Record<string, Expected> = JSON.parse(readFileSync(join(folder, 
 /** Grey levels: float32 in Python and float64 in the browser round apart by one. */
 const APART = 1;
 
-let browser: Browser;
-let served: Served;
-let page: Page;
-
-beforeAll(async () => {
-  served = await serve();
-  browser = await launch();
-  ({ page } = await phone(browser, served.url));
-});
-afterAll(async () => {
-  await browser?.close();
-  await served?.stop();
-});
-
-test.each(Object.keys(expected))('%s shows the pixels that Python shows', async (name) => {
+test.for(Object.keys(expected))('%s shows the pixels that Python shows', async (name, { page }) => {
   await read(page, join(folder, `${name}.dcm`));
   expect(await page.locator('.answer.failed').count()).toBe(0);
   const shown = await page.locator('canvas.film').evaluate((canvas: HTMLCanvasElement) => {
@@ -50,14 +35,14 @@ test.each(Object.keys(expected))('%s shows the pixels that Python shows', async 
   expect(row.value.age).toBe(3);
 });
 
-test('a header that names a knee refuses, and an adult is warned of', async () => {
+test('a header that names a knee refuses, and an adult is warned of', async ({ page }) => {
   await read(page, join(FILMS, 'knee.dcm'));
   await page.locator('.answer.refused').waitFor();
   expect(await page.locator('.answer').textContent()).toContain('The file names another part of the body.');
   expect(await page.locator('.notice.warning').textContent()).toContain('outside 1 to 5 years');
 });
 
-test('a coded lateral view refuses', async () => {
+test('a coded lateral view refuses', async ({ page }) => {
   await read(page, join(FILMS, 'side.dcm'));
   await page.locator('.answer.refused').waitFor();
   expect(await page.locator('.answer').textContent()).toContain('The file says that this is a side view.');

@@ -4,7 +4,8 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { test as plain } from 'vitest';
 
 export const SITE = resolve(process.env.SITE ?? '../src/ai_for_sudan/app/static');
 /** Films made by `tests/app/conftest.py`, with what Python says of them in `expected.json`. */
@@ -93,12 +94,8 @@ const PHONE: BrowserContextOptions = {
   locale: 'en-GB',
 };
 
-/** A fresh phone with the app open and its reader ready. */
-export async function phone(
-  browser: Browser,
-  url: string,
-  options: BrowserContextOptions = {},
-): Promise<{ context: BrowserContext; page: Page }> {
+/** A fresh phone with nothing open. */
+export async function blank(browser: Browser, options: BrowserContextOptions = {}): Promise<Page> {
   const context = await browser.newContext({ ...PHONE, ...options });
   // A busy machine is slow; nothing here asserts a duration.
   context.setDefaultTimeout(PATIENCE);
@@ -107,17 +104,56 @@ export async function phone(
   page.on('console', (message) => {
     if (message.type() === 'error') console.error('console:', message.text());
   });
-  await page.goto(url);
-  await ready(page);
-  return { context, page };
+  return page;
 }
 
-/** A fresh phone with nothing open. */
-export async function blank(browser: Browser): Promise<Page> {
-  const context = await browser.newContext(PHONE);
-  context.setDefaultTimeout(PATIENCE);
-  return context.newPage();
+/** A fresh phone with the app open and its reader ready. */
+export async function phone(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Page> {
+  const page = await blank(browser, options);
+  await page.goto(url);
+  await ready(page);
+  return page;
 }
+
+interface Bench {
+  browser: Browser;
+  /** The built app on a server of its own. */
+  served: Served;
+  /** Another phone, with other options; its context ends with the test. */
+  open: (options?: BrowserContextOptions) => Promise<Page>;
+  /** A fresh phone with the app open. */
+  page: Page;
+  /** Have something ended after the test, the latest first. */
+  ending: (end: () => unknown) => void;
+}
+
+/** Every browser test: one browser and one server for each file, a fresh phone for each test. */
+export const test = plain.extend<Bench>({
+  browser: [
+    async ({}, use) => {
+      const browser = await launch();
+      await use(browser);
+      await browser.close();
+    },
+    { scope: 'file' },
+  ],
+  served: [
+    async ({}, use) => {
+      const served = await serve();
+      await use(served);
+      await served.stop();
+    },
+    { scope: 'file' },
+  ],
+  ending: async ({ browser }, use) => {
+    const ends: (() => unknown)[] = [];
+    await use((end) => void ends.push(end));
+    for (const context of browser.contexts()) await context.close();
+    for (const end of ends.reverse()) await end();
+  },
+  open: async ({ browser, served, ending: _ }, use) => use((options) => phone(browser, served.url, options)),
+  page: async ({ open }, use) => use(await open()),
+});
 
 export async function ready(page: Page): Promise<void> {
   await page.locator('.engine.ready').waitFor({ timeout: PATIENCE });
@@ -125,9 +161,14 @@ export async function ready(page: Page): Promise<void> {
 
 type Files = Parameters<Page['setInputFiles']>[1];
 
+/** Go to a screen of the app: `worklist`, `settings`, or nothing for the first one. */
+export async function show(page: Page, screen = ''): Promise<void> {
+  await page.goto(`${page.url().split('#')[0]}#/${screen}`);
+}
+
 /** Choose films and wait for the answer. */
 export async function read(page: Page, files: Files): Promise<void> {
-  if (!(await page.locator('[data-input=gallery]').count())) await page.goto(`${page.url().split('#')[0]}#/`);
+  if (!(await page.locator('[data-input=gallery]').count())) await show(page);
   await page.locator('[data-input=gallery]').setInputFiles(files);
   await page.locator('.answer').waitFor({ timeout: PATIENCE });
 }

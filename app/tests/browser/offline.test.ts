@@ -4,21 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { blank, counted, FILMS, kept, launch, phone, read, ready, serve, SITE } from './harness';
+import { describe, expect } from 'vitest';
+import { blank, counted, FILMS, kept, launch, phone, read, ready, serve, SITE, test } from './harness';
 
-let browser: Browser;
-const endings: (() => void | Promise<unknown>)[] = [];
-
-beforeAll(async () => {
-  browser = await launch();
-});
-afterAll(() => browser?.close());
-afterEach(async () => {
-  for (const context of browser.contexts()) await context.close();
-  // A server ends before the folder that it serves.
-  for (const end of endings.splice(0).reverse()) await end();
-});
+type Ending = (end: () => unknown) => void;
 
 const stored = (page: Page) => page.getByText('Works without network').waitFor();
 
@@ -30,10 +19,10 @@ const TYPES: Record<string, string> = {
 };
 
 /** A copy of the built site that a test may change. */
-function copy(): string {
+function copy(ending: Ending): string {
   const folder = mkdtempSync(join(tmpdir(), 'site-'));
   cpSync(SITE, folder, { recursive: true });
-  endings.push(() => rmSync(folder, { recursive: true }));
+  ending(() => rmSync(folder, { recursive: true }));
   return folder;
 }
 
@@ -45,16 +34,16 @@ const asset = (folder: string, pattern: RegExp): string =>
   );
 
 describe('without network', () => {
-  test('reload and a new tab work with the server stopped, and films are read', async () => {
+  test('reload and a new tab work with the server stopped, and films are read', async ({ browser }) => {
     const served = await serve();
-    const { context, page } = await phone(browser, served.url);
+    const page = await phone(browser, served.url);
     await stored(page);
     await served.stop();
     await page.reload();
     await ready(page);
     await read(page, join(FILMS, 'suspected.png'));
     expect(await page.locator('.answer h1').textContent()).toBe('Suspicious of pneumonia');
-    const tab = await context.newPage();
+    const tab = await page.context().newPage();
     await tab.goto(`${served.url}#/`);
     await ready(tab);
     // DICOM decoders too, which the first visit had no use for.
@@ -63,12 +52,10 @@ describe('without network', () => {
     expect(await tab.evaluate(() => crossOriginIsolated)).toBe(true);
   });
 
-  test('a first visit loads every file once, a later one none', async () => {
-    const served = await serve();
-    endings.push(served.stop);
+  test('a first visit loads every file once, a later one none', async ({ served, browser, ending }) => {
     const { url, bytes, stop } = await counted(served.url);
-    endings.push(stop);
-    const { page } = await phone(browser, url);
+    ending(stop);
+    const page = await phone(browser, url);
     await stored(page);
     const large = [...bytes].filter(([name]) => /\.(wasm|onnx)$/.test(name));
     expect(large.length).toBe(4);
@@ -87,10 +74,10 @@ describe('without network', () => {
 });
 
 describe('a new version', () => {
-  test('is offered, not forced, and keeps the readings', async () => {
-    const folder = copy();
+  test('is offered, not forced, and keeps the readings', async ({ browser, ending }) => {
+    const folder = copy(ending);
     const served = await serve(folder);
-    const { page } = await phone(browser, served.url);
+    const page = await phone(browser, served.url);
     await stored(page);
     await read(page, join(FILMS, 'suspected.png'));
     const port = Number(new URL(served.url).port);
@@ -114,7 +101,7 @@ describe('a new version', () => {
       worker.replace(entry(before), entry(after)).replaceAll(version, 'f'.repeat(16)),
     );
     const again = await serve(folder, port);
-    endings.push(again.stop);
+    ending(again.stop);
 
     await page.goto(`${again.url}#/`);
     await page.reload();
@@ -130,8 +117,8 @@ describe('a new version', () => {
 });
 
 describe('trouble', () => {
-  test('a self-test that fails: the device refuses to read and says why', async () => {
-    const folder = copy();
+  test('a self-test that fails: the device refuses to read and says why', async ({ browser, ending }) => {
+    const folder = copy(ending);
     const reader = asset(folder, /\.onnx$/);
     const bytes = readFileSync(reader);
     const at = bytes.indexOf('"probability": [');
@@ -140,7 +127,7 @@ describe('trouble', () => {
     const digit = bytes.indexOf('0.', at) + 2;
     bytes[digit] = bytes[digit] === 0x39 ? 0x31 : bytes[digit] + 1;
     writeFileSync(reader, bytes);
-    const page = await opened(folder);
+    const page = await opened(browser, ending, folder);
     await page.getByText('This device computes wrongly, so the app refuses to read on it.').waitFor();
     expect(await page.getByRole('button', { name: /Photograph a film/ }).isDisabled()).toBe(true);
     // Not even a dropped film.
@@ -149,16 +136,16 @@ describe('trouble', () => {
     expect(await page.locator('.answer').textContent()).toContain('This device computes wrongly');
   });
 
-  test('a reader that is cut short is no reader', async () => {
-    const folder = copy();
+  test('a reader that is cut short is no reader', async ({ browser, ending }) => {
+    const folder = copy(ending);
     const reader = asset(folder, /\.onnx$/);
     writeFileSync(reader, readFileSync(reader).subarray(0, 2000));
-    const page = await opened(folder);
+    const page = await opened(browser, ending, folder);
     await page.getByText('The reader file did not arrive whole.').waitFor();
   });
 
-  test('a server that answers its page for every missing file is told apart', async () => {
-    const folder = copy();
+  test('a server that answers its page for every missing file is told apart', async ({ browser, ending }) => {
+    const folder = copy(ending);
     rmSync(asset(folder, /\.onnx$/));
     rmSync(asset(folder, /^ort-wasm.*\.wasm$/));
     const index = readFileSync(join(folder, 'index.html'));
@@ -172,7 +159,7 @@ describe('trouble', () => {
       }
     });
     await new Promise<void>((done) => host.listen(0, '127.0.0.1', done));
-    endings.push(() => (host.close(), host.closeAllConnections()));
+    ending(() => (host.close(), host.closeAllConnections()));
     const page = await blank(browser);
     await page.goto(`http://127.0.0.1:${(host.address() as AddressInfo).port}/`);
     await page.getByText('The reader file did not arrive whole.').waitFor();
@@ -180,7 +167,7 @@ describe('trouble', () => {
     expect(await page.getByText('Works without network').count()).toBe(0);
   });
 
-  test('without SharedArrayBuffer one thread reads', async () => {
+  test('without SharedArrayBuffer one thread reads', async ({ browser, ending }) => {
     const host = createServer((request, response) => {
       const name = request.url!.split('?')[0];
       try {
@@ -192,8 +179,8 @@ describe('trouble', () => {
       }
     });
     await new Promise<void>((done) => host.listen(0, '127.0.0.1', done));
-    endings.push(() => (host.close(), host.closeAllConnections()));
-    const { page } = await phone(browser, `http://127.0.0.1:${(host.address() as AddressInfo).port}/`);
+    ending(() => (host.close(), host.closeAllConnections()));
+    const page = await phone(browser, `http://127.0.0.1:${(host.address() as AddressInfo).port}/`);
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
     await read(page, join(FILMS, 'suspected.png'));
     expect(await page.locator('.answer.suspected').count()).toBe(1);
@@ -201,10 +188,7 @@ describe('trouble', () => {
     await page.getByText('Threads: 1').waitFor();
   });
 
-  test('a worker that dies fails its film only, and reads the next one', async () => {
-    const served = await serve();
-    endings.push(served.stop);
-    const { page } = await phone(browser, served.url);
+  test('a worker that dies fails its film only, and reads the next one', async ({ page }) => {
     const worker = page.workers().find((each) => /worker-/.test(each.url()))!;
     await worker.evaluate(() => {
       const usual = self.onmessage!;
@@ -222,12 +206,9 @@ describe('trouble', () => {
     await page.locator('.answer.suspected').waitFor();
   });
 
-  test('storage that is full: the reading is shown, and said not to be kept', async () => {
-    const served = await serve();
-    endings.push(served.stop);
-    const { context, page } = await phone(browser, served.url);
+  test('storage that is full: the reading is shown, and said not to be kept', async ({ served, page }) => {
     await stored(page);
-    const session = await context.newCDPSession(page);
+    const session = await page.context().newCDPSession(page);
     await session.send('Storage.overrideQuotaForOrigin', { origin: new URL(served.url).origin, quotaSize: 1000 });
     await read(page, join(FILMS, 'suspected.png'));
     await page.locator('.answer.suspected').waitFor();
@@ -235,13 +216,11 @@ describe('trouble', () => {
     expect(await kept(page)).toEqual([]);
   });
 
-  test('over plain HTTP films are read, and the page says what is missing', async () => {
-    const served = await serve();
-    endings.push(served.stop);
+  test('over plain HTTP films are read, and the page says what is missing', async ({ served, ending }) => {
     // A name that is not loopback's, so that the browser trusts the page as little as one on a clinic's network.
     const clinic = await launch(['--host-resolver-rules=MAP clinic.test 127.0.0.1']);
-    endings.push(() => clinic.close());
-    const { page } = await phone(clinic, `http://clinic.test:${new URL(served.url).port}/`);
+    ending(() => clinic.close());
+    const page = await phone(clinic, `http://clinic.test:${new URL(served.url).port}/`);
     expect(await page.evaluate(() => isSecureContext)).toBe(false);
     await page.getByText('This page came over plain HTTP.').waitFor();
     expect(await page.getByText('Works without network').count()).toBe(0);
@@ -251,9 +230,9 @@ describe('trouble', () => {
   });
 });
 
-async function opened(folder: string): Promise<Page> {
+async function opened(browser: Browser, ending: Ending, folder: string): Promise<Page> {
   const served = await serve(folder);
-  endings.push(served.stop);
+  ending(served.stop);
   const page = await blank(browser);
   await page.goto(served.url);
   return page;

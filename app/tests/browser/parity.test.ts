@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { FILMS, kept, launch, phone, type Served, serve } from './harness';
+import { expect } from 'vitest';
+import { FILMS, kept, test } from './harness';
 
 interface Expected {
   status: string;
@@ -14,23 +13,10 @@ interface Expected {
 const PROBABILITY = 1e-4;
 const HEATMAP = 1e-3;
 
-let browser: Browser;
-let served: Served;
-
-beforeAll(async () => {
-  served = await serve();
-  browser = await launch();
-});
-afterAll(async () => {
-  await browser?.close();
-  await served?.stop();
-});
-
-test('the browser says of every film what Python says', async () => {
+test('the browser says of every film what Python says', async ({ page }) => {
   const expected: Record<string, Expected> = JSON.parse(readFileSync(join(FILMS, 'parity/expected.json'), 'utf8'));
   const names = Object.keys(expected);
   expect(names.length).toBeGreaterThanOrEqual(50);
-  const { page } = await phone(browser, served.url);
   await page.locator('[data-input=gallery]').setInputFiles(names.map((name) => join(FILMS, 'parity', name)));
   await page.getByText(`${names.length} films read.`).waitFor();
   const rows = await kept(page);

@@ -1,38 +1,21 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { FILMS, kept, launch, phone, read, ready, SAMPLES, type Served, serve } from './harness';
-
-let browser: Browser;
-let served: Served;
-let page: Page;
-
-beforeAll(async () => {
-  served = await serve();
-  browser = await launch();
-});
-afterAll(async () => {
-  await browser?.close();
-  await served?.stop();
-});
-beforeEach(async () => {
-  for (const context of browser.contexts()) await context.close();
-  ({ page } = await phone(browser, served.url));
-});
+import type { Page } from 'playwright-core';
+import { describe, expect } from 'vitest';
+import { FILMS, kept, read, ready, SAMPLES, show, test } from './harness';
 
 const DISCLAIMER = 'Decision support, not a diagnosis: a clinician decides.';
-const heading = () => page.locator('.answer h1').textContent();
+const heading = (page: Page) => page.locator('.answer h1').textContent();
 
 describe('one film', () => {
-  test.each([
+  test.for([
     ['suspected.png', 'suspected', 'Suspicious of pneumonia'],
     ['not_seen.png', 'not_seen', 'No pneumonia seen'],
     ['uncertain.png', 'uncertain', 'Uncertain'],
     ['refused.png', 'refused', 'Refused'],
-  ])('%s is %s', async (file, status, words) => {
+  ])('%s is %s', async ([file, status, words], { page }) => {
     await read(page, join(FILMS, file));
-    expect(await heading()).toBe(words);
+    expect(await heading(page)).toBe(words);
     expect(await page.locator(`.answer.${status}`).count()).toBe(1);
     expect(await page.locator('.disclaimer').textContent()).toContain(DISCLAIMER);
     expect(await page.locator('.disclaimer').textContent()).toContain('Made for children of 1 to 5 years.');
@@ -43,7 +26,7 @@ describe('one film', () => {
     expect(await page.locator('.frame canvas.heat').count()).toBe(status === 'refused' ? 0 : 1);
   });
 
-  test('an uncertain answer says in which band, and shows it', async () => {
+  test('an uncertain answer says in which band, and shows it', async ({ page }) => {
     await read(page, join(FILMS, 'uncertain.png'));
     expect(await page.locator('.answer').textContent()).toMatch(
       /Between \d+% and \d+% the reader is often wrong: a person must read this film first\./,
@@ -56,14 +39,14 @@ describe('one film', () => {
     expect(places[0] < probability && probability < places[1]).toBe(true);
   });
 
-  test('a refusal says why and what to do', async () => {
+  test('a refusal says why and what to do', async ({ page }) => {
     await read(page, join(FILMS, 'tiny.png'));
     expect(await page.locator('.answer').textContent()).toContain(
       'The picture is too small. Use the original picture, not a thumbnail.',
     );
   });
 
-  test('the slider goes from the film to the heatmap', async () => {
+  test('the slider goes from the film to the heatmap', async ({ page }) => {
     await read(page, join(FILMS, 'suspected.png'));
     const heat = page.locator('canvas.heat');
     const slider = page.getByRole('slider', { name: 'Heatmap' });
@@ -74,7 +57,7 @@ describe('one film', () => {
     expect(await page.locator('.legend').textContent()).toContain('Where the model looked');
   });
 
-  test('fingers enlarge and move the film', async () => {
+  test('fingers enlarge and move the film', async ({ page }) => {
     await read(page, join(FILMS, 'suspected.png'));
     const scale = () => page.locator('.stack').evaluate((stack) => new DOMMatrix(getComputedStyle(stack).transform).a);
     await page.getByRole('button', { name: 'Enlarge' }).click();
@@ -106,7 +89,7 @@ describe('one film', () => {
     expect(await scale()).toBe(1);
   });
 
-  test('another operating point changes the answer', async () => {
+  test('another operating point changes the answer', async ({ page }) => {
     await read(page, join(FILMS, 'suspected.png'));
     const before = await page.locator('.answer').textContent();
     await page.getByLabel('When to suspect pneumonia').selectOption('rule-in');
@@ -119,7 +102,7 @@ describe('one film', () => {
     expect(changed.status).toBe(changed.probability >= changed.threshold ? 'suspected' : 'not_seen');
   });
 
-  test('turning the film reads it anew, in place', async () => {
+  test('turning the film reads it anew, in place', async ({ page }) => {
     await read(page, join(FILMS, 'suspected.png'));
     const before = (await kept(page))[0].value;
     await page.getByText('Brightness, contrast, turn').click();
@@ -130,10 +113,10 @@ describe('one film', () => {
     expect(rows[0].id).toBe(before.id);
   });
 
-  test('a film can be dropped and pasted', async () => {
+  test('a film can be dropped and pasted', async ({ page }) => {
     const bytes = [...readFileSync(join(FILMS, 'suspected.png'))];
     for (const kind of ['drop', 'paste']) {
-      await page.goto(`${served.url}#/`);
+      await show(page);
       await page.evaluate(
         ([content, how]) => {
           const data = new DataTransfer();
@@ -156,7 +139,7 @@ describe('files that are no film', () => {
   const film = () => readFileSync(join(SAMPLES, 'normal_01.png'));
   const jpeg = () => readFileSync(join(FILMS, 'film.jpg'));
   const dicom = () => readFileSync(join(FILMS, 'film.dcm'));
-  test.each<[string, () => Buffer, string]>([
+  test.for<[string, () => Buffer, string]>([
     ['empty.png', () => Buffer.alloc(0), 'empty'],
     ['text.png', () => Buffer.from('no picture'), 'not_a_picture'],
     ['page.jpg', () => Buffer.from('<!doctype html><html></html>'), 'not_a_picture'],
@@ -168,9 +151,9 @@ describe('files that are no film', () => {
     ['no_pixels.dcm', () => readFileSync(join(FILMS, 'no_pixels.dcm')), 'no_pixels'],
     ['frames.dcm', () => readFileSync(join(FILMS, 'frames.dcm')), 'multi_frame'],
     ['huge.dcm', () => readFileSync(join(FILMS, 'huge.dcm')), 'too_large'],
-  ])('%s', async (name, content, code) => {
+  ])('%s', async ([name, content, code], { page }) => {
     await read(page, { name, mimeType: 'application/octet-stream', buffer: content() });
-    expect(await heading()).toBe('Could not be read');
+    expect(await heading(page)).toBe('Could not be read');
     const [row] = await kept(page);
     expect([row.value.status, row.value.probability, row.value.codes]).toEqual(['failed', null, [code]]);
     // And the next film is read as if nothing had happened.
@@ -178,7 +161,7 @@ describe('files that are no film', () => {
   });
 });
 
-test('DICOM files of every coding, cut short', async () => {
+test('DICOM files of every coding, cut short', async ({ page }) => {
   const folder = join(FILMS, 'dicom');
   const names = readdirSync(folder).filter((name) => name.endsWith('.dcm'));
   await page.locator('[data-input=gallery]').setInputFiles(
@@ -193,7 +176,7 @@ test('DICOM files of every coding, cut short', async () => {
 });
 
 describe('a photo', () => {
-  test('is straightened with the corners that were found, or as the hand says', async () => {
+  test('is straightened with the corners that were found, or as the hand says', async ({ page }) => {
     await page.locator('[data-input=camera]').setInputFiles(join(FILMS, 'photo.jpg'));
     await page.getByRole('heading', { name: 'Straighten the film' }).waitFor();
     const expected = JSON.parse(readFileSync(join(FILMS, 'photo.json'), 'utf8'));
@@ -220,7 +203,7 @@ describe('a photo', () => {
 });
 
 describe('many films', () => {
-  test('twenty are read one after the other while the page answers', async () => {
+  test('twenty are read one after the other while the page answers', async ({ page }) => {
     const films = Array.from({ length: 20 }, (_, index) => {
       const sample = `${index % 2 ? 'normal' : 'pneumonia'}_${String(1 + (index % 12)).padStart(2, '0')}.png`;
       return { name: `film_${index}.png`, mimeType: 'image/png', buffer: readFileSync(join(SAMPLES, sample)) };
@@ -235,7 +218,7 @@ describe('many films', () => {
     await expect.poll(() => page.locator('.list li').count()).toBe(20);
   });
 
-  test('a batch can be stopped, and keeps what was read', async () => {
+  test('a batch can be stopped, and keeps what was read', async ({ page }) => {
     const films = Array.from({ length: 40 }, (_, index) => ({
       name: `film_${index}.png`,
       mimeType: 'image/png',
@@ -252,26 +235,24 @@ describe('many films', () => {
 });
 
 describe('two languages', () => {
-  test('the device tells the language, and a switch changes it for good', async () => {
-    await page.context().close();
-    ({ page } = await phone(browser, served.url, { locale: 'ar-SD' }));
+  test('the device tells the language, and a switch changes it for good', async ({ open }) => {
+    const page = await open({ locale: 'ar-SD' });
     expect(await page.evaluate(() => [document.documentElement.lang, document.dir])).toEqual(['ar', 'rtl']);
     await read(page, join(FILMS, 'suspected.png'));
-    expect(await heading()).toBe('يُشتبه في التهاب رئوي');
+    expect(await heading(page)).toBe('يُشتبه في التهاب رئوي');
     expect(await page.locator('.answer').textContent()).toMatch(/[٠-٩]/);
     expect(await page.locator('.disclaimer').textContent()).toContain('القرار للطبيب');
     await page.getByRole('button', { name: 'English' }).click();
-    expect(await heading()).toBe('Suspicious of pneumonia');
-    await page.goto(`${served.url}#/`);
+    expect(await heading(page)).toBe('Suspicious of pneumonia');
+    await show(page);
     await page.reload();
     await ready(page);
     expect(await page.evaluate(() => document.documentElement.lang)).toBe('en');
   });
 
-  test('Arabic with 0123 where the user wants them', async () => {
-    await page.context().close();
-    ({ page } = await phone(browser, served.url, { locale: 'ar' }));
-    await page.goto(`${served.url}#/settings`);
+  test('Arabic with 0123 where the user wants them', async ({ open }) => {
+    const page = await open({ locale: 'ar' });
+    await show(page, 'settings');
     await page.getByLabel('الأرقام').selectOption('latn');
     await read(page, join(FILMS, 'suspected.png'));
     expect(await page.locator('.gauge .number').textContent()).toMatch(/[0-9]/);

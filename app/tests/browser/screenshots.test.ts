@@ -1,21 +1,19 @@
 /** Draws the pictures of `docs/screenshots` when SCREENSHOTS names a folder. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
-import { FILMS, launch, phone, read, SAMPLES, serve } from './harness';
+import { expect } from 'vitest';
+import { FILMS, read, SAMPLES, show, test } from './harness';
 
 const folder = process.env.SCREENSHOTS;
 
-test.skipIf(!folder)('screenshots', async () => {
+test.skipIf(!folder)('screenshots', async ({ open }) => {
   mkdirSync(folder!, { recursive: true });
-  const served = await serve();
-  const browser = await launch();
   for (const [language, locale, colorScheme] of [
     ['en', 'en-GB', 'light'],
     ['ar', 'ar', 'light'],
     ['en-dark', 'en-GB', 'dark'],
   ] as const) {
-    const { context, page } = await phone(browser, served.url, { locale, colorScheme });
+    const page = await open({ locale, colorScheme });
     const shoot = async (name: string) => {
       await page.waitForTimeout(250);
       await page.screenshot({ path: join(folder!, `${language}-${name}.png`) });
@@ -31,7 +29,7 @@ test.skipIf(!folder)('screenshots', async () => {
     await read(page, { name: 'cut.jpg', mimeType: 'image/jpeg', buffer: Buffer.from('no picture') });
     await shoot('failed');
     if (colorScheme === 'light') {
-      await page.goto(`${served.url}#/`);
+      await show(page);
       const films = ['normal_01', 'pneumonia_02', 'normal_03', 'pneumonia_04'].map((name) =>
         join(SAMPLES, `${name}.png`),
       );
@@ -51,29 +49,27 @@ test.skipIf(!folder)('screenshots', async () => {
       await page.locator('a[href^="#/report"]').click();
       await page.locator('.report canvas').waitFor();
       await shoot('report');
-      await page.goto(`${served.url}#/settings`);
+      await show(page, 'settings');
       await page.locator('dl').waitFor();
       await shoot('settings');
-      await page.goto(`${served.url}#/`);
+      await show(page);
       await page.locator('[data-input=camera]').setInputFiles(join(FILMS, 'photo.jpg'));
       await page.locator('.handle').first().waitFor();
       await shoot('corners');
       await page.locator('button.big.primary').click();
       await page.locator('canvas.photo[aria-label]').waitFor();
       await shoot('straightened');
-      await page.goto(`${served.url}#/settings`);
+      await show(page, 'settings');
       // The first button under the heading of the lock sets a PIN; then come: change it, lock now, remove it.
       const pin = page.locator('h2 ~ .row button');
       await pin.first().click();
       for (const field of await page.locator('input[type=password]').all()) await field.fill('246810');
       await page.locator('form button').click();
       await pin.nth(1).click();
-      await page.goto(`${served.url}#/worklist`);
+      await show(page, 'worklist');
       await page.locator('form').waitFor();
       await shoot('locked');
     }
-    await context.close();
+    await page.context().close();
   }
-  await browser.close();
-  await served.stop();
 });

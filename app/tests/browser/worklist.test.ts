@@ -2,39 +2,22 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { FILMS, kept, launch, phone, PYTHON, read, type Served, serve } from './harness';
-
-let browser: Browser;
-let served: Served;
-let page: Page;
-
-beforeAll(async () => {
-  served = await serve();
-  browser = await launch();
-});
-afterAll(async () => {
-  await browser?.close();
-  await served?.stop();
-});
-beforeEach(async () => {
-  for (const context of browser.contexts()) await context.close();
-  ({ page } = await phone(browser, served.url));
-});
+import type { Page } from 'playwright-core';
+import { describe, expect } from 'vitest';
+import { FILMS, kept, PYTHON, read, show, test } from './harness';
 
 const STATUSES = ['not_seen', 'refused', 'uncertain', 'suspected'];
 
-async function readAll(): Promise<void> {
-  await page.goto(`${served.url}#/`);
+async function readAll(page: Page): Promise<void> {
+  await show(page);
   await page.locator('[data-input=gallery]').setInputFiles(STATUSES.map((status) => join(FILMS, `${status}.png`)));
   await page.getByRole('button', { name: 'Open the worklist' }).click();
   await expect.poll(() => page.locator('.list li').count()).toBe(STATUSES.length);
 }
 
-const listed = () => page.locator('.list li').evaluateAll((items) => items.map((item) => item.className));
+const listed = (page: Page) => page.locator('.list li').evaluateAll((items) => items.map((item) => item.className));
 
-async function exported(button: string): Promise<string> {
+async function exported(page: Page, button: string): Promise<string> {
   const [download] = await Promise.all([
     page.waitForEvent('download'),
     page.getByRole('button', { name: button }).click(),
@@ -48,8 +31,8 @@ function command(...words: string[]): string {
   return execFileSync(PYTHON, ['-c', run, ...words], { encoding: 'utf8' });
 }
 
-async function setPin(pin: string): Promise<void> {
-  await page.goto(`${served.url}#/settings`);
+async function setPin(page: Page, pin: string): Promise<void> {
+  await show(page, 'settings');
   await page.getByRole('button', { name: /^(Set a|Change the) PIN/ }).click();
   await page.getByLabel('PIN', { exact: true }).fill(pin);
   await page.getByLabel('The same PIN again').fill(pin);
@@ -58,19 +41,19 @@ async function setPin(pin: string): Promise<void> {
 }
 
 describe('the worklist', () => {
-  test('is most urgent first, and what was read by a person goes last', async () => {
-    await readAll();
-    expect(await listed()).toEqual(['suspected', 'uncertain', 'refused', 'not_seen']);
+  test('is most urgent first, and what was read by a person goes last', async ({ page }) => {
+    await readAll(page);
+    expect(await listed(page)).toEqual(['suspected', 'uncertain', 'refused', 'not_seen']);
     await page.locator('.list li.suspected a').click();
     await page.getByLabel('I disagree').check();
     await page.getByText('Saved on this device').waitFor();
-    await page.goto(`${served.url}#/worklist`);
-    await expect.poll(listed).toEqual(['uncertain', 'refused', 'not_seen', 'suspected']);
+    await show(page, 'worklist');
+    await expect.poll(() => listed(page)).toEqual(['uncertain', 'refused', 'not_seen', 'suspected']);
     expect(await page.locator('.list li.suspected').textContent()).toContain('I disagree');
   });
 
-  test('keeps what is written, over a reload, and finds it', async () => {
-    await readAll();
+  test('keeps what is written, over a reload, and finds it', async ({ page }) => {
+    await readAll(page);
     await page.locator('.list li.suspected a').click();
     await page.getByLabel('Patient code').fill('KRT-017');
     await page.getByLabel('Age in years').fill('34');
@@ -82,36 +65,36 @@ describe('the worklist', () => {
     expect(await page.getByLabel('Patient code').inputValue()).toBe('KRT-017');
     expect(await page.getByLabel('Age in years').inputValue()).toBe('34');
     await page.locator('canvas.heat').waitFor();
-    await page.goto(`${served.url}#/worklist`);
+    await show(page, 'worklist');
     await page.getByLabel(/^Search/).fill('krt حمى');
-    expect(await listed()).toEqual(['suspected']);
+    expect(await listed(page)).toEqual(['suspected']);
     await page.getByLabel(/^Search/).fill('nothing like it');
     await page.getByText('Nothing fits the search.').waitFor();
   });
 
-  test('deletes one and all, but asks first', async () => {
-    await readAll();
+  test('deletes one and all, but asks first', async ({ page }) => {
+    await readAll(page);
     await page.getByRole('button', { name: /^Delete this reading: refused/ }).click();
     await page.getByRole('button', { name: 'Keep' }).click();
     expect((await kept(page)).length).toBe(4);
     await page.getByRole('button', { name: /^Delete this reading: refused/ }).click();
     await page.locator('dialog').getByRole('button', { name: 'Delete this reading' }).click();
-    await expect.poll(listed).toEqual(['suspected', 'uncertain', 'not_seen']);
+    await expect.poll(() => listed(page)).toEqual(['suspected', 'uncertain', 'not_seen']);
     await page.getByRole('button', { name: 'Delete all readings' }).click();
     await page.locator('dialog').getByRole('button', { name: 'Delete all readings' }).click();
     await page.getByText('No readings on this device yet.').waitFor();
     expect(await kept(page)).toEqual([]);
   });
 
-  test('is exported as JSON lines and as a table', async () => {
-    await readAll();
+  test('is exported as JSON lines and as a table', async ({ page }) => {
+    await readAll(page);
     await page.locator('.list li.suspected a').click();
     await page.getByLabel('Patient code').fill('=1+1');
     await page.getByLabel('Note').fill('line one\n"two", three');
     await page.getByText('Saved on this device').waitFor();
-    await page.goto(`${served.url}#/worklist`);
+    await show(page, 'worklist');
     await page.locator('.list li').first().waitFor();
-    const lines = (await exported('For monitoring'))
+    const lines = (await exported(page, 'For monitoring'))
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
@@ -133,25 +116,25 @@ describe('the worklist', () => {
     }
     expect(lines[0].patient).toBe('=1+1');
     expect(lines[2].reasons.length).toBe(lines[2].codes.length);
-    const table = await exported('Table, also for adaptation');
+    const table = await exported(page, 'Table, also for adaptation');
     expect(table.startsWith('\ufeffread_at,file,label,patient,')).toBe(true);
     expect(table).toContain(`,'=1+1,`);
     expect(table).toContain('"line one\n""two"", three"');
   });
 
-  test('leaves what `monitor` and `adapt` take', async () => {
-    await readAll();
+  test('leaves what `monitor` and `adapt` take', async ({ page }) => {
+    await readAll(page);
     await page.locator('.list li.suspected a').click();
     await page.getByLabel('Patient code').fill('KRT-017');
     await page.getByLabel('Final diagnosis').selectOption('positive');
     await page.getByText('Saved on this device').waitFor();
-    await page.goto(`${served.url}#/worklist`);
+    await show(page, 'worklist');
     await page.locator('.list li').first().waitFor();
     const folder = mkdtempSync(join(tmpdir(), 'site-'));
     try {
       for (const status of STATUSES) copyFileSync(join(FILMS, `${status}.png`), join(folder, `${status}.png`));
-      writeFileSync(join(folder, 'readings.jsonl'), await exported('For monitoring'));
-      writeFileSync(join(folder, 'readings.csv'), await exported('Table, also for adaptation'));
+      writeFileSync(join(folder, 'readings.jsonl'), await exported(page, 'For monitoring'));
+      writeFileSync(join(folder, 'readings.csv'), await exported(page, 'Table, also for adaptation'));
       const watched = command('monitor', join(folder, 'readings.jsonl'), '--output_dir', folder);
       expect(watched).toContain('4 readings of');
       expect(watched).toContain('0 lines left out');
@@ -163,7 +146,7 @@ describe('the worklist', () => {
     }
   });
 
-  test('makes a report of one page, in both languages', async () => {
+  test('makes a report of one page, in both languages', async ({ page }) => {
     await read(page, join(FILMS, 'suspected.png'));
     await page.getByLabel('Patient code').fill('KRT-017');
     await page.getByText('Saved on this device').waitFor();
@@ -189,8 +172,8 @@ describe('the worklist', () => {
     expect(answer).toBe('rgb(253, 233, 230)');
   });
 
-  test('wipes what is older than the chosen time', async () => {
-    await readAll();
+  test('wipes what is older than the chosen time', async ({ page }) => {
+    await readAll(page);
     // Set one reading back by two days.
     await page.evaluate(async () => {
       const database = await new Promise<IDBDatabase>((done) => {
@@ -207,7 +190,7 @@ describe('the worklist', () => {
       await new Promise((done) => (store.transaction.oncomplete = done));
       database.close();
     });
-    await page.goto(`${served.url}#/settings`);
+    await show(page, 'settings');
     await page.getByLabel('Delete readings after').selectOption('7');
     expect((await kept(page)).length).toBe(4);
     await page.getByLabel('Delete readings after').selectOption('1');
@@ -217,9 +200,9 @@ describe('the worklist', () => {
 });
 
 describe('the PIN', () => {
-  test('encrypts all that is kept, and opens it again', async () => {
-    await readAll();
-    await setPin('246810');
+  test('encrypts all that is kept, and opens it again', async ({ page }) => {
+    await readAll(page);
+    await setPin(page, '246810');
     const rows = await kept(page);
     expect(rows.length).toBe(4);
     for (const row of rows) {
@@ -232,7 +215,7 @@ describe('the PIN', () => {
     expect((await kept(page)).every((row) => row.value === undefined)).toBe(true);
 
     await page.reload();
-    await page.goto(`${served.url}#/worklist`);
+    await show(page, 'worklist');
     await page.getByRole('heading', { name: 'The worklist is locked' }).waitFor();
     await page.getByLabel('PIN', { exact: true }).fill('135791');
     await page.getByRole('button', { name: 'Unlock' }).click();
@@ -244,11 +227,11 @@ describe('the PIN', () => {
     await expect.poll(() => page.locator('.list li').count()).toBe(5);
   });
 
-  test('locks what is on the screen too', async () => {
+  test('locks what is on the screen too', async ({ page }) => {
     await read(page, join(FILMS, 'suspected.png'));
     await page.getByRole('link', { name: 'One-page report' }).click();
     await page.locator('.report').waitFor();
-    await setPin('246810');
+    await setPin(page, '246810');
     await page.getByRole('button', { name: 'Lock now' }).click();
     await page.goBack();
     await page.getByRole('heading', { name: 'The worklist is locked' }).waitFor();
@@ -261,9 +244,9 @@ describe('the PIN', () => {
     await page.locator('.answer.suspected').waitFor();
   });
 
-  test('locks by itself when the phone was put away', async () => {
-    await setPin('246810');
-    await readAll();
+  test('locks by itself when the phone was put away', async ({ page }) => {
+    await setPin(page, '246810');
+    await readAll(page);
     const away = (minutes: number) =>
       page.evaluate((passed) => {
         const now = Date.now();
@@ -277,22 +260,22 @@ describe('the PIN', () => {
         }
       }, minutes);
     await away(4);
-    expect(await listed()).toHaveLength(STATUSES.length);
+    expect(await listed(page)).toHaveLength(STATUSES.length);
     await away(6);
     await page.getByRole('heading', { name: 'The worklist is locked' }).waitFor();
   });
 
-  test('locked, many films are not read into nothing', async () => {
-    await setPin('246810');
+  test('locked, many films are not read into nothing', async ({ page }) => {
+    await setPin(page, '246810');
     await page.getByRole('button', { name: 'Lock now' }).click();
-    await page.goto(`${served.url}#/`);
+    await show(page);
     await page.locator('[data-input=gallery]').setInputFiles(STATUSES.map((status) => join(FILMS, `${status}.png`)));
     await page.getByText('Stopped after 0 of 4 films.').waitFor();
     await page.getByText('The worklist is locked: new readings are not kept.').waitFor();
   });
 
-  test('locked, a film is read and shown but not kept', async () => {
-    await setPin('246810');
+  test('locked, a film is read and shown but not kept', async ({ page }) => {
+    await setPin(page, '246810');
     await page.getByRole('button', { name: 'Lock now' }).click();
     await page.getByRole('heading', { name: 'The worklist is locked' }).waitFor();
     await read(page, join(FILMS, 'suspected.png'));
@@ -300,8 +283,8 @@ describe('the PIN', () => {
     expect(await kept(page)).toEqual([]);
   });
 
-  test('makes a guesser wait', async () => {
-    await setPin('246810');
+  test('makes a guesser wait', async ({ page }) => {
+    await setPin(page, '246810');
     await page.getByRole('button', { name: 'Lock now' }).click();
     for (let wrong = 0; wrong < 5; wrong++) {
       await page.getByLabel('PIN', { exact: true }).fill('000000');
@@ -315,13 +298,13 @@ describe('the PIN', () => {
     expect(await page.getByRole('button', { name: 'Unlock' }).isDisabled()).toBe(true);
   });
 
-  test('is removed with the readings in the clear, or forgotten with the readings gone', async () => {
-    await readAll();
-    await setPin('246810');
+  test('is removed with the readings in the clear, or forgotten with the readings gone', async ({ page }) => {
+    await readAll(page);
+    await setPin(page, '246810');
     await page.getByRole('button', { name: 'Remove the PIN' }).click();
     await page.getByText('Anyone who holds this device can open the readings.').waitFor();
     expect((await kept(page)).map((row) => row.value.status).sort()).toEqual([...STATUSES].sort());
-    await setPin('112233');
+    await setPin(page, '112233');
     await page.getByRole('button', { name: 'Lock now' }).click();
     await page.getByRole('button', { name: 'PIN forgotten' }).click();
     await page.locator('dialog').getByRole('button', { name: 'Delete all readings' }).click();

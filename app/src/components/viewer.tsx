@@ -1,8 +1,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { type Case, toImageData } from '../assistant';
 import { LEGEND } from '../contract/colours';
+import { type Film, toImageData } from '../film/film';
 import { useSpeech } from '../i18n';
 import { heatPicture } from '../reader/heatmap';
+import type { KeptFilm } from '../worklist/reading';
 
 interface View {
   scale: number;
@@ -21,27 +22,28 @@ export function bounded({ scale, x, y }: View): View {
 }
 
 interface Props {
-  shown: Case;
+  /** The film as it was read, as long as it is in memory; else the kept picture is shown. */
+  film?: Film | null;
+  picture: KeptFilm | null;
+  /** Whether the heatmap is shown: not for a film that was refused. */
+  heat: boolean;
   /** Logit units drawn at full colour. */
   reference: number;
   children?: preact.ComponentChildren;
 }
 
 /** The film under its heatmap: a slider from one to the other, fingers to enlarge and move, brightness and contrast. */
-export function Viewer({ shown, reference, children }: Props) {
+export function Viewer({ film, picture, heat, reference, children }: Props) {
   const { t } = useSpeech();
-  const { film, picture, reading } = shown;
   const filmCanvas = useRef<HTMLCanvasElement>(null);
   const heatCanvas = useRef<HTMLCanvasElement>(null);
   const frame = useRef<HTMLDivElement>(null);
   const fingers = useRef(new Map<number, { x: number; y: number }>());
-  const [heat, setHeat] = useState(100);
+  const [strength, setStrength] = useState(100);
   const [brightness, setBrightness] = useState(100);
   const [contrast, setContrast] = useState(100);
   const [view, setView] = useState(WHOLE);
-  const hot =
-    picture !== null &&
-    (reading.status === 'suspected' || reading.status === 'uncertain' || reading.status === 'not_seen');
+  const hot = heat && picture !== null;
   const nothing = hot && Math.max(...picture.heatmap) <= 0.05 * reference;
 
   useEffect(() => {
@@ -136,7 +138,7 @@ export function Viewer({ shown, reference, children }: Props) {
             class="film"
             style={{ filter: `brightness(${brightness}%) contrast(${contrast}%)` }}
           />
-          {hot && <canvas ref={heatCanvas} class="heat" style={{ opacity: heat / 100 }} />}
+          {hot && <canvas ref={heatCanvas} class="heat" style={{ opacity: strength / 100 }} />}
         </div>
         <div class="zoom" onPointerDown={(event) => event.stopPropagation()}>
           <button aria-label={t.viewer.zoomIn} onClick={() => zoom(1.5)}>
@@ -160,9 +162,9 @@ export function Viewer({ shown, reference, children }: Props) {
               type="range"
               min="0"
               max="100"
-              value={heat}
+              value={strength}
               aria-label={t.viewer.heat}
-              onInput={(event) => setHeat(Number(event.currentTarget.value))}
+              onInput={(event) => setStrength(Number(event.currentTarget.value))}
             />
             <span aria-hidden="true">{t.viewer.heat}</span>
           </label>

@@ -1,11 +1,13 @@
-import { go, useRoom } from '../context';
-import { useSpeech } from '../i18n';
-import { Disclaimer, Notice, notKept } from './parts';
+import { Disclaimer, Notice } from '../../components/notice';
+import { cardOf, go, useRoom } from '../room';
+import { useSpeech } from '../../i18n';
+import { notKept } from './kept';
 
 export function BatchScreen() {
   const speech = useSpeech();
   const { t, number } = speech;
-  const { batch, stop } = useRoom();
+  const room = useRoom();
+  const { batch, stop } = room;
   if (!batch) return <p>{t.worklist.empty}</p>;
   const { done, all, stopped, kept } = batch;
   const over = stopped || done === all;
@@ -27,7 +29,7 @@ export function BatchScreen() {
           <button class="primary big" onClick={() => go('/worklist')}>
             {t.batch.open}
           </button>
-          <Disclaimer />
+          <Disclaimer card={cardOf(room)} />
         </>
       ) : (
         all > 1 && (

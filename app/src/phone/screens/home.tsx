@@ -1,13 +1,14 @@
 import { useRef } from 'preact/hooks';
-import { useRoom } from '../context';
-import { useSpeech } from '../i18n';
-import { Disclaimer, Notice } from './parts';
+import { Disclaimer, Notice } from '../../components/notice';
+import { useSpeech } from '../../i18n';
+import { cardOf, useRoom } from '../room';
 
 const PICTURES = 'image/*,.dcm,.dicom,application/dicom';
 
 export function Home() {
   const { t } = useSpeech();
-  const { read, engine, offlineReady } = useRoom();
+  const room = useRoom();
+  const { read, engine, offlineReady } = room;
   const camera = useRef<HTMLInputElement>(null);
   const gallery = useRef<HTMLInputElement>(null);
   const take = (input: HTMLInputElement, photographed: boolean) => {
@@ -75,7 +76,7 @@ export function Home() {
         </ul>
       )}
       {!isSecureContext && <Notice kind="warning">{t.settings.insecure}</Notice>}
-      <Disclaimer />
+      <Disclaimer card={cardOf(room)} />
     </>
   );
 }

@@ -1,8 +1,8 @@
 import { useEffect, useState } from 'preact/hooks';
-import { useRoom } from '../context';
-import { LANGUAGES, type Digits, type Language, useSpeech } from '../i18n';
-import { installer } from '../offline';
-import { pointName } from './parts';
+import { type Digits, LANGUAGES, type Language, useSpeech } from '../../i18n';
+import { pointName } from '../../i18n/sentences';
+import { installer } from '../offline/register';
+import { useRoom } from '../room';
 import { PinSettings } from './pin';
 
 export function SettingsScreen() {

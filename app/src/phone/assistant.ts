@@ -1,10 +1,9 @@
-import type { Film } from './film/film';
-import { kindOf } from './contract/codes';
-import { type Card, outsidePopulation } from './contract/card';
-import { ReaderClient, WorkerError } from './reader/client';
-import { judge, labelOf, type Outputs } from './contract/judge';
-import type { KeptFilm, Reading } from './worklist/reading';
-import { Locked, type Worklist, WorklistFull } from './worklist/store';
+import { kindOf } from '../contract/codes';
+import { type Film, toImageData } from '../film/film';
+import { type ReaderClient, WorkerError } from '../reader/client';
+import type { Outputs } from '../contract/judge';
+import { blank, type KeptFilm, type Reading, readerName, readingOf } from '../worklist/reading';
+import { Locked, type Worklist, WorklistFull } from '../worklist/store';
 
 /** Whether a reading was kept on the device, and if not, why. */
 export type Kept = 'kept' | 'full' | 'storage_full' | 'unavailable' | 'locked';
@@ -94,72 +93,6 @@ export class Assistant {
   }
 }
 
-function blank(file: string): Reading {
-  return {
-    id: newId(),
-    readAt: Date.now(),
-    file,
-    status: 'failed',
-    probability: null,
-    label: null,
-    logits: [],
-    gate: [],
-    embedding: [],
-    operatingPoint: '',
-    threshold: 0,
-    codes: [],
-    warnings: [],
-    reader: '',
-    elapsedMs: 0,
-    patient: '',
-    age: null,
-    note: '',
-    verdict: null,
-    reference: null,
-  };
-}
-
-/** `crypto.randomUUID` is missing where a page came over plain HTTP. */
-function newId(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
-export function readerName(card: Card): string {
-  return `${card.name} ${card.version}`.trim();
-}
-
-export function readingOf(card: Card, film: Film, outputs: Outputs, operatingPoint: string | null): Reading {
-  const point = operatingPoint && operatingPoint in card.operatingPoints ? operatingPoint : card.defaultOperatingPoint;
-  const judgement = judge(card, outputs, film, film.refusals, point);
-  return {
-    ...blank(film.name),
-    ...judgement,
-    label: labelOf(card, outputs.probability, judgement.threshold),
-    age: film.ageYears === null ? null : Math.round(film.ageYears * 10) / 10,
-    warnings: outsidePopulation(card, film.ageYears) ? ['age_outside', ...film.warnings] : film.warnings,
-    reader: readerName(card),
-    logits: [...outputs.logits],
-    gate: [...outputs.gate],
-    embedding: [...outputs.embedding],
-  };
-}
-
-/** The reading at another operating point; a film that was refused or failed stays so. */
-export function rejudged(reading: Reading, card: Card, operatingPoint: string): Reading {
-  if (reading.probability === null || reading.status === 'refused' || reading.status === 'failed') return reading;
-  const probability = new Float32Array(card.classes.length);
-  probability[card.classes.indexOf(card.positive)] = reading.probability;
-  const { status, threshold, codes } = judge(
-    card,
-    { probability, gate: new Float32Array() },
-    { width: Infinity, height: Infinity },
-    [],
-    operatingPoint,
-  );
-  const label = card.classes.length === 2 ? labelOf(card, probability, threshold) : reading.label;
-  return { ...reading, status, threshold, codes, label, operatingPoint };
-}
-
 /** The film as a small JPEG for the worklist, with its heatmap. */
 async function pictureOf(film: Film, outputs: Outputs): Promise<KeptFilm> {
   const full = new OffscreenCanvas(film.width, film.height);
@@ -174,13 +107,6 @@ async function pictureOf(film: Film, outputs: Outputs): Promise<KeptFilm> {
   context.drawImage(full, 0, 0, small.width, small.height);
   const jpeg = await small.convertToBlob({ type: 'image/jpeg', quality: 0.85 });
   return { picture: await dataUrl(jpeg), heatmap: [...outputs.heatmap], heatmapSize: outputs.heatmapSize };
-}
-
-export function toImageData({ pixels, width, height }: Pick<Film, 'pixels' | 'width' | 'height'>): ImageData {
-  const picture = new ImageData(width, height);
-  const words = new Uint32Array(picture.data.buffer);
-  for (let index = 0; index < pixels.length; index++) words[index] = 0xff000000 | (pixels[index] * 0x010101);
-  return picture;
 }
 
 function dataUrl(blob: Blob): Promise<string> {

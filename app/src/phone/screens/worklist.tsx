@@ -1,16 +1,21 @@
 import { useEffect, useState } from 'preact/hooks';
-import { useRoom } from '../context';
-import { speech as speechOf, useSpeech } from '../i18n';
-import { toCsv, toJsonLines } from '../worklist/export';
-import { byUrgency, matches, type Reading } from '../worklist/reading';
-import { LIMIT } from '../worklist/store';
-import { Ask, Disclaimer, download, Notice, reasonOf, StatusIcon } from './parts';
+import { Ask } from '../../components/ask';
+import { download } from '../../components/download';
+import { Disclaimer, Notice } from '../../components/notice';
+import { StatusIcon } from '../../components/status';
+import { speech as speechOf, useSpeech } from '../../i18n';
+import { reasonOf } from '../../i18n/sentences';
+import { toCsv, toJsonLines } from '../../worklist/export';
+import { byUrgency, matches, type Reading } from '../../worklist/reading';
+import { LIMIT } from '../../worklist/store';
+import { cardOf, useRoom } from '../room';
 import { Unlock } from './pin';
 
 export function WorklistScreen() {
   const speech = useSpeech();
   const { t, number, percent, date } = speech;
-  const { worklist, engine } = useRoom();
+  const room = useRoom();
+  const { worklist } = room;
   const [readings, setReadings] = useState<Reading[] | null>(null);
   const [search, setSearch] = useState('');
   const [doomed, setDoomed] = useState<string[] | null>(null);
@@ -26,7 +31,7 @@ export function WorklistScreen() {
   if (!readings) return <p role="status">{t.loading}</p>;
 
   const found = readings.filter((reading) => matches(reading, search));
-  const card = engine.state === 'ready' ? engine.card : null;
+  const card = cardOf(room);
   const stamp = new Date().toISOString().slice(0, 10);
   // For machines, in one language.
   const english = speechOf('en', 'latn');
@@ -98,7 +103,7 @@ export function WorklistScreen() {
               {t.worklist.deleteAll}
             </button>
           </div>
-          <Disclaimer />
+          <Disclaimer card={card} />
         </>
       )}
       {doomed && (

@@ -1,4 +1,4 @@
-import { deviceLanguage, type Digits, type Language } from './i18n';
+import { deviceLanguage, type Digits, type Language } from '../i18n';
 
 export interface Settings {
   language: Language;

@@ -1,8 +1,8 @@
 import { useEffect, useState } from 'preact/hooks';
-import { useRoom } from '../context';
-import { useSpeech } from '../i18n';
-import { SHORTEST_PIN } from '../worklist/vault';
-import { Ask } from './parts';
+import { Ask } from '../../components/ask';
+import { useSpeech } from '../../i18n';
+import { SHORTEST_PIN } from '../../worklist/vault';
+import { useRoom } from '../room';
 
 /** From the fifth wrong PIN on, each try waits: 10 s, 20 s, 40 s ... The count outlives a reload. */
 const FREE_TRIES = 4;

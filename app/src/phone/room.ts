@@ -1,10 +1,10 @@
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import type { Assistant, Case, Kept } from './assistant';
-import type { Film } from './film/film';
-import type { Card } from './contract/card';
+import type { Film } from '../film/film';
+import type { Card } from '../contract/card';
 import type { Settings } from './settings';
-import type { Worklist } from './worklist/store';
+import type { Worklist } from '../worklist/store';
 
 /** Whether the reader can read. */
 export type Engine =
@@ -38,7 +38,7 @@ export interface Room {
   readFilm: (film: Film) => Promise<void>;
   straightenFilm: (film: Film) => void;
   /** Put a case on the screen, where the user is. */
-  show: (shown: Case) => void;
+  show: (shown: Case | null) => void;
   lock: () => void;
   /** Draw every screen anew: the lock of the worklist has changed. */
   redraw: () => void;
@@ -50,6 +50,11 @@ export const RoomContext = createContext<Room | null>(null);
 
 export function useRoom(): Room {
   return useContext(RoomContext)!;
+}
+
+/** What is known of the reader; null until it is open. */
+export function cardOf({ engine }: Room): Card | null {
+  return engine.state === 'ready' ? engine.card : null;
 }
 
 export const go = (address: string): void => {

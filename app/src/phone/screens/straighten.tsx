@@ -1,10 +1,9 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { toImageData } from '../assistant';
-import { go, useRoom } from '../context';
-import { type Film, turned } from '../film/film';
-import { type Corners, sensible, whole } from '../film/straighten';
-import { useSpeech } from '../i18n';
-import { Notice } from './parts';
+import { Notice } from '../../components/notice';
+import { type Film, toImageData, turned } from '../../film/film';
+import { type Corners, sensible, whole } from '../../film/straighten';
+import { useSpeech } from '../../i18n';
+import { go, useRoom } from '../room';
 
 /** Four handles on the photo, then a look at the straightened film, then the reading. */
 export function StraightenScreen() {

@@ -1,0 +1,109 @@
+import { useRef, useState } from 'preact/hooks';
+import { useSpeech } from '../i18n';
+import { type Card, outsidePopulation } from '../contract/card';
+import type { Reading, Reference, Verdict } from '../worklist/reading';
+import { Notice } from './notice';
+
+interface Props {
+  reading: Reading;
+  card: Card | null;
+  save: (changed: Reading) => Promise<void>;
+}
+
+/** What the clinic adds to a reading: the verdict, a code, the age, a note, and what was found in the end. */
+export function VerdictForm({ reading, card, save }: Props) {
+  const { t, number } = useSpeech();
+  const [saved, setSaved] = useState(false);
+  const [failed, setFailed] = useState(false);
+  // Two fields may change before the screen is drawn anew.
+  const draft = useRef(reading);
+  const change = (changed: Partial<Reading>) => {
+    setSaved(false);
+    draft.current = { ...draft.current, ...changed };
+    save(draft.current).then(
+      () => (setSaved(true), setFailed(false)),
+      () => setFailed(true),
+    );
+  };
+  const ages = card?.ageYears;
+  const outside = card && !reading.warnings.includes('age_outside') && outsidePopulation(card, reading.age);
+  const verdicts: [Verdict, string][] = [
+    ['agree', t.form.agree],
+    ['disagree', t.form.disagree],
+    ['unsure', t.form.unsure],
+  ];
+  return (
+    <section class="form" aria-labelledby="form-title">
+      <h2 id="form-title">{t.form.title}</h2>
+      {reading.status !== 'failed' && (
+        <fieldset>
+          <legend>{t.form.verdict}</legend>
+          <div class="choices">
+            {verdicts.map(([verdict, said]) => (
+              <label key={verdict}>
+                <input
+                  type="radio"
+                  name="verdict"
+                  checked={reading.verdict === verdict}
+                  onChange={() => change({ verdict })}
+                />
+                <span>{said}</span>
+              </label>
+            ))}
+          </div>
+        </fieldset>
+      )}
+      <label class="field">
+        <span>
+          {t.form.patient} <small>{t.form.patientHint}</small>
+        </span>
+        <input
+          type="text"
+          autocomplete="off"
+          maxLength={40}
+          value={reading.patient}
+          onInput={(event) => change({ patient: event.currentTarget.value })}
+        />
+      </label>
+      <label class="field">
+        <span>{t.form.age}</span>
+        <input
+          type="number"
+          inputMode="decimal"
+          min="0"
+          max="120"
+          step="any"
+          value={reading.age ?? ''}
+          onInput={(event) => {
+            const age = event.currentTarget.valueAsNumber;
+            change({ age: age >= 0 && age <= 120 ? age : null });
+          }}
+        />
+      </label>
+      {outside && ages && <Notice kind="warning">{t.form.ageWarning(number(ages[0]), number(ages[1]))}</Notice>}
+      <label class="field">
+        <span>{t.form.note}</span>
+        <textarea
+          rows={2}
+          maxLength={500}
+          value={reading.note}
+          onInput={(event) => change({ note: event.currentTarget.value })}
+        />
+      </label>
+      <label class="field">
+        <span>{t.form.reference}</span>
+        <select
+          value={reading.reference ?? ''}
+          onChange={(event) => change({ reference: (event.currentTarget.value || null) as Reference | null })}
+        >
+          <option value="">{t.form.reference_unknown}</option>
+          <option value="positive">{t.form.reference_positive}</option>
+          <option value="negative">{t.form.reference_negative}</option>
+        </select>
+      </label>
+      <p role="status" class="small">
+        {failed ? t.worklist.storageFull : saved ? t.form.saved : ''}
+      </p>
+    </section>
+  );
+}

@@ -1,0 +1,123 @@
+/** The pixels of a DICOM file as they are stored, by transfer syntax (PS3.5 A). */
+import type { DataSet, Element } from 'dicom-parser';
+import { bitmapOf, drawn } from '../decode';
+import { UnreadableFilm } from '../film';
+import { IMPLICIT, TAG, text } from './header';
+
+export type Values = Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array;
+
+export async function storedValues(header: DataSet, size: { width: number; height: number }): Promise<Values> {
+  const syntax = text(header, TAG.syntax) || IMPLICIT;
+  const element = header.elements[TAG.pixels];
+  const bits = header.uint16(TAG.bitsAllocated) ?? 16;
+  const signed = header.uint16(TAG.signed) === 1;
+  if (!element.encapsulatedPixelData) {
+    if (![8, 16, 32].includes(bits)) throw new UnreadableFilm('no_decoder', `${bits} bits a pixel`);
+    const bytes = header.byteArray.slice(element.dataOffset, element.dataOffset + element.length);
+    if (syntax === '1.2.840.10008.1.2.2') swap(bytes, bits / 8);
+    return typed(bytes, bits, signed);
+  }
+  const frame = fragments(header, element);
+  switch (syntax) {
+    case '1.2.840.10008.1.2.5':
+      return typed(
+        unpackRle(frame, size.width * size.height * (header.uint16(TAG.samples) ?? 1), bits / 8),
+        bits,
+        signed,
+      );
+    case '1.2.840.10008.1.2.4.50':
+    case '1.2.840.10008.1.2.4.51':
+      return browserJpeg(header, frame);
+    case '1.2.840.10008.1.2.4.57':
+    case '1.2.840.10008.1.2.4.70': {
+      const { Decoder } = await import('jpeg-lossless-decoder-js');
+      return typed(new Uint8Array(new Decoder().decompress(frame.buffer, 0, frame.length)), bits, signed);
+    }
+    case '1.2.840.10008.1.2.4.80':
+    case '1.2.840.10008.1.2.4.81': {
+      const { decodeJpegLs } = await import('../codecs');
+      return wasmDecoded(await decodeJpegLs(frame), signed);
+    }
+    case '1.2.840.10008.1.2.4.90':
+    case '1.2.840.10008.1.2.4.91': {
+      const { decodeJpeg2000 } = await import('../codecs');
+      return wasmDecoded(await decodeJpeg2000(frame), signed);
+    }
+    default:
+      throw new UnreadableFilm('no_decoder', syntax);
+  }
+}
+
+function wasmDecoded({ bytes, bits }: { bytes: Uint8Array; bits: number }, signed: boolean): Values {
+  return typed(bytes, bits > 8 ? 16 : 8, signed);
+}
+
+/** All fragments of the only frame, one after the other. */
+function fragments(header: DataSet, { fragments: parts = [] }: Element): Uint8Array<ArrayBuffer> {
+  const frame = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const { position, length } of parts) {
+    frame.set(header.byteArray.subarray(position, position + length), at);
+    at += length;
+  }
+  if (at === 0) throw new UnreadableFilm('truncated');
+  return frame;
+}
+
+function typed(bytes: Uint8Array, bits: number, signed: boolean): Values {
+  const whole = bytes.slice(0, bytes.length - (bytes.length % (bits / 8))).buffer;
+  if (bits === 8) return signed ? new Int8Array(whole) : new Uint8Array(whole);
+  if (bits === 16) return signed ? new Int16Array(whole) : new Uint16Array(whole);
+  return signed ? new Int32Array(whole) : new Uint32Array(whole);
+}
+
+function swap(bytes: Uint8Array, size: number): void {
+  for (let at = 0; at + size <= bytes.length; at += size) bytes.subarray(at, at + size).reverse();
+}
+
+/** 8-bit JPEG, by the browser. */
+async function browserJpeg(header: DataSet, frame: Uint8Array<ArrayBuffer>): Promise<Values> {
+  const bitmap = await bitmapOf(new Blob([frame], { type: 'image/jpeg' })).catch(() => {
+    throw new UnreadableFilm('no_decoder', 'JPEG of more than 8 bits, or damaged');
+  });
+  const { data } = drawn(bitmap, Infinity);
+  bitmap.close();
+  const samples = header.uint16(TAG.samples) ?? 1;
+  const out = new Uint8Array((data.length / 4) * samples);
+  for (let i = 0; i < data.length / 4; i++) {
+    for (let s = 0; s < samples; s++) out[i * samples + s] = data[i * 4 + s];
+  }
+  // The browser has turned YBR to RGB.
+  if (samples === 3) header.elements[TAG.photometric] = { ...header.elements[TAG.photometric], length: 0 };
+  return out;
+}
+
+/** RLE Lossless (PS3.5 G): one PackBits segment for each byte of each sample, the highest byte first. */
+export function unpackRle(frame: Uint8Array, values: number, bytesEach: number): Uint8Array {
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  const count = view.getUint32(0, true);
+  if (count === 0 || count > 15) throw new UnreadableFilm('damaged');
+  const samples = Math.max(1, Math.round(count / bytesEach));
+  const out = new Uint8Array(values * bytesEach);
+  const perSample = values / samples;
+  for (let segment = 0; segment < count; segment++) {
+    let at = view.getUint32(4 + 4 * segment, true);
+    const end = segment + 1 < count ? view.getUint32(8 + 4 * segment, true) : frame.length;
+    const sample = Math.floor(segment / bytesEach);
+    const byte = bytesEach - 1 - (segment % bytesEach);
+    let pixel = 0;
+    const put = (value: number) => {
+      if (pixel < perSample) out[(pixel++ * samples + sample) * bytesEach + byte] = value;
+    };
+    while (at < end && pixel < perSample) {
+      const length = view.getInt8(at++);
+      if (length >= 0) for (let i = 0; i <= length && at < end; i++) put(frame[at++]);
+      else if (length > -128) {
+        const value = frame[at++];
+        for (let i = 0; i <= -length; i++) put(value);
+      }
+    }
+    if (pixel < perSample) throw new UnreadableFilm('truncated');
+  }
+  return out;
+}

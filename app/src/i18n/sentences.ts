@@ -1,0 +1,34 @@
+/** What is said of a reading, in the words of the screen's language. */
+import type { Card } from '../contract/card';
+import type { Reading } from '../worklist/reading';
+import type { Speech } from './index';
+
+export function sentence(reading: Reading, { t, percent }: Speech, card: Card | null): string {
+  const { status, threshold } = reading;
+  if (status === 'refused' || status === 'failed') return t.sentence[status];
+  const probability = reading.probability!;
+  const said = percent(probability, threshold);
+  if (status !== 'uncertain') return t.sentence[status](said, percent(threshold, probability));
+  const { lower, upper } = card?.abstention ?? { lower: 0, upper: 1 };
+  return t.sentence.uncertain(said, percent(lower), percent(upper));
+}
+
+/** Why a film was refused and what to do, in the language of the screen or else in the card's words. */
+export function reasonOf(code: string, { t }: Speech, card: Card | null): { reason: string; advice: string } {
+  const known = t.codes[code];
+  if (known) return { reason: known[0], advice: known[1] };
+  // The reader itself could not be used.
+  const trouble = (t.reader as Record<string, string>)[code];
+  if (trouble) return { reason: trouble, advice: '' };
+  const told = card?.gate.find((score) => score.code === code);
+  return { reason: told?.reason ?? code, advice: told?.advice ?? '' };
+}
+
+export function warningOf(code: string, { t, number }: Speech, card: Card | null): string {
+  const [from, to] = card?.ageYears ?? [0, 0];
+  return t.warnings[code]?.(number(from), number(to)) ?? code;
+}
+
+export function pointName(name: string, { t }: Speech): string {
+  return typeof t.point[name] === 'string' ? t.point[name] : name;
+}

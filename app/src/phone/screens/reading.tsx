@@ -1,0 +1,91 @@
+import { Answer, answered, Warnings } from '../../components/answer';
+import { Disclaimer, Notice } from '../../components/notice';
+import { VerdictForm } from '../../components/verdict_form';
+import { Viewer } from '../../components/viewer';
+import { inverted, turned } from '../../film/film';
+import { useSpeech } from '../../i18n';
+import { pointName } from '../../i18n/sentences';
+import { rejudged } from '../../worklist/reading';
+import { useCase } from '../hooks/case';
+import { cardOf, go, useRoom } from '../room';
+import { notKept } from './kept';
+import { Unlock } from './pin';
+
+export function ReadingScreen({ id }: { id: string }) {
+  const speech = useSpeech();
+  const { t, number, percent } = speech;
+  const room = useRoom();
+  const { worklist, show } = room;
+  const shown = useCase(id);
+  if (!shown) return worklist?.locked ? <Unlock /> : <p role="status">{t.loading}</p>;
+  const { reading, film, picture, kept } = shown;
+  const card = cardOf(room);
+  const read = answered(reading);
+
+  return (
+    <>
+      <Answer reading={reading} card={card} />
+      <Disclaimer card={card} />
+      <Warnings reading={reading} card={card} />
+      {kept !== 'kept' && <Notice kind="warning">{notKept(kept, speech)}</Notice>}
+      {(film || picture) && card && (
+        <Viewer film={film} picture={picture} heat={read} reference={card.heatmapReference}>
+          {film && (
+            <div class="row">
+              <button onClick={() => void room.readFilm(turned(film))}>{t.viewer.turn}</button>
+              <button onClick={() => void room.readFilm(inverted(film))}>{t.viewer.invert}</button>
+              <button onClick={() => room.straightenFilm(film)}>{t.viewer.straighten}</button>
+            </div>
+          )}
+        </Viewer>
+      )}
+      {reading.status === 'refused' && film && (
+        <div class="row">
+          {reading.codes.includes('negative') && (
+            <button onClick={() => void room.readFilm(inverted(film))}>{t.viewer.invert}</button>
+          )}
+          <button onClick={() => void room.readFilm(turned(film))}>{t.viewer.turn}</button>
+          <button onClick={() => room.straightenFilm(film)}>{t.viewer.straighten}</button>
+        </div>
+      )}
+      <button class="big primary" onClick={() => go('/')}>
+        {t.home.next}
+      </button>
+      {read && card && (
+        <label class="field">
+          <span>{t.point.label}</span>
+          <select
+            value={reading.operatingPoint}
+            onChange={(event) => {
+              const changed = rejudged(reading, card, event.currentTarget.value);
+              show({ ...shown, reading: changed });
+              if (kept === 'kept') void worklist?.update(changed);
+            }}
+          >
+            {Object.keys(card.operatingPoints).map((name) => (
+              <option key={name} value={name}>
+                {pointName(name, speech)} ({percent(card.operatingPoints[name].threshold)})
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+      {kept === 'kept' && (
+        <VerdictForm
+          key={`${id} ${reading.operatingPoint}`}
+          reading={reading}
+          card={card}
+          save={(changed) => (show({ ...shown, reading: changed }), worklist!.update(changed))}
+        />
+      )}
+      {read && (
+        <a class="button" href={`#/report/${id}`}>
+          {t.worklist.report}
+        </a>
+      )}
+      <p class="small">
+        <bdi>{reading.file}</bdi> · <bdi>{reading.reader}</bdi> · <bdi>{number(reading.elapsedMs)} ms</bdi>
+      </p>
+    </>
+  );
+}
