@@ -20,7 +20,17 @@ ALLOWED = {
 OWN = {
     "contract": {"errors", "contract"},
     "radiographs": {"errors", "extras", "processes", "contract", "radiographs"},
-    "reading": {"errors", "extras", "files", "onnx_runtime", "processes", "contract", "radiographs", "reading"},
+    "reading": {
+        "errors",
+        "extras",
+        "files",
+        "onnx_runtime",
+        "pages",
+        "processes",
+        "contract",
+        "radiographs",
+        "reading",
+    },
 }
 
 
@@ -49,7 +59,7 @@ def test_a_reading_room_imports_only_what_a_clinic_installs(root: Path, room: st
                 assert top in STANDARD | ALLOWED[room], f"{file.name} imports {name}"
 
 
-@pytest.mark.parametrize("room", ["contract", "radiographs", "reading", "sites"])
+@pytest.mark.parametrize("room", ["contract", "radiographs", "reading", "pages", "statistics", "sites"])
 def test_no_reading_room_names_torch(root: Path, room: str) -> None:
     for file in (root / "src" / "ai_for_sudan" / room).rglob("*.py"):
         assert not {"torch", "torchvision"} & {name.split(".")[0] for name in imports(file)}, file

@@ -13,7 +13,7 @@ from PIL import Image
 
 from ai_for_sudan.cli import main
 from ai_for_sudan.evaluation.audit import audit, groups_of
-from ai_for_sudan.evaluation.statistics import quick_auroc
+from ai_for_sudan.statistics import quick_auroc
 
 
 def test_ages_fall_into_bands() -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ai_for_sudan.evaluation.metrics import measure
-from ai_for_sudan.evaluation.report import interval, write_report
+from ai_for_sudan.evaluation.report import write_report
 from ai_for_sudan.evaluation.subject import Subject
+from ai_for_sudan.pages import interval
 
 
 def written(path: Path, files: list[str]) -> str:

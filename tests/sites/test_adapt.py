@@ -279,7 +279,7 @@ def test_no_torch_is_needed() -> None:
 
 def test_what_is_written_is_strict_json(make_films: Make, tiny_file: ReaderFile) -> None:
     """Some intervals cannot be computed (a level with one class only): they are null, never NaN."""
-    from ai_for_sudan.sites.report import strict
+    from ai_for_sudan.files import plain_json
 
     films = site(make_films)
     for i, facts in enumerate(films.facts):
@@ -287,7 +287,7 @@ def test_what_is_written_is_strict_json(make_films: Make, tiny_file: ReaderFile)
     result = adapt(films, tiny_file, repeats=2).result
     with pytest.raises(ValueError, match="not JSON compliant"):
         json.dumps(result, allow_nan=False, default=float)
-    assert "NaN" not in json.dumps(strict(result), allow_nan=False)
+    assert "NaN" not in json.dumps(plain_json(result), allow_nan=False)
 
 
 def test_fine_tuning_is_judged_like_every_step(

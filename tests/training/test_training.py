@@ -19,7 +19,6 @@ from ai_for_sudan.training import LabelledFilms, Recipe, fit
 from ai_for_sudan.training.fit import _Run
 from ai_for_sudan.training.loss import class_weights, imitation, loss, targets
 from ai_for_sudan.training.scores import score
-from ai_for_sudan.training.threshold import choose_threshold
 
 RECIPE = Recipe(epochs=3, batch_size=16, augmentation=0.0, learning_rate=2e-3, patience=3)
 
@@ -303,26 +302,6 @@ def test_imitation_is_zero_for_the_teacher_itself() -> None:
     answers = torch.randn(4, 2)
     assert float(imitation(answers, answers, "exclusive")) == pytest.approx(0, abs=1e-6)
     assert float(imitation(answers, -answers, "exclusive")) > 0.1
-
-
-def test_the_threshold_lies_in_the_gap() -> None:
-    films = np.array([0, 0, 1, 1, np.nan]), np.array([0.1, 0.2, 0.6, 0.9, 0.3])
-    point = choose_threshold(films, films)
-    assert point["threshold"] == pytest.approx(0.4)
-    assert point["sensitivity"] == point["specificity"] == 1.0
-    one_class = np.ones(3), np.ones(3)
-    assert choose_threshold(one_class, one_class)["threshold"] == 0.5
-
-
-def test_the_threshold_is_not_bought_by_films_as_they_are() -> None:
-    """Disturbed healthy films score higher; the best cut over both together would call half of them sick."""
-    truth = np.repeat([0, 1], 4)
-    clean = truth, np.array([0.1, 0.1, 0.1, 0.1, 0.3, 0.3, 0.3, 0.9])
-    disturbed = truth, np.array([0.1, 0.1, 0.4, 0.4, 0.5, 0.5, 0.9, 0.9])
-    # At 0.2: 1 and 1 for clean films, 1 and 0.5 for disturbed ones. At 0.45: 0.25 and 1, 1 and 1.
-    assert choose_threshold(clean, disturbed)["threshold"] == pytest.approx(0.2)
-    few = truth, np.array([0.1, 0.1, 0.1, 0.1, 0.3, 0.9, 0.9, 0.9])
-    assert choose_threshold(few, disturbed)["threshold"] == pytest.approx(0.45)
 
 
 def test_the_perturbed_copy_is_the_same_each_time_and_not_the_original() -> None:

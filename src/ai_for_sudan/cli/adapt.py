@@ -10,13 +10,14 @@ from typing import Any
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.files import write_json
+from ai_for_sudan.files import plain_json, write_json
+from ai_for_sudan.pages import write_page
 from ai_for_sudan.reading import Reader
 from ai_for_sudan.reading.reader import find_reader
 from ai_for_sudan.sites import ReaderFile, adapt, read_site, site_manifest
 from ai_for_sudan.sites.adapted import write_adapted
 from ai_for_sudan.sites.nuisance import COLUMNS
-from ai_for_sudan.sites.report import curve_figure, render, roc_figure, strict
+from ai_for_sudan.sites.report import curve_figure, roc_figure
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -98,9 +99,10 @@ def run(args: argparse.Namespace) -> int:
             f" Fine-tuning is better still: {result['finetuned_checkpoint']} is its checkpoint; make a reader of it "
             f"with: ai-for-sudan export --checkpoint {result['finetuned_checkpoint']} --data_dir {args.data_dir}"
         )
-    result = strict(result)
+    result = plain_json(result)
     write_json(args.output_dir / "adapt.json", result)
-    render(
+    write_page(
+        "ai_for_sudan.sites",
         "adapt.html",
         args.output_dir / "adapt.html",
         title=f"{reader.card.name} at {args.site}",

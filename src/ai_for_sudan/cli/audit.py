@@ -13,11 +13,13 @@ from ai_for_sudan.cli.data import add_data_options, manifest_of
 from ai_for_sudan.datasets import Film, Manifest, labels, patients
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.audit import COLUMNS, audit, groups_of
-from ai_for_sudan.evaluation.comparison import compare, in_words
-from ai_for_sudan.evaluation.report import WORST, interval, render_page
+from ai_for_sudan.evaluation.report import WORST
 from ai_for_sudan.files import write_json
+from ai_for_sudan.pages import interval, write_page
 from ai_for_sudan.processes import in_parallel
 from ai_for_sudan.reading import Card, Reader, Reading
+from ai_for_sudan.statistics import Calls, compare, positive_truth
+from ai_for_sudan.statistics.comparison import in_words
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,19 +36,19 @@ def run(args: argparse.Namespace) -> int:
     point = reader.card.operating_point(args.operating_point)
     other = Reader.open(args.against) if args.against else None
     manifest = manifest_of(args)
-    sick = truth_of(manifest, reader.card)
+    truth = truth_of(manifest, reader.card)
     readings, excluded = _answers(reader, manifest)
     if other is not None:
-        truth_of(manifest, other.card)
+        truth_of(manifest, other.card)  # or a clear message
         others, more = _answers(other, manifest)
         excluded += [text for text in more if text not in excluded]
         readings = [
             r if o.probability is not None else replace(r, probability=None)
             for r, o in zip(readings, others, strict=True)
         ]
-    excluded += [f"{manifest.films[i].file} was left out: no label" for i in np.flatnonzero(np.isnan(sick))]
-    rows = np.array([i for i, r in enumerate(readings) if r.probability is not None and not np.isnan(sick[i])], int)
-    if not len(rows) or len(np.unique(sick[rows])) < 2:
+    excluded += [f"{manifest.films[i].file} was left out: no label" for i in np.flatnonzero(np.isnan(truth))]
+    rows = np.array([i for i, r in enumerate(readings) if r.probability is not None and not np.isnan(truth[i])], int)
+    if not len(rows) or len(np.unique(truth[rows])) < 2:
         raise UserError(f"{args.data_dir}: {len(rows)} films with a label could be read; both classes are needed")
     probability = np.array([readings[i].probability for i in rows])
     columns = {
@@ -56,28 +58,31 @@ def run(args: argparse.Namespace) -> int:
     }
     if not columns:
         raise UserError(f"{args.data_dir} has none of the columns {', '.join(args.columns)}: there are no groups")
-    owners = patients(manifest)[rows]
-    result = audit(sick[rows].astype(int), probability, point.threshold, columns, owners)
+    patient_ids = patients(manifest)[rows]
+    result = audit(truth[rows].astype(int), probability, point.threshold, columns, patient_ids)
     words = None
     if other is not None:
         answers = np.array([others[i].probability for i in rows])
         cut = other.card.operating_point(args.operating_point).threshold
-        result["comparison"] = compare(sick[rows].astype(int), (probability, point.threshold), (answers, cut))
+        result["comparison"] = compare(
+            truth[rows].astype(int), Calls(probability, point.threshold), Calls(answers, cut)
+        )
         words = in_words(result["comparison"], reader.card.title, other.card.title)
     refused = float(np.mean([readings[i].status == "refused" for i in rows]))
     facts = {"reader": reader.card.title, "data": str(args.data_dir), "threshold": point.threshold, "refused": refused}
-    wrong = np.flatnonzero((probability >= point.threshold) != (sick[rows] == 1))
+    wrong = np.flatnonzero((probability >= point.threshold) != (truth[rows] == 1))
     worst = wrong[np.argsort(-np.abs(probability[wrong] - point.threshold), kind="stable")][:WORST]
     result["mistakes"] = [
         {
             "file": manifest.films[rows[i]].file,
-            "kind": "missed" if sick[rows[i]] else "false alarm",
+            "kind": "missed" if truth[rows[i]] else "false alarm",
             "probability": float(probability[i]),
         }
         for i in worst
     ]
     write_json(args.output_dir / "audit.json", {**facts, "excluded": excluded, **result})
-    render_page(
+    write_page(
+        "ai_for_sudan.evaluation",
         "audit.html",
         args.output_dir / "audit.html",
         title=f"Who is served worse by {reader.card.title}?",
@@ -86,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
         threshold=point.threshold,
         result=result,
         comparison=words,
-        several=len(np.unique(owners)) if len(np.unique(owners)) < len(rows) else None,
+        several=len(np.unique(patient_ids)) if len(np.unique(patient_ids)) < len(rows) else None,
         excluded=[
             f"The reader's gate refused {refused:.1%} of these films; they are measured all the same.",
             *excluded,
@@ -117,9 +122,7 @@ def truth_of(manifest: Manifest, card: Card) -> np.ndarray:
             f"{', '.join(card.classes)} and tells '{card.positive}': name the labels alike, or leave films of other "
             "classes out"
         )
-    index = manifest.classes.index(card.positive)
-    truth = labels(manifest)
-    return truth[:, index] if truth.ndim == 2 else (truth == index).astype(float)
+    return positive_truth(labels(manifest), manifest.classes.index(card.positive))
 
 
 def _answers(reader: Reader, manifest: Manifest) -> tuple[list[Reading], list[str]]:

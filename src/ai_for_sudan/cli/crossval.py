@@ -18,11 +18,11 @@ from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, manifest_of
 from ai_for_sudan.datasets import folds, labels, load_pixels, patients, verify
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.evaluation.comparison import in_words
 from ai_for_sudan.evaluation.crossval import FIGURES, answer_folds, pooled, same_run
-from ai_for_sudan.evaluation.report import interval, render_page
 from ai_for_sudan.files import write_json
 from ai_for_sudan.models import Architecture, create, names
+from ai_for_sudan.pages import interval, write_page
+from ai_for_sudan.statistics.comparison import in_words
 from ai_for_sudan.training import LabelledFilms, Recipe
 
 
@@ -70,7 +70,8 @@ def run(args: argparse.Namespace) -> int:
     }
     write_json(args.output_dir / "crossval.json", result)
     words = in_words(result["comparison"], recipe.model_type, str(args.against)) if args.against else None
-    render_page(
+    write_page(
+        "ai_for_sudan.evaluation",
         "crossval.html",
         args.output_dir / "crossval.html",
         title=f"Cross-validation of {recipe.model_type}",

@@ -16,9 +16,10 @@ from ai_for_sudan.datasets import Split, labels, load_pixels, patients, split_ma
 from ai_for_sudan.datasets.manifest import Manifest
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.metrics import measure
-from ai_for_sudan.evaluation.report import interval, write_report
+from ai_for_sudan.evaluation.report import write_report
 from ai_for_sudan.evaluation.subject import Subject, open_subject
 from ai_for_sudan.files import write_json
+from ai_for_sudan.pages import interval
 
 TRAINED_ON = "These are the films that the model was trained on: the figures flatter."
 UNKNOWN_SIDE = (

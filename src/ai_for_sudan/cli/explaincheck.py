@@ -16,15 +16,14 @@ from ai_for_sudan.cli.data import add_data_options, manifest_of
 from ai_for_sudan.cli.stress import chosen_films
 from ai_for_sudan.datasets import Manifest, labels, load_pixels
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.evaluation import figures
-from ai_for_sudan.evaluation.report import inline, interval, render_page
-from ai_for_sudan.evaluation.statistics import wilson
 from ai_for_sudan.evaluation.subject import load_model
 from ai_for_sudan.explanation import GradCAM, checks
 from ai_for_sudan.explanation.regions import load_boxes, load_masks
 from ai_for_sudan.files import write_json
 from ai_for_sudan.models import Architecture, as_batch, logits, probabilities
+from ai_for_sudan.pages import figures, inline, interval, write_page
 from ai_for_sudan.reading.overlay import overlay
+from ai_for_sudan.statistics import positive_truth, wilson
 
 #: films from which the head with random labels learns
 LEARNED = 400
@@ -100,7 +99,8 @@ def run(args: argparse.Namespace) -> int:
     }
     facts["verdicts"] = _verdicts(facts)
     write_json(args.output_dir / "explaincheck.json", facts)
-    render_page(
+    write_page(
+        "ai_for_sudan.evaluation",
         "explaincheck.html",
         args.output_dir / "explaincheck.html",
         title=f"Do the heatmaps of {model.spec.name} mean anything?",
@@ -143,8 +143,7 @@ def _labels_at_random(
     name = model.spec.positive
     if name not in manifest.classes:
         raise UserError(f"{args.data_dir} has no class '{name}', which the model tells")
-    index = manifest.classes.index(name)
-    sick = truth[:, index] if truth.ndim == 2 else (truth == index).astype(float)
+    sick = positive_truth(truth, manifest.classes.index(name))
     labelled = ~np.isnan(sick)
     if len(np.unique(sick[labelled])) < 2:
         return None

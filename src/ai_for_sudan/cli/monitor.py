@@ -8,12 +8,13 @@ from pathlib import Path
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.contract.reference import Reference
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.files import write_json
+from ai_for_sudan.files import plain_json, write_json
+from ai_for_sudan.pages import write_page
 from ai_for_sudan.reading.reader import find_reader
 from ai_for_sudan.sites.log import read_log
 from ai_for_sudan.sites.monitor import monitor
 from ai_for_sudan.sites.readerfile import ReaderFile
-from ai_for_sudan.sites.report import monitor_figure, render, strict
+from ai_for_sudan.sites.report import monitor_figure
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -48,10 +49,11 @@ def run(args: argparse.Namespace) -> int:
         agreement=args.agreement,
         reader=args.name,
     )
-    result = strict({**result, "excluded": [{"line": where, "reason": reason} for where, reason in excluded]})
+    result = plain_json({**result, "excluded": [{"line": where, "reason": reason} for where, reason in excluded]})
     words = _words(result)
     write_json(args.output_dir / "monitor.json", result)
-    render(
+    write_page(
+        "ai_for_sudan.sites",
         "monitor.html",
         args.output_dir / "monitor.html",
         title=f"{result['reader']}, week by week",

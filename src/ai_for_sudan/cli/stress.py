@@ -15,10 +15,9 @@ from ai_for_sudan.cli.data import add_data_options, manifest_of
 from ai_for_sudan.datasets import Manifest, load_pixels, split_manifest
 from ai_for_sudan.disturbances import STRESS_KINDS
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.evaluation import figures
-from ai_for_sudan.evaluation.report import interval, render_page
 from ai_for_sudan.evaluation.stress import SEVERITIES, stress
 from ai_for_sudan.files import write_json
+from ai_for_sudan.pages import figures, interval, write_page
 from ai_for_sudan.reading import Reader
 
 
@@ -52,7 +51,8 @@ def run(args: argparse.Namespace) -> int:
     )
     facts = {"reader": reader.card.title, "data": str(args.data_dir), "films": len(chosen), "operating_point": point}
     write_json(args.output_dir / "stress.json", {**facts, "seed": args.seed, "excluded": excluded, "rows": rows})
-    render_page(
+    write_page(
+        "ai_for_sudan.evaluation",
         "stress.html",
         args.output_dir / "stress.html",
         title=f"{reader.card.title} on disturbed films",

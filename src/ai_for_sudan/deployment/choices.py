@@ -1,4 +1,4 @@
-"""What is chosen on the validation films: calibration, operating points, abstention."""
+"""What is chosen on the validation films, for the card: calibration, operating points, abstention."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from sklearn.model_selection import GroupKFold
 from torch import Tensor
 
 from ai_for_sudan.deployment.network import Calibration
-from ai_for_sudan.evaluation.statistics import ece, ece_bias, sensitivity, specificity
-from ai_for_sudan.training.threshold import choose_threshold
+from ai_for_sudan.statistics import Predictions, abstention_band, choose, ece, ece_bias, sensitivity, specificity
 
 #: where thresholds and the band are chosen
 CHOSEN_ON = "validation patients, their films as they are and a disturbed copy of each"
@@ -71,107 +70,73 @@ def cross_calibrated(logits: Tensor, labels: np.ndarray, patients: np.ndarray, t
     return found.numpy()
 
 
-def operating_points(
-    clean: tuple[np.ndarray, np.ndarray], shifted: tuple[np.ndarray, np.ndarray]
-) -> dict[str, dict[str, Any]]:
-    """``screening``, ``balanced`` and ``rule-in``, with their reasons and what they cost.
-
-    Args:
-        clean, shifted: labels 0 or 1 and calibrated probabilities, ``(N,)`` each.
-    """
-    labels, probabilities = (np.concatenate(pair) for pair in zip(clean, shifted, strict=True))
-    sick = np.sort(shifted[1][shifted[0] == 1])
-    well = np.sort(shifted[1][shifted[0] == 0])
-    own = choose_threshold(clean, shifted)
-    balanced = own["threshold"]
-    # More than 0.95, and on the disturbed films alone: the next hospital is not kinder than they are.
-    screening = min(_share_above(sick, 0.98), balanced)
-    rule_in = max(_share_below(well, 0.98), balanced)
-    chosen = {
-        "screening": (screening, "misses few: sensitivity at least 0.95, here 0.98 on the disturbed films alone"),
-        "balanced": (balanced, own["reason"]),
-        "rule-in": (rule_in, "few false alarms: specificity at least 0.95, here 0.98 on the disturbed films alone"),
-    }
+def operating_points(clean: Predictions, perturbed: Predictions) -> dict[str, dict[str, Any]]:
+    """``screening``, ``balanced`` and ``rule-in``, with their reasons and what they cost, as the card tells them."""
+    both = _together(clean, perturbed)
     return {
         name: {
-            "threshold": float(threshold),
-            "reason": reason,
+            "threshold": choice.threshold,
+            "reason": choice.reason,
             "chosen_on": CHOSEN_ON,
-            "sensitivity": sensitivity(labels, probabilities >= threshold).to_list(),
-            "specificity": specificity(labels, probabilities >= threshold).to_list(),
-            "clean": _both(*clean, threshold),
-            "shifted": _both(*shifted, threshold),
+            **_rates(both, choice.threshold),
+            "clean": _rates(clean, choice.threshold),
+            "shifted": _rates(perturbed, choice.threshold),
         }
-        for name, (threshold, reason) in chosen.items()
+        for name, choice in choose([clean, perturbed]).items()
     }
 
 
-def _share_above(values: np.ndarray, share: float) -> float:
-    """The highest threshold that at least ``share`` of the sorted values reach."""
-    return float(values[int(np.floor((1 - share) * len(values)))])
+def _together(*sets: Predictions) -> Predictions:
+    return Predictions(
+        np.concatenate([one.labels for one in sets]), np.concatenate([one.probabilities for one in sets])
+    )
 
 
-def _share_below(values: np.ndarray, share: float) -> float:
-    """The lowest threshold that at least ``share`` of the sorted values stay below."""
-    place = min(int(np.ceil(share * len(values))), len(values) - 1)
-    return float(np.nextafter(values[place], 2))
-
-
-def _both(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> dict[str, Any]:
-    called = probabilities >= threshold
-    return {"sensitivity": sensitivity(labels, called).to_list(), "specificity": specificity(labels, called).to_list()}
-
-
-def abstention(
-    clean: tuple[np.ndarray, np.ndarray], shifted: tuple[np.ndarray, np.ndarray], error_rate: float
-) -> dict[str, Any]:
-    """The band of probabilities that is left to a person, by class-conditional split conformal prediction (Vovk 2012).
-
-    Of future films like these, at most ``error_rate`` of the sick ones lie below the band and at most ``error_rate``
-    of the healthy ones above it, over repeated draws of validation sets, whatever the network is.
-    """
-    labels, probabilities = (np.concatenate(pair) for pair in zip(clean, shifted, strict=True))
-    sick, well = np.sort(probabilities[labels == 1]), np.sort(probabilities[labels == 0])
-    # The finite-sample ranks of split conformal prediction: floor(alpha (n + 1)).
-    below = int(np.floor(error_rate * (len(sick) + 1)))
-    above = int(np.floor(error_rate * (len(well) + 1)))
-    at_least = sick[below - 1] if below >= 1 else 0.0
-    at_most = well[len(well) - above] if above >= 1 else 1.0
-    lower, upper = float(min(at_least, at_most)), float(max(at_least, at_most))
-
-    def left(pair: tuple[np.ndarray, np.ndarray]) -> float:
-        return float(((pair[1] > lower) & (pair[1] < upper)).mean())
-
+def _rates(predictions: Predictions, threshold: float) -> dict[str, Any]:
+    called = predictions.probabilities >= threshold
     return {
-        "lower": lower,
-        "upper": upper,
+        "sensitivity": sensitivity(predictions.labels, called).to_list(),
+        "specificity": specificity(predictions.labels, called).to_list(),
+    }
+
+
+def abstention(clean: Predictions, perturbed: Predictions, error_rate: float) -> dict[str, Any]:
+    """The band of probabilities that is left to a person, as the card tells it."""
+    band = abstention_band(_together(clean, perturbed), error_rate)
+    return {
+        "lower": band.lower,
+        "upper": band.upper,
         "error_rate": error_rate,
         "method": (
             f"class-conditional split conformal prediction: at most {error_rate:.0%} of the films of each class lie on "
             "the wrong side of the band, for films like those it was fitted on"
         ),
         "fitted_on": CHOSEN_ON,
-        "share": {"clean": left(clean), "shifted": left(shifted)},
+        "share": {
+            "clean": float(band.holds(clean.probabilities).mean()),
+            "shifted": float(band.holds(perturbed.probabilities).mean()),
+        },
     }
 
 
-def calibration_facts(
-    calibration: Calibration, clean: tuple[np.ndarray, np.ndarray], shifted: tuple[np.ndarray, np.ndarray]
-) -> dict[str, Any]:
+def calibration_facts(calibration: Calibration, clean: Predictions, perturbed: Predictions) -> dict[str, Any]:
     """What the card says of the calibration.
 
     Args:
-        clean, shifted: labels 0 or 1 and probabilities of :func:`cross_calibrated`, ``(N,)`` each.
+        clean, perturbed: by :func:`cross_calibrated`.
     """
     return {
         "method": "scale and bias of the logits (Platt 1999)",
         "scale": calibration.scale.tolist(),
         "bias": calibration.bias.tolist(),
         "fitted_on": CHOSEN_ON,
-        "prevalence": float(clean[0].mean()),
+        "prevalence": float(clean.labels.mean()),
         "ece_measured_on": "the same films, each calibrated on those of other patients",
         "ece": {
-            name: {"value": ece(*pair), "of_a_calibrated_reader": ece_bias(pair[1])}
-            for name, pair in (("clean", clean), ("shifted", shifted))
+            name: {
+                "value": ece(one.labels, one.probabilities),
+                "of_a_calibrated_reader": ece_bias(one.probabilities),
+            }
+            for name, one in (("clean", clean), ("shifted", perturbed))
         },
     }

@@ -25,6 +25,7 @@ from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.metrics import measure
 from ai_for_sudan.models import Architecture, as_batch, folded
 from ai_for_sudan.models import logits as predict
+from ai_for_sudan.statistics import Predictions, positive_truth
 from ai_for_sudan.version import __version__
 
 INTENDED_USE = (
@@ -106,8 +107,8 @@ def export_reader(
     unseen = choices.cross_calibrated(both, twice.labels, twice.patients, spec.task)
     count = len(validation.pixels)
     clean, moved = (
-        _known(validation.labels, probability[:count], positive),
-        _known(validation.labels, probability[count:], positive),
+        _predictions(validation.labels, probability[:count], positive),
+        _predictions(validation.labels, probability[count:], positive),
     )
     points = choices.operating_points(clean, moved)
     fitted = _gate(model, calibration, train, validation, other_chest, not_chest, seed, say)
@@ -138,8 +139,8 @@ def export_reader(
         "population": POPULATION,
         "calibration": choices.calibration_facts(
             calibration,
-            _known(validation.labels, unseen[:count], positive),
-            _known(validation.labels, unseen[count:], positive),
+            _predictions(validation.labels, unseen[:count], positive),
+            _predictions(validation.labels, unseen[count:], positive),
         ),
         "operating_points": points,
         "default_operating_point": default_point,
@@ -172,11 +173,8 @@ def export_reader(
     return card
 
 
-def _known(labels: np.ndarray, probability: np.ndarray, positive: int) -> tuple[np.ndarray, np.ndarray]:
-    """Labels 0 or 1 of the positive class, and its probability, where there is a label."""
-    truth = labels[:, positive] if labels.ndim == 2 else (labels == positive).astype(float)
-    known = ~np.isnan(truth)
-    return truth[known].astype(int), probability[known, positive]
+def _predictions(labels: np.ndarray, probability: np.ndarray, positive: int) -> Predictions:
+    return Predictions.of(positive_truth(labels, positive), probability[:, positive])
 
 
 def _gate(
@@ -253,8 +251,8 @@ def _int8(
     say: Callable[[str], None],
 ) -> tuple[onnx.ModelProto, list[dict[str, Any]]]:
     chosen = np.random.default_rng(0).permutation(len(train.pixels))[:200]
-    truth = validation.labels[:, positive] if validation.labels.ndim == 2 else validation.labels == positive
-    known = ~np.isnan(truth.astype(float))
+    truth = positive_truth(validation.labels, positive)
+    known = ~np.isnan(truth)
     dynamic = int8.dynamic(model)
     # As few float convolutions as the limits allow, unless the caller chose.
     for count in (float_convolutions,) if float_convolutions is not None else int8.FLOAT_CONVOLUTIONS:

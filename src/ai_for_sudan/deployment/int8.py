@@ -15,7 +15,6 @@ import onnx
 
 from ai_for_sudan.deployment.graph import run, session
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.evaluation.statistics import quick_auroc
 from ai_for_sudan.onnx_runtime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -25,6 +24,7 @@ from ai_for_sudan.onnx_runtime.quantization import (
     quantize_dynamic,
     quantize_static,
 )
+from ai_for_sudan.statistics import quick_auroc
 
 #: limits on validation films beyond which no int8 file is written
 AUROC_LOSS, DECISIONS_EQUAL, HEATMAP_CORRELATION = 0.002, 0.995, 0.98

@@ -7,23 +7,24 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from ai_for_sudan.evaluation.statistics import (
-    Estimate,
+from ai_for_sudan.statistics import (
+    age_band,
     auroc_delong,
     bootstrap_by_patient,
     brier,
+    delong_unpaired,
     ece,
     holm,
     interval_width,
+    link,
     sensitivity,
     specificity,
 )
 
 COLUMNS = ("sex", "age", "view", "site", "device", "finding")
-#: the column that names kinds of the disease, several of a film apart by ``|``: each kind's sick films are measured
-#: against all healthy ones, as a healthy film is of no kind
+#: the column that names kinds of the disease, several of a film apart by ``|``: each kind's positive films are measured
+#: against all negative ones, as a negative film is of no kind
 KINDS = "finding"
-AGE_BANDS = ((0, 1), (1, 6), (6, 18), (18, 40), (40, 65), (65, 200))
 #: a group with fewer films of a class cannot be told from the others
 SMALLEST = 20
 #: a column whose link with the label is stronger than this (Cramer's V) confounds
@@ -32,24 +33,7 @@ CONFOUNDED = 0.1
 
 def groups_of(column: str, values: list[str]) -> np.ndarray:
     """The group of each film: the value itself, age in bands of years; empty where it is not known."""
-    if column != "age":
-        return np.array(values)
-    found = []
-    for value in values:
-        digits = value.strip().rstrip("Yy")
-        try:
-            years = float(digits)
-        except ValueError:
-            found.append("")
-            continue
-        found.append(next((_band(a, b) for a, b in AGE_BANDS if a <= years < b), ""))
-    return np.array(found)
-
-
-def _band(first: int, end: int) -> str:
-    if first == 0:
-        return f"under {end}"
-    return f"{first} to {end - 1} years" if end < AGE_BANDS[-1][1] else f"{first} years and over"
+    return np.array([age_band(value) for value in values] if column == "age" else values)
 
 
 def audit(
@@ -71,10 +55,10 @@ def audit(
         ``all``, ``groups`` (rows), ``differences`` (each group against the rest, p-values corrected by Holm over all
         of them), and ``confounding`` (for each column its link with the label, and the AUROC within groups).
     """
-    owners = np.arange(len(labels)) if patients is None else patients
+    patient_ids = np.arange(len(labels)) if patients is None else patients
 
     def figures(rows: np.ndarray) -> dict[str, Any]:
-        return _figures(labels[rows], probability[rows], threshold, owners[rows])
+        return _figures(labels[rows], probability[rows], threshold, patient_ids[rows])
 
     rows, differences, confounding = [], [], []
     for name, groups in columns.items():
@@ -99,20 +83,20 @@ def _members(name: str, groups: np.ndarray, labels: np.ndarray) -> list[tuple[st
     if name != KINDS:
         return [(str(g), groups == g, (groups != g) & (groups != "")) for g in np.unique(groups) if g]
     kinds = [{kind.strip() for kind in text.split("|")} - {""} for text in groups]
-    sick = labels == 1
+    positive = labels == 1
     found = []
-    for kind in sorted(set().union(*(one for one, ill in zip(kinds, sick, strict=True) if ill))):
+    for kind in sorted(set().union(*(one for one, is_positive in zip(kinds, positive, strict=True) if is_positive))):
         of = np.array([kind in one for one in kinds])
-        # Healthy films are on one side only: the kinds are compared in what is found of the sick.
-        found.append((kind, (of & sick) | ~sick, ~of & sick & (groups != "")))
+        # Negative films are on one side only: the kinds are compared in what is found of the positive ones.
+        found.append((kind, (of & positive) | ~positive, ~of & positive & (groups != "")))
     return found
 
 
-def _figures(labels: np.ndarray, probability: np.ndarray, threshold: float, owners: np.ndarray) -> dict[str, Any]:
+def _figures(labels: np.ndarray, probability: np.ndarray, threshold: float, patient_ids: np.ndarray) -> dict[str, Any]:
     called = probability >= threshold
-    sick, well = int((labels == 1).sum()), int((labels == 0).sum())
-    both = sick > 1 and well > 1
-    smallest = min(sick, well)
+    positive, negative = int((labels == 1).sum()), int((labels == 0).sum())
+    both = positive > 1 and negative > 1
+    smallest = min(positive, negative)
     note = ""
     if smallest < SMALLEST:
         wide = interval_width(0.9, max(smallest, 1))
@@ -121,10 +105,10 @@ def _figures(labels: np.ndarray, probability: np.ndarray, threshold: float, owne
     def errors(rows: np.ndarray) -> dict[str, float]:
         return {"brier": brier(labels[rows], probability[rows]), "ece": ece(labels[rows], probability[rows])}
 
-    worth = bootstrap_by_patient(errors, owners, rounds=300)
+    worth = bootstrap_by_patient(errors, patient_ids, rounds=300)
     return {
         "films": len(labels),
-        "sick": sick,
+        "positive": positive,
         "auroc": auroc_delong(labels, probability).to_list() if both else [None, None, None],
         "sensitivity": sensitivity(labels, called).to_list(),
         "specificity": specificity(labels, called).to_list(),
@@ -147,11 +131,15 @@ def _differences(
     found = []
     parts = [(labels[rows], probability[rows]) for rows in (inside, outside)]
     if all(min((y == 1).sum(), (y == 0).sum()) >= SMALLEST for y, _ in parts):
-        first, second = (auroc_delong(y, p) for y, p in parts)
-        spread = np.hypot(_spread(first), _spread(second))
-        p = float(2 * stats.norm.sf(abs(first.value - second.value) / spread)) if spread > 0 else 1.0
+        area = delong_unpaired(*parts[0], *parts[1])
         found.append(
-            {"column": column, "group": group, "figure": "auroc", "difference": first.value - second.value, "p": p}
+            {
+                "column": column,
+                "group": group,
+                "figure": "auroc",
+                "difference": area.estimate.value,
+                "p": area.p_value,
+            }
         )
     for figure, label in (("sensitivity", 1), ("specificity", 0)):
         table = []
@@ -173,19 +161,13 @@ def _differences(
     return found
 
 
-def _spread(estimate: Estimate) -> float:
-    return (estimate.high - estimate.low) / (2 * 1.96)
-
-
 def _confounding(name: str, groups: np.ndarray, labels: np.ndarray, probability: np.ndarray) -> dict[str, Any]:
     """How far a column is linked with the label, and what is left of the AUROC inside its groups."""
     known = groups != ""
-    names, number = np.unique(groups[known], return_inverse=True)
-    table = np.array([[int(((number == i) & (labels[known] == c)).sum()) for c in (0, 1)] for i in range(len(names))])
-    linked = stats.contingency.association(table, method="cramer") if (table.sum(0) > 0).all() else 0.0
+    found = link(labels[known], groups[known])
     inside, weights = [], []
-    for i in range(len(names)):
-        y, p = labels[known][number == i], probability[known][number == i]
+    for group in found.groups:
+        y, p = labels[groups == group], probability[groups == group]
         if min((y == 1).sum(), (y == 0).sum()) >= 5:
             inside.append(auroc_delong(y, p).value)
             weights.append((y == 1).sum() * (y == 0).sum())
@@ -194,10 +176,11 @@ def _confounding(name: str, groups: np.ndarray, labels: np.ndarray, probability:
     return {
         "column": name,
         "groups": [
-            {"group": str(n), "without": int(t[0]), "with": int(t[1])} for n, t in zip(names, table, strict=True)
+            {"group": group, "without": int(counts[0]), "with": int(counts[1])}
+            for group, counts in zip(found.groups, found.counts, strict=True)
         ],
-        "cramers_v": float(linked),
-        "confounds": bool(linked > CONFOUNDED),
+        "cramers_v": found.cramers_v,
+        "confounds": found.cramers_v > CONFOUNDED,
         "auroc_overall": overall,
         "auroc_within_groups": within,
     }

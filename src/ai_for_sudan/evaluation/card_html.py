@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from ai_for_sudan.contract.card import Card
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.evaluation import figures
 from ai_for_sudan.evaluation.checklists import CLAIM, TRIPOD_AI, Item
-from ai_for_sudan.reading.words import DISCLAIMER
+from ai_for_sudan.pages import environment, figures, interval
 
 #: results of other commands that a card may show, by the file that each writes
 RECORDS = ("audit", "stress", "explaincheck", "crossval", "metrics")
@@ -66,10 +65,9 @@ def render(card: Card | Mapping[str, Any], records: Mapping[str, Any] | None = N
     if "metrics" in shown:
         sides.append((f"evaluation on {shown['metrics'].get('data', 'films')}", shown["metrics"]))
     parts = _parts(facts, sides, shown)
-    environment = Environment(loader=PackageLoader("ai_for_sudan.evaluation"), autoescape=True)
-    environment.filters["interval"] = _interval
-    return environment.get_template("card.html").render(
-        disclaimer=DISCLAIMER,
+    pages = environment("ai_for_sudan.evaluation")
+    pages.filters["interval"] = partial(interval, missing="not recorded")
+    return pages.get_template("card.html").render(
         title=f"Model card: {facts.get('name', '?')} {facts.get('version', '')}".strip(),
         facts=facts,
         sides=sides,
@@ -83,14 +81,6 @@ def render(card: Card | Mapping[str, Any], records: Mapping[str, Any] | None = N
             ("TRIPOD+AI", "Collins 2024, doi 10.1136/bmj-2023-078378", _answers(TRIPOD_AI, parts)),
         ],
     )
-
-
-def _interval(value: Any, digits: int = 3) -> str:
-    if not isinstance(value, list | tuple) or not value or value[0] is None:
-        return "not recorded"
-    if len(value) < 3 or value[1] is None or value[2] is None:
-        return f"{value[0]:.{digits}f} (no interval)"
-    return f"{value[0]:.{digits}f} ({value[1]:.{digits}f} to {value[2]:.{digits}f})"
 
 
 def _same_reader(facts: Mapping[str, Any], records: Mapping[str, Any]) -> None:

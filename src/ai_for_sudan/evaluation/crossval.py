@@ -15,10 +15,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.evaluation.comparison import compare
 from ai_for_sudan.evaluation.metrics import measure
 from ai_for_sudan.files import replacing, write_json
 from ai_for_sudan.models import Architecture, ModelSpec, as_batch, autocast, device, logits, probabilities
+from ai_for_sudan.statistics import Calls, compare, positive_truth
 from ai_for_sudan.training import LabelledFilms, Recipe, fit
 
 #: figures whose mean and spread over the folds are told
@@ -127,7 +127,7 @@ def pooled(
     Returns:
         ``folds`` (figures of each), ``mean`` and ``spread`` of them (None where no fold has the figure), ``pooled``
         (:func:`ai_for_sudan.evaluation.metrics.measure` on all out-of-fold answers), and with ``against``
-        ``comparison`` (:func:`ai_for_sudan.evaluation.comparison.compare`).
+        ``comparison`` (:func:`ai_for_sudan.statistics.compare`).
     """
     answers = kept_answers(folder, parts, len(spec.classes))
     taken = np.array(sorted(i for part in parts for i in part))
@@ -159,10 +159,10 @@ def pooled(
     }
     if against is not None:
         index = spec.positive_index
-        truth = labels[:, index] if labels.ndim == 2 else (labels == index).astype(float)
+        truth = positive_truth(labels, index)
         both = taken[~np.isnan(truth[taken])]
         other = kept_answers(against, parts, len(spec.classes))
-        result["comparison"] = compare(truth[both], (answers[both, index], 0.5), (other[both, index], 0.5))
+        result["comparison"] = compare(truth[both], Calls(answers[both, index], 0.5), Calls(other[both, index], 0.5))
     return result
 
 

@@ -1,4 +1,4 @@
-"""All figures of a set of answers, each with a 95 % interval by patient."""
+"""All figures of a set of predictions, each with a 95 % interval by patient."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from sklearn.metrics import average_precision_score, confusion_matrix
 
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.probabilities import PREVALENCES, of_calls, of_probabilities
-from ai_for_sudan.evaluation.statistics import (
+from ai_for_sudan.statistics import (
     Estimate,
     bootstrap_by_patient,
     brier,
     ece,
+    positive_truth,
     predictive_values,
     quick_auroc,
     wilson,
@@ -65,7 +66,7 @@ def measure(
         "positive": positive,
         "operating_points": {},
     }
-    truth = labels[:, index] if labels.ndim == 2 else (labels == index).astype(float)
+    truth = positive_truth(labels, index)
     for name, value in (("0.5", 0.5), ("own", threshold)):
         found = _one(truth, probabilities[:, index], patients, value, rounds, seed)
         result["operating_points"][name] = {"threshold": float(value), **found}
@@ -162,7 +163,9 @@ def _one(truth: Array, probability: Array, patients: Array, threshold: float, ro
     }
 
 
-def _never_certain(estimates: dict[str, Estimate], patients: Array, sick: Array, called: Array) -> dict[str, Estimate]:
+def _never_certain(
+    estimates: dict[str, Estimate], patients: Array, positive: Array, called: Array
+) -> dict[str, Estimate]:
     """Intervals for figures without a single error (or success), to which every bootstrap draw gives the same value.
 
     Shares and AUROC take Wilson's bound on the patients they are of; other figures are left without an interval.
@@ -172,11 +175,11 @@ def _never_certain(estimates: dict[str, Estimate], patients: Array, sick: Array,
         return len(np.unique(patients[rows]))
 
     of = {
-        "accuracy": count(sick | ~sick),
-        "recall": count(sick),
-        "specificity": count(~sick),
+        "accuracy": len(np.unique(patients)),
+        "recall": count(positive),
+        "specificity": count(~positive),
         "precision": count(called),
-        "auroc": min(count(sick), count(~sick)),
+        "auroc": min(count(positive), count(~positive)),
     }
     result = {}
     for name, found in estimates.items():
@@ -196,17 +199,17 @@ def binary_figures(truth: Array, probability: Array, called: Array) -> dict[str,
         total = whole.sum()
         return float((part & whole).sum() / total) if total else float("nan")
 
-    sick = truth == 1
-    recall, precision = share(called, sick), share(sick, called)
+    positive = truth == 1
+    recall, precision = share(called, positive), share(positive, called)
     both = recall + precision
     return {
-        "accuracy": float((called == sick).mean()),
+        "accuracy": float((called == positive).mean()),
         "precision": precision,
         "recall": recall,
-        "specificity": share(~called, ~sick),
+        "specificity": share(~called, ~positive),
         "f1": 2 * recall * precision / both if both else float("nan"),
         "auroc": quick_auroc(truth, probability),
-        "average_precision": float(average_precision_score(truth, probability)) if sick.any() else float("nan"),
+        "average_precision": float(average_precision_score(truth, probability)) if positive.any() else float("nan"),
         "brier": brier(truth, probability),
         "ece": ece(truth, probability),
     }

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ai_for_sudan.evaluation.statistics import (
+from ai_for_sudan.statistics import (
     auroc_delong,
     bootstrap_by_patient,
     calibration_line,
@@ -15,12 +15,12 @@ from ai_for_sudan.evaluation.statistics import (
     ece_bias,
     interval_width,
     quick_auroc,
+    reliability,
     sensitivity,
     specificity,
-    wilson,
 )
 
-#: shares of sick patients at which predictive values are told
+#: shares of positive patients at which predictive values are told
 PREVALENCES = (0.02, 0.05, 0.1, 0.2, 0.5)
 #: probabilities at which one might act, for the decision curve
 THRESHOLDS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
@@ -55,7 +55,6 @@ def of_probabilities(
         return {"slope": slope, "intercept": intercept}
 
     fitted = bootstrap_by_patient(line, patients, rounds=min(rounds, ROUNDS), seed=seed)
-    parts = np.array_split(np.argsort(probability, kind="stable"), max(1, min(10, len(truth) // 10)))
     thresholds = np.array(THRESHOLDS)
     return {
         "auroc_delong": auroc_delong(truth, probability).to_list(),
@@ -63,12 +62,8 @@ def of_probabilities(
         "ece": ece(truth, probability),
         "ece_of_a_calibrated_reader": ece_bias(probability, seed=seed),
         "reliability": [
-            {
-                "given": float(probability[part].mean()),
-                "share": wilson(int(truth[part].sum()), len(part)).to_list(),
-                "films": len(part),
-            }
-            for part in parts
+            {"given": one.given, "share": one.share.to_list(), "films": one.films}
+            for one in reliability(truth, probability)
         ],
         "decision_curve": {
             "thresholds": list(THRESHOLDS),
@@ -87,7 +82,7 @@ def of_calls(truth: np.ndarray, called: np.ndarray) -> dict[str, Any]:
 
     Returns:
         plain JSON: ``wilson`` (sensitivity and specificity with the interval that counts every film as independent),
-        and ``interval_widths``: how wide the 95 % interval of this sensitivity would be with so many sick films.
+        and ``interval_widths``: how wide the 95 % interval of this sensitivity would be with so many positive films.
     """
     found = sensitivity(truth, called)
     counts = FILMS if np.isfinite(found.value) else ()

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from ai_for_sudan.disturbances import perturb
-from ai_for_sudan.evaluation.statistics import auroc_delong, ece, ece_bias, sensitivity, specificity
 from ai_for_sudan.models import as_batch, as_pixels
 from ai_for_sudan.processes import in_parallel
 from ai_for_sudan.reading import Reader, judge
+from ai_for_sudan.statistics import auroc_delong, ece, ece_bias, sensitivity, specificity
 
 SEVERITIES = (1, 2, 3, 4, 5)
 

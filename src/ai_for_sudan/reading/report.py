@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import tempfile
 from collections import Counter
@@ -15,8 +13,9 @@ from typing import IO, Any
 from PIL import Image
 
 from ai_for_sudan.contract.card import Card
+from ai_for_sudan.pages import environment, inline
 from ai_for_sudan.reading.reading import Reading
-from ai_for_sudan.reading.words import DISCLAIMER, HEATMAP_WORDS, STATUS_WORDS, URGENCY
+from ai_for_sudan.reading.words import HEATMAP_WORDS, STATUS_WORDS, URGENCY
 
 THUMBNAIL = 320
 #: the most urgent films are shown with their pictures, further ones in words: a browser must still open the page
@@ -29,8 +28,8 @@ def row_of(reading: Reading) -> dict[str, Any]:
     if reading.pixels is not None:
         film = Image.fromarray(reading.pixels)
         film.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR)
-        row["film"] = _inline(film)
-        row["overlay"] = _inline(reading.overlay(largest_side=THUMBNAIL))
+        row["film"] = inline(film)
+        row["overlay"] = inline(reading.overlay(largest_side=THUMBNAIL))
     return row
 
 
@@ -55,20 +54,22 @@ class Report:
         Raises:
             UserError: the page cannot be written.
         """
-        from jinja2 import Environment, PackageLoader
-
         from ai_for_sudan.files import replacing
 
-        environment = Environment(loader=PackageLoader("ai_for_sudan.reading"), autoescape=True)
-        page = environment.get_template("report.html").stream(
-            rows=self._rows(),
-            pictured=PICTURED if len(self._places) > PICTURED else None,
-            counts=[(status, self._counts[status], STATUS_WORDS[status]) for status in URGENCY if self._counts[status]],
-            words=STATUS_WORDS,
-            card=self._card,
-            date=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-            disclaimer=DISCLAIMER,
-            heatmap_words=HEATMAP_WORDS,
+        page = (
+            environment("ai_for_sudan.reading")
+            .get_template("report.html")
+            .stream(
+                rows=self._rows(),
+                pictured=PICTURED if len(self._places) > PICTURED else None,
+                counts=[
+                    (status, self._counts[status], STATUS_WORDS[status]) for status in URGENCY if self._counts[status]
+                ],
+                words=STATUS_WORDS,
+                card=self._card,
+                date=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+                heatmap_words=HEATMAP_WORDS,
+            )
         )
         with self._spool, replacing(path) as temporary:
             page.dump(str(temporary), encoding="utf-8", errors="backslashreplace")
@@ -78,9 +79,3 @@ class Report:
             self._spool.seek(place)
             row = json.loads(self._spool.readline())
             yield row if number < PICTURED else row | {"film": None, "overlay": None}
-
-
-def _inline(picture: Image.Image) -> str:
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=82)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -15,15 +15,25 @@ from scipy.special import expit
 
 from ai_for_sudan.contract.reference import Reference
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.evaluation.statistics import ece_bias, wilson
 from ai_for_sudan.reading import Card
-from ai_for_sudan.sites import nuisance, points
+from ai_for_sudan.sites import nuisance
 from ai_for_sudan.sites.drift import drift
 from ai_for_sudan.sites.films import SiteFilms
 from ai_for_sudan.sites.finetuning import FineTuning
 from ai_for_sudan.sites.head import Head, Rows, Space, fit, fit_chosen, held_out_scores, parts
 from ai_for_sudan.sites.readerfile import ReaderFile
-from ai_for_sudan.sites.resampling import Resamples, better, interval
+from ai_for_sudan.statistics import (
+    Predictions,
+    Resamples,
+    abstention_band,
+    balanced,
+    better,
+    choose,
+    ece_bias,
+    interval,
+    recalibrated,
+    wilson,
+)
 
 #: Labelled films that recalibration and refitting need, and patients in the smaller class.
 FOR_CALIBRATION, FOR_HEAD = 40, 100
@@ -166,8 +176,8 @@ class _Adaptation:
             self._judge_at_home(steps[-1], head)
             if "head, careless" in held.scores:
                 careless = held.scores["head, careless"]
-                within = {c: interval(self.resamples.auroc(careless, self.levels[c])) for c in self.linked}
-                steps[-1]["careless"] = {"auroc": interval(self.resamples.auroc(careless)), "within": within}
+                within = {c: [*interval(self.resamples.auroc(careless, self.levels[c]))] for c in self.linked}
+                steps[-1]["careless"] = {"auroc": [*interval(self.resamples.auroc(careless))], "within": within}
             if finetuning is not None:
                 steps.append(self._finetuned(finetuning, scores, steps[-1]["adopted"], result))
             result["warnings"] += [text for step in steps[2:] for text in step.pop("warnings")]
@@ -210,7 +220,7 @@ class _Adaptation:
         return _HeldOut(scores, called)
 
     def _cut(self, labels: np.ndarray, scores: np.ndarray) -> float:
-        return points.choose(labels, scores, ["balanced"])["balanced"]
+        return balanced(Predictions(labels, expit(scores))).threshold
 
     def _balanced(self, rows: Rows, index: np.ndarray) -> Rows:
         """Weights under which no linked column tells the label, so that the head cannot gain by learning it."""
@@ -225,7 +235,7 @@ class _Adaptation:
         return self.resamples.sensitivity(called) + self.resamples.specificity(called) - 1
 
     def _judge_points(self, held: _HeldOut) -> dict[str, Any]:
-        gain, adopted = better(self._youden(held.called["points"]), self._youden(self.shipped_called))
+        gain, adopted = _better(self._youden(held.called["points"]), self._youden(self.shipped_called))
         return {
             "name": "operating points",
             "adopted": adopted,
@@ -236,7 +246,7 @@ class _Adaptation:
 
     def _judge_calibration(self, held: _HeldOut) -> dict[str, Any]:
         new, old = held.scores["calibration"], self.rows.scores
-        gain, adopted = better(self.resamples.log_loss(new), self.resamples.log_loss(old), lower_is_better=True)
+        gain, adopted = _better(self.resamples.log_loss(new), self.resamples.log_loss(old), lower_is_better=True)
         return {
             "name": "calibration",
             "adopted": adopted,
@@ -257,7 +267,7 @@ class _Adaptation:
 
     def _judge_order(self, name: str, new: np.ndarray, called: np.ndarray, old: np.ndarray) -> dict[str, Any]:
         """Does it order the films better, over all and among films of the same linked columns?"""
-        gain, beyond = better(self.resamples.auroc(new), self.resamples.auroc(old))
+        gain, beyond = _better(self.resamples.auroc(new), self.resamples.auroc(old))
         within = {column: nuisance.within(self.resamples, old, new, level) for column, level in self.levels.items()}
         explained = [column for column in self.linked if not within[column]["gain"][1] > 0]
         warnings = []
@@ -290,7 +300,7 @@ class _Adaptation:
         if self.home is None:
             return
         resamples = Resamples.of(self.home.labels, self.home.patients, seed=self.seed)
-        gain, _ = better(resamples.auroc(head.scores(self.home)), resamples.auroc(self.home.scores))
+        gain, _ = _better(resamples.auroc(head.scores(self.home)), resamples.auroc(self.home.scores))
         step["gain_at_home"] = gain
         if step["adopted"] and gain[0] < -WORSE_AT_HOME and gain[2] < 0:
             step["adopted"] = False
@@ -312,22 +322,22 @@ class _Adaptation:
         ):
             called = expit(scores) >= cut
             found[name] = {
-                "auroc": interval(resamples.auroc(scores)),
-                "sensitivity": interval(resamples.sensitivity(called)),
-                "specificity": interval(resamples.specificity(called)),
+                "auroc": [*interval(resamples.auroc(scores))],
+                "sensitivity": [*interval(resamples.sensitivity(called))],
+                "specificity": [*interval(resamples.specificity(called))],
             }
         return found
 
     def _figures(self, scores: np.ndarray, called: np.ndarray) -> dict[str, Any]:
         resamples, probability = self.resamples, expit(scores)
         return {
-            "auroc": interval(resamples.auroc(scores)),
-            "sensitivity": interval(resamples.sensitivity(called)),
-            "specificity": interval(resamples.specificity(called)),
-            "brier": interval(resamples.brier(probability)),
-            "ece": interval(resamples.calibration_error(probability)),
-            "ece_of_a_calibrated_reader": ece_bias(probability, bins=10),
-            "within": {c: interval(resamples.auroc(scores, level)) for c, level in self.levels.items()},
+            "auroc": [*interval(resamples.auroc(scores))],
+            "sensitivity": [*interval(resamples.sensitivity(called))],
+            "specificity": [*interval(resamples.specificity(called))],
+            "brier": [*interval(resamples.brier(probability))],
+            "ece": [*interval(resamples.ece(probability))],
+            "ece_of_a_calibrated_reader": ece_bias(probability),
+            "within": {c: [*interval(resamples.auroc(scores, level))] for c, level in self.levels.items()},
         }
 
     def _warnings(self) -> list[str]:
@@ -391,22 +401,38 @@ class _Adaptation:
         if head is not None and adopted.get("head"):
             fitted = self._with_home(self._balanced(rows, np.arange(len(rows))))
             held = held_out_scores(fitted, head.freedom, seed=self.seed)[: len(rows)]
-            band = points.abstention(rows.labels, held, error_rate)
-            return head, points.choose(rows.labels, held, card.operating_points), band
+            band = _band(rows.labels, held, error_rate)
+            return head, _chosen(rows.labels, held, card), band
         if adopted["calibration"]:
             calibrated = fit(rows, 0.0)
             scores = calibrated.scores(rows)
-            band = points.abstention(rows.labels, held_out_scores(rows, 0.0, seed=self.seed), error_rate)
+            band = _band(rows.labels, held_out_scores(rows, 0.0, seed=self.seed), error_rate)
             if adopted["operating points"] or (rows.logits.shape[1] > 2 and rows.exclusive):
-                return calibrated, points.choose(rows.labels, scores, card.operating_points), band
+                return calibrated, _chosen(rows.labels, scores, card), band
             moved = {
-                n: points.moved(p.threshold, calibrated.scale, calibrated.shift)
+                n: recalibrated(p.threshold, calibrated.scale, calibrated.shift)
                 for n, p in card.operating_points.items()
             }
             return calibrated, moved, band
         if adopted["operating points"]:
-            return None, points.choose(rows.labels, rows.scores, card.operating_points), None
+            return None, _chosen(rows.labels, rows.scores, card), None
         return None, None, None
+
+
+def _better(new: np.ndarray, old: np.ndarray, *, lower_is_better: bool = False) -> tuple[list[float], bool]:
+    gain, beyond = better(new, old, lower_is_better=lower_is_better)
+    return [*gain], beyond
+
+
+def _band(labels: np.ndarray, scores: np.ndarray, error_rate: float) -> tuple[float, float]:
+    band = abstention_band(Predictions(labels, expit(scores)), error_rate)
+    return band.lower, band.upper
+
+
+def _chosen(labels: np.ndarray, scores: np.ndarray, card: Card) -> dict[str, float]:
+    """Thresholds of those of the card's operating points that have a rule."""
+    found = choose([Predictions(labels, expit(scores))])
+    return {name: found[name].threshold for name in card.operating_points if name in found}
 
 
 @dataclass(frozen=True)

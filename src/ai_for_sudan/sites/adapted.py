@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ai_for_sudan.files import plain_json
 from ai_for_sudan.reading import Card
-from ai_for_sudan.sites import points
 from ai_for_sudan.sites.adapt import Outcome
 from ai_for_sudan.sites.readerfile import ReaderFile
-from ai_for_sudan.sites.report import strict
+from ai_for_sudan.statistics.operating_points import REASONS
 
 
 def write_adapted(file: ReaderFile, target: Path, outcome: Outcome, result: dict[str, Any]) -> None:
@@ -49,8 +49,8 @@ def write_adapted(file: ReaderFile, target: Path, outcome: Outcome, result: dict
     # Counts alone: the card goes to other sites, and a file's name may hold a patient's.
     record["films"] = {k: len(v) if isinstance(v, list) else v for k, v in result["films"].items()}
     record |= {"identity_of_films": outcome.identity, "adopted": result["adopted"]}
-    changed["adaptations"] = [*file.card.get("adaptations", []), strict(record)]
-    file.write(target, weights, strict(changed))
+    changed["adaptations"] = [*file.card.get("adaptations", []), plain_json(record)]
+    file.write(target, weights, plain_json(changed))
 
 
 def _points(card: Card, outcome: Outcome, result: dict[str, Any]) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def _points(card: Card, outcome: Outcome, result: dict[str, Any]) -> dict[str, A
     assert outcome.thresholds is not None
     chosen = {}
     for name, threshold in outcome.thresholds.items():
-        reason = points.REASONS.get(name, "moved with the calibration, so that it calls the same films")
+        reason = REASONS.get(name, "moved with the calibration, so that it calls the same films")
         chosen[name] = {
             "threshold": threshold,
             "reason": reason,
@@ -70,5 +70,5 @@ def _points(card: Card, outcome: Outcome, result: dict[str, Any]) -> dict[str, A
         chosen["balanced"] |= {"sensitivity": after["sensitivity"], "specificity": after["specificity"]}
     if card.default_operating_point not in chosen:
         point = card.operating_point()
-        chosen[point.name] = {"threshold": chosen["balanced"]["threshold"], "reason": points.REASONS["balanced"]}
+        chosen[point.name] = {"threshold": chosen["balanced"]["threshold"], "reason": REASONS["balanced"]}
     return chosen

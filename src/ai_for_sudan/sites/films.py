@@ -17,6 +17,7 @@ from ai_for_sudan.datasets.split import groups
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.processes import in_parallel
 from ai_for_sudan.reading import Card, Reader
+from ai_for_sudan.statistics import positive_truth
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def read_site(reader: Reader, manifest: Manifest, *, threads: int | None = None)
     """
     truth = labels(manifest)
     column = manifest.classes.index(manifest.positive)
-    positive = truth[:, column] if truth.ndim == 2 else np.where(truth < 0, np.nan, truth == column)
+    positive = positive_truth(truth, column)
     names = [_short(film.file, manifest) for film in manifest.films]
     refused: list[tuple[str, tuple[str, ...]]] = []
     excluded: list[tuple[str, str]] = []

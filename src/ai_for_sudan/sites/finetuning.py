@@ -13,9 +13,9 @@ from scipy.special import expit, logsumexp
 from ai_for_sudan.datasets import Manifest, labels, load_pixels
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.reading import Card
-from ai_for_sudan.sites import points
 from ai_for_sudan.sites.films import SiteFilms
 from ai_for_sudan.sites.head import Rows, parts
+from ai_for_sudan.statistics import Predictions, balanced
 
 if TYPE_CHECKING:
     from ai_for_sudan.training import Fitted, Recipe
@@ -78,7 +78,7 @@ class FineTuning:
         for number, (inside, outside) in enumerate(divisions):
             validation, fitted = self._fit(rows, inside, self.folder / f"fold_{number + 1}")
             chosen = self._scores(fitted, validation)
-            cut = points.choose(rows.labels[validation], chosen, ["balanced"])["balanced"]
+            cut = balanced(Predictions(rows.labels[validation], expit(chosen))).threshold
             scores[outside] = self._scores(fitted, outside)
             called[outside] = expit(scores[outside]) >= cut
         return scores, called

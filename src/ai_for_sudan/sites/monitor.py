@@ -20,9 +20,9 @@ from sklearn.covariance import LedoitWolf
 
 from ai_for_sudan.contract.reference import Reference, sketch, standardised
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.evaluation.statistics import wilson
 from ai_for_sudan.reading import STATUSES
 from ai_for_sudan.sites.log import Entry
+from ai_for_sudan.statistics import wilson
 
 #: Each week is tested alone, for what is sudden, and with the weeks before it, for what is slow.
 WINDOWS = (1, 8)

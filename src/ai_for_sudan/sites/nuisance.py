@@ -7,18 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import chi2_contingency
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ai_for_sudan.sites.resampling import Resamples, interval
+from ai_for_sudan.statistics import Resamples, age_band, interval, link, quick_auroc
 
 COLUMNS = ("view", "sex", "age", "device", "site")
 #: The name under which :func:`look` stands beside the columns.
 LOOK = "picture look"
-AGE_BANDS = ((1, "under 1"), (5, "1 to 4"), (18, "5 to 17"), (40, "18 to 39"), (65, "40 to 64"), (200, "65 and over"))
 #: Levels with fewer films are put together.
 _FEWEST = 10
 #: Below this p-value a column counts as linked with the label.
@@ -55,19 +53,16 @@ def linked(label: np.ndarray, level: np.ndarray) -> dict[str, Any]:
         ``p`` of the chi-squared test, ``cramers_v``, ``auroc_alone`` (of the share of positives of each level, as if
         the column were a reader), ``linked``, and for each level the films and the positive share.
     """
-    names = np.unique(level)
-    table = np.array([[((level == name) & (label == value)).sum() for value in (0, 1)] for name in names])
-    test = chi2_contingency(table, correction=False)
-    shares = table[:, 1] / table.sum(1)
-    alone = Resamples(np.ones((1, len(label))), label).auroc(shares[np.searchsorted(names, level)])[0]
+    found = link(label, level)
+    shares = found.counts[:, 1] / found.counts.sum(1)
     return {
-        "p": float(test.pvalue),
-        "cramers_v": float(np.sqrt(test.statistic / len(label))),
-        "auroc_alone": float(alone),
-        "linked": bool(test.pvalue < _LINKED),
+        "p": found.p_value,
+        "cramers_v": found.cramers_v,
+        "auroc_alone": quick_auroc(label, shares[np.searchsorted(found.groups, level)]),
+        "linked": found.p_value < _LINKED,
         "levels": {
-            str(n): {"films": int(row.sum()), "positive": float(s)}
-            for n, row, s in zip(names, table, shares, strict=True)
+            name: {"films": int(counts.sum()), "positive": float(share)}
+            for name, counts, share in zip(found.groups, found.counts, shares, strict=True)
         },
     }
 
@@ -93,9 +88,9 @@ def within(resamples: Resamples, old: np.ndarray, new: np.ndarray, level: np.nda
     """AUROC before and after in each level and over all pairs inside a level."""
     before, after = resamples.auroc(old, level), resamples.auroc(new, level)
     found: dict[str, Any] = {
-        "before": interval(before),
-        "after": interval(after),
-        "gain": interval(after - before),
+        "before": [*interval(before)],
+        "after": [*interval(after)],
+        "gain": [*interval(after - before)],
         "levels": {},
     }
     for name in np.unique(level):
@@ -105,9 +100,9 @@ def within(resamples: Resamples, old: np.ndarray, new: np.ndarray, level: np.nda
         found["levels"][str(name)] = {
             "films": int(inside.sum()),
             "positive": int(part.labels.sum()),
-            "before": interval(before),
-            "after": interval(after),
-            "gain": interval(after - before),
+            "before": [*interval(before)],
+            "after": [*interval(after)],
+            "gain": [*interval(after - before)],
         }
     return found
 
@@ -116,8 +111,4 @@ def _level(column: str, value: str) -> str:
     value = value.strip()
     if column != "age" or not value:
         return value.upper() if column in ("view", "sex") and value else value or "not given"
-    try:
-        age = float(value)
-    except ValueError:
-        return "not given"
-    return next((name for limit, name in AGE_BANDS if 0 <= age < limit), "not given")
+    return age_band(value) or "not given"

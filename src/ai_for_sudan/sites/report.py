@@ -2,41 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import ChoiceLoader, Environment, PackageLoader
 from markupsafe import Markup
 
-from ai_for_sudan.evaluation import figures
-from ai_for_sudan.evaluation.report import interval
-from ai_for_sudan.files import write_text
-from ai_for_sudan.reading.words import DISCLAIMER
+from ai_for_sudan.pages import figures
 from ai_for_sudan.sites.log import VERDICTS
-
-
-def render(template: str, path: Path, **values: Any) -> None:
-    """Fill a template of this room, in the look of the evaluation's pages, and write it."""
-    loader = ChoiceLoader([PackageLoader("ai_for_sudan.sites"), PackageLoader("ai_for_sudan.evaluation")])
-    environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["interval"] = interval
-    environment.filters["p"] = lambda value: "< 0.001" if value < 0.001 else f"{value:.3f}"
-    write_text(path, environment.get_template(template).render(disclaimer=DISCLAIMER, **values))
-
-
-def strict(value: Any) -> Any:
-    """The same with None for every NaN and infinity, and plain numbers for NumPy's: JSON knows no others."""
-    if isinstance(value, dict):
-        return {str(key): strict(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [strict(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+from ai_for_sudan.statistics import reliability
 
 
 def curve_figure(curve: list[dict[str, Any]]) -> Markup:
@@ -79,10 +52,9 @@ def roc_figure(labels: np.ndarray, scores: dict[str, np.ndarray]) -> Markup:
     axes[0].legend(frameon=False, loc="lower right", fontsize=8)
     for name, colour in (("shipped", figures.GREY), ("calibration", figures.GREEN)):
         if name in scores:
-            probability = 1 / (1 + np.exp(-scores[name]))
-            bins = np.array_split(np.argsort(probability, kind="stable"), min(8, len(labels)))
-            means = [probability[part].mean() for part in bins]
-            axes[1].plot(means, [labels[part].mean() for part in bins], "o-", color=colour, label=name, ms=4)
+            bins = reliability(labels, 1 / (1 + np.exp(-scores[name])))
+            given, share = [one.given for one in bins], [one.share.value for one in bins]
+            axes[1].plot(given, share, "o-", color=colour, label=name, ms=4)
     axes[1].plot([0, 1], [0, 1], ":", color=figures.GREY, lw=1)
     axes[1].set(title="Reliability", xlabel="probability given", ylabel="share that is positive")
     axes[1].legend(frameon=False, fontsize=8)

@@ -32,12 +32,12 @@ from ai_for_sudan.models import (
 )
 from ai_for_sudan.models import logits as predict
 from ai_for_sudan.models.checkpoint import write_tensors
+from ai_for_sudan.statistics import Predictions, balanced, positive_truth
 from ai_for_sudan.training.history import write_history
 from ai_for_sudan.training.loss import class_weights, imitation, loss, targets
 from ai_for_sudan.training.processes import Processes
 from ai_for_sudan.training.recipe import Recipe
 from ai_for_sudan.training.scores import SCORES, score
-from ai_for_sudan.training.threshold import choose_threshold
 
 
 @dataclass(frozen=True)
@@ -299,14 +299,13 @@ class _Run:
 
     def _with_operating_point(self, model: Architecture, state: dict[str, Any]) -> dict[str, Any]:
         """Choose the threshold of the positive class on the validation films and their perturbed copy."""
-        labels = self.validation.labels
-        truth = labels[:, self.spec.positive_index] if labels.ndim == 2 else labels == self.spec.positive_index
+        truth = positive_truth(self.validation.labels, self.spec.positive_index)
 
-        def answers(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        def predictions(pixels: np.ndarray) -> Predictions:
             found = probabilities(predict(model, pixels), self.spec.task)
-            return truth, found[:, self.spec.positive_index].numpy()
+            return Predictions.of(truth, found[:, self.spec.positive_index].numpy())
 
-        point = choose_threshold(answers(self.validation.pixels), answers(self.perturbed_pixels))
+        point = balanced(predictions(self.validation.pixels), predictions(self.perturbed_pixels)).to_dict()
         best = min(self.history, key=lambda row: row["val_loss"])
         return {**state, "operating_point": point, "metrics": {k: v for k, v in best.items() if np.isfinite(v)}}
 

@@ -1,0 +1,34 @@
+"""The one environment that fills templates: what is put in is escaped, and every page carries the disclaimer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ai_for_sudan.files import write_text
+from ai_for_sudan.pages.words import interval, p_value
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def environment(room: str) -> Environment:
+    """Templates of a room (a package with a folder ``templates``), which may extend ``page.html`` of this one."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader
+
+    from ai_for_sudan.reading.words import DISCLAIMER
+
+    loader = ChoiceLoader([PackageLoader(room), PackageLoader("ai_for_sudan.pages")])
+    made = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    made.filters |= {"interval": interval, "p": p_value}
+    made.globals["disclaimer"] = DISCLAIMER
+    return made
+
+
+def write_page(room: str, template: str, path: Path, **values: Any) -> None:
+    """Fill a template of a room and write it.
+
+    Raises:
+        OSError: the page cannot be written.
+    """
+    write_text(path, environment(room).get_template(template).render(**values))

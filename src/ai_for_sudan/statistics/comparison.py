@@ -1,0 +1,69 @@
+"""Two models on the same films."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from ai_for_sudan.statistics.auroc import delong_paired
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Probabilities ``(N,)`` of a model and the threshold that it calls films by."""
+
+    probabilities: np.ndarray
+    threshold: float
+
+    def right(self, labels: np.ndarray) -> np.ndarray:
+        """Bool ``(N,)``."""
+        return (self.probabilities >= self.threshold) == (labels == 1)
+
+
+def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> float:
+    """Exact McNemar test (McNemar 1947): the probability that two readers differ in their errors only by chance."""
+    first_right, second_right = np.asarray(first_right, bool), np.asarray(second_right, bool)
+    only_first = int((first_right & ~second_right).sum())
+    only_second = int((~first_right & second_right).sum())
+    if only_first + only_second == 0:
+        return 1.0
+    return float(stats.binomtest(only_first, only_first + only_second, 0.5).pvalue)
+
+
+def compare(labels: np.ndarray, first: Calls, second: Calls) -> dict[str, Any]:
+    """Is one better than the other, beyond chance?
+
+    Args:
+        labels: 0 or 1 ``(N,)``.
+
+    Returns:
+        plain JSON: ``auroc_difference`` (first less second, ``[value, low, high]``) with ``auroc_p`` by DeLong, and
+        ``only_first_right``, ``only_second_right`` (calls) with ``calls_p`` by McNemar's exact test.
+
+    Raises:
+        UserError: one class only, or probabilities that are no numbers.
+    """
+    areas = delong_paired(labels, first.probabilities, second.probabilities)
+    right, other = first.right(labels), second.right(labels)
+    return {
+        "films": len(labels),
+        "auroc_difference": areas.estimate.to_list(),
+        "auroc_p": areas.p_value,
+        "only_first_right": int((right & ~other).sum()),
+        "only_second_right": int((~right & other).sum()),
+        "calls_p": mcnemar(right, other),
+    }
+
+
+def in_words(found: dict[str, Any], first: str, second: str) -> str:
+    """What :func:`compare` found, in a sentence."""
+    difference, low, high = found["auroc_difference"]
+    areas = f"AUROC {difference:+.4f} ({low:+.4f} to {high:+.4f}; p {found['auroc_p']:.3g}, DeLong)"
+    calls = f"right alone on {found['only_first_right']} films, wrong alone on {found['only_second_right']}"
+    return (
+        f"{first} less {second} on the same {found['films']} films: {areas}; {calls} "
+        f"(p {found['calls_p']:.3g}, McNemar)."
+    )

@@ -1,0 +1,86 @@
+"""A figure with its interval, and the shares that a reader is judged by.
+
+Labels are 0 or 1 ``(N,)``, scores float ``(N,)`` (more means more positive), patients any names ``(N,)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from ai_for_sudan.errors import UserError
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __iter__(self) -> Iterator[float]:
+        yield from (self.value, self.low, self.high)
+
+    def to_list(self) -> list[float | None]:
+        """``[value, low, high]``, ``None`` for what cannot be computed: JSON has no NaN."""
+        return [float(v) if np.isfinite(v) else None for v in self]
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+
+def check(labels: Array, scores: Array) -> tuple[Array, Array]:
+    """Labels as int and scores as float.
+
+    Raises:
+        UserError: different lengths, too few, values that are no labels or no numbers, or one class only.
+    """
+    labels, scores = np.asarray(labels), np.asarray(scores, dtype=float)
+    if len(labels) != len(scores):
+        raise UserError(f"there are {len(labels)} labels but {len(scores)} scores")
+    if np.isnan(scores).any():
+        raise UserError(f"{int(np.isnan(scores).sum())} of {len(scores)} scores are no numbers (NaN)")
+    if not np.isin(labels, (0, 1)).all():
+        raise UserError("labels must be 0 or 1")
+    if len(np.unique(labels)) < 2:
+        raise UserError(f"all {len(labels)} films have the same label; both classes are needed")
+    return labels.astype(int), scores
+
+
+def wilson(successes: int, total: int) -> Estimate:
+    """A share with Wilson's score interval (Wilson 1927); NaN of nothing."""
+    if total == 0:
+        return Estimate(float("nan"), float("nan"), float("nan"))
+    interval = stats.binomtest(successes, total).proportion_ci(method="wilson")
+    return Estimate(successes / total, float(interval.low), float(interval.high))
+
+
+def sensitivity(labels: Array, called: Array) -> Estimate:
+    labels, called = np.asarray(labels, int), np.asarray(called, bool)
+    return wilson(int((called & (labels == 1)).sum()), int((labels == 1).sum()))
+
+
+def specificity(labels: Array, called: Array) -> Estimate:
+    labels, called = np.asarray(labels, int), np.asarray(called, bool)
+    return wilson(int((~called & (labels == 0)).sum()), int((labels == 0).sum()))
+
+
+def predictive_values(sensitivity: float, specificity: float, prevalence: float) -> tuple[float, float]:
+    """PPV and NPV at a stated prevalence, by Bayes' rule: those of a data set hold only at its own prevalence."""
+    true_positive, false_positive = sensitivity * prevalence, (1 - specificity) * (1 - prevalence)
+    true_negative, false_negative = specificity * (1 - prevalence), (1 - sensitivity) * prevalence
+    ppv = true_positive / (true_positive + false_positive) if true_positive + false_positive else float("nan")
+    npv = true_negative / (true_negative + false_negative) if true_negative + false_negative else float("nan")
+    return ppv, npv
+
+
+def interval_width(share: float, films: int) -> float:
+    """Sample-size hint: how wide a 95 % interval of a share will be with so many films."""
+    interval = wilson(round(share * films), films)
+    return interval.high - interval.low
