@@ -64,7 +64,7 @@ def test_kinds_of_the_disease_are_measured_against_all_healthy_films() -> None:
     probability = np.repeat([0.2, 0.9, 0.4, 0.9], 50) + np.linspace(0, 0.05, 200)
     found = audit(labels, probability, 0.5, {"finding": kinds}, np.arange(200) // 2)
     rows = {row["group"]: row for row in found["groups"]}
-    assert set(rows) == {"bacterial", "viral"} and rows["viral"]["films"] == 150 and rows["viral"]["sick"] == 100
+    assert set(rows) == {"bacterial", "viral"} and rows["viral"]["films"] == 150 and rows["viral"]["positive"] == 100
     assert rows["bacterial"]["sensitivity"][0] == 1 and rows["viral"]["sensitivity"][0] == 0.5
     assert rows["bacterial"]["brier"][1] < rows["bacterial"]["brier"][0] < rows["bacterial"]["brier"][2]
     assert {d["figure"] for d in found["differences"]} == {"sensitivity"} and not found["confounding"]
