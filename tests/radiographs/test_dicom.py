@@ -274,8 +274,8 @@ def test_without_a_decoder_the_reason_says_what_to_install() -> None:
         "import sys\n"
         "for name in ('gdcm', 'pylibjpeg', 'jpeg_ls', 'openjpeg', 'libjpeg'): sys.modules[name] = None\n"
         "from ai_for_sudan.errors import UnreadableFilm\n"
-        "from ai_for_sudan.radiographs import read_radiograph\n"
-        "try: read_radiograph(sys.argv[1])\n"
+        "from ai_for_sudan.radiographs.decoding import decode\n"
+        "try: decode(open(sys.argv[1], 'rb').read())\n"
         "except UnreadableFilm as error: print(error.code, error.reason)\n"
     )
     film = TEST_FILES / "JPEGLSNearLossless_08.dcm"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
+import threading
 import warnings
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -23,6 +25,7 @@ LARGEST_RLE = 30_000_000
 MOST_NUMBERS = 100_000
 #: bytes of EXIF: one JPEG segment holds it all (JEITA CP-3451 4.7.2)
 LARGEST_EXIF = 65_535
+_filters = threading.Lock()
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 
 
@@ -41,20 +44,28 @@ def decode(data: bytes) -> np.ndarray:
         raise UnreadableFilm("damaged", "the JPEG file has more EXIF blocks than any camera writes")
     if data[:2] in (b"II", b"MM"):
         _check_tags(data)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of what is checked below
-        try:
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                return _pixels(image, len(data))
-        except UnidentifiedImageError as error:
-            raise UnreadableFilm(
-                "not_a_picture",
-                f"the file is no picture that can be read (expected DICOM, {', '.join(FORMATS)})",
-            ) from error
-        except Image.DecompressionBombError as error:
-            raise UnreadableFilm("too_large", "the picture declares more pixels than any film has") from error
-        except OSError as error:
-            raise UnreadableFilm("truncated", f"the picture is cut short or damaged: {one_line(error)}") from error
+    try:
+        with _quiet():
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+        with image:
+            return _pixels(image, len(data))
+    except UnidentifiedImageError as error:
+        raise UnreadableFilm(
+            "not_a_picture",
+            f"the file is no picture that can be read (expected DICOM, {', '.join(FORMATS)})",
+        ) from error
+    except Image.DecompressionBombError as error:
+        raise UnreadableFilm("too_large", "the picture declares more pixels than any film has") from error
+    except OSError as error:
+        raise UnreadableFilm("truncated", f"the picture is cut short or damaged: {one_line(error)}") from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Pillow's warnings of damage, one thread at a time: their filters belong to the whole process."""
+    with _filters, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _check_tags(data: bytes) -> None:
@@ -88,7 +99,7 @@ def _pixels(image: Image.Image, size: int) -> np.ndarray:
     image.load()
     # A damaged EXIF block must not cost a readable picture.
     if len(image.info.get("exif", b"")) <= LARGEST_EXIF:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception), _quiet():
             ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I"):
         values = np.asarray(image)

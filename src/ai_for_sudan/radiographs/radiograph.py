@@ -10,7 +10,7 @@ import numpy as np
 
 from ai_for_sudan.contract import Remark
 from ai_for_sudan.errors import UnreadableFilm
-from ai_for_sudan.radiographs.source import one_line, read_film
+from ai_for_sudan.radiographs.source import check_size, read_film
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,9 @@ class Radiograph:
 def read_radiograph(source: str | Path | bytes | np.ndarray) -> Radiograph:
     """Decode a film by its content, whatever its name says.
 
+    A film whose cost cannot be told from its structure (all DICOM files, and unusual pictures) is decoded in a process
+    with limits on time and memory (:mod:`ai_for_sudan.radiographs.pool`). Safe to use from several threads.
+
     Args:
         source: a path, the bytes of a file, or an array ``(H, W)`` or ``(H, W, 3)``: uint8, uint16 (its full range is
             the film's), or float in 0..1.
@@ -68,34 +71,21 @@ def read_radiograph(source: str | Path | bytes | np.ndarray) -> Radiograph:
             the header alone says that this is no frontal chest film.
     """
     if isinstance(source, np.ndarray):
-        return Radiograph(_grey(source))
-    data = source if isinstance(source, bytes) else read_film(source)
-    if not data:
-        raise UnreadableFilm("empty", "the file has no bytes; copy it again from where it came")
-    try:
-        if data[128:132] == b"DICM" or _looks_like_bare_dicom(data):
-            from ai_for_sudan.radiographs.dicom import decode
+        return Radiograph(grey_of(source))
+    from ai_for_sudan.radiographs import decoding, plain
 
-            return decode(data)
-        from ai_for_sudan.radiographs.picture import decode as decode_picture
+    if isinstance(source, bytes):
+        check_size(len(source))
+    elif plain.may_be_plain(source := Path(source)):
+        source = read_film(source)
+    if isinstance(source, bytes) and plain.is_plain(source):
+        return decoding.decode(source)
+    from ai_for_sudan.radiographs import pool
 
-        return Radiograph(_grey(decode_picture(data)))
-    except UnreadableFilm:
-        raise
-    except MemoryError as error:
-        raise UnreadableFilm("too_large", "the film does not fit into this machine's memory") from error
-    except Exception as error:  # decoders raise whatever they like for damaged bytes; none may stop a batch
-        raise UnreadableFilm("damaged", f"the file is damaged: {one_line(error)}") from error
+    return pool.decode(source)
 
 
-def _looks_like_bare_dicom(data: bytes) -> bool:
-    """Old devices leave out the preamble: the file begins with a tag of group 2 or 8, then a VR or a short length."""
-    if data[:2] not in (b"\x02\x00", b"\x08\x00") or len(data) < 8:
-        return False
-    return (data[4:6].isalpha() and data[4:6].isupper()) or data[6:8] == b"\x00\x00"
-
-
-def _grey(values: np.ndarray) -> np.ndarray:
+def grey_of(values: np.ndarray) -> np.ndarray:
     """Any picture array -> uint8 ``(H, W)``."""
     colour = values.ndim == 3 and values.shape[2] in (3, 4)
     if not colour and values.ndim != 2:

@@ -44,7 +44,7 @@ def content_hash(path: str | Path) -> str:
     found, size = hashlib.sha256(), 0
     with open_film(path) as file, _readable(path):
         for piece in iter(lambda: file.read(1 << 20), b""):
-            _check_size(size := size + len(piece))
+            check_size(size := size + len(piece))
             found.update(piece)
     return found.hexdigest()
 
@@ -65,10 +65,15 @@ def _check(found: os.stat_result, path: str | Path) -> None:
         raise UnreadableFilm("folder", f"{one_line(path)} is a folder, not a film")
     if not stat.S_ISREG(found.st_mode):
         raise UnreadableFilm("no_file", f"{one_line(path)} is a pipe or a device, not a file; save the film first")
-    _check_size(found.st_size)
+    check_size(found.st_size)
 
 
-def _check_size(size: int) -> None:
+def check_size(size: int) -> None:
+    """Refuse a file of more bytes than any film has.
+
+    Raises:
+        UnreadableFilm: it has.
+    """
     if size > LARGEST_FILE:
         text = f"the file has {size / 1e6:.0f} MB or more; a film has at most {LARGEST_FILE / 1e6:.0f} MB"
         raise UnreadableFilm("too_large", text)

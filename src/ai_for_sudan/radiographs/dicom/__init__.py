@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
-from pydicom import config as pydicom_config
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
@@ -19,9 +16,6 @@ from ai_for_sudan.radiographs.source import one_line
 
 __all__ = ["decode"]
 
-# Values outside the standard are met daily; they must not stop a reading.
-pydicom_config.settings.reading_validation_mode = pydicom_config.IGNORE
-
 
 def decode(data: bytes) -> Radiograph:
     """Decode a DICOM file to what a workstation shows, stretched over the whole range of grey.
@@ -30,21 +24,19 @@ def decode(data: bytes) -> Radiograph:
         RefusedByHeader: the header rules out a frontal chest film, and the pixels could not be decoded either.
         UnreadableFilm: no pixels, several frames, too many pixels, damaged, or no decoder for its transfer syntax.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        check_inflated_size(data)
-        try:
-            dataset = dcmread(Bounded(data), force=True)
-        except InvalidDicomError as error:
-            raise UnreadableFilm("damaged", f"the DICOM header is damaged: {one_line(error)}") from error
-        header = read_header(dataset)
-        ruled_out = headers.refusals(header.modality, header.body_part, header.view)
-        try:
-            check(dataset)
-            grey = grey_values(stored_values(dataset), dataset)
-        except UnreadableFilm as error:
-            if ruled_out:
-                raise RefusedByHeader(ruled_out) from error
-            raise
+    check_inflated_size(data)
+    try:
+        dataset = dcmread(Bounded(data), force=True)
+    except InvalidDicomError as error:
+        raise UnreadableFilm("damaged", f"the DICOM header is damaged: {one_line(error)}") from error
+    header = read_header(dataset)
+    ruled_out = headers.refusals(header.modality, header.body_part, header.view)
+    try:
+        check(dataset)
+        grey = grey_values(stored_values(dataset), dataset)
+    except UnreadableFilm as error:
+        if ruled_out:
+            raise RefusedByHeader(ruled_out) from error
+        raise
     inverts, contradictions = polarity.inverts(header.photometric, grey)
     return Radiograph(255 - grey if inverts else grey, header, ruled_out, contradictions)

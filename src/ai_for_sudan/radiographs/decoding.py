@@ -1,0 +1,43 @@
+"""The bytes of a film -> the film, by what the bytes are and not by the file's name."""
+
+from __future__ import annotations
+
+from ai_for_sudan.errors import UnreadableFilm
+from ai_for_sudan.radiographs.radiograph import Radiograph, grey_of
+from ai_for_sudan.radiographs.source import one_line
+
+
+def decode(data: bytes) -> Radiograph:
+    """Decode in this process, in whatever time and memory that takes.
+
+    Raises:
+        UnreadableFilm: with a code and a reason; nothing else, whatever the bytes are.
+    """
+    if not data:
+        raise UnreadableFilm("empty", "the file has no bytes; copy it again from where it came")
+    try:
+        if is_dicom(data):
+            from ai_for_sudan.radiographs.dicom import decode as decode_dicom
+
+            return decode_dicom(data)
+        from ai_for_sudan.radiographs.picture import decode as decode_picture
+
+        return Radiograph(grey_of(decode_picture(data)))
+    except UnreadableFilm:
+        raise
+    except MemoryError as error:
+        raise UnreadableFilm("too_large", "the film needs more memory than a film may have") from error
+    except Exception as error:  # decoders raise whatever they like for damaged bytes; none may stop a batch
+        raise UnreadableFilm("damaged", f"the file is damaged: {one_line(error)}") from error
+
+
+def is_dicom(start: bytes) -> bool:
+    """Whether these bytes, the first of a file, begin a DICOM file."""
+    return start[128:132] == b"DICM" or _is_bare_dicom(start)
+
+
+def _is_bare_dicom(start: bytes) -> bool:
+    """Old devices leave out the preamble: the file begins with a tag of group 2 or 8, then a VR or a short length."""
+    if start[:2] not in (b"\x02\x00", b"\x08\x00") or len(start) < 8:
+        return False
+    return (start[4:6].isalpha() and start[4:6].isupper()) or start[6:8] == b"\x00\x00"

@@ -1,0 +1,121 @@
+"""The process in which films are decoded, under limits that no file can talk its way around.
+
+Asked through standard input, it answers through standard output, film by film, until its parent is gone. Here the
+settings of pydicom and of warnings are this program's own; the process that wants films decoded keeps its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import queue
+import struct
+import sys
+import threading
+import time
+from dataclasses import asdict
+from typing import Any, BinaryIO
+
+from ai_for_sudan.errors import UnreadableFilm
+from ai_for_sudan.radiographs.radiograph import RefusedByHeader
+from ai_for_sudan.radiographs.source import read_film
+
+#: of one film: processor time where the system counts it, and address space
+SECONDS, BYTES = 18, 1_300_000_000
+#: a process that once needed more than this is replaced, so that no film's answer depends on the films before it
+GROWN = 400_000_000
+#: kind (``p``: a path, ``b``: the bytes of a file) and length of what follows
+REQUEST = struct.Struct(">cQ")
+#: lengths of the answer, JSON, and of the pixels
+REPLY = struct.Struct(">IQ")
+
+
+def main() -> None:
+    """Answer until standard input ends."""
+    requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    # What decoders print would be taken for an answer.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    _limit_memory()
+    waiting: queue.SimpleQueue[tuple[bytes, bytes]] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(requests, waiting), daemon=True).start()
+    _prepare()
+    while True:
+        kind, content = waiting.get()
+        _limit_time()
+        said, pixels = _answer(kind, content)
+        del content
+        last = _most_memory() > GROWN
+        answer = json.dumps(said | {"last": last}).encode()
+        replies.write(REPLY.pack(len(answer), len(pixels)) + answer)
+        replies.write(pixels)
+        replies.flush()
+        del pixels
+        if last:
+            os._exit(0)
+
+
+def _listen(requests: BinaryIO, waiting: queue.SimpleQueue[tuple[bytes, bytes]]) -> None:
+    """In a thread, so that the process ends with its parent even in the middle of a film."""
+    try:
+        while head := requests.read(REQUEST.size):
+            kind, length = REQUEST.unpack(head)
+            waiting.put((kind, requests.read(length)))
+    finally:
+        os._exit(0)
+
+
+def _prepare() -> None:
+    """Import what most films need, while nobody waits."""
+    from pydicom import config
+
+    import ai_for_sudan.radiographs.dicom
+    import ai_for_sudan.radiographs.picture  # noqa: F401
+
+    # Values outside the standard are met daily; they must not stop a reading.
+    config.settings.reading_validation_mode = config.IGNORE
+
+
+def _answer(kind: bytes, content: bytes) -> tuple[dict[str, Any], memoryview]:
+    from ai_for_sudan.radiographs.decoding import decode
+
+    try:
+        film = decode(read_film(os.fsdecode(content)) if kind == b"p" else content)
+    except RefusedByHeader as error:
+        return {"refusals": error.refusals}, memoryview(b"")
+    except UnreadableFilm as error:
+        return {"code": error.code, "reason": error.reason}, memoryview(b"")
+    said = {
+        "shape": film.pixels.shape,
+        "header": asdict(film.header) if film.header else None,
+        "refusals": film.refusals,
+        "warnings": film.warnings,
+    }
+    return said, film.pixels.data.cast("B")
+
+
+def _limit_memory() -> None:
+    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has no such limit, macOS does not keep it
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        most = BYTES if hard == resource.RLIM_INFINITY else min(BYTES, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
+def _limit_time() -> None:
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time()) + SECONDS, hard))
+
+
+def _most_memory() -> int:
+    with contextlib.suppress(ImportError):
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return 0
