@@ -13,8 +13,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-
 from ai_for_sudan.errors import UserError
 
 
@@ -62,12 +60,12 @@ def write_json(path: str | Path, value: Any) -> None:
 
 def plain_json(value: Any) -> Any:
     """The same with None for every NaN and infinity, and plain numbers for NumPy's: JSON knows no others."""
+    if hasattr(value, "tolist"):  # of NumPy, which is not imported for it
+        value = value.tolist()
     if isinstance(value, dict):
         return {str(key): plain_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain_json(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -48,6 +48,17 @@ def test_every_figure_and_the_page(dataset, checkpoint, tmp_path, capsys) -> Non
     assert "a clinician decides" in page and "a clinician decides" in capsys.readouterr().out
 
 
+def test_where_no_patient_is_known_it_says_so(dataset, checkpoint, tmp_path, capsys) -> None:
+    assert evaluate(dataset, checkpoint()) == 0
+    told, page = capsys.readouterr().out, (tmp_path / "run/evaluation/report.html").read_text()
+    for text in (told, page):
+        assert "20 films, whose patients are unknown" in text and "intervals are too narrow" in text
+        assert "20 patients" not in text
+    assert json.loads((tmp_path / "run/evaluation/metrics.json").read_text())["films_without_patient"] == 20
+    assert evaluate(dataset, checkpoint(), "--patient_rule", RULE) == 0
+    assert "20 films of 10 patients" in capsys.readouterr().out
+
+
 def test_the_same_command_gives_the_same_file(dataset, checkpoint, tmp_path) -> None:
     path = checkpoint()
     evaluate(dataset, path, "--output_dir", str(tmp_path / "a"))

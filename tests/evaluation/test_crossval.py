@@ -73,3 +73,33 @@ def test_folds_side_by_side(tmp_path: Path) -> None:
     table, out = films(tmp_path), tmp_path / "out"
     assert main(command(table, out, "--epochs", "1", "--jobs", "2")) == 0
     assert len(list(out.glob("fold_*.npz"))) == 3 and (out / "crossval.html").is_file()
+
+
+def test_one_site_is_left_out_at_a_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, out = films(tmp_path), tmp_path / "out"
+    rows = list(csv.reader(table.open()))
+    named = [[*rows[0], "site"], *([*row, "Juba" if n % 4 < 2 else "Wau"] for n, row in enumerate(rows[1:]))]
+    named[1:] = [[*row[:-1], "Wau" if int(row[2][1:]) % 3 == 0 else "Juba"] for row in named[1:]]
+    with table.open("w", newline="") as opened:
+        csv.writer(opened).writerows(named)
+    assert main(command(table, out, "--frozen", "--by", "site")) == 0
+    found = json.loads((out / "crossval.json").read_text())
+    assert [(fold["name"], fold["films"]) for fold in found["folds"]] == [("Juba", 24), ("Wau", 12)]
+    assert "without Juba" in capsys.readouterr().out
+    page = (out / "crossval.html").read_text()
+    assert "One site left out at a time" in page and "trained at the other sites" in page
+    assert main(command(table, out, "--frozen")) == 2  # the folds of another division are never taken for these
+    assert "another" in capsys.readouterr().err
+
+
+def test_where_no_patient_is_known_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, out = films(tmp_path), tmp_path / "out"
+    rows = [[cell for place, cell in enumerate(row) if place != 2] for row in csv.reader(table.open())]
+    with table.open("w", newline="") as opened:
+        csv.writer(opened).writerows(rows)
+    assert main(command(table, out, "--frozen")) == 0
+    told, page = capsys.readouterr().out, (out / "crossval.html").read_text()
+    for text in (told, page):
+        assert "36 films, whose patients are unknown" in text and "intervals are too narrow" in text
+        assert "never saw" not in text and "36 patients" not in text
+    assert json.loads((out / "crossval.json").read_text())["films_without_patient"] == 36

@@ -29,7 +29,7 @@ def written(path: Path, files: list[str]) -> str:
         input_size=32,
         threshold=0.6,
         state={},
-        answer=lambda films: answers,
+        predict=lambda films: answers,
         heatmap=lambda film: np.ones((4, 4), dtype=np.float32),
         reference=1.0,
     )
@@ -37,7 +37,7 @@ def written(path: Path, files: list[str]) -> str:
     write_report(
         path,
         subject,
-        metrics | {"side": "drawn films", "warnings": ["beware <i>"]},
+        metrics | {"side": "drawn films", "warnings": ["beware <i>"], "films_of_patients": "40 films of 40 patients"},
         labels,
         answers,
         pixels,

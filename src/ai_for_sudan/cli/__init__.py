@@ -20,8 +20,7 @@ from typing import Any, NoReturn
 
 from ai_for_sudan.errors import UserError, printable
 from ai_for_sudan.extras import install_command
-
-DISCLAIMER = "Decision support, not a diagnosis: a clinician decides."
+from ai_for_sudan.pages.words import DISCLAIMER
 
 # command -> (module, what it does, the extra that its imports need)
 COMMANDS: dict[str, tuple[str, str, str]] = {

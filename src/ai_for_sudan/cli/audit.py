@@ -10,15 +10,16 @@ import numpy as np
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, manifest_of
-from ai_for_sudan.datasets import Film, Manifest, labels, patients
+from ai_for_sudan.datasets import Film, Manifest, patients
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.audit import COLUMNS, audit, groups_of
+from ai_for_sudan.evaluation.films import truth_of
 from ai_for_sudan.evaluation.report import WORST
 from ai_for_sudan.files import write_json
 from ai_for_sudan.pages import interval, write_page
 from ai_for_sudan.processes import in_parallel
-from ai_for_sudan.reading import Card, Reader, Reading
-from ai_for_sudan.statistics import Calls, compare, positive_truth
+from ai_for_sudan.reading import Reader, Reading
+from ai_for_sudan.statistics import Calls, compare
 from ai_for_sudan.statistics.comparison import in_words
 
 
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     truth = truth_of(manifest, reader.card)
     readings, excluded = _answers(reader, manifest)
     if other is not None:
-        truth_of(manifest, other.card)  # or a clear message
+        truth_of(manifest, other.card)
         others, more = _answers(other, manifest)
         excluded += [text for text in more if text not in excluded]
         readings = [
@@ -107,22 +108,6 @@ def run(args: argparse.Namespace) -> int:
         print(words)
     print(f"{args.output_dir / 'audit.html'}\n{DISCLAIMER}")
     return 0
-
-
-def truth_of(manifest: Manifest, card: Card) -> np.ndarray:
-    """1 for films of the class that the reader tells, 0 for others, NaN without a label: float ``(N,)``.
-
-    Raises:
-        UserError: the data lacks that class, or has classes that the reader does not know.
-    """
-    unknown = sorted(set(manifest.classes) - set(card.classes)) if manifest.task == "exclusive" else []
-    if card.positive not in manifest.classes or unknown:
-        raise UserError(
-            f"{manifest.source} has the labels {', '.join(manifest.classes)}; {card.title} knows "
-            f"{', '.join(card.classes)} and tells '{card.positive}': name the labels alike, or leave films of other "
-            "classes out"
-        )
-    return positive_truth(labels(manifest), manifest.classes.index(card.positive))
 
 
 def _answers(reader: Reader, manifest: Manifest) -> tuple[list[Reading], list[str]]:

@@ -1,4 +1,4 @@
-"""`ai-for-sudan crossval`: k folds by patient."""
+"""`ai-for-sudan crossval`: k folds by patient, or one a site."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ import numpy as np
 import torch
 
 from ai_for_sudan.cli import DISCLAIMER
-from ai_for_sudan.cli.data import add_data_options, manifest_of
-from ai_for_sudan.datasets import folds, labels, load_pixels, patients, verify
+from ai_for_sudan.cli.data import add_data_options, manifest_of, patients_in_words
+from ai_for_sudan.datasets import folds, labels, load_pixels, patients, verify, without_patient
+from ai_for_sudan.datasets.split import groups
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.evaluation.crossval import FIGURES, answer_folds, pooled, same_run
+from ai_for_sudan.evaluation.crossval import FIGURES, pooled
 from ai_for_sudan.files import write_json
 from ai_for_sudan.models import Architecture, create, names
 from ai_for_sudan.pages import interval, write_page
 from ai_for_sudan.statistics.comparison import in_words
 from ai_for_sudan.training import LabelledFilms, Recipe
+from ai_for_sudan.training.folds import Fold, folds_of_parts, folds_of_sites, kept_predictions, predict_folds, same_run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +37,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--small_epochs", type=int, help="overrides the recipe's")
     parser.add_argument("--seed", type=int, help="overrides the recipe's")
     parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument(
+        "--by",
+        choices=("patient", "site"),
+        default="patient",
+        help="'site': leave one site of the manifest's column 'site' out at a time, in place of --folds",
+    )
     parser.add_argument("--frozen", action="store_true", help="fit only a head on features that are computed once")
     parser.add_argument("--jobs", type=int, help="folds trained side by side (default: one on each GPU)")
     parser.add_argument(
@@ -46,24 +54,37 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.jobs is not None and args.jobs < 1:
         raise UserError(f"--jobs must be at least 1, not {args.jobs}")
-    if args.folds < 3 and not args.frozen:
-        raise UserError(f"--folds must be at least 3, not {args.folds}: one answers, one validates, the others train")
+    if args.folds < 3 and not args.frozen and args.by == "patient":
+        raise UserError(f"--folds must be at least 3, not {args.folds}: one tests, one validates, the others train")
     given = _given(args, check=True)
-    recipe, parts, films = given.recipe, given.parts, given.films
-    facts = {"recipe": recipe.to_dict(), "frozen": args.frozen, "pretrained": str(args.pretrained)}
+    recipe, films, sides = given.recipe, given.films, list(given.folds.values())
+    facts = {"recipe": recipe.to_dict(), "frozen": args.frozen, "pretrained": str(args.pretrained), "by": args.by}
     same_run(args.output_dir, facts, films.labels)
-    jobs = min(args.jobs or max(1, torch.cuda.device_count()), len(parts))
+    jobs = min(args.jobs or max(1, torch.cuda.device_count()), len(sides))
     if jobs > 1 and not args.frozen:
         with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-            list(pool.map(_one_fold, [args] * len(parts), range(len(parts)), [jobs] * len(parts)))
-    answer_folds(recipe, given.make_model, films, parts, args.output_dir, frozen=args.frozen)
+            list(pool.map(_one_fold, [args] * len(sides), range(len(sides)), [jobs] * len(sides)))
+    predict_folds(recipe, given.make_model, films, sides, args.output_dir, frozen=args.frozen)
     spec = given.make_model().spec
-    result = pooled(recipe, spec, films.labels, given.owners, parts, args.output_dir, against=args.against)
-    taken = sum(len(part) for part in parts)
+    predicted = kept_predictions(args.output_dir, sides, len(spec.classes))
+    result = pooled(
+        spec,
+        films.labels,
+        given.patients,
+        [fold.test for fold in sides],
+        predicted,
+        against=kept_predictions(args.against, sides, len(spec.classes)) if args.against else None,
+        seed=recipe.seed,
+    )
+    for name, fold in zip(given.folds, result["folds"], strict=True):
+        fold["name"] = name
+    taken = sum(len(fold.test) for fold in sides)
     result = {
         "data": str(args.data_dir),
         "recipe": recipe.to_dict(),
         "frozen": args.frozen,
+        "by": args.by,
+        "films_without_patient": given.without_patient,
         "excluded": [f"{len(films) - taken} films are marked as test"] if taken < len(films) else [],
         "against": str(args.against) if args.against else None,
         **result,
@@ -78,10 +99,12 @@ def run(args: argparse.Namespace) -> int:
         classes=spec.classes,
         figures=FIGURES,
         comparison=words,
+        patients=patients_in_words(taken, result["pooled"]["patients"], given.without_patient),
         r=result,
     )
     for text in result["excluded"]:
         print(f"left out: {text}")
+    print(patients_in_words(taken, result["pooled"]["patients"], given.without_patient))
     _print(result, words)
     print(f"{args.output_dir / 'crossval.html'}\n{DISCLAIMER}")
     return 0
@@ -92,8 +115,9 @@ class _Given:
     recipe: Recipe
     make_model: Callable[[], Architecture]
     films: LabelledFilms
-    parts: list[list[int]]
-    owners: np.ndarray
+    folds: dict[str, Fold]
+    patients: np.ndarray
+    without_patient: int
 
 
 def _given(args: argparse.Namespace, *, check: bool) -> _Given:
@@ -104,7 +128,15 @@ def _given(args: argparse.Namespace, *, check: bool) -> _Given:
     manifest = manifest_of(args)
     if check:
         verify(manifest, allow_overlap=True)
-    parts = folds(manifest, args.folds, recipe.seed, args.output_dir / "folds.json")
+    truth = labels(manifest)
+    if args.by == "site":
+        sites = np.array([film.facts.get("site", "") for film in manifest.films])
+        taking_part = [i for i, film in enumerate(manifest.films) if film.split != "test"]
+        strata = truth if truth.ndim == 1 else truth[:, manifest.classes.index(manifest.positive)]
+        sides = folds_of_sites(sites, taking_part, groups(manifest), strata, recipe.seed)
+    else:
+        parts = folds(manifest, args.folds, recipe.seed, args.output_dir / "folds.json")
+        sides = {str(number): fold for number, fold in enumerate(folds_of_parts(parts), start=1)}
 
     def make_model() -> Architecture:
         return create(
@@ -116,7 +148,8 @@ def _given(args: argparse.Namespace, *, check: bool) -> _Given:
         )
 
     pixels = load_pixels(manifest, size=make_model().spec.input_size, cache_dir=args.cache_dir)
-    return _Given(recipe, make_model, LabelledFilms(pixels, labels(manifest)), parts, patients(manifest))
+    films = LabelledFilms(pixels, truth)
+    return _Given(recipe, make_model, films, sides, patients(manifest), without_patient(manifest))
 
 
 def _one_fold(args: argparse.Namespace, number: int, jobs: int) -> None:
@@ -125,7 +158,8 @@ def _one_fold(args: argparse.Namespace, number: int, jobs: int) -> None:
         torch.cuda.set_device(number % torch.cuda.device_count())
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
     given = _given(args, check=False)
-    answer_folds(given.recipe, given.make_model, given.films, given.parts, args.output_dir, only=[number])
+    sides = list(given.folds.values())
+    predict_folds(given.recipe, given.make_model, given.films, sides, args.output_dir, only=[number])
 
 
 def _print(result: dict[str, Any], comparison: str | None) -> None:
@@ -142,5 +176,11 @@ def _print(result: dict[str, Any], comparison: str | None) -> None:
     for group in ("classes", "findings"):
         for name, found in pooled.get(group, {}).items():
             print(f"{name:<20}AUROC {interval(found['auroc'], 4)}  ({found['films']} films)")
+    for fold in result["folds"] if result["by"] == "site" else ():
+        at = fold["operating_points"]["0.5"]
+        print(
+            f"without {fold['name']:<16}AUROC {interval(at['auroc'])}  specificity {interval(at['specificity'])}  "
+            f"ECE {interval(at['ece'])}  ({fold['films']} films)"
+        )
     if comparison:
         print(comparison)

@@ -32,3 +32,14 @@ def manifest_of(args: argparse.Namespace) -> Manifest:
         label_rule=args.label_rule,
         label_columns=args.label_columns,
     )
+
+
+def patients_in_words(films: int, patients: int, without: int) -> str:
+    """How many films are of how many patients, and what follows where that is not known."""
+    if not without:
+        return f"{films} films of {patients} patients"
+    whose = "whose patients are unknown" if without >= films else f"of which {without} are of unknown patients"
+    return (
+        f"{films} films, {whose}: each counts as a patient of its own, so the same patient may be on both sides and "
+        "intervals are too narrow; give a patient column, or --patient_rule"
+    )

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ai_for_sudan.cli import DISCLAIMER
-from ai_for_sudan.cli.data import add_data_options, manifest_of
-from ai_for_sudan.datasets import Split, labels, load_pixels, patients, split_manifest, verify
+from ai_for_sudan.cli.data import add_data_options, manifest_of, patients_in_words
+from ai_for_sudan.datasets import Split, labels, load_pixels, patients, split_manifest, verify, without_patient
 from ai_for_sudan.datasets.manifest import Manifest
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.metrics import measure
@@ -60,10 +60,10 @@ def run(args: argparse.Namespace) -> int:
     verify(part, allow_overlap=True)
     pixels = load_pixels(part, size=subject.input_size, cache_dir=args.cache_dir)
     truth = labels(part)
-    answers = subject.answer(pixels)
+    predicted = subject.predict(pixels)
     metrics = measure(
         truth,
-        answers,
+        predicted,
         patients(part),
         subject.classes,
         subject.positive,
@@ -73,11 +73,13 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
     )
     metrics = {"model": subject.name, "data": args.data_dir.name, "side": side, "warnings": warnings, **metrics}
+    metrics["films_without_patient"] = without_patient(part)
+    metrics["films_of_patients"] = patients_in_words(len(part.films), metrics["patients"], without_patient(part))
     folder = args.output_dir or _run_folder(args.checkpoint) / "evaluation"
     write_json(folder / "metrics.json", metrics)
     files = [_below(args.data_dir, film.file) for film in part.films]
     write_report(
-        folder / "report.html", subject, metrics, truth, answers, pixels, files, title=f"Evaluation of {subject.name}"
+        folder / "report.html", subject, metrics, truth, predicted, pixels, files, title=f"Evaluation of {subject.name}"
     )
     if args.json:
         print(json.dumps(metrics))
@@ -153,7 +155,7 @@ def _run_folder(checkpoint: Path) -> Path:
 
 
 def _print(subject: Subject, metrics: dict[str, Any]) -> None:
-    print(f"{subject.name}: {metrics['films']} films of {metrics['patients']} patients, {metrics['side']}")
+    print(f"{subject.name}: {metrics['films_of_patients']} ({metrics['side']})")
     for warning in metrics["warnings"]:
         print(f"WARNING: {warning}")
     points = metrics["operating_points"]

@@ -138,7 +138,7 @@ def _by_checkpoint(path: Path, expect: str | None) -> Callable[[Path], Reading]:
         except UnreadableFilm as error:
             return reading("failed", (error.code,), (error.reason,))
         pixels = squash(decoded.pixels, subject.input_size)
-        values = subject.answer(pixels[None])[0]
+        values = subject.predict(pixels[None])[0]
         if not np.isfinite(values).all():
             raise UserError(f"{path} answers NaN to {film}: its weights are damaged; train it again")
         probabilities = dict(zip(subject.classes, values.tolist(), strict=True))

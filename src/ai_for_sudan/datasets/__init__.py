@@ -2,7 +2,7 @@
 
 from ai_for_sudan.datasets.cache import load_pixels, squash
 from ai_for_sudan.datasets.film import Film
-from ai_for_sudan.datasets.manifest import Manifest, labels, load_manifest, patients
+from ai_for_sudan.datasets.manifest import Manifest, labels, load_manifest, patients, without_patient
 from ai_for_sudan.datasets.split import Split, folds, split_manifest
 from ai_for_sudan.datasets.verify import verify
 
@@ -18,4 +18,5 @@ __all__ = [
     "split_manifest",
     "squash",
     "verify",
+    "without_patient",
 ]

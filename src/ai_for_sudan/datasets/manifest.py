@@ -53,6 +53,11 @@ def patients(manifest: Manifest) -> np.ndarray:
     return np.array([f"file:{film.file}" if film.patient is None else film.patient for film in manifest.films])
 
 
+def without_patient(manifest: Manifest) -> int:
+    """How many films are of nobody known: each counts as a patient of its own, so intervals are too narrow."""
+    return sum(film.patient is None for film in manifest.films)
+
+
 def load_manifest(
     source: str | Path,
     *,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from markupsafe import Markup
 
 from ai_for_sudan.disturbances import perturb
 from ai_for_sudan.models import as_batch, as_pixels
@@ -37,7 +38,7 @@ def stress(
     Returns:
         rows with ``kind``, ``severity``, ``auroc``, ``sensitivity``, ``specificity`` (``[value, low, high]``, over all
         films), ``refused``, ``uncertain``, ``ece``, ``ece_of_a_calibrated_reader``, and ``missed_unseen``: the share
-        of sick films that are called not seen, which neither the gate nor the band nor the threshold caught.
+        of positive films that are called not seen, which neither the gate nor the band nor the threshold caught.
     """
     rows = []
     for number, (kind, severity) in enumerate([("none", 0), *((k, s) for k in kinds for s in SEVERITIES)]):
@@ -67,11 +68,10 @@ def _measure(reader: Reader, films: np.ndarray, labels: np.ndarray, operating_po
         size = (max(224, film.shape[0]), max(224, film.shape[1]))
         return probability, judge(card, probability, found["gate"].tolist(), size, point).status
 
-    answers = list(in_parallel(one, films))
-    probability = np.array([a[0] for a in answers])
-    status = np.array([a[1] for a in answers])
+    readings = list(in_parallel(one, films))
+    probability = np.array([r[0] for r in readings])
+    status = np.array([r[1] for r in readings])
     called = probability >= point.threshold
-    sick = labels == 1
     return {
         "films": len(films),
         "auroc": auroc_delong(labels, probability).to_list(),
@@ -79,7 +79,27 @@ def _measure(reader: Reader, films: np.ndarray, labels: np.ndarray, operating_po
         "specificity": specificity(labels, called).to_list(),
         "refused": float((status == "refused").mean()),
         "uncertain": float((status == "uncertain").mean()),
-        "missed_unseen": float((status[sick] == "not_seen").mean()),
+        "missed_unseen": float((status[labels == 1] == "not_seen").mean()),
         "ece": ece(labels, probability),
         "ece_of_a_calibrated_reader": ece_bias(probability, rounds=50),
     }
+
+
+def figure(rows: list[dict[str, Any]], kinds: Sequence[str]) -> Markup:
+    """Small multiples: one panel a kind."""
+    from ai_for_sudan.pages import figures
+
+    columns = 4
+    made, axes = figures.figure(-(-len(kinds) // columns), columns, width=2.7, height=2.2)
+    flat = list(np.atleast_1d(axes).flat)
+    for panel, kind in zip(flat, kinds, strict=False):
+        own = [rows[0], *(row for row in rows if row["kind"] == kind)]
+        x = [0, *SEVERITIES]
+        for name, colour in (("auroc", figures.GREEN), ("sensitivity", figures.RED), ("specificity", figures.GREY)):
+            panel.plot(x, [row[name][0] for row in own], "o-", ms=3, color=colour, label=name)
+        panel.plot(x, [row["refused"] for row in own], ":", color="black", label="refused")
+        panel.set(title=kind, ylim=(-0.03, 1.03), xticks=x)
+    flat[0].legend(frameon=False, fontsize=7)
+    for panel in flat[len(kinds) :]:
+        panel.set_visible(False)
+    return Markup(figures.svg(made))  # our own drawing

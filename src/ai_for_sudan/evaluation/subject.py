@@ -22,7 +22,7 @@ class Subject:
     Attributes:
         threshold: its own operating point, for the positive class.
         state: what its checkpoint or card holds.
-        answer: films uint8 ``(N, S, S)`` -> probabilities ``(N, C)``.
+        predict: films uint8 ``(N, S, S)`` -> probabilities ``(N, C)``.
         heatmap: one film uint8 ``(S, S)`` -> Grad-CAM of the positive class ``(h, w)`` in logit units.
         reference: logit units that are drawn at full colour.
     """
@@ -34,7 +34,7 @@ class Subject:
     input_size: int
     threshold: float
     state: dict[str, Any]
-    answer: Callable[[np.ndarray], np.ndarray]
+    predict: Callable[[np.ndarray], np.ndarray]
     heatmap: Callable[[np.ndarray], np.ndarray]
     reference: float
 
@@ -65,7 +65,7 @@ def _reader(path: Path, expect: str | None) -> Subject:
             f"{path} holds a {card.architecture}, not a {expect}; call with --model_type {card.architecture}"
         )
 
-    def answer(pixels: np.ndarray) -> np.ndarray:
+    def predict(pixels: np.ndarray) -> np.ndarray:
         films = tqdm(pixels, desc="reading", unit="film", leave=False, disable=None)
         return np.stack([reader.outputs(film)["probability"] for film in films])
 
@@ -77,7 +77,7 @@ def _reader(path: Path, expect: str | None) -> Subject:
         input_size=int(card.input.get("size", 224)),
         threshold=card.threshold(card.default_operating_point),
         state={"split": card.training.get("split")},
-        answer=answer,
+        predict=predict,
         heatmap=lambda film: reader.outputs(film)["heatmap"][card.positive_index],
         reference=card.heatmap_reference,
     )
@@ -109,7 +109,7 @@ def _checkpoint(path: Path, expect: str | None) -> Subject:
     model = load_quantised(path)[0] if is_quantised(path) else explained
     spec = model.spec
 
-    def answer(pixels: np.ndarray) -> np.ndarray:
+    def predict(pixels: np.ndarray) -> np.ndarray:
         progress = "reading" if len(pixels) > 128 else None
         return probabilities(logits(model, pixels, progress=progress), spec.task).numpy()
 
@@ -127,7 +127,7 @@ def _checkpoint(path: Path, expect: str | None) -> Subject:
         input_size=spec.input_size,
         threshold=float(state.get("operating_point", {}).get("threshold", 0.5)),
         state=state,
-        answer=answer,
+        predict=predict,
         heatmap=lambda film: explain(film).maps[0].cpu().numpy(),
         reference=explain(blank).full_colour,
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ai_for_sudan.files import write_text
-from ai_for_sudan.pages.words import interval, p_value
+from ai_for_sudan.pages.words import DISCLAIMER, interval, p_value
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 def environment(room: str) -> Environment:
     """Templates of a room (a package with a folder ``templates``), which may extend ``page.html`` of this one."""
     from jinja2 import ChoiceLoader, Environment, PackageLoader
-
-    from ai_for_sudan.reading.words import DISCLAIMER
 
     loader = ChoiceLoader([PackageLoader(room), PackageLoader("ai_for_sudan.pages")])
     made = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+#: on every page and under the output of every command
+DISCLAIMER = "Decision support, not a diagnosis: a clinician decides."
+
 
 def interval(value: Any, digits: int = 3, missing: str = "-") -> str:
     """``[value, low, high]`` as text; ``missing`` where nothing was measured."""

@@ -1,6 +1,8 @@
 """What is said to people, in one place."""
 
-DISCLAIMER = "Decision support, not a diagnosis: a clinician decides."
+from ai_for_sudan.pages.words import DISCLAIMER
+
+__all__ = ["DISCLAIMER", "HEATMAP_WORDS", "STATUS_WORDS", "URGENCY"]
 
 STATUS_WORDS = {
     "suspected": "suspicious of pneumonia",

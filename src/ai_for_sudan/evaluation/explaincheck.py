@@ -1,0 +1,132 @@
+"""What the checks of the attribution maps add up to: verdicts, a figure and examples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+from PIL import Image
+from torch import Tensor
+
+from ai_for_sudan.explanation import checks
+from ai_for_sudan.pages import figures, inline, interval
+from ai_for_sudan.reading.overlay import overlay
+from ai_for_sudan.statistics import wilson
+
+
+def inside_regions(own: Tensor, regions: list[np.ndarray]) -> dict[str, Any]:
+    found = checks.inside(own, regions)
+    return {
+        "films": len(found.share),
+        "blank": found.blank,
+        "without_region": sum(not region.size for region in regions),
+        "share": checks.median(found.share),
+        "area": float(found.area.mean()) if len(found.area) else None,
+        "more_than_area": checks.median(found.share - found.area),
+        "pointing": wilson(int(found.hits.sum()), len(found.hits)).to_list(),
+    }
+
+
+def verdicts(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each check in a line: passed, failed or, with ``None``, not measured."""
+    last = facts["cascade"][-1]
+    spearman, blank = last["spearman"], last["blank"]
+    found_all = [
+        {
+            "check": "weights drawn anew",
+            "passed": None if spearman[0] is None else abs(spearman[0]) < checks.ALIKE,
+            "found": f"rank correlation {interval(spearman, 2)}, SSIM {interval(last['ssim'], 2)}, blank {blank:.0%}",
+            "meaning": "When all weights are chance the map must not stay alike: a likeness of "
+            f"{checks.ALIKE} or more shows the film and not the model.",
+        }
+    ]
+    random = facts["random_labels"]
+    if random is None:
+        found_all.append(
+            {"check": "labels dealt at random", "passed": None, "found": "the films have one label only",
+             "meaning": "Give films of both classes, or --random_labels CHECKPOINT."}
+        )  # fmt: skip
+    else:
+        known = random["known_by_heart"]
+        by_heart = "" if known is None else f"; it knows {known:.0%} of the random labels by heart"
+        found_all.append(
+            {
+                "check": "labels dealt at random",
+                "passed": None if random["spearman"][0] is None else abs(random["spearman"][0]) < checks.ALIKE,
+                "found": f"rank correlation {interval(random['spearman'], 2)}, blank {random['blank']:.0%}{by_heart}",
+                "meaning": "The map of a model that learned chance must differ from the map of one that learned.",
+            }
+        )
+    for kind, sign, words in (
+        ("deletion", -1, "Taking away the hottest places must lower the score more than taking away others."),
+        ("insertion", 1, "Giving only the hottest places must raise the score more than giving others."),
+    ):
+        difference = facts[kind]["difference"]
+        bound = difference[2] if sign < 0 else difference[1]
+        found_all.append(
+            {
+                "check": f"{kind} against a misplaced map",
+                "passed": bool(sign * bound > 0),
+                "found": f"area {float(np.mean(facts[kind]['own'])):.2f} against "
+                f"{float(np.mean(facts[kind]['random'])):.2f}, difference {interval(difference)}",
+                "meaning": words,
+            }
+        )
+    moved = facts["stability"]["spearman"]
+    found_all.append(
+        {
+            "check": "film moved by 1/28",
+            "passed": None if moved[0] is None else moved[0] >= checks.ALIKE,
+            "found": f"rank correlation {interval(moved, 2)}, blank {facts['stability']['blank']:.0%}",
+            "meaning": "A small shift of the film must shift the map with it and change little else.",
+        }
+    )
+    regions = facts["regions"]
+    if regions is None:
+        found: dict[str, Any] = {"passed": None, "found": "no --masks or --boxes were given"}
+    else:
+        low = regions["more_than_area"][1]
+        found = {
+            "passed": None if low is None else low > 0,
+            "found": f"share {interval(regions['share'], 2)} where chance is {regions['area'] or 0:.2f}; pointing game "
+            f"{interval(regions['pointing'], 2)}; {regions['films']} films, {regions['blank']} blank, "
+            f"{regions['without_region']} without a region",
+        }
+    found_all.append(
+        {"check": "heat inside the drawn regions", **found, "meaning": "More heat must lie inside than its area holds."}
+    )
+    return found_all
+
+
+def figure(rows: list[dict[str, Any]], curves: dict[str, checks.Curves]) -> Markup:
+    made, axes = figures.figure(1, 3, width=3.6, height=3.2)
+    places = list(range(len(rows)))
+    for name, colour in (("spearman", figures.GREEN), ("ssim", figures.GREY)):
+        axes[0].plot(places, [row[name][0] for row in rows], "o-", ms=3, color=colour, label=name)
+    axes[0].axhline(checks.ALIKE, ls=":", color=figures.RED, lw=1, label="alike")
+    axes[0].set(title="Weights drawn anew", ylim=(-1.02, 1.02), ylabel="likeness to the model's own map")
+    axes[0].set_xticks(places, [row["stage"] for row in rows], rotation=60, ha="right", fontsize=7)
+    axes[0].legend(frameon=False, fontsize=7)
+    for panel, (kind, curve) in zip(axes[1:], curves.items(), strict=True):
+        panel.plot(curve.shares, curve.own, color=figures.GREEN, label="the map")
+        panel.plot(curve.shares, curve.random, color=figures.GREY, label="misplaced map")
+        panel.set(title=kind.capitalize(), ylim=(-0.02, 1.02), xlabel="share of the film", ylabel="mean probability")
+        panel.legend(frameon=False, fontsize=7)
+    return Markup(figures.svg(made))  # our own drawing, nothing of the user's inside
+
+
+def examples(files: list[str], pixels: np.ndarray, own: Tensor, random_maps: Tensor | None) -> list[dict[str, Any]]:
+    shown = []
+    for number, (file, film) in enumerate(zip(files, pixels, strict=True)):
+        maps = [("the model's map", own[number])]
+        if random_maps is not None:
+            maps.append(("labels dealt at random", random_maps[number]))
+        pictures = [
+            {"title": title, "image": inline(overlay(np.array(film), one.numpy(), max(float(one.max()), 1e-9)))}
+            for title, one in maps
+        ]
+        if len(pictures) == 1:
+            pictures.insert(0, {"title": "the film", "image": inline(Image.fromarray(np.array(film)))})
+        shown.append({"file": file, "pictures": pictures})
+    return shown
