@@ -1,0 +1,20 @@
+import { type Speech, useSpeech } from '../../i18n';
+import { ar } from './ar';
+import { en, type Words } from './en';
+
+const LANGUAGES = { en, ar } satisfies Record<string, Words>;
+
+/** The words of the clinic in the language of the screen, beside those of the app. */
+export function useWords(): Speech & { w: Words } {
+  const speech = useSpeech();
+  return { ...speech, w: LANGUAGES[speech.language] };
+}
+
+/** Why a call was refused, in words. */
+export function faultIn(words: Words, { number }: Pick<Speech, 'number'>, code: string, facts: Record<string, any>): string {
+  const said = words.errors[code];
+  if (code === 'password') return words.password.faults[facts.fault] ?? words.errors.unexpected;
+  if (typeof said === 'function') return said(`${number(facts.seconds ?? 30)} s`);
+  // A code that no page knows: the server's own words are better than none.
+  return said ?? facts.message ?? words.errors.unexpected;
+}
