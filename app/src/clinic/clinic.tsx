@@ -71,7 +71,8 @@ export function Clinic() {
       setEnded(true);
     });
     setSession(found);
-    if (found.user && !found.must_change_password) call('GET', '/api/reader').then((facts) => setCard(cardOf(facts)), setFault);
+    if (found.user && !found.must_change_password)
+      call('GET', '/api/reader').then((facts) => setCard(cardOf(facts)), setFault);
   };
   const load = () => {
     setFault(null);

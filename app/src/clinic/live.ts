@@ -28,7 +28,10 @@ export function useLive(changed: () => void, film?: number): boolean {
 }
 
 /** What an address answers, asked anew with `again`; the last answer stays while the next one comes. */
-export function useAnswer<T>(ask: () => Promise<T>, inputs: unknown[]): { answer: T | null; fault: Refused | null; again: () => void } {
+export function useAnswer<T>(
+  ask: () => Promise<T>,
+  inputs: unknown[],
+): { answer: T | null; fault: Refused | null; again: () => void } {
   const [answer, setAnswer] = useState<T | null>(null);
   const [fault, setFault] = useState<Refused | null>(null);
   const number = useRef(0);

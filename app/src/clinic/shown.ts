@@ -24,7 +24,10 @@ export function readingOf(film: Film): Reading {
     elapsedMs: reading.elapsed_ms,
     patient: film.patient,
     age: film.age_years,
-    note: standing.map((verdict) => verdict.note).filter(Boolean).join(' · '),
+    note: standing
+      .map((verdict) => verdict.note)
+      .filter(Boolean)
+      .join(' · '),
     verdict: newest?.agreement ?? null,
     reference: newest?.diagnosis || null,
   };
@@ -45,7 +48,11 @@ export function pictureOf(film: Film): KeptFilm | null {
 export function since(moment: string, language: string, now = Date.now()): string {
   const minutes = Math.max(0, Math.round((now - Date.parse(moment)) / 60_000));
   const [value, unit] =
-    minutes < 60 ? [minutes, 'minute'] : minutes < 2880 ? [Math.round(minutes / 60), 'hour'] : [Math.round(minutes / 1440), 'day'];
+    minutes < 60
+      ? [minutes, 'minute']
+      : minutes < 2880
+        ? [Math.round(minutes / 60), 'hour']
+        : [Math.round(minutes / 1440), 'day'];
   return new Intl.NumberFormat(language === 'ar' ? 'ar-u-nu-arab' : 'en', {
     style: 'unit',
     unit: unit as string,

@@ -48,7 +48,13 @@ export function VerdictPanel({ film, signed }: { film: Film; signed: () => void 
           <VerdictChoices chosen={agreement} choose={(chosen) => (setAgreement(chosen), setKept(null))} />
           <label class="field">
             <span>{t.form.note}</span>
-            <textarea rows={2} maxLength={500} dir="auto" value={note} onInput={(e) => setNote(e.currentTarget.value)} />
+            <textarea
+              rows={2}
+              maxLength={500}
+              dir="auto"
+              value={note}
+              onInput={(e) => setNote(e.currentTarget.value)}
+            />
           </label>
           <label class="field">
             <span>{t.form.reference}</span>
@@ -80,7 +86,10 @@ export function VerdictPanel({ film, signed }: { film: Film; signed: () => void 
 function History({ film }: { film: Film }) {
   const { w, t, date } = useWords();
   const amended = new Set(film.history.map((verdict) => verdict.amends));
-  const diagnoses: Record<string, string> = { positive: t.form.reference_positive, negative: t.form.reference_negative };
+  const diagnoses: Record<string, string> = {
+    positive: t.form.reference_positive,
+    negative: t.form.reference_negative,
+  };
   return (
     <>
       <h3>{w.verdict.history}</h3>

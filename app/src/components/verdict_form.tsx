@@ -1,8 +1,9 @@
 import { useRef, useState } from 'preact/hooks';
 import { useSpeech } from '../i18n';
 import { type Card, outsidePopulation } from '../contract/card';
-import type { Reading, Reference, Verdict } from '../worklist/reading';
+import type { Reading, Reference } from '../worklist/reading';
 import { Notice } from './notice';
+import { VerdictChoices } from './verdict_choices';
 
 interface Props {
   reading: Reading;
@@ -27,31 +28,11 @@ export function VerdictForm({ reading, card, save }: Props) {
   };
   const ages = card?.ageYears;
   const outside = card && !reading.warnings.includes('age_outside') && outsidePopulation(card, reading.age);
-  const verdicts: [Verdict, string][] = [
-    ['agree', t.form.agree],
-    ['disagree', t.form.disagree],
-    ['unsure', t.form.unsure],
-  ];
   return (
     <section class="form" aria-labelledby="form-title">
       <h2 id="form-title">{t.form.title}</h2>
       {reading.status !== 'failed' && (
-        <fieldset>
-          <legend>{t.form.verdict}</legend>
-          <div class="choices">
-            {verdicts.map(([verdict, said]) => (
-              <label key={verdict}>
-                <input
-                  type="radio"
-                  name="verdict"
-                  checked={reading.verdict === verdict}
-                  onChange={() => change({ verdict })}
-                />
-                <span>{said}</span>
-              </label>
-            ))}
-          </div>
-        </fieldset>
+        <VerdictChoices chosen={reading.verdict} choose={(verdict) => change({ verdict })} />
       )}
       <label class="field">
         <span>

@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
 from ai_for_sudan.clinic.config import from_facts
-from ai_for_sudan.clinic.store import Store, films, tables, trail
+from ai_for_sudan.clinic.store import Store, films, tables
 from ai_for_sudan.clinic.web import Desk, accounts, passwords, server
 from ai_for_sudan.reading import Reader
 
@@ -76,7 +77,7 @@ class Clinic:
         file = self.store.films.open_incoming()
         file.write(content)
         file.close()
-        number, _ = self.desk.receive(Path(file.name), **{"origin": "upload", "source": "", "actor": "system", **known})
+        number = self.desk.receive(Path(file.name), **{"origin": "upload", "source": "", **known}).film
         self.read(number)
         return number
 
@@ -119,23 +120,17 @@ def reading_row(found: Any) -> tables.FilmReading:
     )  # fmt: skip
 
 
-def receive(store: Store) -> Callable[..., tuple[int, bool]]:
+def receive(store: Store) -> Callable[..., Any]:
     """As the node's own, for pictures."""
 
-    def take(path: Path, *, actor: str, patient: str = "", date: str = "", **known: Any) -> tuple[int, bool]:
+    def take(path: Path, **known: Any) -> Any:
         content = path.read_bytes()
         digest = store.films.adopt(path)
         uid = f"2.25.{int(hashlib.sha256(content).hexdigest()[:30], 16)}"
+        columns = {"kind": "png", "sop_uid": uid, "size": len(content), **known}
         with store.writing() as session:
-            film, new = films.register(
-                session,
-                films.Arrival(
-                    digest, digest, {"kind": "png", "sop_uid": uid, "size": len(content), **known},
-                    {"uid": f"{uid}.1", "date": date}, {"identifier": patient} if patient else {},
-                ),
-            )  # fmt: skip
-            trail.record(session, actor, "film.arrived", f"film:{film.id}")
-            return film.id, new
+            film, new = films.register(session, films.Arrival(digest, digest, columns, {"uid": f"{uid}.1"}))
+            return SimpleNamespace(film=film.id, new=new)
 
     return take
 

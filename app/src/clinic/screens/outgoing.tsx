@@ -83,7 +83,9 @@ export function OutgoingScreen() {
               </dl>
               {left === 0 && !one.error && <p>{w.outgoing.good}</p>}
               {left > 0 && may && (
-                <button onClick={() => ask('/api/deliveries/resend', { destination: one.name })}>{w.outgoing.all}</button>
+                <button onClick={() => ask('/api/deliveries/resend', { destination: one.name })}>
+                  {w.outgoing.all}
+                </button>
               )}
             </section>
           );

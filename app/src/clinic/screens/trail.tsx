@@ -89,11 +89,13 @@ export function TrailScreen() {
         <table>
           <thead>
             <tr>
-              {[w.trail.number, w.trail.when, w.trail.actor, w.trail.act, w.trail.subject, w.trail.detail].map((head) => (
-                <th key={head} scope="col">
-                  {head}
-                </th>
-              ))}
+              {[w.trail.number, w.trail.when, w.trail.actor, w.trail.act, w.trail.subject, w.trail.detail].map(
+                (head) => (
+                  <th key={head} scope="col">
+                    {head}
+                  </th>
+                ),
+              )}
             </tr>
           </thead>
           <tbody>

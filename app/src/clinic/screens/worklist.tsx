@@ -19,7 +19,10 @@ export function WorklistScreen() {
   const { card } = useDesk();
   const [choice, setChoice] = useState({ ...chosen });
   const list = useRef<HTMLUListElement>(null);
-  const { answer, fault, again } = useAnswer<Page>(() => call('POST', '/api/worklist', choice), [JSON.stringify(choice)]);
+  const { answer, fault, again } = useAnswer<Page>(
+    () => call('POST', '/api/worklist', choice),
+    [JSON.stringify(choice)],
+  );
   const connected = useLive(again);
   const [, tick] = useState(0);
   useEffect(() => {
@@ -117,7 +120,11 @@ export function WorklistRow({ row }: { row: Row }) {
   return (
     <li class={row.status === 'waiting' ? 'refused' : row.status}>
       <a href={`#/film/${row.id}`}>
-        {row.status === 'waiting' ? <span class="icon hourglass" aria-hidden="true" /> : <StatusIcon status={row.status} />}
+        {row.status === 'waiting' ? (
+          <span class="icon hourglass" aria-hidden="true" />
+        ) : (
+          <StatusIcon status={row.status} />
+        )}
         <span class="what">
           <strong>
             {row.status === 'waiting' ? w.worklist.waiting : t.status[row.status]}

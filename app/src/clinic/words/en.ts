@@ -253,7 +253,8 @@ export const en = {
     reset: 'New one-time code',
     sureReset: (name: string) => `${name} will be logged out, and the old password ends. Go on?`,
     shut: 'Close',
-    sureShut: (name: string) => `${name} will be logged out and cannot log in any more. What was signed stays. Close it?`,
+    sureShut: (name: string) =>
+      `${name} will be logged out and cannot log in any more. What was signed stays. Close it?`,
     open: 'Open again',
     closed: 'closed',
     locked: (time: string) => `locked until ${time}: too many wrong passwords`,

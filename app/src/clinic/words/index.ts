@@ -11,7 +11,12 @@ export function useWords(): Speech & { w: Words } {
 }
 
 /** Why a call was refused, in words. */
-export function faultIn(words: Words, { number }: Pick<Speech, 'number'>, code: string, facts: Record<string, any>): string {
+export function faultIn(
+  words: Words,
+  { number }: Pick<Speech, 'number'>,
+  code: string,
+  facts: Record<string, any>,
+): string {
   const said = words.errors[code];
   if (code === 'password') return words.password.faults[facts.fault] ?? words.errors.unexpected;
   if (typeof said === 'function') return said(`${number(facts.seconds ?? 30)} s`);

@@ -6,15 +6,26 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ai_for_sudan.clinic.config import Config
 from ai_for_sudan.clinic.store import Store
 from ai_for_sudan.clinic.web.events import Hub
 from ai_for_sudan.reading import Card
 
-#: takes a whole file and what else is known of it; the film's number, and whether it is new
-Receive = Callable[..., tuple[int, bool]]
+
+class Received(Protocol):
+    """What became of a film that was brought."""
+
+    @property
+    def film(self) -> int: ...
+
+    @property
+    def new(self) -> bool: ...
+
+
+#: takes a whole file over: its path, where it comes from, further columns of the film
+Receive = Callable[..., Received]
 
 
 @dataclass
@@ -23,7 +34,7 @@ class Desk:
 
     Attributes:
         card: of the reader that reads here.
-        receive: hands a file that arrived to the store; see :mod:`ai_for_sudan.clinic.arrival`.
+        receive: hands a whole file to the clinic; raises ``UnreadableFilm`` for what is no film.
         health: what ``/health`` and the page of the server's state show.
         pictures: as many films are decoded for pages at once as this allows.
     """

@@ -18,7 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ai_for_sudan.clinic.store import Store, films
-from ai_for_sudan.clinic.store.tables import AGREEMENTS, Device, Film, Pairing, User, Verdict, now
+from ai_for_sudan.clinic.store.tables import AGREEMENTS, Device, Film, Pairing, Patient, Study, User, Verdict, now
 from ai_for_sudan.clinic.store.trail import record
 from ai_for_sudan.clinic.web.accounts import digest
 from ai_for_sudan.clinic.web.endpoint import (
@@ -32,6 +32,7 @@ from ai_for_sudan.clinic.web.endpoint import (
     closed,
     text,
 )
+from ai_for_sudan.clinic.web.uploads import hand_over
 
 endpoints = Endpoints()
 #: how long an invitation is good
@@ -140,23 +141,25 @@ def send(call: Call) -> dict[str, Any]:
     with call.desk.store.films.open_incoming() as file:
         path = Path(file.name)
         file.write(picture)
-    try:
-        number, new = call.desk.receive(
-            path,
-            origin="phone",
-            source="",
-            actor=call.who.actor,
-            user_id=call.who.user,
-            device_id=call.who.device_id,
-            patient=body.get("patient", "").strip(),
-            age_years=body.get("age"),
-            date=read_at.date().isoformat(),
-        )
-    finally:
-        path.unlink(missing_ok=True)
+    sent = hand_over(call, path, origin="phone", source="", age_years=body.get("age"))
     with call.desk.store.writing() as session:
-        signed = _sign(session, call, session.get_one(Film, number))
-    return {"film": number, "new": new, "signed": signed}
+        found = session.get_one(Film, sent["film"])
+        _examination(session, found, body.get("patient", "").strip(), read_at.date().isoformat())
+        return sent | {"signed": _sign(session, call, found)}
+
+
+def _examination(session: Session, film: Film, code: str, date: str) -> None:
+    """What a phone knows of the examination: a code for the patient, and the day."""
+    study = session.get_one(Study, film.study_id)
+    study.date = study.date or date
+    if not code or study.patient_id is not None:
+        return
+    patient = session.scalar(select(Patient).where(Patient.identifier == code, Patient.issuer == ""))
+    if patient is None:
+        patient = Patient(identifier=code)
+        session.add(patient)
+        session.flush()
+    study.patient_id = patient.id
 
 
 def _sign(session: Session, call: Call, film: Film) -> bool:

@@ -9,9 +9,11 @@ from urllib.parse import unquote
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from ai_for_sudan.clinic.store.trail import record
 from ai_for_sudan.clinic.web.bodies import body_pieces
 from ai_for_sudan.clinic.web.desk import Desk
 from ai_for_sudan.clinic.web.endpoint import CLINICIANS, Call, Endpoints, Refusal
+from ai_for_sudan.errors import UnreadableFilm
 
 endpoints = Endpoints()
 #: bytes; what the reading side opens at most
@@ -27,17 +29,27 @@ LARGEST_FILM = 300_000_000
 )
 async def upload(call: Call) -> dict[str, Any]:
     # A name is only ever shown, never a path: what it holds cannot lead anywhere.
-    name = unquote(call.request.headers.get("x-file-name", ""))
-    film, new = await take(
-        call.desk,
-        call.request,
-        LARGEST_FILM,
-        origin="upload",
-        source=shown_name(name),
-        actor=call.who.actor,
-        user_id=call.who.user,
-    )
-    return {"film": film, "new": new}
+    name = shown_name(unquote(call.request.headers.get("x-file-name", "")))
+    path = await kept(call.desk, call.request, LARGEST_FILM)
+    return await run_in_threadpool(hand_over, call, path, origin="upload", source=name)
+
+
+def hand_over(call: Call, path: Path, **known: Any) -> dict[str, Any]:
+    """Give a whole file to the clinic, in the name of who sent it.
+
+    Raises:
+        Refusal: 400, it is no film.
+    """
+    try:
+        received = call.desk.receive(path, user_id=call.who.user, device_id=call.who.device_id, **known)
+    except UnreadableFilm as error:
+        raise Refusal(400, "not_a_film", "the file is neither DICOM nor a picture", film=error.code) from error
+    finally:
+        path.unlink(missing_ok=True)
+    if received.new:
+        with call.desk.store.writing() as session:
+            record(session, call.who.actor, "film.added", f"film:{received.film}", origin=known["origin"])
+    return {"film": received.film, "new": received.new}
 
 
 def shown_name(name: str) -> str:
@@ -46,8 +58,8 @@ def shown_name(name: str) -> str:
     return "".join(sign for sign in last if sign.isprintable() and not 0xD800 <= ord(sign) <= 0xDFFF)[:100]
 
 
-async def take(desk: Desk, request: Request, most: int, **known: Any) -> tuple[int, bool]:
-    """Keep a body as a film in constant memory; its number, and whether it is new.
+async def kept(desk: Desk, request: Request, most: int) -> Path:
+    """A body, written piece by piece to a file among what is arriving.
 
     Raises:
         Refusal: 400 ``empty``; 413; 507.
@@ -63,6 +75,7 @@ async def take(desk: Desk, request: Request, most: int, **known: Any) -> tuple[i
                 await run_in_threadpool(file.write, piece)
         if size == 0:
             raise Refusal(400, "empty", "the file is empty")
-        return await run_in_threadpool(desk.receive, path, **known)
-    finally:
+    except BaseException:
         path.unlink(missing_ok=True)
+        raise
+    return path
