@@ -1,5 +1,8 @@
+import cardSchema from '../../../src/ai_for_sudan/contract/card.schema.json';
 import { outside } from './ages';
+import { LARGEST_CARD } from './limits';
 import { METADATA_KEY } from './names';
+import { check, type Json, Mismatch, parse } from './schema';
 
 /** What is known of a reader. It travels inside the reader file, as JSON under the metadata key `card`. */
 export interface OperatingPoint {
@@ -29,6 +32,8 @@ export interface SelfTest {
 }
 
 export interface Card {
+  /** Name, version and the beginning of the content's identity, as every reading carries them. */
+  title: string;
   name: string;
   version: string;
   classes: string[];
@@ -50,9 +55,17 @@ export interface Card {
 export const outsidePopulation = (card: Card, age: number | null): boolean => outside(card.ageYears, age);
 
 /** The newest card schema that this app understands. */
-export const SCHEMA = 1;
+export const SCHEMA = 2;
 
-export class NotAReader extends Error {}
+/** `path` says which entry of the card is wrong, in dots. */
+export class NotAReader extends Error {
+  constructor(
+    message: string,
+    readonly path = '',
+  ) {
+    super(message);
+  }
+}
 
 /** A field of a protocol buffer message: its number and, for length-delimited fields, its bytes. */
 function* fields(bytes: Uint8Array): Generator<[number, Uint8Array | null]> {
@@ -93,7 +106,7 @@ function* fields(bytes: Uint8Array): Generator<[number, Uint8Array | null]> {
  */
 export function metadata(onnx: Uint8Array): Record<string, string> {
   const found: Record<string, string> = {};
-  const text = new TextDecoder();
+  const text = new TextDecoder('utf-8', { ignoreBOM: true });
   for (const [number, value] of fields(onnx)) {
     if (number !== 14 || value === null) continue;
     let key = '';
@@ -108,54 +121,142 @@ export function metadata(onnx: Uint8Array): Record<string, string> {
   return found;
 }
 
+/** @throws NotAReader when the file holds no card, a newer one, or one with a value that is wrong or does not fit. */
 export function readCard(onnx: Uint8Array): Card {
-  const json = metadata(onnx)[METADATA_KEY];
-  if (!json) throw new NotAReader('the file has no card: it is no reader file');
-  const raw = JSON.parse(json);
-  if (raw.schema > SCHEMA) {
-    throw new NotAReader(`the card has schema ${raw.schema}, this app knows ${SCHEMA}: update the app`);
+  const text = metadata(onnx)[METADATA_KEY];
+  if (!text) throw new NotAReader('the file has no card: it is no reader file');
+  return parseCard(text);
+}
+
+/** @throws NotAReader */
+export function parseCard(text: string): Card {
+  if (text.length > LARGEST_CARD) throw new NotAReader(`the card has ${text.length} characters`);
+  try {
+    const facts = parse(text);
+    check(facts, { type: 'object', required: ['schema'] });
+    const { schema } = facts as { schema: Json };
+    check(schema, cardSchema.properties.schema, cardSchema, 'schema');
+    if ((schema as number) > SCHEMA) {
+      throw new NotAReader(`the card has schema ${schema}, this app knows ${SCHEMA}: update the app`);
+    }
+    check(facts, cardSchema);
+    checkFit(facts as unknown as Facts);
+    return cardOf(facts as unknown as Facts);
+  } catch (error) {
+    if (error instanceof Mismatch) throw new NotAReader(`the card is wrong at ${error.message}`, error.path);
+    throw error;
   }
-  const need = <T>(value: T | undefined | null, name: string): T => {
-    if (value === undefined || value === null) throw new NotAReader(`the card lacks "${name}"`);
-    return value;
+}
+
+/** The entries that the app uses, after the schema was held against them. */
+interface Facts {
+  schema: number;
+  name: string;
+  version: string;
+  identity?: string;
+  classes: string[];
+  positive: string;
+  task: string;
+  intended_use?: string;
+  population?: { age_years?: [number, number] | null };
+  training?: { data?: string };
+  provenance?: object;
+  operating_points: Record<string, OperatingPoint>;
+  default_operating_point: string;
+  abstention?: { lower: number; upper: number } | null;
+  gate?: { scores?: (Omit<GateScore, 'status'> & Partial<GateScore>)[] } | null;
+  heatmap: { reference: number };
+  selftest: {
+    size: number | [number, number];
+    pixels: string;
+    probability: number[];
+    gate?: number[];
+    heatmap_sum: number;
+    tolerance: number;
   };
-  const points = need<Record<string, OperatingPoint>>(raw.operating_points, 'operating_points');
-  const chosen = raw.default_operating_point ?? Object.keys(points)[0];
-  need(points[chosen], `operating_points.${chosen}`);
-  const classes = need<string[]>(raw.classes, 'classes');
-  if (!classes.includes(raw.positive))
-    throw new NotAReader(`the card's positive class "${raw.positive}" is none of its classes`);
+  reference?: {
+    dims: number;
+    embedding_mean: number[];
+    embedding_std: number[];
+    sample: { sketches: string; scores: number[] };
+  } | null;
+}
+
+/** What the schema cannot say: values that must fit each other. @throws Mismatch */
+function checkFit(facts: Facts): void {
+  const fail = (path: string, expected: string, received?: Json): never => {
+    throw new Mismatch(path, `expected ${expected}`, received);
+  };
+  const { classes, positive, operating_points: points, default_operating_point: chosen, selftest: test } = facts;
+  if (!classes.includes(positive)) fail('positive', 'one of the classes', positive);
+  if (!Object.prototype.hasOwnProperty.call(points, chosen)) {
+    fail('default_operating_point', 'one of the operating points', chosen);
+  }
+  const { abstention: band, population, reference } = facts;
+  if (band && band.lower > band.upper) fail('abstention', 'a lower end below the upper one', [band.lower, band.upper]);
+  const ages = population?.age_years;
+  if (ages && ages[0] > ages[1]) fail('population.age_years', 'the first year before the last', ages);
+  const codes = (facts.gate?.scores ?? []).map((score) => score.code);
+  if (new Set(codes).size < codes.length) fail('gate.scores', 'no code twice', codes);
+  if (facts.schema >= 2 && !facts.identity) fail('identity', 'it to be there');
+  if (facts.schema >= 2 && !facts.provenance) fail('provenance', 'it to be there');
+  const [height, width] = shapeOf(test.size);
+  const size = bytesOf('selftest.pixels', test.pixels).length;
+  if (size !== height * width) fail('selftest.pixels', `${height} x ${width} bytes`, size);
+  if (test.probability.length !== classes.length) {
+    fail('selftest.probability', `${classes.length} values`, test.probability.length);
+  }
+  const gate = test.gate ?? [];
+  if (gate.length !== codes.length) fail('selftest.gate', `${codes.length} values`, gate.length);
+  if (!reference) return;
+  const [mean, std] = [reference.embedding_mean.length, reference.embedding_std.length];
+  if (mean !== std) fail('reference.embedding_std', `${mean} values, as in embedding_mean`, std);
+  const { sketches, scores } = reference.sample;
+  const path = 'reference.sample.sketches';
+  const found = bytesOf(path, sketches).length;
+  const expected = 2 * scores.length * reference.dims;
+  if (found !== expected) fail(path, `${expected} bytes: dims float16 for each score`, found);
+}
+
+function cardOf(facts: Facts): Card {
+  const [height, width] = shapeOf(facts.selftest.size);
+  const content = facts.identity ? `+${facts.identity.slice(0, 8)}` : '';
   return {
-    name: need(raw.name, 'name'),
-    version: String(raw.version ?? ''),
-    classes,
-    positive: raw.positive,
-    task: raw.task ?? 'exclusive',
-    intendedUse: raw.intended_use ?? '',
-    ageYears: raw.population?.age_years ?? null,
-    operatingPoints: points,
-    defaultOperatingPoint: chosen,
-    abstention: raw.abstention && raw.abstention.lower < raw.abstention.upper ? raw.abstention : null,
-    gate: (raw.gate?.scores ?? []).map((score: GateScore) => ({ ...score, status: score.status ?? 'refused' })),
-    heatmapReference: raw.heatmap?.reference > 0 ? raw.heatmap.reference : 1,
-    selfTest: selfTest(need(raw.selftest, 'selftest')),
-    training: raw.training?.data ?? '',
+    title: `${facts.name} ${facts.version}${content}`.trim(),
+    name: facts.name,
+    version: facts.version,
+    classes: facts.classes,
+    positive: facts.positive,
+    task: facts.task,
+    intendedUse: facts.intended_use ?? '',
+    ageYears: facts.population?.age_years ?? null,
+    operatingPoints: facts.operating_points,
+    defaultOperatingPoint: facts.default_operating_point,
+    // An empty band abstains from nothing.
+    abstention: facts.abstention && facts.abstention.lower < facts.abstention.upper ? facts.abstention : null,
+    gate: (facts.gate?.scores ?? []).map((score) => ({ ...score, status: score.status ?? 'refused' })),
+    heatmapReference: facts.heatmap.reference,
+    selfTest: {
+      height,
+      width,
+      pixels: bytesOf('selftest.pixels', facts.selftest.pixels),
+      probability: facts.selftest.probability,
+      gate: facts.selftest.gate ?? [],
+      heatmapSum: facts.selftest.heatmap_sum,
+      tolerance: facts.selftest.tolerance,
+    },
+    training: facts.training?.data ?? '',
   };
 }
 
-function selfTest(raw: Record<string, any>): SelfTest {
-  const bytes = Uint8Array.from(atob(raw.pixels), (character) => character.charCodeAt(0));
-  const [height, width] = Array.isArray(raw.size) ? raw.size : [raw.size, raw.size];
-  if (bytes.length !== height * width) {
-    throw new NotAReader(`the card's self-test holds ${bytes.length} pixels, ${height * width} were expected`);
+const shapeOf = (size: number | [number, number]): [number, number] => (Array.isArray(size) ? size : [size, size]);
+
+function bytesOf(path: string, base64: string): Uint8Array<ArrayBuffer> {
+  try {
+    // `atob` forgives a missing end, Python does not.
+    if (base64.length % 4) throw new Error('cut short');
+    return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  } catch {
+    throw new Mismatch(path, 'expected base64', base64);
   }
-  return {
-    height,
-    width,
-    pixels: bytes,
-    probability: raw.probability,
-    gate: raw.gate ?? [],
-    heatmapSum: raw.heatmap_sum,
-    tolerance: raw.tolerance,
-  };
 }

@@ -2,7 +2,7 @@ import { kindOf } from '../contract/codes';
 import { type Film, toImageData } from '../film/film';
 import { type ReaderClient, WorkerError } from '../reader/client';
 import type { Outputs } from '../contract/judge';
-import { blank, type KeptFilm, type Reading, readerName, readingOf } from '../worklist/reading';
+import { blank, type KeptFilm, type Reading, readingOf } from '../worklist/reading';
 import { Locked, type Worklist, WorklistFull } from '../worklist/store';
 
 /** Whether a reading was kept on the device, and if not, why. */
@@ -71,7 +71,7 @@ export class Assistant {
       operatingPoint: point,
       threshold: card?.operatingPoints[point]?.threshold ?? 0,
       codes,
-      reader: card ? readerName(card) : '',
+      reader: card ? card.title : '',
       elapsedMs: Math.round(performance.now() - began),
     };
   }

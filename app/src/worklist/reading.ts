@@ -71,10 +71,6 @@ function newId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-export function readerName(card: Card): string {
-  return `${card.name} ${card.version}`.trim();
-}
-
 export function readingOf(card: Card, film: Film, outputs: Outputs, operatingPoint: string | null): Reading {
   const point = operatingPoint && operatingPoint in card.operatingPoints ? operatingPoint : card.defaultOperatingPoint;
   const judgement = judge(card, outputs, film, film.refusals, point);
@@ -84,7 +80,7 @@ export function readingOf(card: Card, film: Film, outputs: Outputs, operatingPoi
     label: labelOf(card, outputs.probability, judgement.threshold),
     age: film.ageYears === null ? null : Math.round(film.ageYears * 10) / 10,
     warnings: outsidePopulation(card, film.ageYears) ? ['age_outside', ...film.warnings] : film.warnings,
-    reader: readerName(card),
+    reader: card.title,
     logits: [...outputs.logits],
     gate: [...outputs.gate],
     embedding: [...outputs.embedding],

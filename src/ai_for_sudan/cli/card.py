@@ -63,7 +63,7 @@ def _lines(card: Card) -> list[str]:
         lines.append(f"      {point.get('reason', '')}; chosen on {point.get('chosen_on', 'not recorded')}")
     if card.abstention:
         lines.append(
-            f"  leaves to a person: probabilities between {card.abstention[0]:.3f} and {card.abstention[1]:.3f}"
+            f"  leaves to a person: probabilities between {card.abstention.lower:.3f} and {card.abstention.upper:.3f}"
         )
         lines.append(f"      {facts['abstention'].get('method', '')}")
     lines.append(

@@ -17,8 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     reader = Reader.open(args.reader, self_test=False)
     worst = reader.self_test()
-    test = reader.card.self_test
-    allowed = test.tolerance if test else 0.0
+    allowed = reader.card.self_test.tolerance
     if args.json:
         print(json.dumps({"reader": reader.card.name, "passed": True, "difference": worst, "tolerance": allowed}))
     else:

@@ -1,110 +1,259 @@
-"""The card: what is known of a reader, kept inside its file as JSON."""
+"""The card: what is known of a reader, kept inside its file as JSON. Read and written by the same classes.
+
+``card.schema.json`` beside it says which values are allowed; the app holds the same file against every card it opens.
+"""
 
 from __future__ import annotations
 
 import base64
+import binascii
+import dataclasses
+import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from ai_for_sudan.contract.data import load
+from ai_for_sudan.contract.limits import LARGEST_CARD
+from ai_for_sudan.contract.record import Record
+from ai_for_sudan.contract.schema import Mismatch, Missing, check, parse
 from ai_for_sudan.errors import UserError
 
-#: the newest schema that this program understands
-SCHEMA = 1
+#: the newest schema that this program understands; it writes this one
+SCHEMA = 2
+CARD_SCHEMA = load("card.schema")
+
+#: an estimate with its interval: value, lower end, upper end
+Interval = tuple[float | None, ...]
 
 
-@dataclass(frozen=True)
-class OperatingPoint:
-    """A named threshold and the reason for it."""
+@dataclass(frozen=True, kw_only=True)
+class Input(Record):
+    """How a film comes to the network: ``size`` is the side of its square input in pixels."""
 
+    size: int | None = None
+    resize: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Population(Record):
+    """Whom the reader was made for; years from the first birthday of ``age_years`` to the end of its last year."""
+
+    age_years: tuple[float, ...] | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(Record):
+    """What the reader learned from, and how.
+
+    Attributes:
+        reference_standard: who or what decided that a film is positive.
+        initial_weights: where the network began.
+        selection: how the epoch was chosen that was kept.
+        software: versions of what trained it.
+        recipe, split: as the training run recorded them.
+    """
+
+    data: str | None = None
+    licence: str | None = None
+    films: int | None = None
+    patients: int | None = None
+    validation_films: int | None = None
+    validation_patients: int | None = None
+    reference_standard: str | None = None
+    initial_weights: str | None = None
+    selection: str | None = None
+    software: str | None = None
+    recipe: dict[str, Any] | None = None
+    split: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataIdentity(Record):
+    """Films that went into a reader: ``identity`` is the SHA-256 of their list; ``role`` is what they were used for."""
+
+    role: str
     name: str
+    identity: str
+    films: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance(Record):
+    """Where a reader comes from.
+
+    Attributes:
+        weights_sha256: of the trained weights, see :func:`ai_for_sudan.contract.provenance.weights_sha256`.
+        initial_weights_sha256: of those that training began with; None where they were random.
+        commands: the command lines of training and export.
+        commit: of this project, with ``-modified`` after it where the code differed; empty where it is not known.
+    """
+
+    weights_sha256: str
+    initial_weights_sha256: str | None = None
+    data: tuple[DataIdentity, ...]
+    commands: tuple[str, ...]
+    commit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatingPoint(Record):
+    """A named threshold and its reason. ``clean`` and ``shifted``: its rates on films as they are, and perturbed."""
+
+    name: str = field(default="", metadata={"key": ""})
     threshold: float
-    reason: str
+    reason: str = ""
+    chosen_on: str | None = None
+    sensitivity: Interval | None = None
+    specificity: Interval | None = None
+    clean: dict[str, Any] | None = None
+    shifted: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True)
-class GateScore:
+@dataclass(frozen=True, kw_only=True)
+class Abstention(Record):
+    """Probabilities between ``lower`` and ``upper`` are left to a person; an empty band leaves none."""
+
+    lower: float
+    upper: float
+    error_rate: float | None = None
+    method: str | None = None
+    fitted_on: str | None = None
+    share: dict[str, Any] | None = None
+
+    def __contains__(self, probability: float) -> bool:
+        return self.lower < probability < self.upper
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateScore(Record):
     """One output of the gate: above ``limit`` a film is ``refused``, or left to a person (``uncertain``)."""
 
     code: str
     limit: float
-    reason: str
-    advice: str
     status: str = "refused"
+    reason: str = ""
+    advice: str = ""
 
 
-@dataclass(frozen=True)
-class SelfTest:
+@dataclass(frozen=True, kw_only=True)
+class Gate(Record):
+    """What decides that a film is not readable; one score for each place of the output ``gate``."""
+
+    scores: tuple[GateScore, ...] = ()
+    method: str | None = None
+    fitted_on: dict[str, Any] | None = None
+    figures: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heatmap(Record):
+    """``reference``: logit units that are drawn at full colour."""
+
+    reference: float
+    method: str | None = None
+    layer: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfTest(Record):
     """A drawn film and what the reader answers to it.
 
     Attributes:
-        pixels: uint8 ``(H, W)``.
+        size: side of the square film, or height and width.
+        pixels: uint8, row by row, in base64.
         probability, gate: the expected outputs, ``(C,)`` and ``(G,)``.
         heatmap_sum: the expected sum of the heatmap of the positive class.
         tolerance: how far an answer may lie from it (the heatmap's sum: in parts of itself).
     """
 
-    pixels: np.ndarray
-    probability: np.ndarray
-    gate: np.ndarray
+    size: Any
+    pixels: str
+    probability: tuple[float, ...]
+    gate: tuple[float, ...] = ()
     heatmap_sum: float
     tolerance: float
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        height, width = self.size if isinstance(self.size, list) else (self.size, self.size)
+        return int(height), int(width)
 
-@dataclass(frozen=True)
-class Card:
-    """The parts of a card that reading needs, and all of it as it was written.
+    @property
+    def film(self) -> np.ndarray:
+        """uint8 ``(H, W)``."""
+        return np.frombuffer(base64.b64decode(self.pixels), dtype=np.uint8).reshape(self.shape)
 
-    Attributes:
-        facts: the JSON object.
-        abstention: ``(lower, upper)``: probabilities between them are uncertain; ``None`` without a band.
-        heatmap_reference: logit units that are drawn at full colour.
-    """
 
-    facts: dict[str, Any]
+@dataclass(frozen=True, kw_only=True)
+class Card(Record):
+    """All that is known of a reader. What was measured (``metrics`` and the like) stays as it was recorded."""
+
+    schema: int
     name: str
     version: str
+    identity: str | None = None
+    created: str | None = None
+    commit: str | None = None
+    architecture: str = ""
+    task: str
     classes: tuple[str, ...]
     positive: str
-    task: str
+    input: Input = field(default_factory=Input)
+    precision: str | None = None
+    intended_use: str = ""
+    population: Population = field(default_factory=Population)
+    training: Training = field(default_factory=Training)
+    provenance: Provenance | None = None
+    calibration: dict[str, Any] | None = None
     operating_points: dict[str, OperatingPoint]
     default_operating_point: str
-    abstention: tuple[float, float] | None
-    gate: tuple[GateScore, ...]
-    heatmap_reference: float
-    ages: tuple[float, float] | None
-    self_test: SelfTest | None
+    abstention: Abstention | None = None
+    gate_rules: Gate = field(default_factory=Gate, metadata={"key": "gate"})
+    heatmap: Heatmap
+    metrics: dict[str, Any] | None = None
+    compression: tuple[Any, ...] | None = None
+    self_test: SelfTest = field(metadata={"key": "selftest"})
+    reference: dict[str, Any] | None = None
+    adaptations: tuple[Any, ...] | None = None
 
     @property
     def title(self) -> str:
-        """Name and version, as every output carries them."""
-        return f"{self.name} {self.version}".strip()
+        """Name, version and the beginning of the identity, as every output carries them: no two exports share it."""
+        content = f"+{self.identity[:8]}" if self.identity else ""
+        return f"{self.name} {self.version}{content}".strip()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The JSON object."""
+        return self.to_facts()
 
     @property
     def positive_index(self) -> int:
         return self.classes.index(self.positive)
 
     @property
-    def architecture(self) -> str:
-        return str(self.facts.get("architecture", ""))
+    def gate(self) -> tuple[GateScore, ...]:
+        return self.gate_rules.scores
 
     @property
-    def input(self) -> dict[str, Any]:
-        """``{"size": side of the network's square input in pixels, "resize": how films come to it}``."""
-        return dict(self.facts.get("input") or {})
+    def heatmap_reference(self) -> float:
+        """Logit units that are drawn at full colour."""
+        return self.heatmap.reference
 
     @property
-    def training(self) -> dict[str, Any]:
-        return dict(self.facts.get("training") or {})
+    def ages(self) -> tuple[float, float] | None:
+        """The first and the last year of age that the reader was made for."""
+        years = self.population.age_years
+        return (years[0], years[1]) if years else None
 
     def threshold(self, operating_point: str | None = None) -> float:
         """The threshold, 0..1, of the named operating point or of the reader's own."""
         return self.operating_point(operating_point).threshold
-
-    def to_json(self) -> str:
-        return json.dumps(self.facts, ensure_ascii=False, allow_nan=False)
 
     def operating_point(self, name: str | None = None) -> OperatingPoint:
         """The named operating point, or the reader's own.
@@ -118,83 +267,93 @@ class Card:
             raise UserError(f"{self.name} has no operating point '{chosen}'; it has: {known}")
         return self.operating_points[chosen]
 
+    def sealed(self, graph: bytes) -> Card:
+        """This card with the identity of its content: of the model in ``graph`` and of all that the card says."""
+        content = json.dumps(dataclasses.replace(self, identity=None).facts, ensure_ascii=False)
+        digest = hashlib.sha256(hashlib.sha256(graph).digest() + content.encode())
+        return dataclasses.replace(self, identity=digest.hexdigest())
+
+    def to_json(self) -> str:
+        """As it is written into the file.
+
+        Raises:
+            UserError: it is a card that this program would not read.
+        """
+        text = json.dumps(self.to_facts(), ensure_ascii=False)
+        self.from_json(text)
+        return text
+
     @classmethod
     def from_json(cls, text: str) -> Card:
         """Read a card.
 
         Raises:
-            UserError: no card, a newer schema, or a part is missing.
+            UserError: no card, a newer schema, or a value that is missing, wrong or does not fit the others.
         """
+        if len(text) > LARGEST_CARD:
+            raise UserError(f"the reader's card has {len(text):,} characters, at most {LARGEST_CARD:,} are read")
         try:
-            facts = json.loads(text)
-            schema = int(facts["schema"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError("the file's card cannot be read; this is no reader of this project") from error
-        if schema > SCHEMA:
+            facts = parse(text)
+            check(facts, {"type": "object", "required": ["schema"]})
+            check(facts["schema"], CARD_SCHEMA["properties"]["schema"], CARD_SCHEMA, "schema")
+        except Mismatch as error:
             raise UserError(
-                f"the reader's card has schema {schema}, this program knows {SCHEMA}; "
+                f"the file's card cannot be read ({error}); this is no reader of this project, or a damaged one"
+            ) from error
+        if facts["schema"] > SCHEMA:
+            raise UserError(
+                f"the reader's card has schema {facts['schema']:.0f}, this program knows {SCHEMA}; "
                 "install a newer version of this program"
             )
         try:
-            return cls._from_facts(facts)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UserError(f"the reader's card is incomplete or wrong at {error}; export the reader again") from error
-
-    @classmethod
-    def _from_facts(cls, facts: dict[str, Any]) -> Card:
-        points = {
-            name: OperatingPoint(name, float(point["threshold"]), str(point.get("reason", "")))
-            for name, point in facts["operating_points"].items()
-        }
-        band = facts.get("abstention")
-        gate = tuple(
-            GateScore(
-                s["code"],
-                float(s["limit"]),
-                s.get("reason", s["code"]),
-                s.get("advice", ""),
-                s.get("status", "refused"),
-            )
-            for s in (facts.get("gate") or {}).get("scores", [])
-        )
-        ages = (facts.get("population") or {}).get("age_years")
-        card = cls(
-            facts=facts,
-            name=str(facts["name"]),
-            version=str(facts["version"]),
-            classes=tuple(facts["classes"]),
-            positive=str(facts["positive"]),
-            task=str(facts["task"]),
-            operating_points=points,
-            default_operating_point=str(facts["default_operating_point"]),
-            abstention=(float(band["lower"]), float(band["upper"])) if band and band["lower"] < band["upper"] else None,
-            gate=gate,
-            heatmap_reference=float(facts["heatmap"]["reference"]),
-            ages=(float(ages[0]), float(ages[1])) if ages else None,
-            self_test=_self_test(facts["selftest"]) if facts.get("selftest") else None,
-        )
-        if card.positive not in card.classes:
-            raise ValueError(f"positive ('{card.positive}' is none of the classes)")
-        if card.default_operating_point not in points:
-            raise ValueError("default_operating_point")
-        if card.task not in ("exclusive", "multilabel"):
-            raise ValueError(f"task ('{card.task}')")
-        for point in points.values():
-            if not 0 <= point.threshold <= 1:
-                raise ValueError(f"the threshold of {point.name} ({point.threshold}, expected 0..1)")
-        if not card.heatmap_reference > 0:
-            raise ValueError(f"heatmap.reference ({card.heatmap_reference}, expected more than 0)")
+            check(facts, CARD_SCHEMA)
+            card = cls.from_facts(facts)
+            card._check_fit()
+        except Mismatch as error:
+            raise UserError(f"the reader's card is wrong at {error}; export the reader again") from error
         return card
 
+    def _check_fit(self) -> None:
+        """What the schema cannot say: values that must fit each other.
 
-def _self_test(facts: dict[str, Any]) -> SelfTest:
-    size = facts["size"]
-    height, width = size if isinstance(size, list) else (size, size)
-    pixels = np.frombuffer(base64.b64decode(facts["pixels"]), dtype=np.uint8).reshape(height, width)
-    return SelfTest(
-        pixels=pixels,
-        probability=np.array(facts["probability"], dtype=np.float64),
-        gate=np.array(facts.get("gate", []), dtype=np.float64),
-        heatmap_sum=float(facts["heatmap_sum"]),
-        tolerance=float(facts["tolerance"]),
-    )
+        Raises:
+            Mismatch: the first that does not.
+        """
+        if self.positive not in self.classes:
+            raise Mismatch("positive", "one of the classes", self.positive)
+        if self.default_operating_point not in self.operating_points:
+            raise Mismatch("default_operating_point", "one of the operating points", self.default_operating_point)
+        band = self.abstention
+        if band and band.lower > band.upper:
+            raise Mismatch("abstention", "a lower end below the upper one", [band.lower, band.upper])
+        if self.ages and self.ages[0] > self.ages[1]:
+            raise Mismatch("population.age_years", "the first year before the last", list(self.ages))
+        codes = [score.code for score in self.gate]
+        if len(set(codes)) < len(codes):
+            raise Mismatch("gate.scores", "no code twice", codes)
+        if self.schema >= 2 and (self.identity is None or self.provenance is None):
+            raise Missing("provenance" if self.identity else "identity")
+        test, (height, width) = self.self_test, self.self_test.shape
+        if (size := _size_of_base64("selftest.pixels", test.pixels)) != height * width:
+            raise Mismatch("selftest.pixels", f"{height} x {width} bytes", size)
+        for name, expected in (("probability", len(self.classes)), ("gate", len(self.gate))):
+            if (found := len(getattr(test, name))) != expected:
+                raise Mismatch(f"selftest.{name}", f"{expected} values", found)
+        if self.reference:
+            self._check_reference(self.reference)
+
+    def _check_reference(self, reference: dict[str, Any]) -> None:
+        mean, std = (len(reference[name]) for name in ("embedding_mean", "embedding_std"))
+        if mean != std:
+            raise Mismatch("reference.embedding_std", f"{mean} values, as in embedding_mean", std)
+        path, sample = "reference.sample.sketches", reference["sample"]
+        expected = 2 * len(sample["scores"]) * int(reference["dims"])
+        if (size := _size_of_base64(path, sample["sketches"])) != expected:
+            raise Mismatch(path, f"{expected} bytes: dims float16 for each score", size)
+
+
+def _size_of_base64(path: str, text: str) -> int:
+    try:
+        return len(base64.b64decode(text, validate=True))
+    except binascii.Error as error:
+        raise Mismatch(path, "base64", text) from error

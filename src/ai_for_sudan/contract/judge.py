@@ -59,9 +59,9 @@ def judge(
     if refused:
         return Verdict("refused", tuple(refused))
     doubts = [_said(entry) for _, entry in fired]
-    if card.abstention and card.abstention[0] < probability < card.abstention[1]:
-        lower, upper = (f"{limit:.2f}" for limit in card.abstention)
-        doubts.append(remark(_RULE["abstained"], lower=lower, upper=upper))
+    band = card.abstention
+    if band and probability in band:
+        doubts.append(remark(_RULE["abstained"], lower=f"{band.lower:.2f}", upper=f"{band.upper:.2f}"))
     if doubts:
         return Verdict("uncertain", tuple(doubts))
     return Verdict("suspected" if probability >= point.threshold else "not_seen", ())

@@ -153,7 +153,7 @@ class _Adaptation:
         self.shipped_called = expit(shipped) >= threshold
         result["measured"] = self._figures(shipped, self.shipped_called)
         if card.abstention:
-            inside = (expit(shipped) > card.abstention[0]) & (expit(shipped) < card.abstention[1])
+            inside = (expit(shipped) > card.abstention.lower) & (expit(shipped) < card.abstention.upper)
             result["measured"]["uncertain"] = wilson(int(inside.sum()), len(rows)).to_list()
         result["usable"], result["verdict"] = _verdict(result["measured"], card.title)
         result["columns"] = self.links

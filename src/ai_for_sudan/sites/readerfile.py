@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ class ReaderFile:
             model = onnx.load(str(path))
         except Exception as error:  # protobuf's own kinds
             raise UserError(f"{path} cannot be opened as an ONNX file; expected a reader file") from error
-        card = next((json.loads(entry.value) for entry in model.metadata_props if entry.key == METADATA_KEY), None)
+        card = next((Card.from_json(e.value).facts for e in model.metadata_props if e.key == METADATA_KEY), None)
         fixed = [entry for entry in model.graph.initializer if entry.name in INITIALIZERS]
         weights = {entry.name: numpy_helper.to_array(entry).astype(np.float64) for entry in fixed}
         missing = [name for name in INITIALIZERS if name not in weights]
@@ -84,30 +84,27 @@ class ReaderFile:
 
     def write(self, target: Path, weights: dict[str, np.ndarray], card: dict[str, Any]) -> None:
         """Write a changed copy; its self-test is computed anew, and this file stays as it is."""
+        changed = Card.from_json(json.dumps(card, ensure_ascii=False, allow_nan=False))
         with replacing(target) as temporary:
-            temporary.write_bytes(self._changed(weights, card).SerializeToString())
-            opened = Reader.open(temporary, self_test=False)
-            test = opened.card.self_test
-            if test is not None:
-                found = opened.outputs(test.pixels)
-                selftest = {
-                    **card["selftest"],
-                    "probability": found["probability"].astype(float).tolist(),
-                    "heatmap_sum": float(found["heatmap"][opened.card.positive_index].sum()),
-                }
-                temporary.write_bytes(self._changed(weights, {**card, "selftest": selftest}).SerializeToString())
-                Reader.open(temporary)
+            temporary.write_bytes(self._changed(weights, changed))
+            found = Reader.open(temporary, self_test=False).outputs(changed.self_test.film)
+            test = replace(
+                changed.self_test,
+                probability=tuple(found["probability"].astype(float).tolist()),
+                heatmap_sum=float(found["heatmap"][changed.positive_index].sum()),
+            )
+            temporary.write_bytes(self._changed(weights, replace(changed, self_test=test)))
+            Reader.open(temporary)
 
-    def _changed(self, weights: dict[str, np.ndarray], card: dict[str, Any]) -> onnx.ModelProto:
+    def _changed(self, weights: dict[str, np.ndarray], card: Card) -> bytes:
         model = onnx.ModelProto()
         model.CopyFrom(self.model)
         for initializer in model.graph.initializer:
             if initializer.name in weights:
                 dtype = numpy_helper.to_array(initializer).dtype
                 initializer.CopyFrom(numpy_helper.from_array(weights[initializer.name].astype(dtype), initializer.name))
-        text = json.dumps(card, ensure_ascii=False, allow_nan=False)
-        Card.from_json(text)  # never write a card that cannot be read
-        for entry in model.metadata_props:
-            if entry.key == METADATA_KEY:
-                entry.value = text
-        return model
+        others = {entry.key: entry.value for entry in model.metadata_props if entry.key != METADATA_KEY}
+        del model.metadata_props[:]
+        sealed = card.sealed(model.SerializeToString()) if card.schema >= 2 else card
+        onnx.helper.set_model_props(model, others | {METADATA_KEY: sealed.to_json()})
+        return model.SerializeToString()

@@ -94,7 +94,7 @@ export function SettingsScreen() {
           <dl>
             <dt>{t.report.reader}</dt>
             <dd lang="en" dir="ltr">
-              {card.name} {card.version}
+              {card.title}
             </dd>
             {card.training && (
               <>

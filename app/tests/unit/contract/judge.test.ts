@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Card } from '../../src/contract/card';
-import { judge } from '../../src/contract/judge';
+import type { Card } from '../../../src/contract/card';
+import { judge } from '../../../src/contract/judge';
 
 const card = {
   classes: ['normal', 'pneumonia'],
