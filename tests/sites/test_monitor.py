@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from ai_for_sudan.cli import main
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.sites.log import Entry, read_log
-from ai_for_sudan.sites.monitor import confidence_sequence, monitor
+from ai_for_sudan.sites.monitor import confidence_sequence, in_words, monitor
 
 
 def lines(
@@ -28,7 +29,7 @@ def lines(
         for i in range(rate):
             left_out = rng.random() < 0.05 + refused * now
             probability = 1 / (1 + np.exp(-rng.normal(-1 + score * now, 2)))
-            time = datetime(2026, 1, 5, 8) + timedelta(weeks=week, hours=float(rng.uniform(0, 110)))
+            time = datetime(2025, 1, 6, 8) + timedelta(weeks=week, hours=float(rng.uniform(0, 110)))
             line = {
                 "file": f"{week}_{i}.png",
                 "status": "refused" if left_out else "suspected" if probability >= 0.5 else "not_seen",
@@ -55,7 +56,7 @@ def entries(folder: Path, **options: Any) -> list[Entry]:
 
 def test_weekly_counts(tmp_path: Path) -> None:
     result = monitor(entries(tmp_path))
-    assert [week["week"] for week in result["weeks"]][:2] == ["2026-01-05", "2026-01-12"]
+    assert [week["week"] for week in result["weeks"]][:2] == ["2025-01-06", "2025-01-13"]
     assert all(week["readings"] == 40 == sum(week["statuses"].values()) for week in result["weeks"])
     assert [week["baseline"] for week in result["weeks"]].count(True) == 4
     assert not result["alarm"] and not result["alarms"]
@@ -69,7 +70,7 @@ def test_each_kind_of_change_raises_its_alarm(tmp_path: Path, change: dict[str, 
     result = monitor(entries(tmp_path, since=12, **change))
     assert result["alarm"]
     assert {alarm["test"] for alarm in result["alarms"]} == {test}
-    assert min(alarm["week"] for alarm in result["alarms"]) >= "2026-03-30"
+    assert min(alarm["week"] for alarm in result["alarms"]) >= "2025-03-31"
 
 
 def test_a_slow_change_is_found_by_the_weeks_together(tmp_path: Path) -> None:
@@ -132,9 +133,9 @@ def test_lines_of_no_use_are_named(tmp_path: Path) -> None:
     ]  # fmt: skip
     found, excluded = read_log([log(tmp_path, [*good, *bad])])
     assert len(found) == len(good)
-    assert [where for where, _ in excluded] == [f"{tmp_path / 'log.jsonl'}, line {n}" for n in range(41, 49)]
+    assert sorted(one.line for one in excluded) == [f"{tmp_path / 'log.jsonl'}, line {n}" for n in range(41, 49)]
     told = [
-        "no JSON",
+        "not valid JSON",
         "no JSON object",
         "no date",
         "status 'sick'",
@@ -143,18 +144,18 @@ def test_lines_of_no_use_are_named(tmp_path: Path) -> None:
         "embedding",
         "already",
     ]
-    for (_, reason), words in zip(excluded, told, strict=True):
-        assert words in reason
+    for one, words in zip(sorted(excluded, key=lambda one: int(one.line.split()[-1])), told, strict=True):
+        assert words in one.reason
 
 
 def test_the_lines_of_the_phone_app(tmp_path: Path) -> None:
     line = {
         "file": "a.jpg", "status": "uncertain", "probability": 0.5, "reader": "m 1",
-        "read_at": "2026-03-04T10:11:12.000Z",
+        "read_at": "2025-03-04T10:11:12.000Z",
         "verdict": None, "reference": None, "embedding": [0.1, 0.2], "patient": None,
     }  # fmt: skip
     found, excluded = read_log([log(tmp_path, [line])])
-    assert not excluded and found[0].week.isoformat() == "2026-03-02" and found[0].score == pytest.approx(0)
+    assert not excluded and found[0].week.isoformat() == "2025-03-03" and found[0].score == pytest.approx(0)
 
 
 def test_what_is_too_short_or_of_another_reader_is_told(tmp_path: Path) -> None:
@@ -180,7 +181,7 @@ def test_the_command_and_its_exit_codes(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["monitor", str(tmp_path / "absent.jsonl")]) == 2
     empty = log(tmp_path, ["", "{}"], "empty.jsonl")
     assert main(["monitor", str(empty), "--output_dir", str(tmp_path)]) == 2
-    assert "no reading with a date" in capsys.readouterr().err
+    assert "no reading was found" in capsys.readouterr().err
 
 
 def test_against_the_reader_itself(tmp_path: Path, tiny_build: Any) -> None:
@@ -195,3 +196,86 @@ def test_against_the_reader_itself(tmp_path: Path, tiny_build: Any) -> None:
     )
     assert main(["monitor", str(calm), "--against", str(reader), "--output_dir", str(tmp_path)]) == 0
     assert main(["monitor", str(moved), "--against", str(reader), "--output_dir", str(tmp_path)]) == 1
+
+
+NOW = datetime(2025, 6, 1)
+
+
+def alarming(folder: Path) -> list[dict[str, Any]]:
+    return lines(weeks=13, since=12, score=4.0)
+
+
+def test_a_film_dated_in_the_future_silences_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = log(tmp_path, [*alarming(tmp_path), {**lines(weeks=1)[0], "file": "z", "date": "2999-01-01"}])
+    assert main(["monitor", str(path), "--output_dir", str(tmp_path)]) == 1
+    told = capsys.readouterr().out
+    assert "ALARM" in told and "line 521: dated in the future: 2999-01-01" in told
+    assert "dated in the future: 2999-01-01" in (tmp_path / "monitor.html").read_text()
+
+
+def test_a_week_that_has_barely_begun_silences_nothing(tmp_path: Path) -> None:
+    content = [*alarming(tmp_path), *({**line, "date": "2025-04-07"} for line in lines(weeks=1, seed=9)[:3])]
+    result = monitor(read_log([log(tmp_path, content)], now=NOW)[0])
+    assert result["weeks"][-1]["week"] == "2025-04-07" and result["newest_tested"] == "2025-03-31" and result["alarm"]
+    assert "ALARM: in the week from 2025-03-31" in in_words(result)
+
+
+@pytest.mark.parametrize("dates", [["1900-01-01"] * 5, ["1970-01-01", "1999-05-05", "2010-01-01", "2023-12-01"]])
+def test_stray_old_dates_do_not_empty_the_baseline(tmp_path: Path, dates: list[str]) -> None:
+    old = [{**line, "file": f"old{n}", "date": day} for n, (line, day) in enumerate(zip(lines(), dates, strict=False))]
+    result = monitor(read_log([log(tmp_path, [*old, *alarming(tmp_path)])], now=NOW)[0])
+    assert result["alarm"] and result["weeks"][0]["week"] == "2025-01-06"
+    assert [one["line"].split()[-1] for one in result["left_out"]] == [str(n + 1) for n in range(len(dates))]
+    assert all("before the other readings" in one["reason"] for one in result["left_out"])
+
+
+def test_a_thin_beginning_makes_the_baseline_longer(tmp_path: Path) -> None:
+    """A film a week before the work began: the first four weeks alone would hold four films."""
+    first = [
+        {**line, "file": f"early{n}", "date": (datetime(2024, 11, 4) + timedelta(weeks=n)).isoformat()}
+        for n, line in enumerate(lines()[:9])
+    ]
+    result = monitor(read_log([log(tmp_path, [*first, *alarming(tmp_path)])], now=NOW)[0])
+    assert result["alarm"] and result["left_out"] == []
+    assert [week["baseline"] for week in result["weeks"]].count(True) == 10
+
+
+def test_one_week_compared_with_itself_is_no_all_clear(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = log(tmp_path, lines(weeks=1, rate=200))
+    assert main(["monitor", str(path), "--output_dir", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert "No alarm" not in told and "Nothing was compared yet" in told
+    assert json.loads((tmp_path / "monitor.json").read_text())["newest_tested"] is None
+
+
+def test_lines_made_to_hurt_are_left_out(tmp_path: Path) -> None:
+    good = lines(weeks=1)
+    one = {**good[0], "status": "not_seen", "probability": 0.1}
+    bad: list[Any] = [
+        {**one, "verdict": []}, {**one, "reference": []}, {**one, "reference": {"a": 1}}, {**one, "status": {}},
+        {**one, "date": {"a": []}}, {**one, "date": [1]}, {**one, "date": "9" * 5000}, {**one, "date": True},
+        "[" * 100_000, {**one, "embedding": [10**400]}, {**one, "embedding": "abc"}, {**one, "probability": 10**400},
+        '{"probability": NaN, "status": "not_seen", "reader": "tiny 0.1", "date": "2025-01-06"}', "\u0000", "null",
+        {**one, "embedding": {"a": 1}},
+    ]  # fmt: skip
+    odd = [
+        {**one, "file": "a", "reader": "\x1b[2Jtiny\ud800 0.1"},
+        {**one, "file": "b\u2028c\x85d", "embedding": None, "verdict": None},
+    ]
+    path = tmp_path / "hurt.jsonl"
+    path.write_text("".join((line if isinstance(line, str) else json.dumps(line, ensure_ascii=line in odd[:1])) + "\n"
+                            for line in [*good, *bad, *odd]))  # fmt: skip
+    found, left_out = read_log([path], now=NOW)
+    assert len(found) == len(good) + 2 and len(left_out) == len(bad)
+    assert {entry.reader for entry in found} == {"tiny 0.1", "\\x1b[2Jtiny\\ud800 0.1"}
+    assert main(["monitor", str(path), "--output_dir", str(tmp_path)]) == 0
+
+
+def test_what_read_kept_without_a_date_counts_as_of_its_file(tmp_path: Path) -> None:
+    undated = [{key: value for key, value in line.items() if key != "date"} for line in lines(weeks=1)]
+    path = log(tmp_path, undated)
+    os.utime(path, (NOW.timestamp(), NOW.timestamp()))
+    found, left_out = read_log([path], now=NOW)
+    assert len(found) == 40 and not left_out and {entry.week.isoformat() for entry in found} == {"2025-05-26"}
+    found, left_out = read_log([log(tmp_path, [*undated[:2], *lines(weeks=2)[40:]])], now=NOW)
+    assert len(found) == 40 and len(left_out) == 2 and "no date" in left_out[0].reason

@@ -12,13 +12,18 @@ from ai_for_sudan.files import plain_json, write_json
 from ai_for_sudan.pages import write_page
 from ai_for_sudan.reading.reader import find_reader
 from ai_for_sudan.sites.log import read_log
-from ai_for_sudan.sites.monitor import monitor
+from ai_for_sudan.sites.monitor import in_words, monitor
 from ai_for_sudan.sites.readerfile import ReaderFile
 from ai_for_sudan.sites.report import monitor_figure
 
+#: lines left out that are printed; the report names all
+SHOWN = 10
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("logs", nargs="+", type=Path, help="JSON lines of `read --log --output`, or of the phone app")
+    parser.add_argument(
+        "logs", nargs="+", type=Path, help="JSON lines of `read --log --output`, or of the phone app"
+    )
     parser.add_argument("--output_dir", type=Path, default=Path("outputs/monitor"))
     parser.add_argument(
         "--name", metavar="READER", help="name and version of the reader (default: of the last reading)"
@@ -34,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    entries, excluded = read_log(args.logs)
+    entries, left_out = read_log(args.logs)
     reference = None
     if args.against:
         path = find_reader(args.against)
@@ -49,8 +54,9 @@ def run(args: argparse.Namespace) -> int:
         agreement=args.agreement,
         reader=args.name,
     )
-    result = plain_json({**result, "excluded": [{"line": where, "reason": reason} for where, reason in excluded]})
-    words = _words(result)
+    result["left_out"] = [*({"line": one.line, "reason": one.reason} for one in left_out), *result["left_out"]]
+    result = plain_json(result)
+    words = in_words(result)
     write_json(args.output_dir / "monitor.json", result)
     write_page(
         "ai_for_sudan.sites",
@@ -59,27 +65,16 @@ def run(args: argparse.Namespace) -> int:
         title=f"{result['reader']}, week by week",
         r=result,
         words=words,
-        excluded=excluded,
         figure=monitor_figure(result),
     )
-    print(f"{result['readings']} readings of {result['reader']}; {len(excluded)} lines left out (named in the report)")
+    print(f"{result['readings']} readings of {result['reader']}; {len(result['left_out'])} lines left out")
+    for one in result["left_out"][:SHOWN]:
+        print(f"  {one['line']}: {one['reason']}")
+    if len(result["left_out"]) > SHOWN:
+        print(f"  and {len(result['left_out']) - SHOWN} more, all named in the report")
     for note in result["notes"]:
         print(note)
     print(words)
     print(f"{args.output_dir / 'monitor.html'} and monitor.json hold all of it")
     print(DISCLAIMER)
     return 1 if result["alarm"] else 0
-
-
-def _words(result: dict) -> str:  # type: ignore[type-arg]
-    newest = result["weeks"][-1]["week"]
-    now = sorted({alarm["test"] for alarm in result["alarms"] if alarm["week"] == newest})
-    told = []
-    if now:
-        told.append(f"ALARM: in the week from {newest} the {' and '.join(now)} differ from the baseline.")
-    if result["agreement"]["alarm"]:
-        told.append(f"ALARM: clinicians agree with fewer than {result['agreement']['wanted']:.0%} of the readings.")
-    earlier = len({alarm["week"] for alarm in result["alarms"]} - {newest})
-    if earlier:
-        told.append(f"{earlier} earlier week{'s' if earlier > 1 else ''} raised an alarm.")
-    return " ".join(told) or "No alarm."

@@ -21,7 +21,7 @@ from sklearn.covariance import LedoitWolf
 from ai_for_sudan.contract.reference import Reference, sketch, standardised
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.reading import STATUSES
-from ai_for_sudan.sites.log import Entry
+from ai_for_sudan.sites.log import Entry, LeftOut
 from ai_for_sudan.statistics import wilson
 
 #: Each week is tested alone, for what is sudden, and with the weeks before it, for what is slow.
@@ -30,6 +30,8 @@ TESTS = ("refusals", "scores", "embeddings")
 WEEKS_A_YEAR = 52
 #: Fewer films in a window, or in the baseline, are not tested.
 FEWEST, FEWEST_IN_BASELINE = 10, 40
+#: Weeks without a reading, before which so few readings as no baseline holds are stray dates and no beginning.
+LONGEST_GAP = 13
 
 
 @dataclass(frozen=True)
@@ -79,15 +81,17 @@ def monitor(
 
     Args:
         entries: by date (:func:`ai_for_sudan.sites.log.read_log`).
-        baseline_weeks: the first weeks of the site, which the later ones are compared with.
+        baseline_weeks: the first weeks of the site, which the later ones are compared with; more of them where these
+            hold too few films.
         reference: the reader's own films instead, from its card.
         false_alarms: the chance of any false alarm within a year that is accepted, over all tests together.
         agreement: an alarm is raised when the clinicians' agreement is proven to be below this share.
         reader: name and version; the one of the last entry if not given.
 
     Returns:
-        JSON-ready: ``weeks`` with counts and tests, ``alarms``, ``alarm`` (whether the newest week or the agreement
-        raises one), ``agreement``, ``accuracy``, ``notes``.
+        JSON-ready: ``weeks`` with counts and tests, ``alarms``, ``newest_tested`` (the newest week with enough films
+        to be compared, None where nothing was), ``alarm`` (whether that week or the agreement raises one),
+        ``agreement``, ``accuracy``, ``notes``, ``left_out`` (lines with stray dates).
 
     Raises:
         UserError: the options are impossible, or no entry is of this reader.
@@ -104,8 +108,9 @@ def monitor(
         )
     others = Counter(entry.reader for entry in entries if entry.reader != chosen)
     notes = [f"{count} readings of {name or 'a reader without a name'} are left out." for name, count in others.items()]
+    followed, left_out = _without_stray_dates(followed)
     weeks = _by_week(followed)
-    first = list(weeks)[:baseline_weeks]
+    first = _first_weeks(weeks, baseline_weeks)
     baseline, told = _baseline(followed, first, reference)
     notes += told
     tested = [] if baseline is None else [week for week in weeks if reference is not None or week not in first]
@@ -121,6 +126,8 @@ def monitor(
         alarms += [{"week": row["week"], **test} for test in row["tests"] if test["alarm"]]
         rows.append(row)
     agreed = _agreement(followed, agreement, level)
+    # A week that has barely begun says nothing yet: it does not silence the week before it.
+    newest = next((row["week"] for row in reversed(rows) if any(test["weeks"] == 1 for test in row["tests"])), None)
     return {
         "reader": chosen,
         "readings": len(followed),
@@ -131,9 +138,33 @@ def monitor(
         "alarms": alarms,
         "agreement": agreed,
         "accuracy": _accuracy(followed, level),
-        "alarm": bool(agreed["alarm"] or (alarms and alarms[-1]["week"] == rows[-1]["week"])),
+        "newest_tested": newest,
+        "alarm": bool(agreed["alarm"] or (newest and alarms and alarms[-1]["week"] >= newest)),
         "notes": notes,
+        "left_out": [{"line": one.line, "reason": one.reason} for one in left_out],
     }
+
+
+def in_words(result: dict[str, Any]) -> str:
+    """What :func:`monitor` found, in a few sentences; never "no alarm" of what was not compared."""
+    newest = result["newest_tested"]
+    found = []
+    now = sorted({alarm["test"] for alarm in result["alarms"] if newest and alarm["week"] >= newest})
+    if now:
+        found.append(f"ALARM: in the week from {newest} the {' and '.join(now)} differ from the baseline.")
+    if result["agreement"]["alarm"]:
+        found.append(f"ALARM: clinicians agree with fewer than {result['agreement']['wanted']:.0%} of the readings.")
+    earlier = len({alarm["week"] for alarm in result["alarms"] if newest and alarm["week"] < newest})
+    if earlier:
+        found.append(f"{earlier} earlier week{'s' if earlier > 1 else ''} raised an alarm.")
+    if newest is None:
+        found.append(
+            "Nothing was compared yet, so this says neither that all is well nor that it is not: no week after the "
+            f"baseline holds {FEWEST} films."
+        )
+    elif not now and not result["agreement"]["alarm"]:
+        found.append(f"No alarm up to the week from {newest}.")
+    return " ".join(found)
 
 
 def confidence_sequence(successes: int, total: int, level: float) -> tuple[float, float]:
@@ -152,6 +183,32 @@ def confidence_sequence(successes: int, total: int, level: float) -> tuple[float
     low = brentq(excess, edge, centre) if successes and excess(edge) > 0 > excess(centre) else 0.0
     high = brentq(excess, centre, 1 - edge) if successes < total and excess(1 - edge) > 0 > excess(centre) else 1.0
     return float(low), float(high)
+
+
+def _without_stray_dates(entries: Sequence[Entry]) -> tuple[list[Entry], list[LeftOut]]:
+    """Drop what lies long before all else: a few films with wrong or hidden dates are not a site's beginning."""
+    begin = 0
+    for place in range(1, len(entries)):
+        gap = entries[place].week - entries[place - 1].week
+        if gap > timedelta(weeks=LONGEST_GAP) and place - begin < FEWEST_IN_BASELINE:
+            begin = place
+    stray = [
+        LeftOut(e.line, f"in the week of {e.week}, {LONGEST_GAP} weeks and more before the other readings")
+        for e in entries[:begin]
+    ]
+    return list(entries[begin:]), stray
+
+
+def _first_weeks(weeks: dict[date, list[Entry]], wanted: int) -> list[date]:
+    """The first weeks of a site: as many as wanted, and so many that they hold a baseline."""
+    chosen: list[date] = []
+    films = 0
+    for week, inside in weeks.items():
+        if len(chosen) >= wanted and films >= FEWEST_IN_BASELINE:
+            break
+        chosen.append(week)
+        films += len(_scores(inside))
+    return chosen
 
 
 def _by_week(entries: Sequence[Entry]) -> dict[date, list[Entry]]:
@@ -263,10 +320,10 @@ def _agreement(entries: Sequence[Entry], wanted: float, level: float) -> dict[st
 def _accuracy(entries: Sequence[Entry], level: float) -> dict[str, Any]:
     """Against the reference standard, where it is recorded; uncertain and refused films are none of either."""
     called = {"suspected": True, "not_seen": False}
-    known = [entry for entry in entries if entry.sick is not None and entry.status in called]
+    known = [entry for entry in entries if entry.positive is not None and entry.status in called]
     found: dict[str, Any] = {}
-    for name, sick in (("sensitivity", True), ("specificity", False)):
-        right = [called[entry.status] == sick for entry in known if entry.sick == sick]
+    for name, positive in (("sensitivity", True), ("specificity", False)):
+        right = [called[entry.status] == positive for entry in known if entry.positive == positive]
         share = [sum(right) / len(right), *confidence_sequence(sum(right), len(right), level)] if right else None
         found[name] = {"films": len(right), "share": share}
     return found
