@@ -45,6 +45,7 @@ class Clinic:
     address: str
     reader: Reader
     open_clients: list[httpx.Client] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
 
     @property
     def store(self) -> Store:
@@ -146,17 +147,18 @@ def start(tmp_path: Path, reader: Reader) -> Iterator[Callable[..., Clinic]]:
     """Starts servers: a configuration's tables as keyword arguments."""
     running: list[tuple[Any, threading.Thread, Clinic]] = []
 
-    def begin(**facts: Any) -> Clinic:
+    def begin(static: Path | None = None, health: dict[str, Any] | None = None, **facts: Any) -> Clinic:
         port = free_port()
+        facts = {"site": {"name": "Test clinic"}, **facts}
         web = {"host": "127.0.0.1", "port": port, "certificate": "", "key": "", **facts.pop("web", {})}
         config = from_facts(
             tmp_path / "clinic.toml",
-            {"storage": {"folder": str(tmp_path / "data")}, "web": web, "site": {"name": "Test clinic"}, **facts},
+            {"storage": {"folder": str(tmp_path / "data")}, "web": web, **facts},
         )
         store = Store.open(config.storage.folder)
         desk = Desk(
             config=config, store=store, card=reader.card, receive=receive(store),
-            health=lambda: {"ok": True, "checks": []},
+            health=lambda: health or {"ok": True, "checks": []}, static=static or tmp_path,
         )  # fmt: skip
         running_server = server(desk)
         thread = threading.Thread(target=running_server.run, daemon=True)

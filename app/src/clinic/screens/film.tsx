@@ -9,10 +9,10 @@ import { useAnswer, useLive } from '../live';
 import { pictureOf, readingOf } from '../shown';
 import { VerdictPanel } from '../verdict';
 import { useWords } from '../words';
-import { useAge, WorklistRow } from './worklist';
+import { useAge } from './worklist';
 
 export function FilmScreen({ id }: { id: number }) {
-  const { w, t, date } = useWords();
+  const { w, t, date, day, percent } = useWords();
   const { card, session } = useDesk();
   const { answer: film, fault, again } = useAnswer<Film>(() => call('GET', `/api/films/${id}`), [id]);
   const connected = useLive(again, id);
@@ -31,8 +31,8 @@ export function FilmScreen({ id }: { id: number }) {
       {film.conflict && <Notice kind="warning">{w.worklist.conflict}</Notice>}
       <div class="columns">
         <div class="films">
-          <Shown film={film} title={film.date || undefined} />
-          {beside && <Shown film={beside} title={w.film.prior(beside.date || date(Date.parse(beside.arrived_at)))} />}
+          <Shown film={film} title={film.date ? day(film.date) : undefined} />
+          {beside && <Shown film={beside} title={w.film.prior(day(beside.date || beside.arrived_at))} />}
         </div>
         <div class="panel">
           {reading ? (
@@ -76,9 +76,7 @@ export function FilmScreen({ id }: { id: number }) {
             {film.date && (
               <>
                 <dt>{w.film.date}</dt>
-                <dd>
-                  <bdi>{film.date}</bdi>
-                </dd>
+                <dd>{day(film.date)}</dd>
               </>
             )}
             {film.accession_number && (
@@ -124,8 +122,17 @@ export function FilmScreen({ id }: { id: number }) {
           {film.priors.length === 0 && <p class="small">{w.film.noPriors}</p>}
           <ul class="list">
             {film.priors.map((prior) => (
-              <span key={prior.id} class="prior">
-                <WorklistRow row={prior} />
+              <li key={prior.id} class={`prior ${prior.status}`}>
+                <a href={`#/film/${prior.id}`} class={`what ${prior.status}`}>
+                  <strong>
+                    {prior.status === 'waiting' ? w.worklist.waiting : t.status[prior.status]}
+                    {prior.status !== 'waiting' &&
+                      !['refused', 'failed'].includes(prior.status) &&
+                      prior.probability !== null &&
+                      ` · ${percent(prior.probability)}`}
+                  </strong>
+                  <small>{day(prior.date || prior.arrived_at)}</small>
+                </a>
                 <button
                   aria-pressed={beside?.id === prior.id}
                   onClick={() =>
@@ -136,7 +143,7 @@ export function FilmScreen({ id }: { id: number }) {
                 >
                   {beside?.id === prior.id ? w.film.apart : w.film.compare}
                 </button>
-              </span>
+              </li>
             ))}
           </ul>
         </div>

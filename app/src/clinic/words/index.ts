@@ -5,9 +5,15 @@ import { en, type Words } from './en';
 const LANGUAGES = { en, ar } satisfies Record<string, Words>;
 
 /** The words of the clinic in the language of the screen, beside those of the app. */
-export function useWords(): Speech & { w: Words } {
+export function useWords(): Speech & { w: Words; day: (date: string) => string } {
   const speech = useSpeech();
-  return { ...speech, w: LANGUAGES[speech.language] };
+  const locale = speech.language === 'ar' ? 'ar-u-nu-arab' : 'en';
+  return {
+    ...speech,
+    w: LANGUAGES[speech.language],
+    // The day of an examination is the modality's own: it has no hour that a time zone could move.
+    day: (date) => new Date(date.slice(0, 10)).toLocaleDateString(locale, { dateStyle: 'medium', timeZone: 'UTC' }),
+  };
 }
 
 /** Why a call was refused, in words. */

@@ -89,9 +89,9 @@ def _views(session: Session) -> dict[str, int]:
 def _order(view: str) -> tuple[Any, ...]:
     if view in ("done", "all", "aside"):
         return (Film.arrived_at.desc(), Film.id.desc())
-    # Most urgent status first; two people who differ wait for a third; then the surest; then who waits longest.
+    # Most urgent status first, and with it what two people disagree about; then the surest; then who waits longest.
     return (
-        Film.urgency,
+        case((Film.review == "split", 0), else_=Film.urgency),
         case((Film.review == "split", 0), else_=1),
         func.coalesce(Film.probability, 0).desc(),
         Film.arrived_at,
