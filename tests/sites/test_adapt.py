@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from ai_for_sudan.cli import main
+from ai_for_sudan.contract import reference as references
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.reading import Reader
 from ai_for_sudan.sites import ReaderFile, SiteFilms, adapt, read_site, site_manifest
-from ai_for_sudan.contract import reference as references
 from ai_for_sudan.sites.drift import drift, energy_test
 
 Make = Callable[..., SiteFilms]
