@@ -30,7 +30,7 @@ export interface Judgement {
 /** The status of one decoded film. The same lines as in `ai_for_sudan.contract.judge`. */
 export function judge(
   card: Card,
-  outputs: Pick<Outputs, 'probability' | 'gate'>,
+  outputs: { probability: ArrayLike<number>; gate: ArrayLike<number> },
   size: { width: number; height: number },
   headerCodes: readonly string[] = [],
   operatingPoint: string = card.defaultOperatingPoint,

@@ -1,8 +1,14 @@
 import type { Card } from '../contract/card';
 import type { Reading, Reference } from './reading';
 
+/** The texts of a reading's codes, for people, in one language. */
+export interface Texts {
+  reasons: readonly string[];
+  warnings: readonly string[];
+}
+
 /** One line of `ai-for-sudan read --json`, with what the clinic added. */
-export function toLine(reading: Reading, reasons: readonly string[]): Record<string, unknown> {
+export function toLine(reading: Reading, texts: Texts): Record<string, unknown> {
   return {
     file: reading.file,
     status: reading.status,
@@ -11,7 +17,9 @@ export function toLine(reading: Reading, reasons: readonly string[]): Record<str
     operating_point: reading.operatingPoint,
     threshold: reading.threshold,
     codes: reading.codes,
-    reasons,
+    reasons: texts.reasons,
+    warning_codes: reading.warnings,
+    warnings: texts.warnings,
     reader: reading.reader,
     elapsed_ms: reading.elapsedMs,
     read_at: new Date(reading.readAt).toISOString(),
@@ -20,15 +28,14 @@ export function toLine(reading: Reading, reasons: readonly string[]): Record<str
     note: reading.note || null,
     verdict: reading.verdict,
     reference: reading.reference,
-    warnings: reading.warnings,
     gate: reading.gate,
     logits: reading.logits,
     embedding: reading.embedding,
   };
 }
 
-export function toJsonLines(readings: readonly Reading[], reasonsOf: (reading: Reading) => string[]): string {
-  return readings.map((reading) => `${JSON.stringify(toLine(reading, reasonsOf(reading)))}\n`).join('');
+export function toJsonLines(readings: readonly Reading[], textsOf: (reading: Reading) => Texts): string {
+  return readings.map((reading) => `${JSON.stringify(toLine(reading, textsOf(reading)))}\n`).join('');
 }
 
 const COLUMNS = [
@@ -42,6 +49,9 @@ const COLUMNS = [
   'operating_point',
   'threshold',
   'codes',
+  'reasons',
+  'warning_codes',
+  'warnings',
   'verdict',
   'reference',
   'note',
@@ -52,10 +62,10 @@ const COLUMNS = [
  * RFC 4180, with a byte order mark so that spreadsheets open Arabic text rightly. `ai-for-sudan adapt` takes it as it is:
  * `label` is the class that the reference standard names, not what the reader said.
  */
-export function toCsv(readings: readonly Reading[], card: Card | null): string {
+export function toCsv(readings: readonly Reading[], card: Card | null, textsOf: (reading: Reading) => Texts): string {
   const rows = readings.map((reading) => {
     const label = card && classOf(reading.reference, card);
-    const line: Record<string, unknown> = { ...toLine(reading, []), codes: reading.codes.join(' '), label };
+    const line: Record<string, unknown> = { ...toLine(reading, textsOf(reading)), label };
     return COLUMNS.map((column) => cell(line[column])).join(',');
   });
   return `\ufeff${[COLUMNS.join(','), ...rows].join('\r\n')}\r\n`;
@@ -70,6 +80,7 @@ function classOf(reference: Reference | null, { classes, positive }: Card): stri
 function cell(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (typeof value === 'number') return String(value);
+  if (Array.isArray(value)) return cell(value.join('; '));
   // A spreadsheet would run a cell that starts so as a formula.
   const text = String(value).replace(/^([=+\-@\t\r])/, "'$1");
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;

@@ -79,7 +79,7 @@ export function readingOf(card: Card, film: Film, outputs: Outputs, operatingPoi
     ...judgement,
     label: labelOf(card, outputs.probability, judgement.threshold),
     age: film.ageYears === null ? null : Math.round(film.ageYears * 10) / 10,
-    warnings: outsidePopulation(card, film.ageYears) ? ['age_outside', ...film.warnings] : film.warnings,
+    warnings: outsidePopulation(card, film.ageYears) ? [...film.warnings, 'age_outside'] : film.warnings,
     reader: card.title,
     logits: [...outputs.logits],
     gate: [...outputs.gate],
@@ -94,7 +94,7 @@ export function rejudged(reading: Reading, card: Card, operatingPoint: string): 
   probability[card.classes.indexOf(card.positive)] = reading.probability;
   const { status, threshold, codes } = judge(
     card,
-    { probability, gate: new Float32Array() },
+    { probability, gate: reading.gate },
     { width: Infinity, height: Infinity },
     [],
     operatingPoint,

@@ -2,6 +2,7 @@ import 'fake-indexeddb/auto';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { LANGUAGES, deviceLanguage, speech } from '../../src/i18n';
 import type { Card } from '../../src/contract/card';
+import { READING_KEYS } from '../../src/contract/names';
 import { toCsv, toJsonLines } from '../../src/worklist/export';
 import { byUrgency, matches, type Reading } from '../../src/worklist/reading';
 import { LIMIT, Locked, Worklist, WorklistFull } from '../../src/worklist/store';
@@ -123,10 +124,22 @@ describe('the list', () => {
 });
 
 describe('exports', () => {
+  const texts = () => ({ reasons: ['why'], warnings: ['beware'] });
+
+  test('the keys of a reading are those of Python, warnings with code and text among them', () => {
+    const one = reading({ warnings: ['age_outside'] });
+    const line = JSON.parse(toJsonLines([one], texts));
+    expect(Object.keys(line)).toEqual(expect.arrayContaining([...READING_KEYS]));
+    expect([line.warning_codes, line.warnings]).toEqual([['age_outside'], ['beware']]);
+    const [head, row] = toCsv([one], null, texts).split('\r\n');
+    expect(head.split(',')).toEqual(expect.arrayContaining(READING_KEYS.filter((key) => key !== 'elapsed_ms')));
+    expect(row).toContain(',why,age_outside,beware,');
+  });
+
   test('a table that no spreadsheet runs', () => {
     for (const evil of ['=1+1', '+1', '-1', '@x', '\tx'])
-      expect(toCsv([reading({ patient: evil, note: evil })], null)).toContain(`'${evil}`);
-    expect(toCsv([reading({ probability: null })], null)).toContain('suspected,,balanced');
+      expect(toCsv([reading({ patient: evil, note: evil })], null, texts)).toContain(`'${evil}`);
+    expect(toCsv([reading({ probability: null })], null, texts)).toContain('suspected,,balanced');
   });
 
   test('the label of the table is what was found in the end, in the words of the reader', () => {
@@ -134,6 +147,7 @@ describe('exports', () => {
       toCsv(
         (['positive', 'negative', null] as const).map((reference) => reading({ reference, label: 'pneumonia' })),
         { classes, positive: 'pneumonia' } as Card,
+        texts,
       )
         .split('\r\n')
         .slice(1, 4)
@@ -143,7 +157,7 @@ describe('exports', () => {
   });
 
   test('one JSON object a line, whatever is in the note', () => {
-    const lines = toJsonLines([reading({ note: 'a\nb' }), reading()], () => ['why']).split('\n');
+    const lines = toJsonLines([reading({ note: 'a\nb' }), reading()], texts).split('\n');
     expect(lines.length).toBe(3);
     expect(JSON.parse(lines[0])).toMatchObject({ note: 'a\nb', reasons: ['why'], status: 'suspected' });
   });

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.films import common_parent, once, picture_path, save_png
+from ai_for_sudan.contract.names import READING_KEYS
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.radiographs import FILM_SUFFIXES, find_films
 from ai_for_sudan.reading import Reader, Reading
@@ -179,7 +180,7 @@ def _answered(args: argparse.Namespace, reader: Reader, collectors: list[Collect
 
 
 class _Csv:
-    COLUMNS = ("file", "status", "label", "probability", "operating_point", "threshold", "codes", "reasons", "reader")
+    COLUMNS = tuple(key for key in READING_KEYS if key != "elapsed_ms")
 
     def __init__(self, file: IO[str]) -> None:
         import csv
@@ -231,7 +232,7 @@ def _print(line: dict[str, Any], *, first: bool) -> None:
     if first:
         print(f"{'status':<12}{'probability':>11}  film")
     probability = "" if line["probability"] is None else f"{line['probability']:.3f}"
-    notes = "; ".join([*line["reasons"], *line.get("warnings", [])])
+    notes = "; ".join([*line["reasons"], *line.get("warnings", ())])
     print(f"{line['status']:<12}{probability:>11}  {line['file']}" + (f"\n{'':25}{notes}" if notes else ""))
 
 

@@ -94,11 +94,11 @@ class Reading:
             "threshold": round(self.threshold, 6),
             "codes": list(self.codes),
             "reasons": list(self.reasons),
+            "warning_codes": [code for code, _ in self.warnings],
+            "warnings": [text for _, text in self.warnings],
             "reader": self.reader,
             "elapsed_ms": round(self.elapsed_ms, 2),
         }
-        if self.warnings:
-            line["warnings"] = [text for _, text in self.warnings]
         if len(self.probabilities) > 2:
             line["probabilities"] = {name: round(value, 6) for name, value in self.probabilities.items()}
         if log:

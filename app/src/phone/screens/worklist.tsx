@@ -4,7 +4,7 @@ import { download } from '../../components/download';
 import { Disclaimer, Notice } from '../../components/notice';
 import { StatusIcon } from '../../components/status';
 import { speech as speechOf, useSpeech } from '../../i18n';
-import { reasonOf } from '../../i18n/sentences';
+import { reasonOf, warningOf } from '../../i18n/sentences';
 import { toCsv, toJsonLines } from '../../worklist/export';
 import { byUrgency, matches, type Reading } from '../../worklist/reading';
 import { LIMIT } from '../../worklist/store';
@@ -35,7 +35,10 @@ export function WorklistScreen() {
   const stamp = new Date().toISOString().slice(0, 10);
   // For machines, in one language.
   const english = speechOf('en', 'latn');
-  const reasons = (reading: Reading) => reading.codes.map((code) => reasonOf(code, english, card).reason);
+  const texts = (reading: Reading) => ({
+    reasons: reading.codes.map((code) => reasonOf(code, english, card).reason),
+    warnings: reading.warnings.map((code) => warningOf(code, english, card)),
+  });
   const verdicts: Record<string, string> = { agree: t.form.agree, disagree: t.form.disagree, unsure: t.form.unsure };
 
   return (
@@ -90,13 +93,11 @@ export function WorklistScreen() {
           <h2>{t.worklist.export}</h2>
           <div class="stacked">
             <button
-              onClick={() =>
-                download(`readings-${stamp}.jsonl`, 'application/x-ndjson', toJsonLines(readings, reasons))
-              }
+              onClick={() => download(`readings-${stamp}.jsonl`, 'application/x-ndjson', toJsonLines(readings, texts))}
             >
               {t.worklist.jsonl}
             </button>
-            <button onClick={() => download(`readings-${stamp}.csv`, 'text/csv', toCsv(readings, card))}>
+            <button onClick={() => download(`readings-${stamp}.csv`, 'text/csv', toCsv(readings, card, texts))}>
               {t.worklist.csv}
             </button>
             <button class="danger" onClick={() => setDoomed(readings.map((reading) => reading.id))}>
