@@ -103,7 +103,7 @@ describe('codes', () => {
   test.each(Object.entries(LANGUAGES))('every code of a film is said in %s', (_, words) => {
     const said = { ...words.codes, ...words.reader, ...words.warnings };
     // What a phone has no files, folders and pipes for.
-    const python = ['folder', 'missing', 'no_file', 'not_read', 'range', 'shape', 'type', 'unreadable'];
+    const python = ['folder', 'missing', 'no_file', 'not_read', 'range', 'shape', 'too_slow', 'type', 'unreadable'];
     const codes = KINDS.flatMap(codesOf).filter((code) => !python.includes(code));
     expect(codes.filter((code) => !(code in said))).toEqual([]);
   });
