@@ -66,13 +66,3 @@ def build_tiny(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
 @pytest.fixture(scope="session")
 def tiny(build_tiny: Callable[..., Path]) -> Path:
     return build_tiny()
-
-
-@pytest.fixture(scope="session")
-def tiny_build(root: Path) -> Callable[..., Path]:
-    """Writes the tiny reader of ``tests/tiny_reader.py`` to a path, with entries of its card changed."""
-    spec = importlib.util.spec_from_file_location("tiny_reader", root / "tests/tiny_reader.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.build

@@ -42,20 +42,26 @@ def test_the_raw_map_is_the_network_s_own(film, checkpoint, tmp_path, capsys) ->
 def test_the_heatmap_alone_and_over_the_film(film, checkpoint, tmp_path) -> None:
     path = checkpoint()
     # Nothing speaks for the first class, whose weights are 0: the map is empty, so black alone and the film itself.
-    assert gradcam(path, "--image", film, "--target_class", "normal", "--output", tmp_path / "alone.png") == 0
+    code = gradcam(
+        path, "--image", film, "--target_class", "normal", "--no-overlay", "--output", tmp_path / "alone.png"
+    )
+    assert code == 0
     assert np.asarray(Image.open(tmp_path / "alone.png"))[:64].max() == 0
-    code = gradcam(path, "--image", film, "--target_class", "0", "--overlay", "--output", tmp_path / "over.png")
+    code = gradcam(path, "--image", film, "--target_class", "0", "--output", tmp_path / "over.png")
     assert code == 0
     drawn = np.asarray(Image.open(tmp_path / "over.png").convert("L"), dtype=int)[:64]
     assert np.abs(drawn - np.asarray(Image.open(film), dtype=int)).max() <= 1
-    assert gradcam(path, "--image", film, "--output", tmp_path / "hot.png") == 0
+    assert gradcam(path, "--image", film, "--no-overlay", "--output", tmp_path / "hot.png") == 0
     assert np.asarray(Image.open(tmp_path / "hot.png"))[:64].max() > 50
 
 
 def test_a_weaker_scale_looks_weaker(film, checkpoint, tmp_path) -> None:
     path, brightness = checkpoint(), []
     for reference in ("0.5", "50"):
-        assert gradcam(path, "--image", film, "--reference", reference, "--output", tmp_path / "r.png") == 0
+        assert (
+            gradcam(path, "--image", film, "--no-overlay", "--reference", reference, "--output", tmp_path / "r.png")
+            == 0
+        )
         brightness.append(np.asarray(Image.open(tmp_path / "r.png"), dtype=int)[:64].mean())
     assert brightness[0] > 5 * brightness[1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -109,7 +110,7 @@ def test_findings_are_listed(dataset, checkpoint, tmp_path, capsys) -> None:
     [
         (["--image", "nothing/*.png"], "could not be read"),
         (["--image", "FOLDER"], "no films"),
-        (["--image", "FILM", "--output", "FILM"], "would replace the film"),
+        (["--image", "FILM", "--output", "FILM"], "is among the inputs and would be replaced"),
         (["--image", "FILM", "FILM2", "--output", "o.png"], "give a folder"),
         (["--image", "FILM", "--output", "o.jpg"], "ends in .png"),
         (["--image", "FILM", "--model_type", "mobilenet_v2"], "holds a custom_cnn"),
@@ -141,7 +142,8 @@ def test_a_damaged_model_says_so(dataset, checkpoint, tmp_path, capsys) -> None:
 def test_a_disk_that_fills_up_leaves_the_earlier_overlay(dataset, checkpoint, tmp_path, capsys) -> None:
     resource = pytest.importorskip("resource", reason="limits of file sizes are not known to this system")
     path, output = checkpoint(), tmp_path / "o.png"
-    output.write_bytes(b"what was there")
+    assert inference(path, "--image", dataset / "val/normal/n0_1.png", "--output", output) == 0
+    there = output.read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))
     try:
@@ -150,7 +152,7 @@ def test_a_disk_that_fills_up_leaves_the_earlier_overlay(dataset, checkpoint, tm
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert code == 2
     assert "what was there before is unchanged" in capsys.readouterr().err
-    assert output.read_bytes() == b"what was there" and not list(tmp_path.glob(".*"))
+    assert output.read_bytes() == there and not list(tmp_path.glob(".*"))
 
 
 def test_ctrl_c_ends_in_one_line(dataset, checkpoint, tmp_path, monkeypatch, capsys) -> None:
@@ -160,3 +162,48 @@ def test_ctrl_c_ends_in_one_line(dataset, checkpoint, tmp_path, monkeypatch, cap
     monkeypatch.setattr("ai_for_sudan.cli.inference.save_png", interrupted)
     assert inference(checkpoint(), "--image", dataset, "--output", tmp_path / "o") == 130
     assert capsys.readouterr().err.strip() == "ai-for-sudan inference: interrupted"
+
+
+def test_the_threshold_stands_beside_a_probability_below_it(dataset, checkpoint, tmp_path, capsys) -> None:
+    """The predicted class may have less than half of the probability: nobody must have to guess why."""
+    path = checkpoint(operating_point={"threshold": 0.9999, "reason": "by hand"})
+    assert inference(path, "--image", dataset / "val/pneumonia/p0_1.png", "--output", tmp_path / "o.png") == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^normal +0\.0\d+  ", out, re.MULTILINE)
+    assert re.search(r"pneumonia 0\.99\d, below the threshold 1\.000", out)
+    assert inference(checkpoint(), "--image", dataset / "val/pneumonia/p0_1.png", "--output", tmp_path / "o.png") == 0
+    assert re.search(r"pneumonia 0\.99\d, at or above the threshold 0\.600", capsys.readouterr().out)
+
+
+def test_a_refused_film_shows_no_number(reader_file, tmp_path, capsys) -> None:
+    Image.new("L", (200, 200), 90).save(tmp_path / "blank.png")
+    assert inference(reader_file, "--image", tmp_path / "blank.png", "--output", tmp_path / "o.png") == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("refused"))
+    assert not re.search(r"[01]\.\d", line.partition(str(tmp_path))[0])
+
+
+def test_no_picture_of_others_is_replaced_and_one_that_cannot_be_kept_stops_no_batch(
+    dataset, checkpoint, tmp_path, capsys
+) -> None:
+    path, films = checkpoint(), dataset / "val/normal"
+    foreign = tmp_path / "o/n0_1.png.overlay.png"
+    foreign.parent.mkdir()
+    Image.new("L", (9, 9)).save(foreign)
+    there = foreign.read_bytes()
+    assert inference(path, "--image", films, "--output", tmp_path / "o") == 1
+    assert "n0_1.png: no overlay was saved" in capsys.readouterr().err
+    assert foreign.read_bytes() == there and len(list((tmp_path / "o").iterdir())) == 10
+    assert inference(path, "--image", films / "n0_1.png", "--output", foreign) == 2
+    assert "was not written by this command" in capsys.readouterr().err
+    assert inference(path, "--image", films, "--output", dataset) == 2
+    assert "holds the films" in capsys.readouterr().err
+
+
+def test_names_do_not_drive_the_terminal(dataset, checkpoint, tmp_path, capsys) -> None:
+    film = dataset / "val/normal/n0_1.png"
+    evil = film.with_name("a\x1b[2Jb\nnormal 0.001.png")
+    film.rename(evil)
+    for more in ([], ["--json"]):
+        assert inference(checkpoint(), "--image", evil, "--output", tmp_path / "o", *more) == 0
+        out = capsys.readouterr().out
+        assert "\x1b" not in out and not re.search(r"^normal 0\.001", out, re.MULTILINE)

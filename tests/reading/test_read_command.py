@@ -124,7 +124,8 @@ def test_control_c_keeps_what_was_read(samples: Path, tiny: Path, tmp_path: Path
     [
         (["--reader", "nothing"], "no reader 'nothing'"),
         (["--operating-point", "best"], "no operating point 'best'"),
-        (["--threads", "0"], "--threads must be at least 1"),
+        (["--threads", "0"], "--threads must be 1 to "),
+        (["--threads", "100000"], "--threads must be 1 to "),
         (["--engine", "ray", "--report", "x.html"], "--engine ray writes JSON lines and CSV"),
         (["--csv", "/dev/null/x.csv"], "cannot write"),
     ],

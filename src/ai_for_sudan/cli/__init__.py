@@ -19,7 +19,6 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from ai_for_sudan.errors import UserError, printable
-from ai_for_sudan.extras import install_command
 from ai_for_sudan.pages.words import DISCLAIMER
 
 # command -> (module, what it does, the extra that its imports need)
@@ -69,6 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("ai_for_sudan") or not extra:
             raise
+        from ai_for_sudan.extras import install_command
+
         return _complain(
             name,
             f"this command needs the package '{error.name}', which is not installed; "

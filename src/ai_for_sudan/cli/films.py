@@ -2,30 +2,55 @@
 
 from __future__ import annotations
 
+import argparse
+import hashlib
 import itertools
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ai_for_sudan.cli.targets import PICTURE, check_folder, check_target, written_here
+from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import replacing
-from ai_for_sudan.radiographs import find_films
+from ai_for_sudan.radiographs import FILM_SUFFIXES, find_films
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+#: an --output that ends so is one picture; any other is a folder
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+#: bytes of a name that every file system takes
+_LONGEST_NAME = 255
 
-def once(given: Sequence[str], *, below: Path | None = None, but: Collection[str] = ()) -> Iterator[Path]:
+
+def add_film_options(parser: argparse.ArgumentParser) -> None:
+    """The options by which `inference` and `gradcam` are told what to look at, and with what."""
+    parser.add_argument("--image", nargs="+", required=True, metavar="FILM", help="files, folders and patterns")
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        required=True,
+        help="best_model.pth, quantized_model.pth, a .safetensors file or a reader file (.onnx)",
+    )
+    parser.add_argument("--model_type", help="the architecture that it should hold")
+
+
+def no_films(given: Sequence[str]) -> UserError:
+    return UserError(f"no films were found in {', '.join(given)}; expected {', '.join(FILM_SUFFIXES)}")
+
+
+def once(given: Sequence[str], *, below: Path | None = None) -> Iterator[Path]:
     """Every film that was asked for once, even if a folder and a file inside it, or two spellings, were given.
 
     Args:
         below: where pictures are written: they are no films.
-        but: films to leave out.
     """
-    seen = {os.path.abspath(film) for film in but}  # noqa: PTH100 (links must stay as they were given)
+    seen: set[str] = set()
+    pictures = Path(os.path.realpath(below)) if below else None
     for path in find_films(given):
-        place = os.path.abspath(path)  # noqa: PTH100
-        if place not in seen and not (below and path.is_relative_to(below)):
+        place = os.path.realpath(path)
+        if place not in seen and not (pictures and Path(place).is_relative_to(pictures)):
             seen.add(place)
             yield path
 
@@ -43,9 +68,49 @@ def common_parent(given: Sequence[str]) -> Path:
 def picture_path(folder: Path, parent: Path, file: str | Path, kind: str = "overlay") -> Path:
     """The film's own path below the common parent, so that films of one name in two folders do not meet."""
     path = Path(os.path.abspath(file)).relative_to(parent)  # noqa: PTH100
-    return folder / path.with_name(f"{path.name}.{kind}.png")
+    name = f"{path.name}.{kind}.png"
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        # Shortened, with a mark that keeps it apart from others that begin alike.
+        mark = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]
+        name = f"{path.name[:40]}.{mark}.{kind}.png"
+    return folder / path.with_name(name)
+
+
+def films_and_place(given: list[str], output: Path, kind: str) -> tuple[list[Path], Callable[[Path], Path]]:
+    """The films, and where the picture of each goes: ``output`` itself for one film, else a file below it.
+
+    Raises:
+        UserError: no films, several films for one picture, or something would be replaced that is no such picture.
+    """
+    single = output.suffix.lower() in PICTURES and not output.is_dir()
+    if single:
+        if output.suffix.lower() != ".png":
+            raise UserError(f"--output {output}: pictures are written as PNG; give a name that ends in .png")
+        check_target("--output", output, (PICTURE,), given)
+    else:
+        check_folder("--output", output, given)
+    films = list(once(given, below=None if single else output))
+    if not films:
+        raise no_films(given)
+    if single:
+        if len(films) > 1:
+            raise UserError(f"--output {output} is one file for {len(films)} films; give a folder")
+        return films, lambda film: output
+    parent = common_parent(given)
+    return films, lambda film: picture_path(output, parent, film, kind)
 
 
 def save_png(picture: Image, path: Path) -> None:
+    """Write a picture, marked as one of ours.
+
+    Raises:
+        UserError: it cannot be written, or another file lies there.
+    """
+    from PIL.PngImagePlugin import PngInfo
+
+    if not written_here(path, (PICTURE,)):
+        raise UserError(f"{path} was not written by this command and would be replaced; name another place")
+    mark = PngInfo()
+    mark.add_text("Software", "ai-for-sudan")
     with replacing(path) as temporary:
-        picture.save(temporary, format="PNG")
+        picture.save(temporary, format="PNG", pnginfo=mark)

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from ai_for_sudan.cli import DISCLAIMER
-from ai_for_sudan.cli.films import save_png
-from ai_for_sudan.cli.inference import add_film_options, films_and_place
+from ai_for_sudan.cli.films import add_film_options, films_and_place, save_png
 from ai_for_sudan.datasets import Film, squash
-from ai_for_sudan.errors import UnreadableFilm, UserError
+from ai_for_sudan.errors import UnreadableFilm, UserError, printable
 from ai_for_sudan.evaluation.subject import load_model
 from ai_for_sudan.explanation import GradCAM
 from ai_for_sudan.files import replacing
@@ -33,7 +32,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=Path("outputs/gradcam"),
         help="a .png for one film, a folder for several (default: %(default)s)",
     )
-    parser.add_argument("--overlay", action="store_true", help="draw the film below the heatmap")
+    parser.add_argument(
+        "--overlay",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="draw the film below the heatmap (default), or the bare map on black",
+    )
     parser.add_argument(
         "--reference",
         type=float,
@@ -73,11 +77,20 @@ def run(args: argparse.Namespace) -> int:
         reference = args.reference or found.full_colour
         path = place(film)
         ground = pixels if args.overlay else np.zeros_like(pixels)
-        save_png(with_legend(overlay(ground, heat, reference), reference), path)
         raw = path.with_suffix(".npy") if args.raw else None
-        if raw:
-            with replacing(raw) as temporary, temporary.open("wb") as file:
-                np.save(file, heat)
+        try:
+            if raw and raw.exists() and not path.exists():  # an array carries no mark of ours, its picture does
+                raise UserError(f"{raw} was not written by this command and would be replaced; name another place")
+            save_png(with_legend(overlay(ground, heat, reference), reference), path)
+            if raw:
+                with replacing(raw) as temporary, temporary.open("wb") as file:
+                    np.save(file, heat)
+        except (UserError, OSError) as error:  # one picture that cannot be kept stops no batch
+            if len(films) == 1:
+                raise
+            failed += 1
+            _say(args, {"file": str(film), "status": "failed", "code": "not_saved", "reason": str(error)})
+            continue
         _say(
             args,
             {
@@ -115,13 +128,13 @@ def _class_number(given: str | None, spec: ModelSpec) -> int:
 
 def _say(args: argparse.Namespace, line: dict[str, Any]) -> None:
     if args.json:
-        print(json.dumps(line, ensure_ascii=False), flush=True)
+        print(json.dumps(line), flush=True)
     elif line["status"] == "failed":
-        print(f"{line['file']}: {line['reason']}", file=sys.stderr)
+        print(printable(f"{line['file']}: {line['reason']}"), file=sys.stderr)
     else:
         kept = ", ".join(filter(None, (line["heatmap"], line["raw"])))
         print(
-            f"{line['file']}: {line['class']} {line['probability']:.3f} (logit {line['logit']:.2f}) at {line['layer']} "
-            f"{line['size'][0]}x{line['size'][1]}, peak {line['peak']:.3g}, "
-            f"full colour at {line['full_colour']:.3g} -> {kept}"
+            f"{printable(line['file'])}: {line['class']} {line['probability']:.3f} (logit {line['logit']:.2f}) "
+            f"at {line['layer']} {line['size'][0]}x{line['size'][1]}, peak {line['peak']:.3g}, "
+            f"full colour at {line['full_colour']:.3g} -> {printable(kept)}"
         )

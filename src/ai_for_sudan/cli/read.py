@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import io
 import itertools
 import json
-import os
 import sys
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from ai_for_sudan.cli import DISCLAIMER
-from ai_for_sudan.cli.films import common_parent, once, picture_path, save_png
-from ai_for_sudan.contract.names import READING_KEYS
-from ai_for_sudan.errors import UserError
-from ai_for_sudan.radiographs import FILM_SUFFIXES, find_films
-from ai_for_sudan.reading import Reader, Reading
+from ai_for_sudan.cli.films import common_parent, no_films, once, picture_path, save_png
+from ai_for_sudan.cli.targets import PAGE, check_apart, check_folder, check_target
+from ai_for_sudan.errors import UserError, printable
+from ai_for_sudan.radiographs import find_films
+from ai_for_sudan.reading import Reader
 from ai_for_sudan.reading.reader import find_reader
 from ai_for_sudan.reading.words import STATUS_WORDS, URGENCY
 
 DEFAULT_READER = "mobilenet_v2"
+#: more than this, or than the machine has cores, only costs memory
+MOST_THREADS = 64
+
+#: takes a reading's line, and what the page needs of it
+Collect = Callable[[dict[str, Any]], None]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--output",
         metavar="FILE.jsonl",
         type=Path,
-        help="append the JSON lines to a file; films that it answers already are not read again",
+        help="append the JSON lines to a file; films that it answers as they are now are not read again",
     )
     parser.add_argument("--csv", metavar="FILE", type=Path, help="write the readings as CSV")
     parser.add_argument("--overlays", metavar="DIR", type=Path, help="save each film with its heatmap")
@@ -52,69 +55,121 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.threads is not None and args.threads < 1:
-        raise UserError(f"--threads must be at least 1, not {args.threads}")
-    if args.engine == "ray" and (args.overlays or args.report):
-        raise UserError("--engine ray writes JSON lines and CSV; make overlays and reports on one machine")
+    _check(args)
     films = list(itertools.islice(once(args.films, below=args.overlays), 2))
     if not films:
-        raise UserError(f"no films were found in {', '.join(args.films)}; expected {', '.join(FILM_SUFFIXES)}")
+        raise no_films(args.films)
     # One film may use all the threads; several are read side by side, each by one.
     reader = Reader.open(args.reader, threads=args.threads or 1 if len(films) == 1 else 1)
-    reader.card.operating_point(args.operating_point)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a name may hold what the terminal cannot show
-        sys.stdout.reconfigure(errors="backslashreplace")
+    point = reader.card.operating_point(args.operating_point)
     counts: Counter[str] = Counter()
+    earlier: Counter[str] = Counter()
+    unsaved = 0
     interrupted = False
-    with contextlib.ExitStack() as open_files:
-        collectors = _collectors(args, reader, open_files)
-        answered = _answered(args, reader, collectors)
-        output = open_files.enter_context(_appending(args.output)) if args.output else None
-        rows = _rows(args, reader, once(args.films, below=args.overlays, but=answered), alone=len(films) == 1)
+    with contextlib.ExitStack() as at_end:
+        collectors = _collectors(args, reader, at_end)
+        asked = once(args.films, below=args.overlays)
+        if args.output:
+            from ai_for_sudan.files import alone
+            from ai_for_sudan.reading.journal import Journal
+
+            at_end.enter_context(alone(args.output))
+            journal = Journal(args.output, reader.card.title, point.name)
+            for line in journal.kept():
+                for collect in collectors:
+                    collect({"line": line, "row": line | {"film": None, "overlay": None}})
+            asked = _unanswered(asked, journal, earlier)
+            at_end.enter_context(journal)
+            collectors.append(lambda row: journal.add(row["line"]))
+        rows = _rows(args, reader, asked, alone=len(films) == 1)
         try:
             for row in rows:
-                line = json.dumps(row["line"])
-                if output:
-                    output.write(line + "\n")
-                    output.flush()
-                if args.json:
-                    print(line, flush=True)
-                else:
-                    _print(row["line"], first=not counts)
-                counts[row["line"]["status"]] += 1
+                line = row["line"]
                 for collect in collectors:
                     collect(row)
+                if args.json:
+                    print(json.dumps(line), flush=True)
+                else:
+                    _print(line, first=not counts)
+                if problem := row.get("problem"):
+                    unsaved += 1
+                    print(f"{printable(line['file'])}: no overlay was saved: {printable(problem)}", file=sys.stderr)
+                counts[line["status"]] += 1
         except KeyboardInterrupt:
             interrupted = True
             rows.close()
-        for collect in collectors:
-            collect.finish()
     if not args.json:
-        _summary(counts, len(answered))
+        _summary(counts, earlier)
     if interrupted:
         raise KeyboardInterrupt
-    return 1 if counts["failed"] else 0
+    return 1 if counts["failed"] or earlier["failed"] or unsaved else 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Raises ``UserError`` for what cannot be done, or would destroy something."""
+    if args.threads is not None:
+        from ai_for_sudan.processes import cores
+
+        most = max(MOST_THREADS, cores())
+        if not 1 <= args.threads <= most:
+            raise UserError(f"--threads must be 1 to {most}, not {args.threads}")
+    if args.engine == "ray" and (args.overlays or args.report):
+        raise UserError("--engine ray writes JSON lines and CSV; make overlays and reports on one machine")
+    check_apart({"--output": args.output, "--csv": args.csv, "--report": args.report, "--overlays": args.overlays})
+    if args.csv:
+        from ai_for_sudan.reading.table import BEGINNING
+
+        check_target("--csv", args.csv, (BEGINNING,), args.films)
+    if args.report:
+        check_target("--report", args.report, PAGE, args.films)
+    if args.output:
+        check_target("--output", args.output, (b"",), args.films)  # its every line is looked at later
+    if args.overlays:
+        check_folder("--overlays", args.overlays, args.films)
+
+
+def _unanswered(films: Iterator[Path], journal: Any, earlier: Counter[str]) -> Iterator[Path]:
+    """The films that an earlier run did not answer; counts the others."""
+    for film in films:
+        if answer := journal.answered(film):
+            earlier[answer] += 1
+        else:
+            yield film
 
 
 def _rows(
     args: argparse.Namespace, reader: Reader, files: Iterator[Path], *, alone: bool
 ) -> Generator[dict[str, Any], None, None]:
-    """``{"line": the JSON line, "row": what the report needs}`` of each film."""
+    """Of each film ``line``, its JSON line; ``row``, what the report needs; ``problem``, why it has no overlay."""
     more = {"log": args.log, "site": args.site}
     parent = common_parent(args.films)
     if args.engine == "ray":
         from ai_for_sudan.reading.cluster import read_on_cluster
 
         lines = read_on_cluster(
-            find_reader(args.reader), files, operating_point=args.operating_point, address=args.address, **more
+            find_reader(args.reader),
+            files,
+            operating_point=args.operating_point,
+            address=args.address,
+            identify=args.output is not None,
+            **more,
         )
         yield from ({"line": line} for line in lines)
         return
 
-    def then(reading: Reading) -> dict[str, Any]:
-        row: dict[str, Any] = {"line": reading.to_dict(**more)}
+    if args.output:
+        from ai_for_sudan.reading.journal import identity
+
+    def read(file: Path) -> dict[str, Any]:
+        # Before it is read: if it changes in between, the next run reads it once more.
+        known = identity(file) if args.output else {}
+        reading = reader.read(file, operating_point=args.operating_point)
+        row: dict[str, Any] = {"line": reading.to_dict(**more) | known}
         if args.overlays and reading.pixels is not None:
-            save_png(reading.overlay(), picture_path(args.overlays, parent, reading.file))
+            try:
+                save_png(reading.overlay(), picture_path(args.overlays, parent, reading.file))
+            except (UserError, OSError) as error:  # one picture that cannot be kept stops no batch
+                row["problem"] = str(error)
         if args.report:
             from ai_for_sudan.reading.report import row_of
 
@@ -122,125 +177,60 @@ def _rows(
         return row
 
     if alone:  # no pool of threads, no bar, and none of their imports
-        yield from (then(reader.read(file, operating_point=args.operating_point)) for file in files)
+        yield from map(read, files)
         return
     from ai_for_sudan.processes import in_parallel
 
-    readings = in_parallel(
-        lambda file: then(reader.read(file, operating_point=args.operating_point)), files, threads=args.threads
-    )
+    rows = in_parallel(read, files, threads=args.threads)
     if sys.stderr.isatty():
         from tqdm import tqdm
 
         total = sum(1 for _ in find_films(args.films))
-        readings = iter(tqdm(readings, desc="reading", unit="film", total=total, leave=False))
-    yield from readings
+        rows = iter(tqdm(rows, desc="reading", unit="film", total=total, leave=False))
+    yield from rows
+
+
+def _collectors(args: argparse.Namespace, reader: Reader, at_end: contextlib.ExitStack) -> list[Collect]:
+    """What takes the rows; what they make is finished and put in place when ``at_end`` closes, Ctrl-C or not."""
+    collectors: list[Collect] = []
+    if args.csv:
+        from ai_for_sudan.files import replacing
+        from ai_for_sudan.reading.table import Table
+
+        temporary = at_end.enter_context(replacing(args.csv))
+        table = Table(at_end.enter_context(temporary.open("w", newline="", encoding="utf-8")))
+        collectors.append(lambda row: table.add(row["line"]))
+    if args.report:
+        from ai_for_sudan.reading.report import Report
+
+        report = Report(reader.card)
+        at_end.enter_context(_written(report, args.report))
+        collectors.append(lambda row: report.add(row["row"]))
+    return collectors
 
 
 @contextlib.contextmanager
-def _appending(path: Path) -> Iterator[IO[str]]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        yield file
-
-
-def _answered(args: argparse.Namespace, reader: Reader, collectors: list[Collector]) -> set[str]:
-    """The files that an earlier run answered; a line that a power cut left half-written is cut off.
-
-    Raises:
-        UserError: the file holds something else, or readings by another reader or at another operating point.
-    """
-    path: Path | None = args.output
-    done: set[str] = set()
-    if path is None or not path.is_file():
-        return done
-    mine = (reader.card.title, reader.card.operating_point(args.operating_point).name)
-    kept = 0
-    with path.open("rb") as file:
-        for raw in file:
-            if not raw.endswith(b"\n"):
-                break
-            try:
-                line = json.loads(raw)
-                found = (line["reader"], line["operating_point"])
-                done.add(line["file"])
-            except (ValueError, KeyError, TypeError) as error:
-                raise UserError(f"{path} is no file of readings; give another --output") from error
-            if found != mine:
-                raise UserError(
-                    f"{path} holds readings by {found[0]} at '{found[1]}', these would be by {mine[0]} at '{mine[1]}'; "
-                    "give another --output"
-                )
-            for collect in collectors:
-                collect({"line": line, "row": line | {"film": None, "overlay": None}})
-            kept += len(raw)
-    if kept < path.stat().st_size:
-        os.truncate(path, kept)
-    return done
-
-
-class _Csv:
-    COLUMNS = tuple(key for key in READING_KEYS if key != "elapsed_ms")
-
-    def __init__(self, file: IO[str]) -> None:
-        import csv
-
-        self._writer = csv.writer(file)
-        self._writer.writerow(self.COLUMNS)
-
-    def __call__(self, row: dict[str, Any]) -> None:
-        line = row["line"]
-        values = ["; ".join(line[c]) if isinstance(line[c], list) else line[c] for c in self.COLUMNS]
-        # A name that begins like a formula would be computed by a spreadsheet.
-        self._writer.writerow([f"'{v}" if isinstance(v, str) and v[:1] in "=+-@" and v else v for v in values])
-
-    def finish(self) -> None:
-        """Nothing is left to do: the file is closed with the others."""
-
-
-class _Page:
-    def __init__(self, path: Path, reader: Reader) -> None:
-        from ai_for_sudan.reading.report import Report
-
-        self._path, self._report = path, Report(reader.card)
-
-    def __call__(self, row: dict[str, Any]) -> None:
-        self._report.add(row["row"])
-
-    def finish(self) -> None:
-        self._report.write(self._path)
-
-
-Collector = _Csv | _Page
-
-
-def _collectors(args: argparse.Namespace, reader: Reader, open_files: contextlib.ExitStack) -> list[Collector]:
-    collectors: list[Collector] = []
-    if args.csv:
-        from ai_for_sudan.files import replacing
-
-        temporary = open_files.enter_context(replacing(args.csv))
-        collectors.append(
-            _Csv(open_files.enter_context(temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace")))
-        )
-    if args.report:
-        collectors.append(_Page(args.report, reader))
-    return collectors
+def _written(report: Any, path: Path) -> Iterator[None]:
+    yield
+    report.write(path)
 
 
 def _print(line: dict[str, Any], *, first: bool) -> None:
     if first:
         print(f"{'status':<12}{'probability':>11}  film")
-    probability = "" if line["probability"] is None else f"{line['probability']:.3f}"
-    notes = "; ".join([*line["reasons"], *line.get("warnings", ())])
-    print(f"{line['status']:<12}{probability:>11}  {line['file']}" + (f"\n{'':25}{notes}" if notes else ""))
+    # Of a film that was refused the number says nothing, and would be read as a verdict.
+    said = line["status"] not in ("refused", "failed")
+    probability = f"{line['probability']:.3f}" if said else ""
+    notes = printable("; ".join([*line["reasons"], *line["warnings"]]))
+    print(f"{line['status']:<12}{probability:>11}  {printable(line['file'])}" + (f"\n{'':25}{notes}" if notes else ""))
 
 
-def _summary(counts: Counter[str], before: int) -> None:
+def _summary(counts: Counter[str], earlier: Counter[str]) -> None:
     print()
     for status in URGENCY:
         if counts[status]:
             print(f"{counts[status]:>6}  {STATUS_WORDS[status]}")
-    if before:
-        print(f"{before:>6}  answered by an earlier run")
+    if before := earlier.total():
+        failed = f", {earlier['failed']} of which could not be read" if earlier["failed"] else ""
+        print(f"{before:>6}  answered by an earlier run{failed}")
     print(DISCLAIMER)

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import NullLocator
 from sklearn.metrics import precision_recall_curve, roc_curve
 
@@ -29,6 +30,9 @@ def figure(rows: int = 1, columns: int = 1, *, width: float = 4.4, height: float
 
 def svg(made: Figure) -> str:
     """The figure as an SVG element, to be put into a page."""
+    for part in made.findobj(Text):
+        if isinstance(part, Text):
+            part.set_parse_math(False)  # a name with $ in it is a name, not mathematics
     buffer = io.StringIO()
     made.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ai_for_sudan.errors import UserError
+from ai_for_sudan.errors import UnreadableFilm, UserError
 from ai_for_sudan.extras import install_command
+from ai_for_sudan.reading.journal import identity
 from ai_for_sudan.reading.reader import Reader
-from ai_for_sudan.reading.reading import Reading
+from ai_for_sudan.reading.reading import Reading, Terms
 
 #: times that a batch is given to another worker after one died
 RETRIES = 2
@@ -28,6 +29,7 @@ def read_on_cluster(
     address: str | None = None,
     log: bool = False,
     site: str = "",
+    identify: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Read films on every core of a Ray cluster, each file answered exactly once, in any order.
 
@@ -39,6 +41,7 @@ def read_on_cluster(
     Args:
         address: of a running cluster; without one, a cluster of this machine alone is started for the while.
         log, site: see :meth:`Reading.to_dict`.
+        identify: add what a :class:`~ai_for_sudan.reading.journal.Journal` tells films apart by.
 
     Raises:
         UserError: Ray is not installed, the cluster cannot be reached, or its machines cannot use this reader.
@@ -61,13 +64,13 @@ def read_on_cluster(
     try:
         weights = ray.put(reader.read_bytes())
         card = Reader.open(reader, self_test=False).card
-        point = card.operating_point(operating_point)
+        terms = Terms.of(card, card.operating_point(operating_point))
         task = ray.remote(num_cpus=1, max_retries=RETRIES)(_read_batch)
         cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
         waiting: dict[Any, list[str]] = {}
 
         def ask(batch: list[str]) -> None:
-            waiting[task.remote(weights, reader.name, batch, operating_point, log, site)] = batch
+            waiting[task.remote(weights, reader.name, batch, operating_point, log, site, identify)] = batch
 
         def answered() -> list[dict[str, Any]]:
             done, _ = ray.wait(list(waiting), num_returns=1)
@@ -82,11 +85,11 @@ def read_on_cluster(
                     for file in batch:
                         ask([file])
                     return []
-                code, reason = "worker_lost", "the process that read this film was killed each time, perhaps for memory"
-                reading = Reading(
-                    batch[0], "failed", None, None, {}, point.name, point.threshold, (code,), (reason,), card.title, 0.0
+                lost = UnreadableFilm(
+                    "worker_lost", "the process that read this film was killed each time, perhaps for memory"
                 )
-                return [reading.to_dict(log=log, site=site)]
+                line = Reading.unread(terms, batch[0], lost).to_dict(log=log, site=site)
+                return [line | (identity(batch[0]) if identify else {})]
 
         for batch in _batches(files):
             ask(batch)
@@ -127,7 +130,7 @@ _opened: dict[str, Reader] = {}
 
 
 def _read_batch(
-    weights: bytes, name: str, files: list[str], operating_point: str | None, log: bool, site: str
+    weights: bytes, name: str, files: list[str], operating_point: str | None, log: bool, site: str, identify: bool
 ) -> list[dict[str, Any]]:
     """In a worker: open the reader once for the life of the process, then read."""
     import hashlib
@@ -136,4 +139,8 @@ def _read_batch(
     if key not in _opened:
         _opened.clear()
         _opened[key] = Reader.from_bytes(weights, name)
-    return [_opened[key].read(file, operating_point=operating_point).to_dict(log=log, site=site) for file in files]
+    lines = []
+    for file in files:
+        known = identity(file) if identify else {}
+        lines.append(_opened[key].read(file, operating_point=operating_point).to_dict(log=log, site=site) | known)
+    return lines

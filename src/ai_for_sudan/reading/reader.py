@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,13 +17,15 @@ from ai_for_sudan.contract.card import Card
 from ai_for_sudan.contract.codes import Remark
 from ai_for_sudan.contract.judge import judge
 from ai_for_sudan.contract.limits import LARGEST_INPUT, SMALLEST_INPUT
-from ai_for_sudan.contract.names import INPUT, METADATA_KEY, OUTPUTS
+from ai_for_sudan.contract.names import INPUT, METADATA_KEY, OPTIONAL_OUTPUTS, OUTPUTS
 from ai_for_sudan.errors import UnreadableFilm, UserError
-from ai_for_sudan.radiographs import Radiograph, RefusedByHeader, read_radiograph
-from ai_for_sudan.reading.reading import Reading
+from ai_for_sudan.radiographs import Radiograph, read_radiograph
+from ai_for_sudan.reading.reading import Reading, Terms
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+Result = TypeVar("Result")
+
+#: seconds in which a reader file must be opened, and read a film; the slowest machine that was tried took two
+LONGEST_RUN = 60.0
 
 
 def shipped() -> dict[str, Path]:
@@ -48,6 +53,8 @@ class Reader:
 
     def __init__(self, session: onnx_runtime.InferenceSession, card: Card, name: str) -> None:
         self._session = session
+        here = {output.name for output in session.get_outputs()}
+        self._outputs = (*OUTPUTS, *(name for name in OPTIONAL_OUTPUTS if name in here))
         self.card = card
         #: the file's path, as messages name it
         self.name = name
@@ -88,7 +95,10 @@ class Reader:
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         try:
-            session = onnx_runtime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+            session = _within(
+                LONGEST_RUN,
+                lambda: onnx_runtime.InferenceSession(source, options, providers=["CPUExecutionProvider"]),
+            )
             text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         except Exception as error:  # ONNX Runtime raises its own kinds, and a plain RuntimeError
             raise UserError(f"{name} is no ONNX file that this machine can open; expected a reader file") from error
@@ -135,9 +145,18 @@ class Reader:
         return worst
 
     def outputs(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
-        """The reader file's raw outputs for a film, uint8 ``(H, W)`` of any size."""
-        values = self._session.run(OUTPUTS, {INPUT: _fit(pixels)})
-        return dict(zip(OUTPUTS, values, strict=True))
+        """The reader file's raw outputs for a film, uint8 ``(H, W)`` of any size, with those that it has beyond them.
+
+        Raises:
+            TimeoutError: the graph took longer than :data:`LONGEST_RUN`.
+        """
+        options = onnx_runtime.RunOptions()
+        values = _within(
+            LONGEST_RUN,
+            lambda: self._session.run(self._outputs, {INPUT: _fit(pixels)}, options),
+            stop=lambda: setattr(options, "terminate", True),
+        )
+        return dict(zip(self._outputs, values, strict=True))
 
     def read(
         self, source: str | Path | bytes | np.ndarray | Radiograph, *, operating_point: str | None = None
@@ -155,66 +174,53 @@ class Reader:
         started = time.perf_counter()
         point = self.card.operating_point(operating_point)
         name = str(source) if isinstance(source, str | Path) else f"<{type(source).__name__}>"
-        identity = self.card.title
+        terms = Terms.of(self.card, point)
 
-        def unread(status: str, codes: tuple[str, ...], reasons: tuple[str, ...]) -> Reading:
-            elapsed = (time.perf_counter() - started) * 1e3
-            return Reading(
-                name, status, None, None, {}, point.name, point.threshold, codes, reasons, identity, elapsed
-            )  # fmt: skip
+        def elapsed_ms() -> float:
+            return (time.perf_counter() - started) * 1e3
 
         try:
             film = source if isinstance(source, Radiograph) else read_radiograph(source)
-        except RefusedByHeader as error:
-            codes, reasons = zip(*error.refusals, strict=True)
-            return unread("refused", codes, reasons)
+            found = self._found(film.pixels)
+            probabilities = dict(zip(self.card.classes, found["probability"].tolist(), strict=True))
+            probability, gate = probabilities[self.card.positive], found["gate"].tolist()
+            height, width = film.pixels.shape
+            verdict = judge(self.card, probability, gate, (height, width), point, film.refusals)
+            remarks = tuple(self._with_remedy(remark, film.pixels) for remark in verdict.remarks)
         except UnreadableFilm as error:
-            return unread("failed", (error.code,), (error.reason,))
-        try:
-            found = self.outputs(film.pixels)
-        except Exception as error:  # ONNX Runtime's own kinds derive from nothing narrower; none may stop a batch
-            return unread("failed", ("not_read",), (f"the reader could not be run on this film: {_first_line(error)}",))
-        probabilities = dict(zip(self.card.classes, found["probability"].tolist(), strict=True))
-        probability = probabilities[self.card.positive]
-        remarks = [*film.refusals]
-        height, width = film.pixels.shape
-        verdict = judge(self.card, probability, found["gate"].tolist(), (height, width), point, remarks)
-        return Reading(
-            file=name,
-            status=verdict.status,
-            label=_label(self.card, probabilities, point.threshold),
-            probability=probability,
-            probabilities=probabilities,
-            operating_point=point.name,
-            threshold=point.threshold,
-            codes=verdict.codes,
-            reasons=verdict.reasons + self._turned(film.pixels, verdict.codes, point.name),
-            reader=identity,
-            elapsed_ms=(time.perf_counter() - started) * 1e3,
-            warnings=film.warnings + self._age_warning(film),
+            return Reading.unread(terms, name, error, elapsed_ms())
+        return Reading.of(
+            terms,
+            name,
+            film,
+            replace(verdict, remarks=remarks),
+            probabilities,
+            warnings=self._age_warning(film),
+            elapsed_ms=elapsed_ms(),
             heatmap=found["heatmap"][self.card.positive_index],
-            heatmap_reference=self.card.heatmap_reference,
-            logits=found["logits"],
-            gate=found["gate"],
-            embedding=found["embedding"],
-            radiograph=film,
+            **{name: found.get(name) for name in ("lungs", "box", "logits", "gate", "embedding")},
         )
 
-    def _turned(self, pixels: np.ndarray, codes: Sequence[str], point: str) -> tuple[str, ...]:
-        """For a film that was refused for how it lies: whether it would be read after turning."""
-        for code, words, turns in (
-            ("upside_down", "turned upright", (np.rot90(pixels, 2),)),
-            ("sideways", "turned upright", (np.rot90(pixels, 1), np.rot90(pixels, 3))),
-            ("negative", "as its positive", (255 - pixels,)),
-        ):
-            if code not in codes:
-                continue
-            for turned in turns:
-                found = self.outputs(np.ascontiguousarray(turned))
-                gate = found["gate"].tolist()
-                if all(score <= entry.limit for score, entry in zip(gate, self.card.gate, strict=True)):
-                    return (f"{words}, it would be read: turn it and read it again",)
-        return ()
+    def _found(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        try:
+            return self.outputs(pixels)
+        except Exception as error:  # ONNX Runtime's own kinds derive from nothing narrower; none may stop a batch
+            raise UnreadableFilm(
+                "not_read", f"the reader could not be run on this film: {_first_line(error)}"
+            ) from error
+
+    def _with_remedy(self, remark: Remark, pixels: np.ndarray) -> Remark:
+        """Of a film that was refused for how it lies: whether it would be read if it lay otherwise."""
+        words, others = {
+            "upside_down": ("rotated", (np.rot90(pixels, 2),)),
+            "sideways": ("rotated", (np.rot90(pixels, 1), np.rot90(pixels, 3))),
+            "negative": ("inverted", (255 - pixels,)),
+        }.get(remark.code, ("", ()))
+        for other in others:
+            gate = zip(self._found(np.ascontiguousarray(other))["gate"].tolist(), self.card.gate, strict=True)
+            if all(score <= entry.limit for score, entry in gate if entry.status == "refused"):
+                return Remark(remark.code, f"{remark.text} ({words}, it would be read)")
+        return remark
 
     def _age_warning(self, film: Radiograph) -> tuple[Remark, ...]:
         years, population = film.header.age_years if film.header else None, self.card.ages
@@ -254,10 +260,33 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or ["no memory"])[0][:200]
 
 
-def _label(card: Card, probabilities: dict[str, float], threshold: float) -> str:
-    if card.task == "multilabel":
-        return "|".join(name for name, value in probabilities.items() if value >= threshold)
-    if len(card.classes) == 2:
-        other = next(name for name in card.classes if name != card.positive)
-        return card.positive if probabilities[card.positive] >= threshold else other
-    return max(probabilities, key=lambda name: probabilities[name])
+def _within(seconds: float, work: Callable[[], Result], *, stop: Callable[[], None] | None = None) -> Result:
+    """What ``work`` returns or raises, if it does so in time: a graph may never end, and no signal ends one either.
+
+    Args:
+        stop: asks it to end when it is no longer waited for.
+
+    Raises:
+        TimeoutError: it took longer.
+    """
+    ended: list[Result] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            ended.append(work())
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        thread.join(seconds)
+    finally:
+        if thread.is_alive() and stop:
+            stop()
+    if failed:
+        raise failed[0]
+    if not ended:
+        raise TimeoutError(f"it took longer than {seconds:g} seconds")
+    return ended[0]

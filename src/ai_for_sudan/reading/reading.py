@@ -2,61 +2,164 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ai_for_sudan.errors import UserError
-from ai_for_sudan.radiographs import Radiograph
+from ai_for_sudan.contract import Card, OperatingPoint, Remark, Verdict
+from ai_for_sudan.errors import UnreadableFilm, UserError
+from ai_for_sudan.radiographs import Radiograph, RefusedByHeader
 
 if TYPE_CHECKING:
     from PIL import Image
 
 
 @dataclass(frozen=True)
+class Terms:
+    """In whose name and by which rule a film is read: what all readings of one run share.
+
+    Attributes:
+        reader: name and version.
+        operating_point, threshold: which threshold is used, 0..1, of the positive class.
+        task: ``exclusive`` classes or ``multilabel`` findings.
+        heatmap_reference: logit units that are drawn at full colour.
+    """
+
+    reader: str
+    operating_point: str
+    threshold: float
+    classes: tuple[str, ...]
+    positive: str
+    task: str
+    heatmap_reference: float
+
+    @classmethod
+    def of(cls, card: Card, point: OperatingPoint) -> Terms:
+        """Those of a reader at one of its operating points."""
+        return cls(
+            card.title, point.name, point.threshold, card.classes, card.positive, card.task, card.heatmap_reference
+        )
+
+    def label(self, probabilities: dict[str, float]) -> str:
+        """What the threshold decides for: of two classes one, of more the most probable, of findings those above it."""
+        if self.task == "multilabel":
+            return "|".join(name for name, value in probabilities.items() if value >= self.threshold)
+        if len(self.classes) == 2:
+            other = next(name for name in self.classes if name != self.positive)
+            return self.positive if probabilities[self.positive] >= self.threshold else other
+        return max(probabilities, key=lambda name: probabilities[name])
+
+
+@dataclass(frozen=True)
 class Reading:
-    """One film's reading.
+    """One film's reading, made by :meth:`of` or :meth:`unread`.
 
     Attributes:
         file: what was read, as it was given.
         status: ``suspected``, ``not_seen``, ``uncertain``, ``refused`` or ``failed``.
+        reader: name and version.
+        operating_point, threshold: which threshold was used.
+        remarks: why it was refused, left to a person, or failed.
+        warnings: the reading stands, with this in mind.
         label: the class that the operating point decides for, of refused films too, so that the gate can be measured
-            (of more than two classes the most probable; of findings those above the threshold, joined by ``|``).
+            (see :meth:`Terms.label`).
         probability: calibrated, of the positive class; ``None`` where nothing was decoded.
         probabilities: of each class.
-        operating_point, threshold: which threshold was used.
-        codes, reasons: why it was refused, left to a person, or failed; for machines and for people.
-        warnings: ``(code, text)``: the reading stands, with this in mind.
-        reader: name and version.
-        heatmap: float32 ``(h, w)``, Grad-CAM of the positive class in logit units, not stretched.
-        heatmap_reference: logit units that are drawn at full colour.
-        radiograph: the film as it was decoded, with its header.
         elapsed_ms: decoding, gate and heatmap included.
+        heatmap: float32 ``(h, w)``, Grad-CAM of the positive class in logit units, not stretched, in the frame of the
+            film squashed to a square.
+        heatmap_reference: logit units that are drawn at full colour.
+        lungs: float32 ``(h, w)``, probability of lung in the same frame; ``None`` of a reader that does not look for
+            them.
+        box: float32 ``(4,)``, the lungs' box: x0, y0, x1, y1 in shares of the film's width and height, or ``None``.
         logits: float32 ``(C,)``, before calibration.
         gate: float32 ``(G,)``, one score for each code of the card's gate.
         embedding: float32 ``(D,)``: what the last layer saw, for watching a site over time.
+        radiograph: the film as it was decoded, with its header.
     """
 
     file: str
     status: str
-    label: str | None
-    probability: float | None
-    probabilities: dict[str, float]
+    reader: str
     operating_point: str
     threshold: float
-    codes: tuple[str, ...]
-    reasons: tuple[str, ...]
-    reader: str
-    elapsed_ms: float
-    warnings: tuple[tuple[str, str], ...] = ()
+    remarks: tuple[Remark, ...] = ()
+    warnings: tuple[Remark, ...] = ()
+    label: str | None = None
+    probability: float | None = None
+    probabilities: dict[str, float] = field(default_factory=dict)
+    elapsed_ms: float = 0.0
     heatmap: np.ndarray | None = field(default=None, repr=False)
     heatmap_reference: float = 1.0
+    lungs: np.ndarray | None = field(default=None, repr=False)
+    box: np.ndarray | None = field(default=None, repr=False)
     logits: np.ndarray | None = field(default=None, repr=False)
     gate: np.ndarray | None = field(default=None, repr=False)
     embedding: np.ndarray | None = field(default=None, repr=False)
     radiograph: Radiograph | None = field(default=None, repr=False)
+
+    @classmethod
+    def unread(cls, terms: Terms, file: str, error: UnreadableFilm, elapsed_ms: float = 0.0) -> Reading:
+        """Of a film that could not be read: ``failed``, or ``refused`` where its header alone rules it out."""
+        refusals = error.refusals if isinstance(error, RefusedByHeader) else ()
+        return cls(
+            file=file,
+            status="refused" if refusals else "failed",
+            reader=terms.reader,
+            operating_point=terms.operating_point,
+            threshold=terms.threshold,
+            remarks=refusals or (Remark(error.code, error.reason),),
+            elapsed_ms=elapsed_ms,
+        )
+
+    @classmethod
+    def of(
+        cls,
+        terms: Terms,
+        file: str,
+        film: Radiograph,
+        verdict: Verdict,
+        probabilities: dict[str, float],
+        *,
+        warnings: Iterable[Remark] = (),
+        elapsed_ms: float = 0.0,
+        **maps: np.ndarray | None,
+    ) -> Reading:
+        """Of a film that was read.
+
+        Args:
+            warnings: beyond those of the film.
+            maps: ``heatmap``, ``lungs``, ``box``, ``logits``, ``gate``, ``embedding``, as far as there are any.
+        """
+        return cls(
+            file=file,
+            status=verdict.status,
+            reader=terms.reader,
+            operating_point=terms.operating_point,
+            threshold=terms.threshold,
+            remarks=verdict.remarks,
+            warnings=(*film.warnings, *warnings),
+            label=terms.label(probabilities),
+            probability=probabilities[terms.positive],
+            probabilities=probabilities,
+            elapsed_ms=elapsed_ms,
+            heatmap_reference=terms.heatmap_reference,
+            radiograph=film,
+            **maps,
+        )
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The remarks for machines."""
+        return tuple(remark.code for remark in self.remarks)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The remarks for people."""
+        return tuple(remark.text for remark in self.remarks)
 
     @property
     def pixels(self) -> np.ndarray | None:
@@ -64,7 +167,7 @@ class Reading:
         return self.radiograph.pixels if self.radiograph else None
 
     def overlay(self, *, largest_side: int = 1024, legend: bool = False) -> Image.Image:
-        """The film with the heatmap over it; with ``legend``, a strip below says what the colours mean.
+        """The film with the heatmap and the lungs' outline over it; with ``legend``, a strip below explains them.
 
         Raises:
             UserError: nothing was decoded, so there is nothing to draw.
@@ -73,8 +176,10 @@ class Reading:
             raise UserError(f"{self.file} was not decoded: there is no picture to draw")
         from ai_for_sudan.reading.overlay import overlay, with_legend
 
-        picture = overlay(self.pixels, self.heatmap, self.heatmap_reference, largest_side=largest_side)
-        return with_legend(picture, self.heatmap_reference) if legend else picture
+        picture = overlay(
+            self.pixels, self.heatmap, self.heatmap_reference, lungs=self.lungs, largest_side=largest_side
+        )
+        return with_legend(picture, self.heatmap_reference, outlined=self.lungs is not None) if legend else picture
 
     def to_dict(self, *, log: bool = False, site: str = "") -> dict[str, Any]:
         """The JSON line of the command ``read``.
@@ -94,8 +199,8 @@ class Reading:
             "threshold": round(self.threshold, 6),
             "codes": list(self.codes),
             "reasons": list(self.reasons),
-            "warning_codes": [code for code, _ in self.warnings],
-            "warnings": [text for _, text in self.warnings],
+            "warning_codes": [warning.code for warning in self.warnings],
+            "warnings": [warning.text for warning in self.warnings],
             "reader": self.reader,
             "elapsed_ms": round(self.elapsed_ms, 2),
         }

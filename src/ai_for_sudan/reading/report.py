@@ -13,9 +13,11 @@ from typing import IO, Any
 from PIL import Image
 
 from ai_for_sudan.contract.card import Card
+from ai_for_sudan.contract.colours import legend
+from ai_for_sudan.errors import printable
 from ai_for_sudan.pages import environment, inline
 from ai_for_sudan.reading.reading import Reading
-from ai_for_sudan.reading.words import HEATMAP_WORDS, STATUS_WORDS, URGENCY
+from ai_for_sudan.reading.words import HEATMAP_WORDS, OUTLINE_WORDS, STATUS_WORDS, URGENCY
 
 THUMBNAIL = 320
 #: the most urgent films are shown with their pictures, further ones in words: a browser must still open the page
@@ -24,7 +26,7 @@ PICTURED = 1000
 
 def row_of(reading: Reading) -> dict[str, Any]:
     """What the page needs of a reading, as JSON: its line and two small pictures."""
-    row = {**reading.to_dict(), "film": None, "overlay": None}
+    row = {**reading.to_dict(), "film": None, "overlay": None, "outlined": reading.lungs is not None}
     if reading.pixels is not None:
         film = Image.fromarray(reading.pixels)
         film.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR)
@@ -41,8 +43,11 @@ class Report:
         self._spool: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 (closed by write)
         self._places: list[tuple[int, float, int]] = []
         self._counts: Counter[str] = Counter()
+        self._outlined = False
 
     def add(self, row: dict[str, Any]) -> None:
+        row = row | {key: _shown(row[key]) for key in ("file", "reasons", "warnings")}
+        self._outlined = self._outlined or row.get("outlined", False)
         urgency = URGENCY.index(row["status"])
         self._places.append((urgency, -(row["probability"] or 0.0), self._spool.tell()))
         self._counts[row["status"]] += 1
@@ -60,6 +65,7 @@ class Report:
             environment("ai_for_sudan.reading")
             .get_template("report.html")
             .stream(
+                title="Readings",
                 rows=self._rows(),
                 pictured=PICTURED if len(self._places) > PICTURED else None,
                 counts=[
@@ -69,6 +75,9 @@ class Report:
                 card=self._card,
                 date=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
                 heatmap_words=HEATMAP_WORDS,
+                outlined=self._outlined,
+                outline_words=OUTLINE_WORDS,
+                scale=[f"rgb({' '.join(str(round(255 * part)) for part in colour)})" for colour in legend(9).tolist()],
             )
         )
         with self._spool, replacing(path) as temporary:
@@ -79,3 +88,7 @@ class Report:
             self._spool.seek(place)
             row = json.loads(self._spool.readline())
             yield row if number < PICTURED else row | {"film": None, "overlay": None}
+
+
+def _shown(value: str | list[str]) -> str | list[str]:
+    return [printable(text) for text in value] if isinstance(value, list) else printable(value)

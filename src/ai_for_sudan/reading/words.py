@@ -2,7 +2,7 @@
 
 from ai_for_sudan.pages.words import DISCLAIMER
 
-__all__ = ["DISCLAIMER", "HEATMAP_WORDS", "STATUS_WORDS", "URGENCY"]
+__all__ = ["DISCLAIMER", "HEATMAP_WORDS", "OUTLINE_WORDS", "STATUS_WORDS", "URGENCY"]
 
 STATUS_WORDS = {
     "suspected": "suspicious of pneumonia",
@@ -16,3 +16,4 @@ STATUS_WORDS = {
 URGENCY = ("suspected", "uncertain", "failed", "refused", "not_seen")
 
 HEATMAP_WORDS = "where the model looked; colour is no proof of disease"
+OUTLINE_WORDS = "; the blue line is the edge of the lungs as the reader found them"
