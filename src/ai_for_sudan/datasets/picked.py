@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union
 
 import numpy as np
 
@@ -19,7 +19,7 @@ class Picked:
         rows: which of them, in 0..M-1, ``(N,)``.
     """
 
-    def __init__(self, pixels: np.ndarray, rows: Sequence[int] | np.ndarray) -> None:
+    def __init__(self, pixels: Pixels, rows: Sequence[int] | np.ndarray) -> None:
         self._pixels, self._rows = pixels, np.asarray(rows, dtype=np.int64)
 
     def __len__(self) -> int:
@@ -44,4 +44,4 @@ class Picked:
 
 
 #: films uint8 ``(N, S, S)``, in memory or picked from a memory map
-Pixels = np.ndarray | Picked
+Pixels = Union[np.ndarray, Picked]  # noqa: UP007 (also read at run time)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ai_for_sudan.datasets import Pixels
+from ai_for_sudan.datasets import Picked, Pixels
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.models import as_batch
 
@@ -31,6 +31,13 @@ class LabelledFilms:
     def __len__(self) -> int:
         return len(self.pixels)
 
+    def take(self, rows: Sequence[int] | np.ndarray) -> LabelledFilms:
+        """Some of them; their pixels are not copied."""
+        chosen = np.asarray(rows, dtype=np.int64)
+        return LabelledFilms(
+            Picked(self.pixels, chosen), self.labels[chosen], None if self.sites is None else self.sites[chosen]
+        )
+
     def batch(self, indices: Tensor, where: torch.device) -> tuple[Tensor, Tensor]:
         """Films ``(B, 1, S, S)`` in 0..1, and their labels."""
         # Sorted reading keeps a memory map's pages in order; the order inside a batch does not matter.
@@ -38,7 +45,7 @@ class LabelledFilms:
         return as_batch(self.pixels[chosen], where), torch.from_numpy(self.labels[chosen]).to(where)
 
     def order(self, positive: int, seed: Sequence[int]) -> np.ndarray:
-        """The films of one epoch, int64 ``(N,)``: each once, or of several sites with the same share of classes at each.
+        """The films of one epoch, int64 ``(N,)``: each once; of several sites, with the same class shares at each.
 
         Args:
             positive: the finding whose share is made equal, of films with several.
@@ -61,8 +68,8 @@ def check_sites(films: LabelledFilms, positive: int) -> None:
         missing = len(set(classes[classes >= 0])) - len(set(classes[(films.sites == site) & (classes >= 0)]))
         if missing:
             raise UserError(
-                f"the site '{site}' lacks films of {missing} class{'es' if missing > 1 else ''}, so that it alone would "
-                "tell the label; leave its films out, or give --sites ignore"
+                f"the site '{site}' lacks films of {missing} of the classes, so that it alone would tell the label; "
+                "leave its films out, or give --sites ignore"
             )
 
 
