@@ -178,7 +178,7 @@ def _of_the_run(state: CheckpointState) -> dict[str, Any]:
     """What the card says of the training run."""
     return {
         "recipe": state.recipe,
-        "split": asdict(state.split),
+        "split": {key: value for key, value in asdict(state.split).items() if value is not None},
         **({"initial_weights": state.initial_weights["name"]} if state.initial_weights else {}),
         **({"selection": state.selection} if state.selection else {}),
         **({"software": ", ".join(f"{n} {v}" for n, v in state.software.items())} if state.software else {}),
