@@ -89,6 +89,7 @@ def write_films(reader: Reader, samples: Path, folder: Path) -> None:
     Image.fromarray(grey(named[0])[:100, :100]).save(folder / "tiny.png")
     Image.fromarray(grey(named[0])).save(folder / "film.jpg", quality=92)
     _dicoms(grey(named[0]), folder)
+    _warned(reader, grey(named[0]), folder)
     _photo(reader, grey(named[-1]), folder)
     _comparison(reader, named, folder / "parity")
 
@@ -149,6 +150,22 @@ def _dicoms(pixels: np.ndarray, folder: Path) -> None:
     _codings(pixels, folder / "dicom")
 
 
+def _warned(reader: Reader, pixels: np.ndarray, folder: Path) -> None:
+    """A film of an adult, and one that several rules refuse, with what Python says of them."""
+    dicom(pixels, PatientAge="034Y").save_as(folder / "adult.dcm")
+    warnings = [tuple(warning) for warning in reader.read(folder / "adult.dcm").warnings]
+    said = {"codes": [code for code, _ in warnings], "texts": [text for _, text in warnings]}
+    (folder / "adult.json").write_text(json.dumps(said))
+    for film in (np.rot90(pixels), 255 - pixels, np.rot90(255 - pixels), np.flipud(255 - pixels)):
+        film = np.ascontiguousarray(film)
+        reading = reader.read(film)
+        if len(reading.codes) > 1:
+            Image.fromarray(film).save(folder / "many_reasons.png")
+            (folder / "many_reasons.json").write_text(json.dumps({"codes": list(reading.codes)}))
+            return
+    raise AssertionError("no film is refused for more than one reason")
+
+
 def _codings(pixels: np.ndarray, folder: Path) -> None:
     """One film in every coding and grey scale that the app opens, each with the pixels that Python makes of it."""
     folder.mkdir()
@@ -200,7 +217,7 @@ def _codings(pixels: np.ndarray, folder: Path) -> None:
         film = read_radiograph(path)
         (folder / f"{path.stem}.grey").write_bytes(film.pixels.tobytes())
         expected[path.stem] = {"height": film.pixels.shape[0], "width": film.pixels.shape[1]}
-        expected[path.stem]["warnings"] = [code for code, _ in film.warnings]
+        expected[path.stem]["warnings"] = film.warnings
     (folder / "expected.json").write_text(json.dumps(expected))
 
 

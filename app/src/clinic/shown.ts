@@ -1,3 +1,5 @@
+import { OUTLINE_AT } from '../contract/colours';
+import { outlines } from '../reader/outline';
 import type { KeptFilm, Reading } from '../worklist/reading';
 import type { Film } from './api';
 
@@ -19,7 +21,8 @@ export function readingOf(film: Film): Reading {
     operatingPoint: reading.operating_point,
     threshold: reading.threshold,
     codes: reading.codes,
-    warnings: reading.warnings.map(([code]) => code),
+    reasons: [],
+    warnings: reading.warnings.map(([code, text]) => ({ code, text })),
     reader: reading.reader,
     elapsedMs: reading.elapsed_ms,
     patient: film.patient,
@@ -40,7 +43,7 @@ export function pictureOf(film: Film): KeptFilm | null {
     picture: `/api/films/${film.id}/picture`,
     heatmap: heatmap?.values ?? [0],
     heatmapSize: heatmap?.size ?? [1, 1],
-    ...(lungs && { lungs: lungs.values.map((value) => value / 255), lungsSize: lungs.size }),
+    ...(lungs && { lungs: outlines(lungs.values, lungs.size, 255 * OUTLINE_AT) }),
   };
 }
 

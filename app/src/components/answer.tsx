@@ -1,8 +1,7 @@
 import { useSpeech } from '../i18n';
-import { reasonOf, sentence, warningOf } from '../i18n/sentences';
+import { reasonOf, sentence, warningsOf } from '../i18n/sentences';
 import type { Card } from '../contract/card';
 import type { Reading } from '../worklist/reading';
-import { Notice } from './notice';
 import { StatusIcon } from './status';
 
 interface Props {
@@ -14,26 +13,35 @@ interface Props {
 /** Whether the reader gave an answer for the film. */
 export const answered = ({ status }: Reading): boolean => status !== 'refused' && status !== 'failed';
 
-/** The status of a film, its probability, the reasons. */
+/** The status of a film, its probability, what to mind, and the reasons: the first is the surest one. */
 export function Answer({ reading, card }: Props) {
   const speech = useSpeech();
   const { t } = speech;
-  const read = answered(reading);
+  const [first, ...others] = reading.codes
+    .filter((code) => code !== 'abstained')
+    .map((code) => ({ code, ...reasonOf(code, speech, card) }));
   return (
     <section class={`answer ${reading.status}`} aria-live="polite">
       <StatusIcon status={reading.status} />
       <h1>{t.status[reading.status]}</h1>
-      {read && reading.probability !== null && <Gauge reading={reading} card={card} />}
+      {answered(reading) && reading.probability !== null && <Gauge reading={reading} card={card} />}
       <p>{sentence(reading, speech, card)}</p>
-      {!read &&
-        reading.codes.map((code) => {
-          const { reason, advice } = reasonOf(code, speech, card);
-          return (
-            <p key={code} class="reason">
-              <strong>{reason}</strong> {advice && <span>{advice}</span>}
-            </p>
-          );
-        })}
+      {first && (
+        <p class="reason">
+          <strong>{first.reason}</strong> {first.advice}
+        </p>
+      )}
+      <Warnings reading={reading} card={card} />
+      {others.length > 0 && (
+        <details>
+          <summary>{t.alsoSaid}</summary>
+          <ul>
+            {others.map(({ code, reason }) => (
+              <li key={code}>{reason}</li>
+            ))}
+          </ul>
+        </details>
+      )}
     </section>
   );
 }
@@ -43,10 +51,10 @@ export function Warnings({ reading, card }: Props) {
   const speech = useSpeech();
   return (
     <>
-      {reading.warnings.map((code) => (
-        <Notice key={code} kind="warning">
-          {warningOf(code, speech, card)}
-        </Notice>
+      {warningsOf(reading, speech, card).map((text) => (
+        <p key={text} class="warned">
+          <strong>{speech.t.warningsTitle}:</strong> {text}
+        </p>
       ))}
     </>
   );

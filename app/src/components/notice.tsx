@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
-import { useSpeech } from '../i18n';
 import type { Card } from '../contract/card';
+import { useSpeech } from '../i18n';
+import { population } from '../i18n/sentences';
 
 export function Notice({ kind, children }: { kind: 'info' | 'warning'; children: ComponentChildren }) {
   return (
@@ -12,11 +13,10 @@ export function Notice({ kind, children }: { kind: 'info' | 'warning'; children:
 
 /** Said with every result. */
 export function Disclaimer({ card }: { card: Card | null }) {
-  const { t, number } = useSpeech();
-  const ages = card?.ageYears;
+  const speech = useSpeech();
   return (
     <p class="disclaimer">
-      <strong>{t.disclaimer}</strong> {ages && t.population(number(ages[0]), number(ages[1]))}
+      <strong>{speech.t.disclaimer}</strong> {card && population(card, speech)}
     </p>
   );
 }

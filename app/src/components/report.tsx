@@ -1,23 +1,27 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { type Speech, useSpeech } from '../i18n';
-import { pointName, sentence, warningOf } from '../i18n/sentences';
+import { pointName, population, sentence, warningsOf } from '../i18n/sentences';
 import type { Card } from '../contract/card';
 import { LEGEND } from '../contract/colours';
 import { heatPicture } from '../reader/heatmap';
 import type { KeptFilm, Reading } from '../worklist/reading';
+import { Warnings } from './answer';
 import { Disclaimer } from './notice';
+import { Lungs } from './lungs';
 import { StatusIcon } from './status';
 
 /** The report as plain text, to share. */
 export function reportText(reading: Reading, speech: Speech, card: Card): string {
-  const { t, date } = speech;
+  const { t, age, date } = speech;
   return [
     t.report.title,
     `${t.report.patient}: ${reading.patient || '—'}`,
+    `${t.form.age}: ${reading.age === null ? '—' : age(reading.age)}`,
     `${t.report.date}: ${date(reading.readAt)}`,
     `${t.status[reading.status]}. ${sentence(reading, speech, card)}`,
+    ...warningsOf(reading, speech, card).map((text) => `${t.warningsTitle}: ${text}`),
     reading.reader,
-    t.disclaimer,
+    [t.disclaimer, population(card, speech)].join(' '),
   ].join('\n');
 }
 
@@ -32,7 +36,7 @@ interface Props {
 /** One page on paper. */
 export function Report({ reading, picture, card, signatures = [] }: Props) {
   const speech = useSpeech();
-  const { t, number, percent, date } = speech;
+  const { t, percent, age, date } = speech;
   const verdicts: Record<string, string> = { agree: t.form.agree, disagree: t.form.disagree, unsure: t.form.unsure };
   return (
     <article class="report">
@@ -43,7 +47,7 @@ export function Report({ reading, picture, card, signatures = [] }: Props) {
           <bdi>{reading.patient || '—'}</bdi>
         </dd>
         <dt>{t.form.age}</dt>
-        <dd>{reading.age === null ? '—' : number(reading.age, 1)}</dd>
+        <dd>{reading.age === null ? '—' : age(reading.age)}</dd>
         <dt>{t.report.date}</dt>
         <dd>{date(reading.readAt)}</dd>
       </dl>
@@ -51,13 +55,9 @@ export function Report({ reading, picture, card, signatures = [] }: Props) {
         <StatusIcon status={reading.status} />
         <h2>{t.status[reading.status]}</h2>
         <p>{sentence(reading, speech, card)}</p>
+        <Warnings reading={reading} card={card} />
       </div>
       <Disclaimer card={card} />
-      {reading.warnings.map((code) => (
-        <p key={code}>
-          <strong>{warningOf(code, speech, card)}</strong>
-        </p>
-      ))}
       {picture && (
         <div class="pictures">
           <figure>
@@ -125,5 +125,10 @@ function Overlay({ picture, reference, label }: { picture: KeptFilm; reference: 
     };
     image.src = picture.picture;
   }, [picture]);
-  return <canvas ref={canvas} role="img" aria-label={label} />;
+  return (
+    <div class="overlay">
+      <canvas ref={canvas} role="img" aria-label={label} />
+      <Lungs lungs={picture.lungs} />
+    </div>
+  );
 }

@@ -1,8 +1,8 @@
 import { useRef, useState } from 'preact/hooks';
 import { useSpeech } from '../i18n';
-import { type Card, outsidePopulation } from '../contract/card';
-import type { Reading, Reference } from '../worklist/reading';
-import { Notice } from './notice';
+import type { Card } from '../contract/card';
+import { type Reading, type Reference, withAge } from '../worklist/reading';
+import { AgeField } from './age_field';
 import { VerdictChoices } from './verdict_choices';
 
 interface Props {
@@ -13,7 +13,7 @@ interface Props {
 
 /** What the clinic adds to a reading: the verdict, a code, the age, a note, and what was found in the end. */
 export function VerdictForm({ reading, card, save }: Props) {
-  const { t, number } = useSpeech();
+  const { t } = useSpeech();
   const [saved, setSaved] = useState(false);
   const [failed, setFailed] = useState(false);
   // Two fields may change before the screen is drawn anew.
@@ -26,8 +26,6 @@ export function VerdictForm({ reading, card, save }: Props) {
       () => setFailed(true),
     );
   };
-  const ages = card?.ageYears;
-  const outside = card && !reading.warnings.includes('age_outside') && outsidePopulation(card, reading.age);
   return (
     <section class="form" aria-labelledby="form-title">
       <h2 id="form-title">{t.form.title}</h2>
@@ -46,22 +44,7 @@ export function VerdictForm({ reading, card, save }: Props) {
           onInput={(event) => change({ patient: event.currentTarget.value })}
         />
       </label>
-      <label class="field">
-        <span>{t.form.age}</span>
-        <input
-          type="number"
-          inputMode="decimal"
-          min="0"
-          max="120"
-          step="any"
-          value={reading.age ?? ''}
-          onInput={(event) => {
-            const age = event.currentTarget.valueAsNumber;
-            change({ age: age >= 0 && age <= 120 ? age : null });
-          }}
-        />
-      </label>
-      {outside && ages && <Notice kind="warning">{t.form.ageWarning(number(ages[0]), number(ages[1]))}</Notice>}
+      <AgeField age={reading.age} change={(age) => change(withAge(draft.current, card, age))} />
       <label class="field">
         <span>{t.form.note}</span>
         <textarea

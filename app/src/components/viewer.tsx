@@ -1,9 +1,10 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { LEGEND } from '../contract/colours';
+import { LEGEND, OUTLINE } from '../contract/colours';
 import { type Film, toImageData } from '../film/film';
 import { useSpeech } from '../i18n';
 import { heatPicture } from '../reader/heatmap';
 import type { KeptFilm } from '../worklist/reading';
+import { Lungs } from './lungs';
 
 interface View {
   scale: number;
@@ -40,6 +41,7 @@ export function Viewer({ film, picture, heat, reference, children }: Props) {
   const frame = useRef<HTMLDivElement>(null);
   const fingers = useRef(new Map<number, { x: number; y: number }>());
   const [strength, setStrength] = useState(100);
+  const [outlined, setOutlined] = useState(true);
   const [brightness, setBrightness] = useState(100);
   const [contrast, setContrast] = useState(100);
   const [view, setView] = useState(WHOLE);
@@ -139,6 +141,7 @@ export function Viewer({ film, picture, heat, reference, children }: Props) {
             style={{ filter: `brightness(${brightness}%) contrast(${contrast}%)` }}
           />
           {hot && <canvas ref={heatCanvas} class="heat" style={{ opacity: strength / 100 }} />}
+          {outlined && <Lungs lungs={picture?.lungs} />}
         </div>
         <div class="zoom" onPointerDown={(event) => event.stopPropagation()}>
           <button aria-label={t.viewer.zoomIn} onClick={() => zoom(1.5)}>
@@ -178,6 +181,13 @@ export function Viewer({ film, picture, heat, reference, children }: Props) {
           </div>
           <p class="hint">{nothing ? t.viewer.noHeat : t.viewer.noProof}</p>
         </>
+      )}
+      {picture?.lungs && (
+        <label class="check">
+          <input type="checkbox" checked={outlined} onChange={(event) => setOutlined(event.currentTarget.checked)} />
+          <span class="line" style={{ background: OUTLINE }} aria-hidden="true" />
+          {t.viewer.lungs}
+        </label>
       )}
       <details class="adjust">
         <summary>{t.viewer.adjust}</summary>

@@ -15,6 +15,8 @@ export interface Outputs {
   /** Grad-CAM of the positive class, row by row, in logit units. */
   heatmap: Float32Array;
   heatmapSize: [number, number];
+  /** Probability of lung, row by row over the whole film; null where the reader file does not give it. */
+  lungs: { values: Float32Array; size: [number, number] } | null;
   embedding: Float32Array;
 }
 

@@ -1,8 +1,6 @@
 import { LARGEST_FILE, LARGEST_PICTURE } from '../contract/limits';
-import { type Film, UnreadableFilm } from './film';
-
-/** A longer side is reduced to this: a cheap phone has no memory for 100 megapixels, and the reader looks at far fewer. */
-export const LONGEST_SIDE = 2048;
+import { type Film, LONGEST_SIDE, UnreadableFilm } from './film';
+import { photographed } from './straighten';
 
 /** @throws UnreadableFilm */
 export async function decode(file: Blob, name: string): Promise<Film> {
@@ -13,7 +11,13 @@ export async function decode(file: Blob, name: string): Promise<Film> {
     const { decodeDicom } = await import('./dicom/picture');
     return decodeDicom(new Uint8Array(await file.arrayBuffer()), name);
   }
-  return decodePicture(file, name);
+  try {
+    return await decodePicture(file, name);
+  } catch (error) {
+    throw error instanceof UnreadableFilm && error.codes[0] === 'not_a_picture'
+      ? new UnreadableFilm(unopened(head))
+      : error;
+  }
 }
 
 /** A DICOM file; old devices leave out the preamble and begin with a tag of group 2 or 8. */
@@ -21,6 +25,13 @@ function isDicom(head: Uint8Array): boolean {
   if (String.fromCharCode(...head.subarray(128, 132)) === 'DICM') return true;
   if (head.length < 8 || head[1] !== 0 || (head[0] !== 2 && head[0] !== 8)) return false;
   return explicitVr(head) || (head[6] === 0 && head[7] === 0);
+}
+
+/** Why no browser, or not this one, opens a picture: what its first bytes tell. */
+function unopened(head: Uint8Array): string {
+  const text = String.fromCharCode(...head.subarray(0, 12));
+  if (/^(II\*\0|MM\0\*)/.test(text)) return 'tiff';
+  return /^....ftyp(hei[cfmsx]|hev[cmsx]|mif1|msf1)/s.test(text) ? 'heic' : 'not_a_picture';
 }
 
 /** Whether the first element names its value representation in two capital letters. */
@@ -34,7 +45,8 @@ async function decodePicture(file: Blob, name: string): Promise<Film> {
   try {
     if (bitmap.width * bitmap.height > LARGEST_PICTURE) throw new UnreadableFilm('too_large');
     const { data, width, height } = drawn(bitmap);
-    return { name, width, height, pixels: grey(data), ageYears: null, refusals: [], warnings: [] };
+    const film = { name, width, height, pixels: grey(data), corners: null, ageYears: null, refusals: [], warnings: [] };
+    return { ...film, corners: photographed(film) };
   } finally {
     bitmap.close();
   }

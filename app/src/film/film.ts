@@ -1,3 +1,8 @@
+import type { Remark } from '../contract/codes';
+
+/** A longer side is reduced to this: a cheap phone has no memory for 100 megapixels, and the reader looks at far fewer. */
+export const LONGEST_SIDE = 2048;
+
 /** One film, decoded: what Python calls a `Radiograph`. */
 export interface Film {
   name: string;
@@ -5,12 +10,14 @@ export interface Film {
   height: number;
   /** uint8, row by row, bone white. */
   pixels: Uint8Array<ArrayBuffer>;
+  /** Of a film that was photographed, inside the photo; null where the picture is the film. */
+  corners: Corners | null;
   /** Of a DICOM header; null where nothing is said. */
   ageYears: number | null;
-  /** Codes for which the DICOM header alone refuses the film. */
-  refusals: string[];
-  /** Codes of what a person should know of this film. */
-  warnings: string[];
+  /** For what the DICOM header alone refuses the film. */
+  refusals: Remark[];
+  /** What a person should know of this film. */
+  warnings: Remark[];
 }
 
 /** A file that cannot be decoded to a film; `codes` are short, stable words. */
@@ -29,6 +36,9 @@ export interface Point {
   y: number;
 }
 
+/** Top left, top right, bottom right, bottom left. */
+export type Corners = [Point, Point, Point, Point];
+
 /** Turned a quarter clockwise. */
 export function turned(film: Film): Film {
   const { width, height, pixels } = film;
@@ -36,7 +46,7 @@ export function turned(film: Film): Film {
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) out[x * height + (height - 1 - y)] = pixels[y * width + x];
   }
-  return { ...film, width: height, height: width, pixels: out };
+  return { ...film, width: height, height: width, pixels: out, corners: null };
 }
 
 /** Black for white. */

@@ -1,8 +1,4 @@
-import type { Film, Point } from './film';
-import { LONGEST_SIDE } from './decode';
-
-/** Top left, top right, bottom right, bottom left. */
-export type Corners = [Point, Point, Point, Point];
+import { type Corners, type Film, LONGEST_SIDE, type Point } from './film';
 
 /** Side, in pixels, of the small copy on which corners are sought. */
 const SMALL = 256;
@@ -11,20 +7,60 @@ const LEVELS = [12, 40, 70, 100, 130, 160, 190, 215, 232];
 /** The share of the photo that a film may fill. */
 const SMALLEST_SHARE = 0.12;
 const LARGEST_SHARE = 0.96;
+/** The share of the longer side that a photo shows around a film at least. */
+const SMALLEST_MARGIN = 0.02;
+/** Grey levels by which an even ground may vary (standard deviation), and does at least: a light box is darker at its rim. */
+const MOST_UNEVEN = 40;
+const LEAST_NOISE = 12;
+/** Pixels of the small copy at an edge that are neither film nor ground. */
+const RIM = 4;
 
 /**
  * The corners of a film photographed on a light box or a table: of all regions lighter or darker than some level, the
  * one that best fills a quadrilateral. The whole picture where none does.
  */
 export function findCorners(film: Film): Corners {
+  const small = smallCopy(film);
+  const best = bestQuadrilateral(small);
+  return best ? enlarged(best, small, film) : whole(film);
+}
+
+/**
+ * The corners of a film that surely was photographed, or null: a tilted or framed quadrilateral, wholly inside the
+ * picture, on a ground that is even all around it. The dark and light regions of a film itself lie on no such ground.
+ */
+export function photographed(film: Film): Corners | null {
+  const small = smallCopy(film);
+  const best = bestQuadrilateral(small);
+  return best && onEvenGround(small, best) ? enlarged(best, small, film) : null;
+}
+
+interface Small {
+  values: Float32Array;
+  width: number;
+  height: number;
+  /** Pixels of the film for one of this. */
+  step: number;
+}
+
+function smallCopy(film: Film): Small {
   const step = Math.max(1, Math.max(film.width, film.height) / SMALL);
   const width = Math.floor(film.width / step);
   const height = Math.floor(film.height / step);
-  const small = blurred(reduced(film, width, height, step), width, height);
+  return { values: blurred(reduced(film, width, height, step), width, height), width, height, step };
+}
+
+const enlarged = (corners: Corners, { step }: Small, film: Film): Corners =>
+  corners.map(({ x, y }) => ({
+    x: Math.min(film.width - 1, (x + 0.5) * step),
+    y: Math.min(film.height - 1, (y + 0.5) * step),
+  })) as Corners;
+
+function bestQuadrilateral({ values, width, height }: Small): Corners | null {
   let best: { corners: Corners; score: number } | null = null;
-  for (const level of [otsu(small), ...LEVELS]) {
+  for (const level of [otsu(values), ...LEVELS]) {
     for (const lighter of [true, false]) {
-      const inside = Uint8Array.from(small, (value) => Number(value > level === lighter));
+      const inside = Uint8Array.from(values, (value) => Number(value > level === lighter));
       for (const region of regions(inside, width, height)) {
         const corners = extremes(region, width);
         const area = quadrilateral(corners);
@@ -38,12 +74,38 @@ export function findCorners(film: Film): Corners {
       }
     }
   }
-  if (!best) return whole(film);
-  return best.corners.map(({ x, y }) => ({
-    x: Math.min(film.width - 1, (x + 0.5) * step),
-    y: Math.min(film.height - 1, (y + 0.5) * step),
-  })) as Corners;
+  return best && best.corners;
 }
+
+/** Whether all that lies around the quadrilateral is of one grey, apart from what lies just inside its edges. */
+function onEvenGround(small: Small, corners: Corners): boolean {
+  const { values, width, height } = small;
+  const margin = Math.min(...corners.flatMap(({ x, y }) => [x, y, width - 1 - x, height - 1 - y]));
+  if (margin < SMALLEST_MARGIN * Math.max(width, height)) return false;
+  const outside: number[] = [];
+  const rim: number[] = [];
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const depth = depthIn(corners, x, y);
+      if (depth < -RIM) outside.push(values[y * width + x]);
+      else if (depth > RIM && depth < 3 * RIM) rim.push(values[y * width + x]);
+    }
+  }
+  const ground = mean(outside);
+  const spread = Math.sqrt(mean(outside.map((value) => (value - ground) ** 2)));
+  return spread < MOST_UNEVEN && Math.abs(mean(rim) - ground) > 2 * Math.max(spread, LEAST_NOISE);
+}
+
+/** How deep a point lies inside a convex quadrilateral, in pixels; negative outside. */
+const depthIn = (corners: Corners, x: number, y: number): number =>
+  Math.min(
+    ...corners.map((p, i) => {
+      const q = corners[(i + 1) % 4];
+      return ((q.x - p.x) * (y - p.y) - (q.y - p.y) * (x - p.x)) / length(p, q);
+    }),
+  );
+
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 export function whole({ width, height }: { width: number; height: number }): Corners {
   return [
@@ -72,7 +134,7 @@ export function straighten(film: Film, corners: Corners): Film {
       pixels[y * width + x] = sample(film, u, v);
     }
   }
-  return { ...film, width, height, pixels };
+  return { ...film, width, height, pixels, corners: null };
 }
 
 /** Whether the four points make a convex quadrilateral of some size, so that a film can lie in it. */

@@ -1,3 +1,6 @@
+/** A text for each plural category; `other` serves for those that are missing. */
+export type Plural = { other: string } & Partial<Record<Intl.LDMLPluralRule, string>>;
+
 /** Every word of the app in English. Another language is one file of the same shape, named in `index.ts`. */
 export const en = {
   name: 'English',
@@ -5,7 +8,17 @@ export const en = {
   app: 'AI for Sudan',
   subtitle: 'Smart Medical Assistant for chest X-rays',
   disclaimer: 'Decision support, not a diagnosis: a clinician decides.',
-  population: (from: string, to: string) => `Made for children of ${from} to ${to} years.`,
+  /** Of ages in years. */
+  ages: (from: string, _fromYears: string, toYears: string) => `${from} to ${toYears}`,
+  madeForChildren: (ages: string) => `Made for children of ${ages}.`,
+  madeForPatients: (ages: string) => `Made for patients of ${ages}.`,
+  /** Numbers of things, by the plural categories of the language (Unicode CLDR). */
+  counted: {
+    films: { one: '{n} film', other: '{n} films' },
+    photos: { one: '{n} photo', other: '{n} photos' },
+    readings: { one: '{n} reading', other: '{n} readings' },
+    seconds: { one: '{n} second', other: '{n} seconds' },
+  } as Record<'films' | 'photos' | 'readings' | 'seconds', Plural>,
   skip: 'Skip to the content',
 
   home: {
@@ -43,9 +56,10 @@ export const en = {
   sentence: {
     suspected: (p: string, limit: string) => `Probability ${p}. From ${limit} on, the reader suspects pneumonia.`,
     not_seen: (p: string, limit: string) =>
-      `Probability ${p}, below the limit of ${limit}. Early pneumonia can be missing on a film: look at the child.`,
+      `Probability ${p}, below the limit of ${limit}. Early pneumonia can be missing on a film: examine the child.`,
     uncertain: (p: string, from: string, to: string) =>
       `Probability ${p}. Between ${from} and ${to} the reader is often wrong: a person must read this film first.`,
+    doubtful: (p: string) => `Probability ${p}, but the reader is not sure of this film: a person must read it first.`,
     refused: 'Not a readable frontal chest film: the app gives no answer.',
     failed: 'The app gives no answer for this file.',
   },
@@ -63,6 +77,13 @@ export const en = {
 
   /** Refusals: why, and what to do. Codes that are missing here are told in the words of the reader's card. */
   codes: {
+    no_lungs: [
+      'No lungs were found on this picture.',
+      'Check that the right picture was chosen; move closer to the film.',
+    ],
+    lungs_cut_off: ['A lung reaches beyond the edge of the picture.', 'Take the whole film.'],
+    one_lung: ['Only one lung was found.', 'A person reads this film first.'],
+    unfamiliar: ['The film is unlike those that the reader knows.', 'A person reads this film first.'],
     too_small: ['The picture is too small.', 'Use the original picture, not a thumbnail.'],
     blank: [
       'There is next to nothing to see: blank, far too dark or far too bright.',
@@ -92,13 +113,23 @@ export const en = {
     header_body_part: ['The file names another part of the body.', 'Choose a chest X-ray.'],
     header_view: ['The file says that this is a side view.', 'Choose the frontal film.'],
     not_finite: ['The film holds values that are no numbers.', 'Save it again from the X-ray system.'],
+    too_slow: ['The file takes longer to open than any film.', 'Save it uncompressed.'],
+    unexpected: ['Something unexpected went wrong.', 'Read the film once more.'],
+    heic: [
+      'HEIC pictures cannot be opened by this browser.',
+      'Set the camera to JPEG ("most compatible"), or send the picture as JPEG.',
+    ],
+    tiff: ['TIFF pictures cannot be opened here.', 'Save the picture as PNG or JPEG.'],
     crashed: ['The reader stopped at this film.', 'It was started again: read the film once more.'],
   } as Record<string, [string, string]>,
+  alsoSaid: 'The reader also says',
   warnings: {
-    age_outside: (from: string, to: string) =>
-      `The age in the file is outside ${from} to ${to} years: the reader was not made for this patient.`,
-    header_contradicts_pixels: () => 'The file and its picture disagree about black and white.',
-  } as Record<string, (from: string, to: string) => string>,
+    age_outside: (age: string, ages: string) =>
+      `The patient's age (${age}) is outside ${ages}: the reader was not made for this patient, and its answer is not proven here.`,
+    header_contradicts_pixels: () =>
+      'The file and its picture disagree about black and white. Look at the film before you trust the answer.',
+  } as Record<string, (age: string, ages: string) => string>,
+  warningsTitle: 'Mind this',
 
   viewer: {
     film: 'Chest film',
@@ -109,6 +140,7 @@ export const en = {
     noProof: 'Colour is no proof of disease.',
     little: 'little',
     strong: 'strong',
+    lungs: 'Lungs, as the reader found them',
     noHeat: 'The model found nothing that speaks for pneumonia.',
     zoomIn: 'Enlarge',
     zoomOut: 'Reduce',
@@ -124,6 +156,8 @@ export const en = {
 
   straighten: {
     title: 'Straighten the film',
+    found: 'This looks like a photo of a film.',
+    next: 'Next photo',
     hint: 'Drag the four corners to the corners of the film.',
     corner: (n: string) => `Corner ${n}; move it with the arrow keys`,
     whole: 'Whole picture',
@@ -139,7 +173,11 @@ export const en = {
     title: 'For the worklist',
     patient: 'Patient code',
     patientHint: 'A code, never a name',
-    age: 'Age in years',
+    age: 'Age',
+    ageUnit: 'Unit of the age',
+    years: 'years',
+    months: 'months',
+    ageWrong: 'Not an age from 0 to 120 years: it is not kept.',
     note: 'Note',
     verdict: 'What do you say?',
     agree: 'I agree',
@@ -151,16 +189,16 @@ export const en = {
     reference_negative: 'No pneumonia',
     reference_unknown: 'Not known yet',
     saved: 'Saved on this device',
-    ageWarning: (from: string, to: string) =>
-      `The reader was made for children of ${from} to ${to} years. It was never tested at this age.`,
   },
 
   batch: {
     title: 'Reading films',
-    progress: (done: string, all: string) => `${done} of ${all} films`,
+    progress: (done: string, films: string) => `${done} of ${films}`,
     cancel: 'Stop',
-    cancelled: (done: string, all: string) => `Stopped after ${done} of ${all} films.`,
-    done: (n: string) => `${n} films read.`,
+    cancelled: (done: string, films: string) => `Stopped after ${done} of ${films}.`,
+    done: (films: string) => `${films} read.`,
+    waiting: (photos: string) => `${photos} of a film not yet read: straighten each first.`,
+    straighten: 'Straighten and read them',
     open: 'Open the worklist',
     kept: 'The films that were read are kept.',
   },
@@ -170,7 +208,7 @@ export const en = {
     empty: 'No readings on this device yet.',
     none: 'Nothing fits the search.',
     search: 'Search code, note or file',
-    count: (n: string, limit: string) => `${n} of at most ${limit} readings`,
+    count: (readings: string, limit: string) => `${readings}, at most ${limit}`,
     delete: 'Delete this reading',
     deleteAll: 'Delete all readings',
     confirmDelete: 'Delete this reading for good?',
@@ -179,13 +217,17 @@ export const en = {
     export: 'Export',
     jsonl: 'For monitoring (JSON lines)',
     csv: 'Table, also for adaptation (CSV)',
+    import: 'Take in an export (JSON lines)',
+    imported: (readings: string) => `Taken in: ${readings}.`,
+    importFailed: (line: string) => `Line ${line} is no reading of this app: nothing was taken in.`,
+    importFull: 'There is no room for so many readings: nothing was taken in.',
+    noFilm: 'The film itself is not on this device: only the reading was taken in.',
     report: 'One-page report',
     noCode: 'No code',
     full: 'The worklist is full: new readings are not kept. Export and delete some.',
     storageFull: 'The storage of this device is full: new readings are not kept. Export and delete some.',
     lockedNotKept: 'The worklist is locked: new readings are not kept. Unlock it and read again.',
     storageFailed: 'This browser does not let the app keep readings (private window?).',
-    age: (n: string) => `${n} years`,
   },
 
   report: {
@@ -206,9 +248,13 @@ export const en = {
     enter: 'PIN',
     unlock: 'Unlock',
     wrong: 'Wrong PIN.',
-    wait: (s: string) => `Wait ${s} seconds.`,
+    wait: (seconds: string) => `Wait ${seconds}.`,
     forgotten: 'PIN forgotten',
-    forgottenConfirm: 'Without the PIN nobody can open the readings. Delete them all and start again?',
+    forgottenConfirm: (readings: string) =>
+      `Without the PIN nobody can open what is kept. To start again, ${readings} with patient codes, verdicts, notes and films must be deleted.`,
+    forgottenContinue: 'Continue',
+    forgottenSure: (readings: string) =>
+      `Last question: ${readings} will be lost for good, on this device and everywhere if never exported. Delete them?`,
     set: 'Set a PIN',
     change: 'Change the PIN',
     remove: 'Remove the PIN',
@@ -243,6 +289,9 @@ export const en = {
     insecure:
       'This page came over plain HTTP. A phone then keeps the app neither for work without network nor with a PIN. Ask who set it up for the HTTPS address.',
   },
+
+  /** Texts of readers' cards, by their English words. */
+  card: {} as Record<string, string>,
 
   update: { offer: 'A new version is ready.', now: 'Update now', later: 'Later' },
   loading: 'Loading…',

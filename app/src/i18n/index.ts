@@ -16,7 +16,13 @@ export interface Speech {
   number: (value: number, digits?: number) => string;
   /** A share in percent; so exact that it differs from `other`, with which it is compared. */
   percent: (share: number, other?: number) => string;
+  /** So many things, in the plural form that the language has for that number. */
+  count: (things: keyof Words['counted'], count: number) => string;
   days: (count: number) => string;
+  /** Years, or months below two years. */
+  age: (years: number) => string;
+  /** From one age to another, in years. */
+  ages: (range: readonly [number, number]) => string;
   date: (value: number) => string;
 }
 
@@ -27,10 +33,15 @@ export function deviceLanguage(wanted: readonly string[] = navigator.languages):
 
 export function speech(language: Language, digits: Digits): Speech {
   const locale = `${language}-u-nu-${language === 'ar' ? digits : 'latn'}`;
+  const t: Words = LANGUAGES[language];
+  const plurals = new Intl.PluralRules(locale);
+  const number = (value: number, places = 0) => value.toLocaleString(locale, { maximumFractionDigits: places });
+  const unit = (value: number, name: string) =>
+    value.toLocaleString(locale, { style: 'unit', unit: name, unitDisplay: 'long', maximumFractionDigits: 1 });
   return {
     language,
-    t: LANGUAGES[language],
-    number: (value, places = 0) => value.toLocaleString(locale, { maximumFractionDigits: places }),
+    t,
+    number,
     // One decimal near the ends, and never 100 % or 0 %: no reader is that sure.
     percent: (share, other = share) => {
       const close = share !== other && Math.round(share * 100) === Math.round(other * 100);
@@ -39,7 +50,13 @@ export function speech(language: Language, digits: Digits): Speech {
         maximumFractionDigits: close ? 2 : share < 0.01 || share > 0.99 ? 1 : 0,
       });
     },
-    days: (count) => count.toLocaleString(locale, { style: 'unit', unit: 'day', unitDisplay: 'long' }),
+    count: (things, count) => {
+      const forms = t.counted[things];
+      return (forms[plurals.select(count)] ?? forms.other).replace('{n}', number(count));
+    },
+    days: (count) => unit(count, 'day'),
+    age: (years) => (years < 2 && years % 1 !== 0 ? unit(years * 12, 'month') : unit(years, 'year')),
+    ages: ([from, to]) => t.ages(number(from), unit(from, 'year'), unit(to, 'year')),
     date: (value) => new Date(value).toLocaleString(locale, { dateStyle: 'medium', timeStyle: 'short' }),
   };
 }

@@ -8,6 +8,7 @@ export function sentence(reading: Reading, { t, percent }: Speech, card: Card | 
   if (status === 'refused' || status === 'failed') return t.sentence[status];
   const probability = reading.probability!;
   const said = percent(probability, threshold);
+  if (status === 'uncertain' && !reading.codes.includes('abstained')) return t.sentence.doubtful(said);
   if (status !== 'uncertain') return t.sentence[status](said, percent(threshold, probability));
   const { lower, upper } = card?.abstention ?? { lower: 0, upper: 1 };
   return t.sentence.uncertain(said, percent(lower), percent(upper));
@@ -24,9 +25,16 @@ export function reasonOf(code: string, { t }: Speech, card: Card | null): { reas
   return { reason: told?.reason ?? code, advice: told?.advice ?? '' };
 }
 
-export function warningOf(code: string, { t, number }: Speech, card: Card | null): string {
-  const [from, to] = card?.ageYears ?? [0, 0];
-  return t.warnings[code]?.(number(from), number(to)) ?? code;
+/** What a person should know of a reading, in the language of the screen or else in English. */
+export function warningsOf(reading: Reading, { t, age, ages }: Speech, card: Card | null): string[] {
+  const known = [reading.age === null ? '' : age(reading.age), card?.ageYears ? ages(card.ageYears) : ''] as const;
+  return reading.warnings.map(({ code, text }) => t.warnings[code]?.(...known) ?? text);
+}
+
+/** For whom a reader was made; nothing where its card does not say. */
+export function population({ ageYears }: Card, { t, ages }: Speech): string {
+  if (!ageYears) return '';
+  return (ageYears[1] < 18 ? t.madeForChildren : t.madeForPatients)(ages(ageYears));
 }
 
 export function pointName(name: string, { t }: Speech): string {

@@ -1,8 +1,11 @@
+import type { Card } from '../contract/card';
 import { kindOf } from '../contract/codes';
+import { OUTLINE_AT } from '../contract/colours';
 import { type Film, toImageData } from '../film/film';
 import { type ReaderClient, WorkerError } from '../reader/client';
 import type { Outputs } from '../contract/judge';
-import { blank, type KeptFilm, type Reading, readingOf } from '../worklist/reading';
+import { outlines } from '../reader/outline';
+import { blank, type KeptFilm, type Reading, readingOf, reasonText, withAge } from '../worklist/reading';
 import { Locked, type Worklist, WorklistFull } from '../worklist/store';
 
 /** Whether a reading was kept on the device, and if not, why. */
@@ -26,13 +29,16 @@ export class Assistant {
     readonly worklist: Worklist | null,
   ) {}
 
-  /** Read one file. Never throws: what goes wrong is the reading's status `failed` and its code. */
-  async readFile(file: File, operatingPoint: string | null): Promise<Case> {
+  /**
+   * Read one file, or only decode it where it is a photo of a film, which is straightened first. Never throws: what goes
+   * wrong is the reading's status `failed` and its code.
+   */
+  async readFile(file: File, operatingPoint: string | null, photographed = false): Promise<Case | Film> {
     const began = performance.now();
     try {
       await this.client.open();
       const film = await this.client.decode(file, file.name);
-      return await this.readFilm(film, operatingPoint, began);
+      return photographed || film.corners ? film : await this.readFilm(film, operatingPoint, began);
     } catch (error) {
       return this.keep(await this.failed(file.name, error, operatingPoint, began), null, null);
     }
@@ -52,16 +58,21 @@ export class Assistant {
     }
     if (again) {
       const { id, patient, age, note } = again;
-      reading = { ...reading, id, patient, age: age ?? reading.age, note };
+      reading = { ...reading, id, patient, note };
+      if (age !== null) reading = withAge(reading, await this.card(), age);
     }
     return this.keep(reading, film, picture);
   }
 
-  private async failed(name: string, error: unknown, operatingPoint: string | null, began: number): Promise<Reading> {
-    const card = await this.client.open().then(
-      (opened) => opened.card,
+  private card(): Promise<Card | null> {
+    return this.client.open().then(
+      ({ card }) => card,
       () => null,
     );
+  }
+
+  private async failed(name: string, error: unknown, operatingPoint: string | null, began: number): Promise<Reading> {
+    const card = await this.card();
     const point = operatingPoint ?? card?.defaultOperatingPoint ?? '';
     const codes = error instanceof WorkerError ? [...error.codes] : ['unexpected'];
     return {
@@ -71,7 +82,8 @@ export class Assistant {
       operatingPoint: point,
       threshold: card?.operatingPoints[point]?.threshold ?? 0,
       codes,
-      reader: card ? card.title : '',
+      reasons: codes.map((code) => reasonText(code)),
+      reader: card?.title ?? '',
       elapsedMs: Math.round(performance.now() - began),
     };
   }
@@ -106,7 +118,13 @@ async function pictureOf(film: Film, outputs: Outputs): Promise<KeptFilm> {
   context.imageSmoothingQuality = 'high';
   context.drawImage(full, 0, 0, small.width, small.height);
   const jpeg = await small.convertToBlob({ type: 'image/jpeg', quality: 0.85 });
-  return { picture: await dataUrl(jpeg), heatmap: [...outputs.heatmap], heatmapSize: outputs.heatmapSize };
+  const { heatmap, heatmapSize, lungs } = outputs;
+  return {
+    picture: await dataUrl(jpeg),
+    heatmap: [...heatmap],
+    heatmapSize,
+    ...(lungs && { lungs: outlines(lungs.values, lungs.size, OUTLINE_AT) }),
+  };
 }
 
 function dataUrl(blob: Blob): Promise<string> {

@@ -3,6 +3,7 @@ import { useContext } from 'preact/hooks';
 import type { Assistant, Case, Kept } from './assistant';
 import type { Film } from '../film/film';
 import type { Card } from '../contract/card';
+import type { Status } from '../contract/judge';
 import type { Settings } from './settings';
 import type { Worklist } from '../worklist/store';
 
@@ -14,8 +15,13 @@ export type Engine =
   | { state: 'failed'; code: string; message: string };
 
 export interface Batch {
+  /** Films that were read and kept. */
   done: number;
   all: number;
+  /** Photos that are straightened by hand before they are read. */
+  waiting: number;
+  counts: Partial<Record<Status, number>>;
+  over: boolean;
   stopped: boolean;
   /** Whether the last reading was kept. */
   kept: Kept;
@@ -32,6 +38,9 @@ export interface Room {
   batch: Batch | null;
   /** A photo on its way through the straightening screen. */
   photo: Film | null;
+  /** How many photos of a batch wait to be straightened. */
+  photos: number;
+  nextPhoto: () => Promise<void>;
   offlineReady: boolean;
   change: (settings: Partial<Settings>) => void;
   read: (files: File[], photographed?: boolean) => Promise<void>;

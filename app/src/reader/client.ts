@@ -1,5 +1,4 @@
-import type { Film } from '../film/film';
-import type { Corners } from '../film/straighten';
+import type { Corners, Film } from '../film/film';
 import type { Card } from '../contract/card';
 import type { Outputs } from '../contract/judge';
 import type { Answer, Call, Request } from './protocol';

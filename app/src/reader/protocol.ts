@@ -1,5 +1,4 @@
-import type { Film } from '../film/film';
-import type { Corners } from '../film/straighten';
+import type { Corners, Film } from '../film/film';
 
 /** What the page asks of the worker. */
 export type Request =

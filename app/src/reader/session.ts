@@ -53,6 +53,7 @@ export class Reader {
         heatmap: values('heatmap').slice(positive * cells, (positive + 1) * cells),
         heatmapSize: [rows, columns],
         embedding: values('embedding'),
+        lungs: answer.lungs ? { values: values('lungs'), size: answer.lungs.dims.slice(-2) as [number, number] } : null,
       };
     } finally {
       input.dispose();

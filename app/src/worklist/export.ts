@@ -1,14 +1,8 @@
 import type { Card } from '../contract/card';
 import type { Reading, Reference } from './reading';
 
-/** The texts of a reading's codes, for people, in one language. */
-export interface Texts {
-  reasons: readonly string[];
-  warnings: readonly string[];
-}
-
 /** One line of `ai-for-sudan read --json`, with what the clinic added. */
-export function toLine(reading: Reading, texts: Texts): Record<string, unknown> {
+export function toLine(reading: Reading): Record<string, unknown> {
   return {
     file: reading.file,
     status: reading.status,
@@ -17,11 +11,12 @@ export function toLine(reading: Reading, texts: Texts): Record<string, unknown> 
     operating_point: reading.operatingPoint,
     threshold: reading.threshold,
     codes: reading.codes,
-    reasons: texts.reasons,
-    warning_codes: reading.warnings,
-    warnings: texts.warnings,
+    reasons: reading.reasons,
+    warning_codes: reading.warnings.map(({ code }) => code),
+    warnings: reading.warnings.map(({ text }) => text),
     reader: reading.reader,
     elapsed_ms: reading.elapsedMs,
+    id: reading.id,
     read_at: new Date(reading.readAt).toISOString(),
     patient: reading.patient.trim() || null,
     age: reading.age,
@@ -34,8 +29,8 @@ export function toLine(reading: Reading, texts: Texts): Record<string, unknown> 
   };
 }
 
-export function toJsonLines(readings: readonly Reading[], textsOf: (reading: Reading) => Texts): string {
-  return readings.map((reading) => `${JSON.stringify(toLine(reading, textsOf(reading)))}\n`).join('');
+export function toJsonLines(readings: readonly Reading[]): string {
+  return readings.map((reading) => `${JSON.stringify(toLine(reading))}\n`).join('');
 }
 
 const COLUMNS = [
@@ -62,10 +57,10 @@ const COLUMNS = [
  * RFC 4180, with a byte order mark so that spreadsheets open Arabic text rightly. `ai-for-sudan adapt` takes it as it is:
  * `label` is the class that the reference standard names, not what the reader said.
  */
-export function toCsv(readings: readonly Reading[], card: Card | null, textsOf: (reading: Reading) => Texts): string {
+export function toCsv(readings: readonly Reading[], card: Card | null): string {
   const rows = readings.map((reading) => {
     const label = card && classOf(reading.reference, card);
-    const line: Record<string, unknown> = { ...toLine(reading, textsOf(reading)), label };
+    const line: Record<string, unknown> = { ...toLine(reading), label };
     return COLUMNS.map((column) => cell(line[column])).join(',');
   });
   return `\ufeff${[COLUMNS.join(','), ...rows].join('\r\n')}\r\n`;

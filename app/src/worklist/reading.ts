@@ -1,6 +1,9 @@
-import type { Film } from '../film/film';
+import { ageWarning } from '../contract/ages';
 import { type Card, outsidePopulation } from '../contract/card';
+import { kindOf, type Remark, remark } from '../contract/codes';
 import { judge, labelOf, type Outputs, type Status } from '../contract/judge';
+import { SMALLEST_SIDE } from '../contract/limits';
+import type { Film } from '../film/film';
 
 export type Verdict = 'agree' | 'disagree' | 'unsure';
 export type Reference = 'positive' | 'negative';
@@ -22,15 +25,21 @@ export interface Reading {
   operatingPoint: string;
   threshold: number;
   codes: string[];
-  warnings: string[];
+  /** The codes in English, for other programs. */
+  reasons: string[];
+  warnings: Remark[];
   reader: string;
   elapsedMs: number;
   patient: string;
+  /** Years. */
   age: number | null;
   note: string;
   verdict: Verdict | null;
   reference: Reference | null;
 }
+
+/** Points x, y one after the other, in shares of the film's width and height. */
+export type Outline = number[];
 
 /** What is needed to show a film and its heatmap again. */
 export interface KeptFilm {
@@ -38,6 +47,8 @@ export interface KeptFilm {
   picture: string;
   heatmap: number[];
   heatmapSize: [number, number];
+  /** Closed lines around the lungs, x and y in shares of the film's sides; missing where the reader finds no lungs. */
+  lungs?: Outline[];
 }
 
 /** The reading of a film that nothing is known of yet. */
@@ -55,6 +66,7 @@ export function blank(file: string): Reading {
     operatingPoint: '',
     threshold: 0,
     codes: [],
+    reasons: [],
     warnings: [],
     reader: '',
     elapsedMs: 0,
@@ -73,19 +85,40 @@ function newId(): string {
 
 export function readingOf(card: Card, film: Film, outputs: Outputs, operatingPoint: string | null): Reading {
   const point = operatingPoint && operatingPoint in card.operatingPoints ? operatingPoint : card.defaultOperatingPoint;
-  const judgement = judge(card, outputs, film, film.refusals, point);
+  const judgement = judge(
+    card,
+    outputs,
+    film,
+    film.refusals.map(({ code }) => code),
+    point,
+  );
   return {
     ...blank(film.name),
     ...judgement,
     label: labelOf(card, outputs.probability, judgement.threshold),
-    age: film.ageYears === null ? null : Math.round(film.ageYears * 10) / 10,
-    warnings: outsidePopulation(card, film.ageYears) ? [...film.warnings, 'age_outside'] : film.warnings,
+    reasons: judgement.codes.map((code) => reasonOf(code, card, film)),
+    age: film.ageYears === null ? null : Math.round(film.ageYears * 100) / 100,
+    warnings: [...film.warnings, ...ageWarnings(card, film.ageYears)],
     reader: card.title,
     logits: [...outputs.logits],
     gate: [...outputs.gate],
     embedding: [...outputs.embedding],
   };
 }
+
+/** The reading with another age, and the warning that goes with it. */
+export function withAge(reading: Reading, card: Card | null, age: number | null): Reading {
+  const others = reading.warnings.filter(({ code }) => code !== 'age_outside');
+  return { ...reading, age, warnings: card ? [...others, ...ageWarnings(card, age)] : others };
+}
+
+function ageWarnings(card: Card, age: number | null): Remark[] {
+  return age !== null && card.ageYears && outsidePopulation(card, age) ? [ageWarning(card.ageYears, age)] : [];
+}
+
+/** Whether a reading was made by this reader, so that its numbers can be judged anew. */
+export const isOf = (reading: Reading, card: Card): boolean =>
+  reading.reader === card.title && reading.gate.length === card.gate.length;
 
 /** The reading at another operating point; a film that was refused or failed stays so. */
 export function rejudged(reading: Reading, card: Card, operatingPoint: string): Reading {
@@ -100,7 +133,36 @@ export function rejudged(reading: Reading, card: Card, operatingPoint: string): 
     operatingPoint,
   );
   const label = card.classes.length === 2 ? labelOf(card, probability, threshold) : reading.label;
-  return { ...reading, status, threshold, codes, label, operatingPoint };
+  const reasons = codes.map((code) => reasonOf(code, card));
+  return { ...reading, status, threshold, codes, reasons, label, operatingPoint };
+}
+
+/** A code in English: what the header says, or the reader's card, or the table that all programs share. */
+function reasonOf(code: string, card: Card, film?: Film): string {
+  const header = film?.refusals.find((refusal) => refusal.code === code);
+  if (header) return header.text;
+  const told = card.gate.find((score) => score.code === code);
+  if (told?.reason) return told.advice ? `${told.reason}; ${told.advice}` : told.reason;
+  const { lower, upper } = card.abstention ?? { lower: 0, upper: 1 };
+  return reasonText(code, {
+    width: film?.width,
+    height: film?.height,
+    smallest: SMALLEST_SIDE,
+    lower: lower.toFixed(2),
+    upper: upper.toFixed(2),
+  });
+}
+
+/** A code in the words that all programs share. */
+export const reasonText = (code: string, values: Record<string, unknown> = {}): string =>
+  kindOf(code) ? remark(code, values).text : code;
+
+/** A reading as the first version of the app kept it, with codes alone. */
+export function upgraded(kept: Reading): Reading {
+  const warnings = (kept.warnings as (Remark | string)[]).map((warning) =>
+    typeof warning === 'string' ? { code: warning, text: warning } : warning,
+  );
+  return { ...kept, warnings, reasons: kept.reasons ?? kept.codes.map((code) => reasonText(code)) };
 }
 
 const URGENCY: Record<Status, number> = { suspected: 0, uncertain: 1, failed: 2, refused: 3, not_seen: 4 };

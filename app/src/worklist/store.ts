@@ -1,5 +1,5 @@
 import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
-import type { KeptFilm, Reading } from './reading';
+import { type KeptFilm, type Reading, upgraded } from './reading';
 import { type Sealed, Vault, type VaultRecord } from './vault';
 
 /** The most readings kept on one device. */
@@ -70,17 +70,40 @@ export class Worklist {
     ]);
   }
 
+  /**
+   * Keep readings of another device, all or none; one that is known here is left as it is here.
+   *
+   * @returns how many were new
+   * @throws WorklistFull, Locked, or the browser's QuotaExceededError
+   */
+  async addAll(readings: readonly Reading[]): Promise<number> {
+    const known = new Set(await this.database.getAllKeys('readings'));
+    const fresh = [...new Map(readings.map((reading) => [reading.id, reading])).values()].filter(
+      ({ id }) => !known.has(id),
+    );
+    if (known.size + fresh.length > LIMIT) throw new WorklistFull();
+    const rows = await Promise.all(fresh.map((reading) => this.row(reading.id, reading.readAt, reading)));
+    const change = this.database.transaction('readings', 'readwrite');
+    await Promise.all([...rows.map((row) => change.store.put(row)), change.done]);
+    return fresh.length;
+  }
+
   async update(reading: Reading): Promise<void> {
     await this.database.put('readings', await this.row(reading.id, reading.readAt, reading));
   }
 
+  /** How many readings are kept; also while locked. */
+  count(): Promise<number> {
+    return this.database.count('readings');
+  }
+
   async all(): Promise<Reading[]> {
-    return Promise.all((await this.database.getAll('readings')).map((row) => this.value(row)));
+    return Promise.all((await this.database.getAll('readings')).map(async (row) => upgraded(await this.value(row))));
   }
 
   async get(id: string): Promise<Reading | undefined> {
     const row = await this.database.get('readings', id);
-    return row && this.value(row);
+    return row && upgraded(await this.value(row));
   }
 
   async film(id: string): Promise<KeptFilm | undefined> {

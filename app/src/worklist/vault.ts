@@ -1,5 +1,7 @@
 /** The PIN lock: readings are sealed with AES-GCM under a random key, which is itself wrapped with a key from the PIN. */
 
+import { plainDigits } from '../i18n/numbers';
+
 /** What is kept of a vault; useless without the PIN. */
 export interface VaultRecord {
   salt: Uint8Array<ArrayBuffer>;
@@ -23,8 +25,7 @@ const random = (length: number) => crypto.getRandomValues(new Uint8Array(length)
 
 async function keyOf(pin: string, salt: Uint8Array<ArrayBuffer>, iterations: number): Promise<CryptoKey> {
   // Arabic-Indic digits are the same PIN as 0 to 9.
-  const plain = pin.replace(/[٠-٩]/g, (digit) => String(digit.charCodeAt(0) - 0x660));
-  const material = await crypto.subtle.importKey('raw', new TextEncoder().encode(plain), 'PBKDF2', false, [
+  const material = await crypto.subtle.importKey('raw', new TextEncoder().encode(plainDigits(pin)), 'PBKDF2', false, [
     'deriveKey',
   ]);
   return crypto.subtle.deriveKey(

@@ -6,7 +6,7 @@ import { FILMS, kept, read, test } from './harness';
 interface Expected {
   height: number;
   width: number;
-  warnings: string[];
+  warnings: [code: string, text: string][];
 }
 
 const folder = join(FILMS, 'dicom');
@@ -31,7 +31,7 @@ test.for(Object.keys(expected))('%s shows the pixels that Python shows', async (
   expect(worst).toBeLessThanOrEqual(APART);
   const rows = await kept(page);
   const row = rows.find(({ value }) => value.file === `${name}.dcm`);
-  expect(row.value.warnings).toEqual(expected[name].warnings);
+  expect(row.value.warnings).toEqual(expected[name].warnings.map(([code, text]) => ({ code, text })));
   expect(row.value.age).toBe(3);
 });
 
@@ -39,7 +39,7 @@ test('a header that names a knee refuses, and an adult is warned of', async ({ p
   await read(page, join(FILMS, 'knee.dcm'));
   await page.locator('.answer.refused').waitFor();
   expect(await page.locator('.answer').textContent()).toContain('The file names another part of the body.');
-  expect(await page.locator('.notice.warning').textContent()).toContain('outside 1 to 5 years');
+  expect(await page.locator('.answer .warned').textContent()).toContain('outside 1 to 5 years');
 });
 
 test('a coded lateral view refuses', async ({ page }) => {

@@ -46,6 +46,17 @@ describe('one film', () => {
     );
   });
 
+  test('the surest reason of a refusal stands first, the others behind it', async ({ page }) => {
+    await read(page, join(FILMS, 'many_reasons.png'));
+    const { codes } = (await kept(page))[0].value;
+    const python = JSON.parse(readFileSync(join(FILMS, 'many_reasons.json'), 'utf8'));
+    expect(codes).toEqual(python.codes);
+    expect(codes.length).toBeGreaterThan(1);
+    expect(await page.locator('.answer .reason').count()).toBe(1);
+    expect(await page.locator('.answer details li').count()).toBe(codes.length - 1);
+    expect(await page.locator('.answer details').getAttribute('open')).toBe(null);
+  });
+
   test('the slider goes from the film to the heatmap', async ({ page }) => {
     await read(page, join(FILMS, 'suspected.png'));
     const heat = page.locator('canvas.heat');
@@ -145,6 +156,8 @@ describe('files that are no film', () => {
     ['page.jpg', () => Buffer.from('<!doctype html><html></html>'), 'not_a_picture'],
     ['cut.png', () => film().subarray(0, 9000), 'not_a_picture'],
     ['cut.jpg', () => jpeg().subarray(0, 3000), 'not_a_picture'],
+    ['picture.heic', () => Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic'), 'heic'],
+    ['picture.tif', () => Buffer.from('II*\0\x08\0\0\0'), 'tiff'],
     ['noise.webp', () => Buffer.from(Array.from({ length: 5000 }, (_, i) => (i * 7919) % 251)), 'not_a_picture'],
     ['cut.dcm', () => dicom().subarray(0, dicom().length - 5000), 'truncated'],
     ['header.dcm', () => dicom().subarray(0, 200), 'damaged'],
@@ -200,6 +213,30 @@ describe('a photo', () => {
     const [row] = await kept(page);
     expect(Math.abs(row.value.probability - expected.probability)).toBeLessThan(0.1);
   });
+
+  test('from the gallery is straightened too; a film that fills its picture is read at once', async ({ page }) => {
+    await page.locator('[data-input=gallery]').setInputFiles(join(FILMS, 'photo.jpg'));
+    await page.getByText('This looks like a photo of a film.').waitFor();
+    expect(await page.locator('.handle').count()).toBe(4);
+    await read(page, join(FILMS, 'suspected.png'));
+  });
+
+  test('of a batch waits until it is straightened', async ({ page }) => {
+    const films = ['photo.jpg', 'suspected.png', 'photo.jpg'].map((name) => join(FILMS, name));
+    await page.locator('[data-input=gallery]').setInputFiles(films);
+    await page.getByText('1 film read.').waitFor();
+    await page.getByText('2 photos of a film not yet read').waitFor();
+    expect((await kept(page)).map(({ value }) => value.file)).toEqual(['suspected.png']);
+    await page.getByRole('button', { name: 'Straighten and read them' }).click();
+    for (const left of ['Next photo (1)', null]) {
+      await page.getByRole('button', { name: 'Look at the result' }).click();
+      await page.getByRole('button', { name: 'Read this film' }).click();
+      await page.locator('.answer').waitFor();
+      if (left) await page.getByRole('button', { name: left }).click();
+    }
+    expect(await page.getByRole('button', { name: /^Next photo/ }).count()).toBe(0);
+    expect((await kept(page)).length).toBe(3);
+  });
 });
 
 describe('many films', () => {
@@ -216,6 +253,29 @@ describe('many films', () => {
     await page.getByText('20 films read.').waitFor();
     await page.getByRole('button', { name: 'Open the worklist' }).click();
     await expect.poll(() => page.locator('.list li').count()).toBe(20);
+  });
+
+  test('a batch ends with counts by status', async ({ page }) => {
+    const names = ['suspected', 'suspected', 'not_seen', 'uncertain', 'refused'];
+    const films = names.map((name) => join(FILMS, `${name}.png`));
+    const broken = { name: 'cut.png', mimeType: 'image/png', buffer: Buffer.from('no picture') };
+    await page
+      .locator('[data-input=gallery]')
+      .setInputFiles([
+        ...films.map((path, index) => ({ name: `${index}.png`, mimeType: 'image/png', buffer: readFileSync(path) })),
+        broken,
+      ]);
+    await page.getByText('6 films read.').waitFor();
+    const counts = await page
+      .locator('.counts li')
+      .evaluateAll((items) => items.map((item) => [item.className, item.querySelector('strong')!.textContent]));
+    expect(counts).toEqual([
+      ['suspected', '2'],
+      ['not_seen', '1'],
+      ['uncertain', '1'],
+      ['refused', '1'],
+      ['failed', '1'],
+    ]);
   });
 
   test('a batch can be stopped, and keeps what was read', async ({ page }) => {
@@ -239,9 +299,9 @@ describe('two languages', () => {
     const page = await open({ locale: 'ar-SD' });
     expect(await page.evaluate(() => [document.documentElement.lang, document.dir])).toEqual(['ar', 'rtl']);
     await read(page, join(FILMS, 'suspected.png'));
-    expect(await heading(page)).toBe('يُشتبه في التهاب رئوي');
+    expect(await heading(page)).toBe('اشتباه في التهاب رئوي');
     expect(await page.locator('.answer').textContent()).toMatch(/[٠-٩]/);
-    expect(await page.locator('.disclaimer').textContent()).toContain('القرار للطبيب');
+    expect(await page.locator('.disclaimer').textContent()).toContain('القرار للطبيب المعالج');
     await page.getByRole('button', { name: 'English' }).click();
     expect(await heading(page)).toBe('Suspicious of pneumonia');
     await show(page);

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { describe, expect } from 'vitest';
+import { READING_KEYS } from '../../src/contract/names';
+import { parseNumber } from '../../src/i18n/numbers';
 import { FILMS, kept, PYTHON, read, show, test } from './harness';
 
 const STATUSES = ['not_seen', 'refused', 'uncertain', 'suspected'];
@@ -56,14 +58,15 @@ describe('the worklist', () => {
     await readAll(page);
     await page.locator('.list li.suspected a').click();
     await page.getByLabel('Patient code').fill('KRT-017');
-    await page.getByLabel('Age in years').fill('34');
-    await page.getByText('The reader was made for children of 1 to 5 years.').waitFor();
+    await page.getByLabel('Age', { exact: true }).fill('34');
+    await page.getByLabel('Note').focus();
+    await page.locator('.answer').getByText("The patient's age (34 years) is outside 1 to 5 years").waitFor();
     await page.getByLabel('Note').fill('سعال وحمى');
     await page.getByLabel('Final diagnosis').selectOption('positive');
     await page.getByText('Saved on this device').waitFor();
     await page.reload();
     expect(await page.getByLabel('Patient code').inputValue()).toBe('KRT-017');
-    expect(await page.getByLabel('Age in years').inputValue()).toBe('34');
+    expect(await page.getByLabel('Age', { exact: true }).inputValue()).toBe('34');
     await page.locator('canvas.heat').waitFor();
     await show(page, 'worklist');
     await page.getByLabel(/^Search/).fill('krt حمى');
@@ -100,18 +103,7 @@ describe('the worklist', () => {
       .map((line) => JSON.parse(line));
     expect(lines.map((line) => line.status)).toEqual(['suspected', 'uncertain', 'refused', 'not_seen']);
     for (const line of lines) {
-      expect(Object.keys(line).slice(0, 10)).toEqual([
-        'file',
-        'status',
-        'label',
-        'probability',
-        'operating_point',
-        'threshold',
-        'codes',
-        'reasons',
-        'reader',
-        'elapsed_ms',
-      ]);
+      expect(Object.keys(line).slice(0, READING_KEYS.length)).toEqual(READING_KEYS);
       expect(line.probability).toBeGreaterThan(0);
     }
     expect(lines[0].patient).toBe('=1+1');
@@ -120,6 +112,78 @@ describe('the worklist', () => {
     expect(table.startsWith('\ufeffread_at,file,label,patient,')).toBe(true);
     expect(table).toContain(`,'=1+1,`);
     expect(table).toContain('"line one\n""two"", three"');
+  });
+
+  test.for([
+    ['en-GB', 'Age', 'Unit of the age', 'Note', 'months', ['0.5', '1.5', '.5', '0,75', '12']],
+    ['ar', 'العمر', 'وحدة العمر', 'ملاحظة', 'بالأشهر', ['٠٫٥', '١٫٥', '0.5', '١,٥', '١٢']],
+  ] as const)(
+    'keeps an age as it is typed, key by key, in %s',
+    async ([locale, age, unit, note, months, typed], { open }) => {
+      const page = await open({ locale });
+      await read(page, join(FILMS, 'suspected.png'));
+      const field = page.getByLabel(age, { exact: true });
+      const kept_age = async () => (await kept(page))[0].value.age;
+      for (const text of typed) {
+        await field.fill('');
+        await field.pressSequentially(text, { delay: 20 });
+        expect(await field.inputValue()).toBe(text);
+        await page.getByLabel(note, { exact: true }).focus();
+        expect(await field.inputValue()).toBe(text);
+        await expect.poll(kept_age).toBe(parseNumber(text));
+      }
+      await page.getByLabel(unit).selectOption({ label: months });
+      await expect.poll(kept_age).toBe(1);
+      await field.fill('five');
+      await page.getByLabel(note, { exact: true }).focus();
+      await page.locator('.wrong').waitFor();
+      expect(await field.inputValue()).toBe('five');
+      await expect.poll(kept_age).toBe(null);
+    },
+  );
+
+  test('a warning stands with the answer, in the report, in what is shared and in both exports', async ({ page }) => {
+    await read(page, join(FILMS, 'adult.dcm'));
+    const said = "The patient's age (34 years) is outside 1 to 5 years";
+    expect(await page.locator('.answer').textContent()).toContain(said);
+    await page.evaluate(() => {
+      Object.defineProperty(navigator, 'share', {
+        value: async (data: ShareData) => void ((window as any).shared = data),
+      });
+    });
+    await page.getByRole('link', { name: 'One-page report' }).click();
+    await page.locator('.report').waitFor();
+    expect(await page.locator('.report').textContent()).toContain(said);
+    await page.getByRole('button', { name: 'Share' }).click();
+    expect(await page.evaluate(() => (window as any).shared.text)).toContain(said);
+    await show(page, 'worklist');
+    await page.locator('.list li').first().waitFor();
+    const line = JSON.parse(await exported(page, 'For monitoring'));
+    const python = JSON.parse(readFileSync(join(FILMS, 'adult.json'), 'utf8'));
+    expect([line.warning_codes, line.warnings]).toEqual([python.codes, python.texts]);
+    expect(line.warning_codes).toEqual(['age_outside']);
+    const table = await exported(page, 'Table, also for adaptation');
+    expect(table).toContain(',age_outside,');
+    expect(table).toContain(python.texts[0]);
+  });
+
+  test('takes an export in again, without the films', async ({ page }) => {
+    await readAll(page);
+    const lines = await exported(page, 'For monitoring');
+    await page.getByRole('button', { name: 'Delete all readings' }).click();
+    await page.locator('dialog').getByRole('button', { name: 'Delete all readings' }).click();
+    await page.getByText('No readings on this device yet.').waitFor();
+    const input = page.locator('[data-input=import]');
+    const file = (text: string) => ({ name: 'readings.jsonl', mimeType: 'text/plain', buffer: Buffer.from(text) });
+    await input.setInputFiles(file(`${lines}{"status": "suspected"}\n`));
+    await page.getByText('Line 5 is no reading of this app: nothing was taken in.').waitFor();
+    expect(await kept(page)).toEqual([]);
+    await input.setInputFiles(file(lines));
+    await page.getByText('Taken in: 4 readings.').waitFor();
+    expect(await listed(page)).toEqual(['suspected', 'uncertain', 'refused', 'not_seen']);
+    expect(await exported(page, 'For monitoring')).toBe(lines);
+    await page.locator('.list li.suspected a').click();
+    await page.getByText('The film itself is not on this device').waitFor();
   });
 
   test('leaves what `monitor` and `adapt` take', async ({ page }) => {
@@ -306,8 +370,20 @@ describe('the PIN', () => {
     expect((await kept(page)).map((row) => row.value.status).sort()).toEqual([...STATUSES].sort());
     await setPin(page, '112233');
     await page.getByRole('button', { name: 'Lock now' }).click();
-    await page.getByRole('button', { name: 'PIN forgotten' }).click();
-    await page.locator('dialog').getByRole('button', { name: 'Delete all readings' }).click();
+    const dialog = page.locator('dialog');
+    const forget = () => page.getByRole('button', { name: 'PIN forgotten' }).click();
+    // It says what is lost, and asks twice; either question can be taken back.
+    await forget();
+    await dialog.getByText('4 readings with patient codes, verdicts, notes and films must be deleted').waitFor();
+    await dialog.getByRole('button', { name: 'Keep' }).click();
+    await forget();
+    await dialog.getByRole('button', { name: 'Continue' }).click();
+    await dialog.getByText('4 readings will be lost for good').waitFor();
+    await dialog.getByRole('button', { name: 'Keep' }).click();
+    expect((await kept(page)).length).toBe(4);
+    await forget();
+    await dialog.getByRole('button', { name: 'Continue' }).click();
+    await dialog.getByRole('button', { name: 'Delete all readings' }).click();
     await expect.poll(async () => (await kept(page)).length).toBe(0);
     await read(page, join(FILMS, 'suspected.png'));
     expect((await kept(page))[0].value.status).toBe('suspected');

@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import type { Film, Point } from '../../src/film/film';
-import { type Corners, findCorners, homography, sensible, straighten, whole } from '../../src/film/straighten';
+import type { Corners, Film, Point } from '../../src/film/film';
+import { findCorners, photographed, homography, sensible, straighten, whole } from '../../src/film/straighten';
 
 const film = (width: number, height: number, value: (x: number, y: number) => number): Film => ({
   name: 'film',
   width,
   height,
   pixels: Uint8Array.from({ length: width * height }, (_, i) => value(i % width, Math.floor(i / width))),
+  corners: null,
   ageYears: null,
   refusals: [],
   warnings: [],
@@ -36,6 +37,26 @@ describe('finding the corners of a film', () => {
     findCorners(photo).forEach((found, i) => {
       expect(Math.hypot(found.x - corners[i].x, found.y - corners[i].y)).toBeLessThan(12);
     });
+  });
+
+  test.each([
+    ['on a light box', 245],
+    ['on a dark table', 5],
+  ])('a film %s surely was photographed', (_, ground) => {
+    const photo = film(640, 800, (x, y) => (inside(corners, x, y) ? Math.min(200, Math.max(25, chest(x, y))) : ground));
+    expect(photographed(photo)).toEqual(findCorners(photo));
+  });
+
+  test('a film that fills the picture was not, whatever dark and light regions it has', () => {
+    const lungs: Corners = [
+      { x: 150, y: 200 },
+      { x: 480, y: 190 },
+      { x: 500, y: 600 },
+      { x: 120, y: 610 },
+    ];
+    const digital = film(640, 800, (x, y) => (inside(lungs, x, y) ? 30 : 90 + (150 * y) / 800));
+    expect(findCorners(digital)).not.toEqual(whole(digital));
+    expect(photographed(digital)).toBe(null);
   });
 
   test('the whole picture where there is no film to be seen', () => {

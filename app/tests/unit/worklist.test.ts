@@ -1,10 +1,10 @@
 import 'fake-indexeddb/auto';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { LANGUAGES, deviceLanguage, speech } from '../../src/i18n';
 import type { Card } from '../../src/contract/card';
 import { READING_KEYS } from '../../src/contract/names';
 import { toCsv, toJsonLines } from '../../src/worklist/export';
 import { byUrgency, matches, type Reading } from '../../src/worklist/reading';
+import { fromJsonLines, NotAReading } from '../../src/worklist/import';
 import { LIMIT, Locked, Worklist, WorklistFull } from '../../src/worklist/store';
 import { Vault, WrongPin } from '../../src/worklist/vault';
 
@@ -22,6 +22,7 @@ const reading = (changes: Partial<Reading> = {}): Reading => ({
   operatingPoint: 'balanced',
   threshold: 0.5,
   codes: [],
+  reasons: [],
   warnings: [],
   reader: 'r 1',
   elapsedMs: 5,
@@ -124,22 +125,20 @@ describe('the list', () => {
 });
 
 describe('exports', () => {
-  const texts = () => ({ reasons: ['why'], warnings: ['beware'] });
-
   test('the keys of a reading are those of Python, warnings with code and text among them', () => {
-    const one = reading({ warnings: ['age_outside'] });
-    const line = JSON.parse(toJsonLines([one], texts));
+    const one = reading({ reasons: ['why'], warnings: [{ code: 'age_outside', text: 'beware' }] });
+    const line = JSON.parse(toJsonLines([one]));
     expect(Object.keys(line)).toEqual(expect.arrayContaining([...READING_KEYS]));
     expect([line.warning_codes, line.warnings]).toEqual([['age_outside'], ['beware']]);
-    const [head, row] = toCsv([one], null, texts).split('\r\n');
+    const [head, row] = toCsv([one], null).split('\r\n');
     expect(head.split(',')).toEqual(expect.arrayContaining(READING_KEYS.filter((key) => key !== 'elapsed_ms')));
     expect(row).toContain(',why,age_outside,beware,');
   });
 
   test('a table that no spreadsheet runs', () => {
     for (const evil of ['=1+1', '+1', '-1', '@x', '\tx'])
-      expect(toCsv([reading({ patient: evil, note: evil })], null, texts)).toContain(`'${evil}`);
-    expect(toCsv([reading({ probability: null })], null, texts)).toContain('suspected,,balanced');
+      expect(toCsv([reading({ patient: evil, note: evil })], null)).toContain(`'${evil}`);
+    expect(toCsv([reading({ probability: null })], null)).toContain('suspected,,balanced');
   });
 
   test('the label of the table is what was found in the end, in the words of the reader', () => {
@@ -147,7 +146,6 @@ describe('exports', () => {
       toCsv(
         (['positive', 'negative', null] as const).map((reference) => reading({ reference, label: 'pneumonia' })),
         { classes, positive: 'pneumonia' } as Card,
-        texts,
       )
         .split('\r\n')
         .slice(1, 4)
@@ -157,55 +155,63 @@ describe('exports', () => {
   });
 
   test('one JSON object a line, whatever is in the note', () => {
-    const lines = toJsonLines([reading({ note: 'a\nb' }), reading()], texts).split('\n');
+    const lines = toJsonLines([reading({ note: 'a\nb', reasons: ['why'] }), reading()]).split('\n');
     expect(lines.length).toBe(3);
     expect(JSON.parse(lines[0])).toMatchObject({ note: 'a\nb', reasons: ['why'], status: 'suspected' });
   });
 });
 
-describe('languages', () => {
-  const shape = (value: unknown): unknown =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(
-          Object.entries(value)
-            .sort()
-            .map(([key, part]) => [key, shape(part)]),
-        )
-      : Array.isArray(value)
-        ? value.length
-        : typeof value;
-
-  test('every language says everything', () => {
-    for (const words of Object.values(LANGUAGES)) expect(shape(words)).toEqual(shape(LANGUAGES.en));
+describe('an export taken in again', () => {
+  const full = reading({
+    id: 'a'.repeat(32),
+    age: 0.5,
+    patient: 'KRT-017',
+    note: 'a\nb',
+    verdict: 'agree',
+    reference: 'negative',
+    warnings: [{ code: 'age_outside', text: 'the patient is 0 years old' }],
+    gate: [0.25],
+    embedding: [1, 2],
   });
 
-  const texts = (value: unknown): string[] =>
-    typeof value === 'string' ? [value] : typeof value === 'object' && value ? Object.values(value).flatMap(texts) : [];
-
-  test('no digit stands in the words: the user chooses which digits are shown', () => {
-    expect(texts(LANGUAGES.ar).filter((text) => /[0-9\u0660-\u0669]/.test(text))).toEqual([]);
-    expect([speech('ar', 'latn').days(7), speech('ar', 'arab').days(30)]).toEqual(['7 أيام', '٣٠ يومًا']);
-  });
-
-  test('no English word is left in Arabic, beside names', () => {
-    const latin = texts({ ...LANGUAGES.ar, direction: '' }).flatMap((text) => text.match(/[A-Za-z]{2,}/g) ?? []);
-    expect(latin.filter((word) => !/^(JPEG|PNG|WebP|DICOM|PDF|CSV|JSON|lines|HTTPS?)$/.test(word))).toEqual([]);
-  });
-
-  test('the first language of the device that is known', () => {
-    expect([deviceLanguage(['fr', 'ar-SD', 'en']), deviceLanguage(['fr']), deviceLanguage(['en-US', 'ar'])]).toEqual([
-      'ar',
-      'en',
-      'en',
+  test('is what was exported', () => {
+    expect(fromJsonLines(toJsonLines([full, { ...full, probability: null, status: 'failed', label: null }]))).toEqual([
+      full,
+      { ...full, probability: null, status: 'failed', label: null },
     ]);
   });
 
-  test('numbers, and never quite sure', () => {
-    expect(speech('en', 'arab').percent(0.873)).toBe('87%');
-    expect(speech('ar', 'arab').percent(0.873)).toContain('٨٧');
-    expect(speech('ar', 'latn').percent(0.873)).toContain('87');
-    // Never "50%, below the limit of 50%".
-    expect(speech('en', 'latn').percent(0.496, 0.5)).toBe('49.6%');
-    expect([speech('en', 'latn').percent(1), speech('en', 'latn').percent(0)]).toEqual(['99.9%', '0.1%']);
+  test.each<[string, Record<string, unknown>]>([
+    ['a probability above 1', { probability: 1.5 }],
+    ['a status that is none', { status: 'sick' }],
+    ['an id that could be markup', { id: '<b>' }],
+    ['no time', { read_at: 'yesterday' }],
+    ['numbers that are texts', { gate: ['0.1'] }],
+    ['a text without end', { note: 'x'.repeat(5000) }],
+    ['an age that nobody has', { age: 400 }],
+    ['a warning without words', { warnings: [] }],
+  ])('%s is refused with its line', (_, changed) => {
+    const good = toJsonLines([full]);
+    const bad = JSON.stringify({ ...JSON.parse(good), ...changed });
+    expect(() => fromJsonLines(`${good}${bad}\n`)).toThrow(new NotAReading(2));
   });
+
+  test('goes in whole or not at all, and leaves what is here as it is', async () => {
+    await worklist.add({ ...full, note: 'newer here' }, film);
+    const other = { ...full, id: 'b'.repeat(32) };
+    expect(await worklist.addAll([full, other, other])).toBe(1);
+    expect((await worklist.get(full.id))!.note).toBe('newer here');
+    expect(await worklist.film(full.id)).toEqual(film);
+    const many = Array.from({ length: LIMIT }, () => reading());
+    await expect(worklist.addAll(many)).rejects.toThrow(WorklistFull);
+    expect(await worklist.count()).toBe(2);
+  });
+});
+
+test('a reading of the first version opens with its codes', async () => {
+  const { reasons: _, ...old } = reading({ codes: ['too_small'] });
+  await worklist.add({ ...old, warnings: ['age_outside'] } as never, null);
+  const [opened] = await worklist.all();
+  expect(opened.warnings).toEqual([{ code: 'age_outside', text: 'age_outside' }]);
+  expect(opened.reasons).toHaveLength(1);
 });

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import { Answer, answered, Warnings } from '../../components/answer';
+import { Answer, answered } from '../../components/answer';
 import { Disclaimer, Notice } from '../../components/notice';
 import { Viewer } from '../../components/viewer';
 import { call, type Film, type Page } from '../api';
@@ -39,7 +39,6 @@ export function FilmScreen({ id }: { id: number }) {
             <>
               <Answer reading={reading} card={card} />
               <Disclaimer card={card} />
-              <Warnings reading={reading} card={card} />
             </>
           ) : (
             <Notice kind="info">{w.film.waiting}</Notice>

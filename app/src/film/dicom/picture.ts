@@ -1,8 +1,7 @@
 /** A DICOM file as a film: windowed (PS3.3 C.11.2) and bone white. The same rules as `ai_for_sudan.radiographs`. */
 import type { DataSet } from 'dicom-parser';
 import { refusals } from '../../contract/headers';
-import { LONGEST_SIDE } from '../decode';
-import { type Film, UnreadableFilm } from '../film';
+import { type Film, LONGEST_SIDE, UnreadableFilm } from '../film';
 import { ageOf, checked, code, parsed, TAG, text, viewOf } from './header';
 import { boneWhite } from './polarity';
 import { storedValues, type Values } from './stored_values';
@@ -27,7 +26,8 @@ export async function decodeDicom(bytes: Uint8Array, name: string): Promise<Film
     ...size,
     ...boneWhite(stretched(values), size.width, size.height, code(header, TAG.photometric)),
     ageYears: ageOf(header),
-    refusals: remarks.map((remark) => remark.code),
+    corners: null,
+    refusals: remarks,
   });
 }
 

@@ -3,11 +3,15 @@ import type { Film } from '../../film/film';
 import type { Assistant, Case } from '../assistant';
 import { type Batch, go } from '../room';
 
+const isFilm = (read: Case | Film): read is Film => 'pixels' in read;
+
 /** Films on their way from a file to a reading: one on the screen, a photo to be straightened, or a batch. */
 export function useFilms(assistant: Assistant, operatingPoint: string | null) {
   const [current, setCurrent] = useState<Case | null>(null);
   const [batch, setBatch] = useState<Batch | null>(null);
   const [photo, setPhoto] = useState<Film | null>(null);
+  /** Photos of a batch, which wait to be straightened. */
+  const [photos, setPhotos] = useState<File[]>([]);
   const stopped = useRef(false);
   const reading = useRef(false);
 
@@ -21,20 +25,58 @@ export function useFilms(assistant: Assistant, operatingPoint: string | null) {
     go('/straighten');
   };
 
+  const readOne = async (file: File, photographed: boolean): Promise<void> => {
+    const read = await assistant.readFile(file, operatingPoint, photographed);
+    if (!isFilm(read)) return goTo(read);
+    setCurrent(null);
+    straightenFilm(read);
+  };
+
   const readAll = async (files: File[]): Promise<void> => {
-    stopped.current = false;
-    let batch: Batch = { done: 0, all: files.length, stopped: false, kept: 'kept' };
+    const waiting: File[] = [];
+    let batch: Batch = {
+      done: 0,
+      all: files.length,
+      waiting: 0,
+      counts: {},
+      over: false,
+      stopped: false,
+      kept: 'kept',
+    };
     setBatch(batch);
-    go('/batch');
     for (const file of files) {
       const read = await assistant.readFile(file, operatingPoint);
-      if (files.length === 1) return goTo(read);
-      // A reading that is neither shown nor kept would be lost: the batch ends there, and says why.
-      const { kept } = read;
-      const done = batch.done + Number(kept === 'kept');
-      batch = { ...batch, kept, done, stopped: stopped.current || kept !== 'kept' };
+      if (isFilm(read)) {
+        waiting.push(file);
+        batch = { ...batch, waiting: waiting.length };
+      } else {
+        const { kept, reading } = read;
+        const counts = { ...batch.counts };
+        // A reading that is neither shown nor kept would be lost: the batch ends there, and says why.
+        if (kept === 'kept') counts[reading.status] = (counts[reading.status] ?? 0) + 1;
+        batch = { ...batch, kept, counts, done: batch.done + Number(kept === 'kept') };
+      }
+      batch.stopped = stopped.current || batch.kept !== 'kept';
       setBatch(batch);
-      if (batch.stopped) return;
+      if (batch.stopped) break;
+    }
+    setBatch({ ...batch, over: true });
+    setPhotos(waiting);
+  };
+
+  const read = async (files: File[], photographed = false): Promise<void> => {
+    if (files.length === 0) return;
+    // Two batches at once would mix: the one under way is shown, and can be stopped.
+    if (reading.current) return go('/batch');
+    void navigator.storage?.persist?.();
+    stopped.current = false;
+    reading.current = true;
+    try {
+      setBatch(null);
+      go('/batch');
+      await (files.length === 1 ? readOne(files[0], photographed) : readAll(files));
+    } finally {
+      reading.current = false;
     }
   };
 
@@ -42,36 +84,21 @@ export function useFilms(assistant: Assistant, operatingPoint: string | null) {
     current,
     batch,
     photo,
+    photos: photos.length,
     show: setCurrent,
     busy: () => reading.current,
     stop: () => {
       stopped.current = true;
     },
     straightenFilm,
+    nextPhoto: () => {
+      setPhotos(photos.slice(1));
+      return read(photos.slice(0, 1), true);
+    },
     readFilm: async (film: Film) => {
       const again = current?.film && current.film.name === film.name ? current.reading : undefined;
       goTo(await assistant.readFilm(film, operatingPoint, undefined, again));
     },
-    read: async (files: File[], photographed = false) => {
-      if (files.length === 0) return;
-      // Two batches at once would mix: the one under way is shown, and can be stopped.
-      if (reading.current) return go('/batch');
-      void navigator.storage?.persist?.();
-      if (photographed && files.length === 1) {
-        try {
-          const film = await assistant.client.decode(files[0], files[0].name);
-          setCurrent(null);
-          return straightenFilm(film);
-        } catch {
-          // Reading it says why it cannot be opened.
-        }
-      }
-      reading.current = true;
-      try {
-        await readAll(files);
-      } finally {
-        reading.current = false;
-      }
-    },
+    read,
   };
 }

@@ -1,42 +1,60 @@
 import { Disclaimer, Notice } from '../../components/notice';
-import { cardOf, go, useRoom } from '../room';
+import { StatusIcon } from '../../components/status';
+import { STATUSES } from '../../contract/names';
 import { useSpeech } from '../../i18n';
+import { cardOf, go, useRoom } from '../room';
 import { notKept } from './kept';
 
 export function BatchScreen() {
   const speech = useSpeech();
-  const { t, number } = speech;
+  const { t, number, count } = speech;
   const room = useRoom();
-  const { batch, stop } = room;
-  if (!batch) return <p>{t.worklist.empty}</p>;
-  const { done, all, stopped, kept } = batch;
-  const over = stopped || done === all;
+  const { batch } = room;
+  // One film alone is shown as soon as it is read.
+  if (!batch) return <p role="status">{t.loading}</p>;
+  const { done, all, waiting, counts, over, stopped, kept } = batch;
+  const films = count('films', all);
   return (
     <>
       <h1>{t.batch.title}</h1>
-      <progress max={all} value={done} aria-label={t.batch.title} />
+      <progress max={all} value={over ? all : done + waiting} aria-label={t.batch.title} />
       <p class="large" role="status">
         {stopped
-          ? t.batch.cancelled(number(done), number(all))
+          ? t.batch.cancelled(number(done), films)
           : over
-            ? t.batch.done(number(all))
-            : t.batch.progress(number(done), number(all))}
+            ? t.batch.done(count('films', done))
+            : t.batch.progress(number(done), films)}
       </p>
       {over ? (
         <>
           {kept !== 'kept' && <Notice kind="warning">{notKept(kept, speech)}</Notice>}
+          <ul class="counts">
+            {STATUSES.filter((status) => counts[status]).map((status) => (
+              <li key={status} class={status}>
+                <StatusIcon status={status} />
+                <span>{t.status[status]}</span>
+                <strong>{number(counts[status]!)}</strong>
+              </li>
+            ))}
+          </ul>
           {stopped && done > 0 && <p>{t.batch.kept}</p>}
+          {room.photos > 0 && (
+            <>
+              <Notice kind="warning">{t.batch.waiting(count('photos', room.photos))}</Notice>
+              <button class="primary big" onClick={() => void room.nextPhoto()}>
+                {t.batch.straighten}
+              </button>
+            </>
+          )}
           <button class="primary big" onClick={() => go('/worklist')}>
             {t.batch.open}
           </button>
           <Disclaimer card={cardOf(room)} />
         </>
       ) : (
-        all > 1 && (
-          <button class="big" onClick={stop}>
-            {t.batch.cancel}
-          </button>
-        )
+        <button class="big" onClick={room.stop}>
+          {t.batch.cancel}
+        </button>
       )}
     </>
   );

@@ -18,12 +18,13 @@ function tries(): Tries {
 }
 
 export function Unlock() {
-  const { t, number } = useSpeech();
+  const { t, count } = useSpeech();
   const { worklist, redraw } = useRoom();
   const [pin, setPin] = useState('');
   const [said, setSaid] = useState('');
   const [busy, setBusy] = useState(false);
-  const [forgotten, setForgotten] = useState(false);
+  /** How many readings go when the PIN is forgotten, once that was asked; `sure` after the first question. */
+  const [forgotten, setForgotten] = useState<{ readings: number; sure: boolean } | null>(null);
   const [wait, setWait] = useState(() => Math.ceil((tries().until - Date.now()) / 1000));
 
   useEffect(() => {
@@ -55,34 +56,30 @@ export function Unlock() {
     <>
       <h1>{t.pin.locked}</h1>
       <form onSubmit={unlock}>
-        <label class="field">
-          <span>{t.pin.enter}</span>
-          <input
-            type="password"
-            inputMode="numeric"
-            autocomplete="off"
-            value={pin}
-            onInput={(event) => setPin(event.currentTarget.value)}
-          />
-        </label>
+        <PinField label={t.pin.enter} pin={pin} change={setPin} />
         <p role="alert">
-          {said} {wait > 0 && t.pin.wait(number(wait))}
+          {said} {wait > 0 && t.pin.wait(count('seconds', wait))}
         </p>
         <button class="primary big" disabled={busy || wait > 0 || pin === ''}>
           {t.pin.unlock}
         </button>
       </form>
-      <button class="quiet" onClick={() => setForgotten(true)}>
+      <button
+        class="quiet"
+        onClick={() => void worklist!.count().then((readings) => setForgotten({ readings, sure: false }))}
+      >
         {t.pin.forgotten}
       </button>
       {forgotten && (
         <Ask
-          question={t.pin.forgottenConfirm}
-          yes={t.worklist.deleteAll}
+          key={String(forgotten.sure)}
+          question={t.pin[forgotten.sure ? 'forgottenSure' : 'forgottenConfirm'](count('readings', forgotten.readings))}
+          yes={forgotten.sure ? t.worklist.deleteAll : t.pin.forgottenContinue}
           no={t.worklist.cancel}
-          answer={(sure) => {
-            setForgotten(false);
-            if (sure) void worklist!.startAgain().then(() => (localStorage.removeItem(TRIES), redraw()));
+          answer={(yes) => {
+            setForgotten(yes && !forgotten.sure ? { ...forgotten, sure: true } : null);
+            if (yes && forgotten.sure)
+              void worklist!.startAgain().then(() => (localStorage.removeItem(TRIES), redraw()));
           }}
         />
       )}
@@ -119,26 +116,8 @@ export function PinSettings() {
       {open ? (
         <form onSubmit={set}>
           <p class="small">{t.pin.hint}</p>
-          <label class="field">
-            <span>{t.pin.enter}</span>
-            <input
-              type="password"
-              inputMode="numeric"
-              autocomplete="new-password"
-              value={first}
-              onInput={(e) => setFirst(e.currentTarget.value)}
-            />
-          </label>
-          <label class="field">
-            <span>{t.pin.again}</span>
-            <input
-              type="password"
-              inputMode="numeric"
-              autocomplete="new-password"
-              value={second}
-              onInput={(e) => setSecond(e.currentTarget.value)}
-            />
-          </label>
+          <PinField label={t.pin.enter} pin={first} change={setFirst} fresh />
+          <PinField label={t.pin.again} pin={second} change={setSecond} fresh />
           <p role="alert">{said}</p>
           <button class="primary">{worklist.hasPin ? t.pin.change : t.pin.set}</button>
         </form>
@@ -154,5 +133,28 @@ export function PinSettings() {
         </div>
       )}
     </>
+  );
+}
+
+interface PinFieldProps {
+  label: string;
+  pin: string;
+  change: (pin: string) => void;
+  /** A new PIN, not one to be remembered. */
+  fresh?: boolean;
+}
+
+function PinField({ label, pin, change, fresh }: PinFieldProps) {
+  return (
+    <label class="field">
+      <span>{label}</span>
+      <input
+        type="password"
+        inputMode="numeric"
+        autocomplete={fresh ? 'new-password' : 'off'}
+        value={pin}
+        onInput={(event) => change(event.currentTarget.value)}
+      />
+    </label>
   );
 }

@@ -1,11 +1,11 @@
-import { Answer, answered, Warnings } from '../../components/answer';
+import { Answer, answered } from '../../components/answer';
 import { Disclaimer, Notice } from '../../components/notice';
 import { VerdictForm } from '../../components/verdict_form';
 import { Viewer } from '../../components/viewer';
 import { inverted, turned } from '../../film/film';
 import { useSpeech } from '../../i18n';
 import { pointName } from '../../i18n/sentences';
-import { rejudged } from '../../worklist/reading';
+import { isOf, rejudged } from '../../worklist/reading';
 import { useCase } from '../hooks/case';
 import { cardOf, go, useRoom } from '../room';
 import { notKept } from './kept';
@@ -26,7 +26,6 @@ export function ReadingScreen({ id }: { id: string }) {
     <>
       <Answer reading={reading} card={card} />
       <Disclaimer card={card} />
-      <Warnings reading={reading} card={card} />
       {kept !== 'kept' && <Notice kind="warning">{notKept(kept, speech)}</Notice>}
       {(film || picture) && card && (
         <Viewer film={film} picture={picture} heat={read} reference={card.heatmapReference}>
@@ -48,10 +47,16 @@ export function ReadingScreen({ id }: { id: string }) {
           <button onClick={() => room.straightenFilm(film)}>{t.viewer.straighten}</button>
         </div>
       )}
+      {room.photos > 0 && (
+        <button class="big primary" onClick={() => void room.nextPhoto()}>
+          {t.straighten.next} ({number(room.photos)})
+        </button>
+      )}
       <button class="big primary" onClick={() => go('/')}>
         {t.home.next}
       </button>
-      {read && card && (
+      {!film && !picture && reading.status !== 'failed' && <p class="hint">{t.worklist.noFilm}</p>}
+      {read && card && isOf(reading, card) && (
         <label class="field">
           <span>{t.point.label}</span>
           <select

@@ -99,17 +99,13 @@ export function SettingsScreen() {
             {card.training && (
               <>
                 <dt>{t.settings.madeFrom}</dt>
-                <dd lang="en" dir="ltr">
-                  {card.training}
-                </dd>
+                <CardText text={card.training} />
               </>
             )}
             {card.intendedUse && (
               <>
                 <dt>{t.settings.use}</dt>
-                <dd lang="en" dir="ltr">
-                  {card.intendedUse}
-                </dd>
+                <CardText text={card.intendedUse} />
               </>
             )}
           </dl>
@@ -118,5 +114,17 @@ export function SettingsScreen() {
         </>
       )}
     </>
+  );
+}
+
+/** A text of the reader's card, in the language of the screen where it is translated. */
+function CardText({ text }: { text: string }) {
+  const { t } = useSpeech();
+  return text in t.card ? (
+    <dd>{t.card[text]}</dd>
+  ) : (
+    <dd lang="en" dir="ltr">
+      {text}
+    </dd>
   );
 }

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Notice } from '../../components/notice';
-import { type Film, toImageData, turned } from '../../film/film';
-import { type Corners, sensible, whole } from '../../film/straighten';
+import { type Corners, type Film, toImageData, turned } from '../../film/film';
+import { sensible, whole } from '../../film/straighten';
 import { useSpeech } from '../../i18n';
 import { go, useRoom } from '../room';
 
@@ -15,7 +15,10 @@ export function StraightenScreen() {
 
   useEffect(() => {
     if (!photo) return go('/');
-    void assistant.client.corners(photo).then(setCorners, () => setCorners(whole(photo)));
+    setResult(null);
+    setBusy(false);
+    setCorners(photo.corners);
+    if (!photo.corners) void assistant.client.corners(photo).then(setCorners, () => setCorners(whole(photo)));
   }, [photo]);
 
   if (!photo || !corners) return <p role="status">{t.loading}</p>;
@@ -36,7 +39,9 @@ export function StraightenScreen() {
         </>
       ) : (
         <>
-          <p>{t.straighten.hint}</p>
+          <p>
+            {photo.corners && t.straighten.found} {t.straighten.hint}
+          </p>
           <Handles photo={photo} corners={corners} change={setCorners} />
           {!good && <Notice kind="warning">{t.straighten.bad}</Notice>}
           <button

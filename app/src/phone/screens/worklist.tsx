@@ -1,19 +1,19 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { Ask } from '../../components/ask';
 import { download } from '../../components/download';
 import { Disclaimer, Notice } from '../../components/notice';
 import { StatusIcon } from '../../components/status';
-import { speech as speechOf, useSpeech } from '../../i18n';
-import { reasonOf, warningOf } from '../../i18n/sentences';
+import { useSpeech } from '../../i18n';
 import { toCsv, toJsonLines } from '../../worklist/export';
 import { byUrgency, matches, type Reading } from '../../worklist/reading';
-import { LIMIT } from '../../worklist/store';
+import { fromJsonLines, NotAReading } from '../../worklist/import';
+import { LIMIT, WorklistFull } from '../../worklist/store';
 import { cardOf, useRoom } from '../room';
 import { Unlock } from './pin';
 
 export function WorklistScreen() {
   const speech = useSpeech();
-  const { t, number, percent, date } = speech;
+  const { t, number, percent, count, age, date } = speech;
   const room = useRoom();
   const { worklist } = room;
   const [readings, setReadings] = useState<Reading[] | null>(null);
@@ -33,12 +33,6 @@ export function WorklistScreen() {
   const found = readings.filter((reading) => matches(reading, search));
   const card = cardOf(room);
   const stamp = new Date().toISOString().slice(0, 10);
-  // For machines, in one language.
-  const english = speechOf('en', 'latn');
-  const texts = (reading: Reading) => ({
-    reasons: reading.codes.map((code) => reasonOf(code, english, card).reason),
-    warnings: reading.warnings.map((code) => warningOf(code, english, card)),
-  });
   const verdicts: Record<string, string> = { agree: t.form.agree, disagree: t.form.disagree, unsure: t.form.unsure };
 
   return (
@@ -54,7 +48,7 @@ export function WorklistScreen() {
             <input type="search" value={search} onInput={(event) => setSearch(event.currentTarget.value)} />
           </label>
           <p class="small" role="status">
-            {found.length === 0 ? t.worklist.none : t.worklist.count(number(readings.length), number(LIMIT))}
+            {found.length === 0 ? t.worklist.none : t.worklist.count(count('readings', found.length), number(LIMIT))}
           </p>
           <ul class="list">
             {found.map((reading) => (
@@ -70,7 +64,7 @@ export function WorklistScreen() {
                     </strong>
                     <span>
                       <bdi>{reading.patient || t.worklist.noCode}</bdi>
-                      {reading.age !== null && ` · ${t.worklist.age(number(reading.age, 1))}`}
+                      {reading.age !== null && ` · ${age(reading.age)}`}
                     </span>
                     <small>
                       {date(reading.readAt)} · <bdi>{reading.file}</bdi>
@@ -92,21 +86,20 @@ export function WorklistScreen() {
           </ul>
           <h2>{t.worklist.export}</h2>
           <div class="stacked">
-            <button
-              onClick={() => download(`readings-${stamp}.jsonl`, 'application/x-ndjson', toJsonLines(readings, texts))}
-            >
+            <button onClick={() => download(`readings-${stamp}.jsonl`, 'application/x-ndjson', toJsonLines(readings))}>
               {t.worklist.jsonl}
             </button>
-            <button onClick={() => download(`readings-${stamp}.csv`, 'text/csv', toCsv(readings, card, texts))}>
+            <button onClick={() => download(`readings-${stamp}.csv`, 'text/csv', toCsv(readings, card))}>
               {t.worklist.csv}
             </button>
             <button class="danger" onClick={() => setDoomed(readings.map((reading) => reading.id))}>
               {t.worklist.deleteAll}
             </button>
           </div>
-          <Disclaimer card={card} />
         </>
       )}
+      <Import done={load} />
+      <Disclaimer card={card} />
       {doomed && (
         <Ask
           question={doomed.length === 1 ? t.worklist.confirmDelete : t.worklist.confirmAll}
@@ -119,5 +112,41 @@ export function WorklistScreen() {
         />
       )}
     </>
+  );
+}
+
+/** Takes in what another device, or this one before it was wiped, has exported. */
+function Import({ done }: { done: () => void }) {
+  const { t, number, count } = useSpeech();
+  const { worklist } = useRoom();
+  const input = useRef<HTMLInputElement>(null);
+  const [said, setSaid] = useState('');
+  const take = async (file: File | undefined) => {
+    if (!file) return;
+    try {
+      setSaid(t.worklist.imported(count('readings', await worklist!.addAll(fromJsonLines(await file.text())))));
+      done();
+    } catch (error) {
+      if (error instanceof NotAReading) setSaid(t.worklist.importFailed(number(error.line)));
+      else setSaid(error instanceof WorklistFull ? t.worklist.importFull : t.worklist.storageFull);
+    }
+  };
+  return (
+    <div class="stacked">
+      <button onClick={() => input.current?.click()}>{t.worklist.import}</button>
+      <input
+        ref={input}
+        hidden
+        type="file"
+        accept=".jsonl,application/x-ndjson"
+        data-input="import"
+        onChange={(event) => {
+          const [file] = event.currentTarget.files ?? [];
+          event.currentTarget.value = '';
+          void take(file);
+        }}
+      />
+      <p role="status">{said}</p>
+    </div>
   );
 }
