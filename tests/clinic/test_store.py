@@ -205,7 +205,7 @@ def test_a_wait_grows_and_a_clock_that_is_put_back_does_not_make_it_a_year(store
 def test_a_delivery_is_confirmed_only_by_asking_and_a_liar_gets_it_again(store: Store) -> None:
     made = result(store)
     with store.writing() as session:
-        deliveries.set_destinations(session, ["PACS"])
+        deliveries.set_destinations(session, {"PACS": ["sr", "sc"]})
         row = session.get_one(tables.Result, made)
         deliveries.enqueue(session, row)
         deliveries.enqueue(session, row)

@@ -14,7 +14,6 @@ from ai_for_sudan.errors import UserError
 from ai_for_sudan.models.architecture import Architecture, ModelSpec
 from ai_for_sudan.models.checkpoint import write_tensors
 from ai_for_sudan.models.registry import build
-from ai_for_sudan.models.state import CheckpointState
 
 FORMAT = "ai-for-sudan quantised 1"
 
@@ -40,7 +39,7 @@ def dequantise(quantised: Architecture) -> Architecture:
     return model.eval()
 
 
-def save_quantised(path: Path, quantised: Architecture, state: CheckpointState) -> None:
+def save_quantised(path: Path, quantised: Architecture, state: dict[str, Any]) -> None:
     """Write the quantised weights as integers and scales: plain tensors, so that loading executes no pickle."""
     weights: dict[str, Any] = {}
     for name, module in quantised.named_modules():
@@ -54,13 +53,13 @@ def save_quantised(path: Path, quantised: Architecture, state: CheckpointState) 
         "spec": quantised.spec.to_dict(),
         "features": quantised.features.state_dict(),
         "linear": weights,
-        "state": state.to_dict(),
+        "state": state,
     }
     write_tensors(path, contents)
 
 
-def load_quantised(path: Path, expect: str | None = None) -> tuple[Architecture, CheckpointState]:
-    """The quantised network in evaluation mode and what is told of its weights.
+def load_quantised(path: Path, expect: str | None = None) -> tuple[Architecture, dict[str, Any]]:
+    """The quantised network in evaluation mode and the rest of its checkpoint.
 
     Raises:
         UserError: no such file, not written by :func:`save_quantised`, or of another architecture than ``expect``.
@@ -74,12 +73,11 @@ def load_quantised(path: Path, expect: str | None = None) -> tuple[Architecture,
     try:
         spec = ModelSpec.from_dict(contents["spec"])
         model = _packed(spec, contents["features"], contents["linear"])
-        state = CheckpointState.from_dict(contents["state"])
-    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{path} is damaged: its parts are not those of a quantised model") from error
     if expect is not None and expect != spec.name:
         raise UserError(f"{path} holds a {spec.name}, not a {expect}; call with --model_type {spec.name}")
-    return model, state
+    return model, contents["state"]
 
 
 def _packed(spec: ModelSpec, features: dict[str, Any], linear: dict[str, Any]) -> Architecture:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,19 +29,25 @@ class Waiting:
     next_try_at: datetime | None
 
 
-def set_destinations(session: Session, names: Iterable[str]) -> None:
-    """Make the table agree with the configuration; what waits for a destination that is gone is kept, and rests."""
-    named = set(names)
+def set_destinations(session: Session, kinds: Mapping[str, Sequence[str]]) -> None:
+    """Make the table agree with the configuration; what waits for a destination that is gone is kept, and rests.
+
+    Args:
+        kinds: of results that a destination takes, by its name.
+    """
+    new = dict(kinds)
     for row in session.scalars(select(Destination)):
-        row.active = row.name in named
-        named.discard(row.name)
+        row.active = row.name in new
+        row.kinds = list(new.pop(row.name, row.kinds))
         row.due_at = now()  # a start is a reason to try at once
-    session.add_all(Destination(name=name) for name in named)
+    session.add_all(Destination(name=name, kinds=list(these)) for name, these in new.items())
 
 
 def enqueue(session: Session, result: Result) -> None:
-    """Have a result sent to every destination, once."""
+    """Have a result sent to every destination that takes its kind, once."""
     for destination in session.scalars(select(Destination).where(Destination.active)):
+        if result.kind not in destination.kinds:
+            continue
         there = select(Delivery.id).where(Delivery.destination_id == destination.id, Delivery.result_id == result.id)
         if session.scalar(there) is None:
             session.add(Delivery(destination_id=destination.id, result_id=result.id))

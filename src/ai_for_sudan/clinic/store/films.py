@@ -128,6 +128,12 @@ def keep_reading(session: Session, film: Film, reading: FilmReading) -> FilmRead
     return kept
 
 
+def copy_of(reading: FilmReading) -> FilmReading:
+    """A new row with what a reader said before of the same content."""
+    columns = [column.key for column in FilmReading.__mapper__.column_attrs if column.key not in ("id", "film_id")]
+    return FilmReading(**{name: getattr(reading, name) for name in columns})
+
+
 def newest_reading(session: Session, film: int) -> FilmReading | None:
     return session.scalar(
         select(FilmReading).where(FilmReading.film_id == film).order_by(FilmReading.id.desc()).limit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ class Store:
         self.file = folder / DATABASE
         self.engine = database.engine(self.file)
         self.films = FilmFiles(folder / "films", keep_free)
+        self.results = FilmFiles(folder / "results", keep_free)
 
     @classmethod
     def open(cls, folder: Path, *, keep_free: int = 0) -> Store:
@@ -57,6 +59,11 @@ class Store:
         """A transaction that sees one moment and changes nothing."""
         with database.reading(self.engine) as session:
             yield session
+
+    def set_keep_free(self, share: float) -> None:
+        """Keep a share of the disk free of films; the database, its log and backups need room too."""
+        kept = int(share * shutil.disk_usage(self.folder).total)
+        self.films.keep_free = self.results.keep_free = kept
 
     def close(self) -> None:
         self.engine.dispose()

@@ -217,7 +217,7 @@ class Result(Table):
     sop_uid: Mapped[str] = mapped_column(unique=True)
     sop_class: Mapped[str]
     series_uid: Mapped[str] = mapped_column(index=True)
-    #: SHA-256 of the file, which lies among the films
+    #: SHA-256 of the file, as it lies in the folder of results
     file: Mapped[str]
     size: Mapped[int]
     made_at: Mapped[datetime] = mapped_column(default=now)
@@ -233,6 +233,8 @@ class Destination(Table):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
+    #: of results that it takes: ``sr``, ``sc``
+    kinds: Mapped[list[str]]
     #: still in the configuration
     active: Mapped[bool] = mapped_column(default=True)
     #: the last time that it took and kept something, and the last thing that went wrong since

@@ -12,6 +12,7 @@ def upgrade() -> None:
         "destinations",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
+        sa.Column("kinds", sa.JSON(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("reached_at", sa.String(27), nullable=True),
         sa.Column("error", sa.String(), nullable=False),

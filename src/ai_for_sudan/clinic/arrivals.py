@@ -1,0 +1,167 @@
+"""The one way in: whatever brings a film, it is on the disk and in the database when :func:`receive` returns."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from sqlalchemy import select
+
+from ai_for_sudan.clinic import uids
+from ai_for_sudan.clinic.header import LARGEST_FILE, PIECE, Facts, data_set_start, facts_of, header_of, plain
+from ai_for_sudan.clinic.pseudonyms import Pseudonyms
+from ai_for_sudan.clinic.store import Store, films, trail
+from ai_for_sudan.clinic.store.tables import Film, Result
+from ai_for_sudan.errors import UnreadableFilm
+
+LOG = logging.getLogger(__name__)
+#: pictures that Pillow opens and the reader decodes
+PICTURES = ("PNG", "JPEG", "MPO", "TIFF", "BMP", "WEBP", "GIF")
+
+
+class OwnResult(Exception):
+    """A PACS sent back what this clinic made: there is nothing to read, and nothing to keep twice."""
+
+
+@dataclass(frozen=True)
+class Received:
+    """What became of a film that was brought.
+
+    Attributes:
+        film: its number in the store.
+        sop_uid, study_uid: as the store has them.
+        new: whether it was not here before.
+        conflict: whether another film with other content came under the same SOP Instance UID before.
+    """
+
+    film: int
+    sop_uid: str
+    study_uid: str
+    new: bool
+    conflict: bool
+
+
+def receive(
+    store: Store,
+    file: Path,
+    *,
+    origin: str,
+    source: str = "",
+    pseudonyms: Pseudonyms | None = None,
+    actor: str = "",
+    user_id: int | None = None,
+    device_id: int | None = None,
+    patient: str = "",
+    age_years: float | None = None,
+    date: str = "",
+) -> Received:
+    """Take a whole file over: it moves among the films, is registered, and will be read.
+
+    Args:
+        file: below ``store.films.incoming``; it is gone afterwards, also when this raises.
+        origin: one of :data:`ai_for_sudan.clinic.store.tables.ORIGINS`.
+        source: who sent it.
+        pseudonyms: to take identifiers away first.
+        actor: who brought it, for the trail; without one, who sent it is on the film alone.
+        user_id, device_id: the same as the store numbers them.
+        patient, age_years, date: what a person said of a picture, which has no header.
+
+    Raises:
+        UnreadableFilm: it is neither DICOM nor a picture, or too large.
+        DiskFull: there is no room.
+        OwnResult: it is one of the clinic's own results.
+    """
+    try:
+        store.films.check_room()
+        size = file.stat().st_size
+        if size > LARGEST_FILE:
+            raise UnreadableFilm("too_large", f"the file has {size / 1e6:.0f} MB; at most 300 MB are taken")
+        facts = _facts(file, content := content_of(file))
+        if pseudonyms is not None and facts.film["kind"] == "dicom":
+            pseudonyms.apply(file)
+            facts = _facts(file, content := content_of(file))
+            size = file.stat().st_size
+        if known_result(store, str(facts.film["sop_uid"])):
+            raise OwnResult(str(facts.film["sop_uid"]))
+        digest = store.films.adopt(file)
+    finally:
+        file.unlink(missing_ok=True)
+    film = facts.film | {"origin": origin, "source": plain(source, 64), "size": size}
+    film |= {"user_id": user_id, "device_id": device_id}
+    study, named = facts.study, facts.patient
+    if facts.film["kind"] != "dicom":
+        code = plain(patient, 64)
+        code = pseudonyms.of("patient", code)[:16] if pseudonyms is not None and code else code
+        film["age_years"], study, named = age_years, study | {"date": date}, {"identifier": code}
+    with store.writing() as session:
+        row, new = films.register(session, films.Arrival(digest, content, film, study, named))
+        if actor:
+            trail.record(session, actor, "film.received", f"film:{row.id}", origin=origin, new=new)
+        return Received(row.id, row.sop_uid, str(facts.study["uid"]), new, row.conflict_id is not None)
+
+
+def known_result(store: Store, sop_uid: str) -> bool:
+    """Whether a SOP Instance UID is one of the clinic's own results."""
+    with store.reading() as session:
+        return session.scalar(select(Result.id).where(Result.sop_uid == sop_uid)) is not None
+
+
+def receive_bytes(store: Store, content: bytes, **how: Any) -> Received:
+    """The same for bytes; see :func:`receive`."""
+    store.films.check_room(len(content))
+    with store.films.open_incoming() as file:
+        file.write(content)
+    return receive(store, Path(file.name), **how)
+
+
+def adopt_orphans(store: Store, pseudonyms: Pseudonyms | None = None) -> int:
+    """Register films whose file reached the disk while its row did not; nobody was told that they had arrived.
+
+    Returns:
+        their number.
+    """
+    with store.reading() as session:
+        known = set(session.scalars(select(Film.file)))
+    count = 0
+    for file in store.films.all():
+        if file.name in known:
+            continue
+        moved = store.films.incoming / f"{file.name}.part"
+        file.replace(moved)
+        try:
+            receive(store, moved, origin="recovered", pseudonyms=pseudonyms)
+            count += 1
+        except UnreadableFilm:
+            LOG.warning("a file among the films was no film", extra={"file": file.name})
+    return count
+
+
+def content_of(file: Path) -> str:
+    """SHA-256 of what was sent: of DICOM without preamble and meta header, which each sender writes anew."""
+    digest = hashlib.sha256()
+    with file.open("rb") as opened:
+        opened.seek(data_set_start(opened))
+        while piece := opened.read(PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _facts(file: Path, content: str) -> Facts:
+    with file.open("rb") as opened:
+        start = opened.read(132)
+    if start[128:] == b"DICM" or start[:2] in (b"\x02\x00", b"\x08\x00"):
+        return facts_of(header_of(file), content)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(file, formats=PICTURES) as picture:
+                kind = str(picture.format).lower()
+    except Exception as error:  # Pillow raises whatever it likes for damaged bytes
+        raise UnreadableFilm("not_a_film", "the file is neither DICOM nor a picture; send the film itself") from error
+    film: dict[str, object] = {"kind": kind, "sop_uid": uids.derived("picture", content)}
+    return Facts(film, {"uid": uids.derived("study", content)}, {})

@@ -1,0 +1,175 @@
+"""A PACS by DICOM: C-STORE over one association for many results, then C-FIND to see what it kept."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit
+from pynetdicom import AE
+from pynetdicom.association import Association
+from pynetdicom.sop_class import (  # type: ignore[attr-defined,unused-ignore]
+    Comprehensive3DSRStorage,
+    SecondaryCaptureImageStorage,
+    StudyRootQueryRetrieveInformationModelFind,
+    Verification,
+)
+
+from ai_for_sudan.clinic.config import Config, Destination
+from ai_for_sudan.clinic.delivery.peer import Away, Outcome, Sending
+from ai_for_sudan.radiographs import one_line
+
+LOG = logging.getLogger(__name__)
+PLAIN = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
+#: seconds
+CONNECTING, ANSWERING = 10, 60
+
+#: status (PS3.4 B.2.3, PS3.7 C) -> what a person can make of it
+WORDS = {
+    0xA700: "it has no room (its disk may be full)",
+    0xA900: "it says that the object does not fit its class",
+    0xC000: "it says that it cannot understand the object",
+    0x0110: "it says that something went wrong inside it",
+    0x0122: "it does not take this class of objects",
+    0x0124: "it does not allow this clinic to store",
+    0x0117: "it says that the object's UID is not valid",
+}
+DUPLICATE = 0x0111
+LATER = {0xA700, 0x0110, 0x0213}
+
+
+class DicomPeer:
+    """One PACS of the configuration."""
+
+    def __init__(self, config: Config, destination: Destination) -> None:
+        self._config, self._destination = config, destination
+        self.name = destination.name
+
+    def send(self, results: Sequence[Sending]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        with self._association(storing=True) as association:
+            accepted = {(str(c.abstract_syntax), str(c.transfer_syntax[0])) for c in association.accepted_contexts}
+            for number, sending in enumerate(results):
+                dataset = dcmread(sending.file)
+                problem = _fit(dataset, accepted)
+                if problem:
+                    outcomes.append(Outcome(sending.delivery, "refused", f"{self.name}: {problem}"))
+                    continue
+                dataset.file_meta.pop("SourceApplicationEntityTitle", None)
+                status = association.send_c_store(dataset, msg_id=number % 65535 + 1)
+                if not status:
+                    if outcomes:
+                        return outcomes
+                    raise Away(f"{self.name} ended the conversation while a result was being sent")
+                outcomes.append(self._outcome(sending, int(status.Status), str(status.get("ErrorComment", ""))))
+        return outcomes
+
+    def _outcome(self, sending: Sending, status: int, comment: str) -> Outcome:
+        if status == 0 or status & 0xF000 == 0xB000 or status == DUPLICATE:
+            return Outcome(sending.delivery, "taken")
+        family = next((s for s in (status, status & 0xFF00, status & 0xF000) if s in WORDS), None)
+        words = WORDS[family] if family is not None else "it answered with an error"
+        comment = f", it adds: {one_line(comment)[:64]}" if comment else ""
+        state = "later" if status in LATER or status & 0xFF00 == 0xA700 else "refused"
+        return Outcome(sending.delivery, state, f"{self.name} did not take it: {words} ({status:04X}H){comment}")
+
+    def has(self, results: Sequence[Sending]) -> set[int]:
+        found: set[int] = set()
+        with self._association(finding=True) as association:
+            if not association.accepted_contexts:
+                raise Away(f"{self.name} cannot be asked what it has: it does not answer C-FIND for this clinic")
+            for series in {(sending.study_uid, sending.series_uid) for sending in results}:
+                query = Dataset()
+                query.QueryRetrieveLevel = "IMAGE"
+                query.StudyInstanceUID, query.SeriesInstanceUID = series
+                query.SOPInstanceUID = ""
+                mine = {s.sop_uid: s.delivery for s in results if (s.study_uid, s.series_uid) == series}
+                if len(mine) == 1:
+                    query.SOPInstanceUID = next(iter(mine))
+                for status, answer in association.send_c_find(query, StudyRootQueryRetrieveInformationModelFind):
+                    if not status:
+                        raise Away(f"{self.name} ended the conversation while it was asked what it has")
+                    if status.Status in (0xFF00, 0xFF01) and answer is not None:
+                        uid = str(answer.get("SOPInstanceUID", ""))
+                        if uid in mine:
+                            found.add(mine[uid])
+                    elif status.Status != 0:
+                        raise Away(f"{self.name} could not say what it has (C-FIND status {status.Status:04X}H)")
+        return found
+
+    def check(self) -> str:
+        with self._association() as association:
+            status = association.send_c_echo()
+            if not status or status.Status != 0:
+                raise Away(f"{self.name} takes the association but does not answer C-ECHO")
+        with self._association(finding=True) as association:
+            if not association.accepted_contexts:
+                return "answers C-ECHO, but not C-FIND: what it took cannot be confirmed"
+        return "answers C-ECHO and C-FIND"
+
+    @contextmanager
+    def _association(self, *, storing: bool = False, finding: bool = False) -> Iterator[Association]:
+        there = self._destination
+        ae = AE(ae_title=self._config.node.title)
+        ae.connection_timeout, ae.acse_timeout = CONNECTING, CONNECTING
+        ae.dimse_timeout = ae.network_timeout = ANSWERING
+        ae.maximum_pdu_size = 0
+        if storing:
+            ae.add_requested_context(Comprehensive3DSRStorage, PLAIN)
+            ae.add_requested_context(SecondaryCaptureImageStorage, PLAIN)
+            ae.add_requested_context(SecondaryCaptureImageStorage, [JPEGBaseline8Bit])
+        elif finding:
+            ae.add_requested_context(StudyRootQueryRetrieveInformationModelFind, PLAIN)
+        else:
+            ae.add_requested_context(Verification)
+        association = ae.associate(
+            there.host, there.port, ae_title=there.title, tls_args=(self._tls(), there.host) if there.tls else None
+        )
+        try:
+            if association.is_rejected:
+                raise Away(
+                    f"{there.name} at {there.host}:{there.port} refused the conversation: it must know the AE title "
+                    f"'{self._config.node.title}' and be called '{there.title}'"
+                )
+            # One that takes none of the contexts is aborted by pynetdicom after it was accepted.
+            if not association.is_established and not association.rejected_contexts:
+                raise Away(
+                    f"{there.name} does not answer at {there.host}:{there.port}: it is off, away, or another address"
+                )
+            if not association.is_established and storing:
+                raise Away(f"{there.name} takes neither reports nor pictures (SR, SC) from this clinic")
+            yield association
+        finally:
+            if association.is_established:
+                association.release()
+
+    def _tls(self) -> ssl.SSLContext:
+        authority = self._destination.tls_authority
+        try:
+            context = ssl.create_default_context(cafile=str(self._config.path(authority)) if authority else None)
+            web = self._config.web
+            if web.certificate and self._config.path(web.certificate).exists():
+                context.load_cert_chain(self._config.path(web.certificate), self._config.path(web.key))
+        except (OSError, ssl.SSLError) as error:
+            raise Away(f"{self.name}: the certificate for TLS cannot be used: {error}") from error
+        return context
+
+
+def _fit(dataset: Dataset, accepted: set[tuple[str, str]]) -> str:
+    """Bring an object to a coding that was accepted; why it cannot be sent, or nothing."""
+    syntax = str(dataset.file_meta.TransferSyntaxUID)
+    kind = str(dataset.SOPClassUID)
+    if (kind, syntax) in accepted:
+        return ""
+    plain = [uid for uid in PLAIN if (kind, str(uid)) in accepted]
+    if not plain:
+        return f"it does not take {dataset.SOPClassUID.name}"
+    if syntax == JPEGBaseline8Bit:
+        dataset.decompress(as_rgb=True, generate_instance_uid=False)
+        dataset.PhotometricInterpretation = "RGB"
+    dataset.file_meta.TransferSyntaxUID = plain[0]
+    return ""

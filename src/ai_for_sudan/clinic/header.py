@@ -1,0 +1,147 @@
+"""What the clinic keeps of a DICOM header, read without the pixels and never longer than a header takes."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
+from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+from ai_for_sudan.clinic import uids
+from ai_for_sudan.errors import UnreadableFilm
+from ai_for_sudan.radiographs import one_line
+from ai_for_sudan.radiographs.dicom.header import read_header
+
+#: files larger than this are refused; what the reader opens is no larger either
+LARGEST_FILE = 300_000_000
+#: reads of a film's header are some thousands; one of millions of empty items would take minutes
+MOST_READS = 100_000
+PIECE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Columns of film, study and patient, as a DICOM header gives them; texts are cut and printable."""
+
+    film: dict[str, object]
+    study: dict[str, object]
+    patient: dict[str, object]
+
+
+def data_set_start(file: IO[bytes]) -> int:
+    """Where the data set begins: behind (0002,0000) File Meta Information Group Length, PS3.10 7.1."""
+    file.seek(128)
+    start = file.read(16)
+    if start[:4] != b"DICM" or start[4:8] != b"\x02\x00\x00\x00":
+        return 0
+    return 144 + int.from_bytes(start[12:16], "little")
+
+
+class _Bounded(io.BufferedReader):
+    """A file that ends the reading of headers with millions of elements."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads += 1
+        if self.reads > MOST_READS:
+            raise UnreadableFilm("damaged", "the DICOM header has more elements than any film's")
+        return super().read(size)
+
+
+def header_of(file: Path) -> Dataset:
+    """A DICOM file's header, without its pixels.
+
+    Raises:
+        UnreadableFilm: it is damaged.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _check_deflated(file)
+            with _Bounded(io.FileIO(file)) as opened:  # type: ignore[type-var]
+                return dcmread(opened, stop_before_pixels=True, force=True)
+    except UnreadableFilm:
+        raise
+    except Exception as error:  # pydicom raises whatever it likes for damaged bytes
+        raise UnreadableFilm("damaged", f"the DICOM header is damaged: {one_line(error)}") from error
+
+
+def _check_deflated(file: Path) -> None:
+    """A deflated data set (PS3.5 A.5) is opened whole, and may grow without bound."""
+    with file.open("rb") as opened:
+        start = data_set_start(opened)
+        opened.seek(0)
+        if DeflatedExplicitVRLittleEndian.encode() not in opened.read(max(start, 4096)):
+            return
+        opened.seek(start)
+        inflater, grown = zlib.decompressobj(-zlib.MAX_WBITS), 0
+        while piece := inflater.unconsumed_tail or opened.read(PIECE):
+            grown += len(inflater.decompress(piece, PIECE))
+            if grown > LARGEST_FILE:
+                raise UnreadableFilm("too_large", "the deflated DICOM file grows beyond 300 MB when it is opened")
+            if inflater.eof:
+                break
+
+
+def facts_of(header: Dataset, content: str = "") -> Facts:
+    """What a store keeps of a DICOM header. UIDs that are missing or no UIDs are made from the content."""
+
+    def text(keyword: str, length: int = 64) -> str:
+        try:
+            return plain(str(header.get(keyword, "") or ""), length)
+        except Exception:  # a value that cannot be decoded
+            return ""
+
+    def uid(keyword: str) -> str:
+        found = text(keyword)
+        return found if uids.is_valid(found) else uids.derived(keyword, content)
+
+    known = read_header(header)
+    meta = getattr(header, "file_meta", Dataset())
+    film: dict[str, object] = {
+        "kind": "dicom",
+        "sop_uid": uid("SOPInstanceUID"),
+        "sop_class": text("SOPClassUID"),
+        "series_uid": uid("SeriesInstanceUID"),
+        "transfer_syntax": plain(str(meta.get(Tag(0x0002, 0x0010)).value if Tag(0x0002, 0x0010) in meta else ""), 64),
+        "modality": known.modality or "",
+        "view": known.view or "",
+        "age_years": known.age_years,
+        "sex": known.sex or "",
+    }
+    time = re.match(r"(\d\d)(\d\d)(\d\d)?", text("StudyTime", 16))
+    study: dict[str, object] = {
+        "uid": uid("StudyInstanceUID"),
+        "accession_number": text("AccessionNumber", 16),
+        "study_id": text("StudyID", 16),
+        "date": _date(text("StudyDate", 8)),
+        "time": ":".join(part or "00" for part in time.groups()) if time else "",
+        "description": text("StudyDescription"),
+    }
+    patient: dict[str, object] = {
+        "identifier": text("PatientID"),
+        "issuer": text("IssuerOfPatientID"),
+        "name": text("PatientName", 200),
+        "birth_date": _date(text("PatientBirthDate", 8)),
+        "sex": known.sex or "",
+    }
+    return Facts(film, study, patient)
+
+
+def _date(text: str) -> str:
+    match = re.fullmatch(r"(\d{4})(\d\d)(\d\d)", text)
+    return "-".join(match.groups()) if match else ""
+
+
+def plain(text: str, length: int) -> str:
+    """A text of one line, of printable letters, cut: headers hold anything."""
+    return "".join(letter if letter.isprintable() else " " for letter in text).strip()[:length]

@@ -1,0 +1,242 @@
+"""C-ECHO and C-STORE, by pynetdicom: who may send, what is taken, and what is answered (PS3.4 B.2.3)."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydicom import dcmread
+from pynetdicom import AE, AllStoragePresentationContexts, _config, evt
+from pynetdicom.sop_class import Verification  # type: ignore[attr-defined,unused-ignore]
+from pynetdicom.transport import AssociationSocket
+
+from ai_for_sudan.clinic.arrivals import OwnResult, Received, receive
+from ai_for_sudan.clinic.config import Config, Modality
+from ai_for_sudan.clinic.header import LARGEST_FILE
+from ai_for_sudan.clinic.node.syntaxes import decodable
+from ai_for_sudan.clinic.pseudonyms import Pseudonyms
+from ai_for_sudan.clinic.store import DiskFull, Store
+from ai_for_sudan.clinic.store.tables import now
+from ai_for_sudan.errors import UnreadableFilm, UserError
+from ai_for_sudan.radiographs import one_line
+
+LOG = logging.getLogger(__name__)
+
+SUCCESS, OUT_OF_RESOURCES, CANNOT_UNDERSTAND, MISMATCH = 0x0000, 0xA700, 0xC000, 0xA900
+#: bytes of one PDU: large ones keep Python out of the way of the data; one of any size would be held in memory
+LARGEST_PDU = 1 << 18
+#: seconds without a word after which a peer is gone
+SILENCE = 120
+#: seconds for a connection to say who it is: what only looks whether the port is open is gone after it
+GREETING = 10
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An association that was refused: `clinic doctor` tells how to allow it."""
+
+    title: str
+    address: str
+    reason: str
+    at: datetime
+
+
+class DicomNode:
+    """The node of a clinic.
+
+    Args:
+        received: called after each film that was taken, in the thread of its association.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        received: Callable[[Received], None],
+        pseudonyms: Pseudonyms | None = None,
+    ) -> None:
+        self.config, self.store = config, store
+        self.refusals: deque[Refusal] = deque(maxlen=50)
+        self.stored = 0
+        self.refused_full = 0
+        self._received, self._pseudonyms = received, pseudonyms
+        self._lock = threading.Lock()
+        self._server: Any = None
+
+    @property
+    def port(self) -> int:
+        return int(self._server.socket.getsockname()[1])
+
+    def start(self) -> None:
+        """
+        Raises:
+            UserError: the port is taken, or a certificate cannot be used.
+        """
+        node = self.config.node
+        # Pieces go to the disk as they come: a large film never lies in memory. They lie beside the films, so that one
+        # that is whole only gets another name.
+        _config.STORE_RECV_CHUNKED_DATASET = True
+        _config.LOG_HANDLER_LEVEL = "none"
+        tempfile.tempdir = str(self.store.films.incoming)
+        ae = AE(ae_title=node.title)
+        ae.maximum_associations = node.associations
+        ae.maximum_pdu_size = LARGEST_PDU
+        ae.network_timeout, ae.dimse_timeout, ae.acse_timeout = SILENCE, SILENCE, GREETING
+        for context in AllStoragePresentationContexts:
+            ae.add_supported_context(str(context.abstract_syntax), list(decodable()))
+        ae.add_supported_context(Verification)
+        handlers: list[Any] = [
+            (evt.EVT_CONN_OPEN, self._opened),
+            (evt.EVT_REQUESTED, self._requested),
+            (evt.EVT_C_STORE, self._store),
+            (evt.EVT_C_ECHO, lambda event: SUCCESS),
+            (evt.EVT_PDU_RECV, self._piece),
+            (evt.EVT_CONN_CLOSE, self._closed),
+        ]
+        try:
+            self._server = ae.start_server(
+                (node.host, node.port), block=False, evt_handlers=handlers, ssl_context=self._tls()
+            )
+        except (OSError, OverflowError) as error:
+            raise UserError(
+                f"cannot take films at {node.host}:{node.port}: {error}; choose another 'port' under [node]"
+            ) from error
+        LOG.info("node is open", extra={"port": self.port, "title": node.title})
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.ae.shutdown()
+
+    def _tls(self) -> ssl.SSLContext | None:
+        if not self.config.node.tls:
+            return None
+        web = self.config.web
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            context.load_cert_chain(self.config.path(web.certificate), self.config.path(web.key))
+            if self.config.node.tls_clients:
+                context.load_verify_locations(self.config.path(self.config.node.tls_clients))
+                context.verify_mode = ssl.CERT_REQUIRED
+        except (OSError, ssl.SSLError) as error:
+            raise UserError(f"[node] tls: the certificate cannot be used: {error}") from error
+        return context
+
+    def _opened(self, event: evt.Event) -> None:
+        """Read pieces as the network gives them: 4 kB at a time take Python's lock a thousand times for a film."""
+        event.assoc.dul.socket.__class__ = _QuickSocket
+
+    def _requested(self, event: evt.Event) -> None:
+        """Refuse who is not on the list: A-ASSOCIATE-RJ, calling AE title not recognised (PS3.8 9.3.4)."""
+        request: Any = event.assoc.requestor.primitive
+        title, called = str(request.calling_ae_title).strip(), str(request.called_ae_title).strip()
+        address = str(event.assoc.requestor.address)
+        if called != self.config.node.title:
+            reason, diagnostic = f"it called '{_plain(called)}', this node is '{self.config.node.title}'", 0x07
+        elif not any(_is(modality, title, address) for modality in self.config.node.modalities):
+            reason, diagnostic = "it is not among the [[node.modalities]]", 0x03
+        else:
+            return
+        self.refusals.append(Refusal(_plain(title), address, reason, now()))
+        LOG.warning("association refused", extra={"title": _plain(title), "address": address, "reason": reason})
+        event.assoc.acse.send_reject(0x01, 0x01, diagnostic)
+        event.assoc.is_rejected = True
+        event.assoc.kill()
+
+    def _store(self, event: evt.Event) -> int:
+        file = Path(event.dataset_path)
+        source = _plain(event.assoc.requestor.ae_title)
+        started = time.perf_counter()
+        try:
+            _check_identity(event, file)
+            received = receive(self.store, file, origin="dicom", source=source, pseudonyms=self._pseudonyms)
+        except DiskFull:
+            with self._lock:
+                self.refused_full += 1
+            LOG.error("disk full: a film was refused", extra={"source": source})
+            return OUT_OF_RESOURCES
+        except OwnResult:
+            return SUCCESS
+        except UnreadableFilm as error:
+            LOG.warning("a film was refused", extra={"source": source, "code": error.code})
+            return MISMATCH if error.code == "mismatch" else CANNOT_UNDERSTAND
+        except Exception:  # the modality must get an answer whatever happens, and send again
+            LOG.exception("a film could not be taken", extra={"source": source})
+            return OUT_OF_RESOURCES
+        finally:
+            file.unlink(missing_ok=True)
+        with self._lock:
+            self.stored += 1
+        LOG.info(
+            "stored",
+            extra={
+                "film": received.film, "new": received.new, "conflict": received.conflict, "source": source,
+                "ms": round((time.perf_counter() - started) * 1e3),
+            },
+        )  # fmt: skip
+        self._received(received)
+        return SUCCESS
+
+    def _piece(self, event: evt.Event) -> None:
+        """End what grows beyond any film, before it fills the disk."""
+        part = _part(event)
+        if part is not None and part.tell() > LARGEST_FILE:
+            LOG.warning(
+                "association ended: a film beyond 300 MB", extra={"source": _plain(event.assoc.requestor.ae_title)}
+            )
+            event.assoc.abort()
+
+    def _closed(self, event: evt.Event) -> None:
+        """A modality that goes away in the middle leaves nothing behind."""
+        part = _part(event)
+        if part is not None and not part.closed:
+            part.close()
+            Path(part.name).unlink(missing_ok=True)
+
+
+class _QuickSocket(AssociationSocket):
+    def recv(self, nr_bytes: int) -> bytearray:
+        """Exactly so many bytes, or fewer where the peer is gone; see the method that this replaces."""
+        found = bytearray(nr_bytes)
+        rest, at = memoryview(found), 0
+        while at < nr_bytes:
+            count = self.socket.recv_into(rest[at:])  # type: ignore[union-attr]
+            if not count:
+                break
+            at += count
+        rest.release()
+        return found[:at] if at < nr_bytes else found
+
+
+def _part(event: evt.Event) -> Any:
+    """The file of the film that an association is sending; pynetdicom has no public name for it."""
+    return getattr(event.assoc.dimse.message, "_data_set_file", None)
+
+
+def _is(modality: Modality, title: str, address: str) -> bool:
+    return modality.title.strip() == title and modality.address in ("", address)
+
+
+def _plain(text: Any) -> str:
+    return one_line(str(text).strip())[:16]
+
+
+def _check_identity(event: evt.Event, file: Path) -> None:
+    """What the command says of the film must be what the film says of itself (PS3.7 9.1.1.1)."""
+    try:
+        found = dcmread(file, stop_before_pixels=True, specific_tags=["SOPClassUID", "SOPInstanceUID"])
+    except Exception as error:  # pydicom raises whatever it likes for damaged bytes
+        raise UnreadableFilm("damaged", f"the DICOM header is damaged: {one_line(error)}") from error
+    request: Any = event.request
+    said = (str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID))
+    if (str(found.get("SOPClassUID", "")), str(found.get("SOPInstanceUID", ""))) != said:
+        raise UnreadableFilm("mismatch", "the film is not the one that the command announced")

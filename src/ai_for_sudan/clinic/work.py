@@ -1,0 +1,204 @@
+"""The workers: threads that take jobs from the store, read films and make results."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ai_for_sudan.clinic.arrays import packed
+from ai_for_sudan.clinic.store import Store, films, jobs
+from ai_for_sudan.clinic.store.tables import Film, FilmReading, Job
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.reading import Reader, Reading
+from ai_for_sudan.reading.reader import find_reader
+
+LOG = logging.getLogger(__name__)
+#: a film that took the whole process with it so often is answered as failed
+MOST_ATTEMPTS = 3
+#: how long a worker sleeps when nobody wakes it
+IDLE_SECONDS = 5.0
+#: of five jobs that are taken while films wait, one makes results, so that none waits for ever
+READS_BEFORE_A_RESULT = 4
+
+
+class OpenReader:
+    """The reader of a clinic, opened once and safe to use from every worker."""
+
+    def __init__(self, name: str, operating_point: str) -> None:
+        path = find_reader(name)
+        self.path = path
+        self.file = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.reader = Reader.open(path)
+        self.point = self.reader.card.operating_point(operating_point or None)
+
+    @property
+    def title(self) -> str:
+        return self.reader.card.title
+
+    def read(self, path: Path, name: str) -> FilmReading:
+        """Read a film's file; a row that is not in the store yet."""
+        return self.row(self.reader.read(path, operating_point=self.point.name), name)
+
+    def row(self, reading: Reading, name: str) -> FilmReading:
+        line = {**reading.to_dict(log=True), "file": name}
+        pixels = reading.pixels
+        return FilmReading(
+            reader=reading.reader,
+            reader_file=self.file,
+            operating_point=reading.operating_point,
+            threshold=reading.threshold,
+            status=reading.status,
+            probability=reading.probability,
+            codes=list(line["codes"]),
+            reasons=list(line["reasons"]),
+            warnings=[[str(part) for part in _pair(warning)] for warning in reading.warnings],
+            line=line,
+            pixels="" if pixels is None else _digest(pixels),
+            height=None if pixels is None else pixels.shape[0],
+            width=None if pixels is None else pixels.shape[1],
+            heatmap=None if reading.heatmap is None else packed(reading.heatmap.astype(np.float16)),
+            heatmap_reference=reading.heatmap_reference,
+            lungs=_lungs(reading),
+            elapsed_ms=reading.elapsed_ms,
+        )
+
+    def lost(self, name: str) -> FilmReading:
+        """What is kept of a film that took the process with it each time."""
+        reason = "the program ended each time it read this film, perhaps for memory; show it to a person"
+        line: dict[str, Any] = {
+            "file": name, "status": "failed", "label": None, "probability": None, "operating_point": self.point.name,
+            "threshold": self.point.threshold, "codes": ["worker_lost"], "reasons": [reason], "reader": self.title,
+            "elapsed_ms": 0.0,
+        }  # fmt: skip
+        return FilmReading(
+            reader=self.title, reader_file=self.file, operating_point=self.point.name, threshold=self.point.threshold,
+            status="failed", codes=["worker_lost"], reasons=[reason], warnings=[], line=line, elapsed_ms=0.0,
+        )  # fmt: skip
+
+
+def _pair(warning: Any) -> tuple[str, str]:
+    return (warning.code, warning.text) if hasattr(warning, "code") else tuple(warning)
+
+
+def _digest(pixels: np.ndarray) -> str:
+    return hashlib.sha256(str(pixels.shape).encode() + np.ascontiguousarray(pixels).data).hexdigest()
+
+
+def _lungs(reading: Reading) -> bytes | None:
+    lungs = getattr(reading, "lungs", None)
+    return None if lungs is None else packed((np.asarray(lungs) * 255 + 0.5).clip(0, 255).astype(np.uint8))
+
+
+class Workers:
+    """Some threads that do the jobs of a store until :meth:`stop`.
+
+    Args:
+        make_results: of a reading's row and the film's file; see :mod:`ai_for_sudan.clinic.results`.
+        new_results: called after results were made, to wake who delivers them.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        reader: OpenReader,
+        count: int,
+        make_results: Callable[[Store, int], None],
+        new_results: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.store, self.reader = store, reader
+        self.read_films = 0
+        self.reading_seconds = 0.0
+        self._make_results, self._new_results = make_results, new_results
+        self._stopping = False
+        self._work = threading.Condition()
+        self._signals = 0
+        self._threads = [threading.Thread(target=self._run, name=f"worker-{n}", daemon=True) for n in range(count)]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        """There is something to do."""
+        with self._work:
+            self._signals += 1
+            self._work.notify()
+
+    def stop(self) -> None:
+        """Let every worker end the film that it reads."""
+        with self._work:
+            self._stopping = True
+            self._work.notify_all()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(timeout=30)
+
+    def alive(self) -> int:
+        return sum(thread.is_alive() for thread in self._threads)
+
+    def _run(self) -> None:
+        turn = 0
+        while not self._stopping:
+            seen = self._signals
+            turn += 1
+            try:
+                done = self._do_one(turn)
+            except Exception:  # a full disk, a locked database: whatever it is, it may pass
+                LOG.exception("a job could not be taken or ended")
+                done = False
+                time.sleep(1)
+            if not done:
+                with self._work:
+                    if self._signals == seen and not self._stopping:
+                        self._work.wait(IDLE_SECONDS)
+
+    def _do_one(self, turn: int) -> bool:
+        kinds = ("read", "results") if turn % (READS_BEFORE_A_RESULT + 1) else ("results", "read")
+        with self.store.writing() as session:
+            job = next((job for kind in kinds if (job := jobs.take(session, (kind,)))), None)
+        if job is None:
+            return False
+        try:
+            if job.kind == "read":
+                self._read(job)
+            else:
+                self._make_results(self.store, int(job.key))
+                with self.store.writing() as session:
+                    jobs.end(session, job.id)
+                self._new_results()
+        except Exception as error:  # put back with its reason; other jobs go on
+            LOG.exception("job failed", extra={"job": job.kind, "key": job.key})
+            words = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            with self.store.writing() as session:
+                jobs.put_back(session, job.id, words.splitlines()[0][:300], attempts=50)
+        return True
+
+    def _read(self, job: Job) -> None:
+        with self.store.reading() as session:
+            film = session.get_one(Film, int(job.key))
+            same = films.same_reading(session, film, self.reader.file, self.reader.point.name)
+            copied = None if same is None else films.copy_of(same)
+        started = time.perf_counter()
+        if copied is not None:
+            row = copied
+        elif job.attempts > MOST_ATTEMPTS:
+            row = self.reader.lost(film.file)
+        else:
+            row = self.reader.read(self.store.films.path(film.file), film.file)
+            self.read_films += 1
+            self.reading_seconds += time.perf_counter() - started
+        with self.store.writing() as session:
+            film = session.get_one(Film, film.id)
+            kept = films.keep_reading(session, film, row)
+            if film.on_worklist and film.kind == "dicom" and film.conflict_id is None and kept.status != "failed":
+                jobs.add(session, "results", kept.id)
+            jobs.end(session, job.id)
+        self.wake()
+        LOG.info("read", extra={"film": film.id, "status": row.status, "ms": round(row.elapsed_ms)})

@@ -1,0 +1,248 @@
+"""Results on their way: confirmed by asking back, through every kind of trouble with a PACS."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from clinic_parts import Orthanc, config, film, free_port, running, send, wait_for
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import AE, evt
+from sqlalchemy import select
+
+from ai_for_sudan.clinic.clinic import Clinic
+from ai_for_sudan.clinic.config import Destination
+from ai_for_sudan.clinic.store import deliveries
+from ai_for_sudan.clinic.store.tables import Delivery, Film, FilmReading, Result
+
+SR, SC = "1.2.840.10008.5.1.4.1.1.88.34", "1.2.840.10008.5.1.4.1.1.7"
+FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+
+
+def states(clinic: Clinic) -> list[str]:
+    with clinic.store.reading() as session:
+        return sorted(session.scalars(select(Delivery.state)))
+
+
+def confirmed(clinic: Clinic, count: int) -> bool:
+    return bool(wait_for(lambda: states(clinic) == ["confirmed"] * count))
+
+
+def why(clinic: Clinic, words: str) -> bool:
+    """Whether the page of what is waiting comes to say so."""
+
+    def said() -> bool:
+        with clinic.store.reading() as session:
+            return any(words in waiting.why for waiting in deliveries.not_confirmed(session))
+
+    return bool(wait_for(said))
+
+
+def hurry(clinic: Clinic) -> None:
+    """Do not wait for the back-off: as somebody who asks for it on the page."""
+    with clinic.store.writing() as session:
+        deliveries.resend(session, list(session.scalars(select(Delivery.id).where(Delivery.state == "waiting"))))
+    clinic.deliverers.wake()
+
+
+def test_results_reach_orthanc_in_the_study_of_the_film_and_are_confirmed(
+    tmp_path: Path, reader_file: Path, orthanc: Orthanc
+) -> None:
+    with running(config(tmp_path, reader_file, destinations=(orthanc.destination(),))) as clinic:
+        source = film()
+        assert send(clinic.node.port, [source]) == [0]
+        assert confirmed(clinic, 2)
+        found = orthanc.find(StudyInstanceUID=source.StudyInstanceUID)
+        assert len(found) == 2 and len(orthanc.get("/studies")) == 1
+        with clinic.store.reading() as session:
+            mine = set(session.scalars(select(Result.sop_uid)))
+        assert {one["MainDicomTags"]["SOPInstanceUID"] for one in found} == mine
+        # Sent back by the PACS, they are not taken for films.
+        assert send(clinic.node.port, [_of(clinic, "sc"), _of(clinic, "sr")]) == [0, 0]
+        with clinic.store.reading() as session:
+            assert len(session.scalars(select(Film)).all()) == 1
+
+
+def _of(clinic: Clinic, kind: str):  # type: ignore[no-untyped-def]
+    from pydicom import dcmread
+
+    with clinic.store.reading() as session:
+        file = session.scalars(select(Result.file).where(Result.kind == kind)).one()
+    return dcmread(clinic.store.results.path(file))
+
+
+def test_results_reach_orthanc_by_dicomweb(tmp_path: Path, reader_file: Path, orthanc: Orthanc) -> None:
+    web = Destination(name="Web", protocol="dicomweb", url=f"http://127.0.0.1:{orthanc.http}/dicom-web")
+    with running(config(tmp_path, reader_file, destinations=(web,))) as clinic:
+        source = film()
+        send(clinic.node.port, [source])
+        assert confirmed(clinic, 2)
+        assert len(orthanc.find(StudyInstanceUID=source.StudyInstanceUID)) == 2
+
+
+def test_a_pacs_that_is_away_gets_everything_once_it_is_back(
+    tmp_path: Path, reader_file: Path, orthanc: Orthanc
+) -> None:
+    orthanc.stop()
+    with running(config(tmp_path, reader_file, destinations=(orthanc.destination(),))) as clinic:
+        send(clinic.node.port, [film(number=n) for n in range(3)])
+        assert why(clinic, "does not answer at 127.0.0.1")
+        assert wait_for(lambda: states(clinic) == ["waiting"] * 6)
+        orthanc.start()
+        hurry(clinic)
+        assert confirmed(clinic, 6)
+    assert len(orthanc.find(Modality="SR")) == 3
+
+
+def test_what_was_confirmed_is_not_sent_again_after_a_restart(
+    tmp_path: Path, reader_file: Path, orthanc: Orthanc
+) -> None:
+    settings = config(tmp_path, reader_file, destinations=(orthanc.destination(),))
+    with running(settings) as clinic:
+        send(clinic.node.port, [film()])
+        assert confirmed(clinic, 2)
+    with running(settings) as clinic, clinic.store.reading() as session:
+        assert [row.attempts for row in session.scalars(select(Delivery))] == [1, 1]
+        assert len(session.scalars(select(FilmReading)).all()) == 1
+
+
+@contextmanager
+def pacs(
+    store_status: int = 0, *, keeps: bool = True, finds: bool = True, jpeg: bool = True
+) -> Iterator[tuple[int, list[str]]]:
+    """A PACS of the tests' own that behaves badly in one way; its port and the transfer syntaxes of what came."""
+    kept: dict[str, str] = {}
+    syntaxes: list[str] = []
+
+    def on_store(event: evt.Event) -> int:
+        syntaxes.append(str(event.context.transfer_syntax))
+        if store_status == 0 and keeps:
+            kept[str(event.request.AffectedSOPInstanceUID)] = ""
+        return store_status
+
+    def on_find(event: evt.Event):  # type: ignore[no-untyped-def]
+        from pydicom.dataset import Dataset
+
+        for uid in kept:
+            answer = Dataset()
+            answer.QueryRetrieveLevel, answer.SOPInstanceUID = "IMAGE", uid
+            yield 0xFF00, answer
+
+    ae = AE(ae_title="PACS")
+    plain = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
+    ae.add_supported_context(SR, plain)
+    ae.add_supported_context(SC, [*plain, "1.2.840.10008.1.2.4.50"] if jpeg else plain)
+    if finds:
+        ae.add_supported_context(FIND)
+    handlers = [(evt.EVT_C_STORE, on_store), (evt.EVT_C_FIND, on_find)]
+    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+    try:
+        yield server.socket.getsockname()[1], syntaxes
+    finally:
+        server.shutdown()
+
+
+def there(port: int) -> Destination:
+    return Destination(name="PACS", host="127.0.0.1", port=port, title="PACS")
+
+
+def test_a_pacs_that_says_yes_and_keeps_nothing_is_a_fault_that_is_shown(tmp_path: Path, reader_file: Path) -> None:
+    with pacs(keeps=False) as (port, _), running(config(tmp_path, reader_file, destinations=(there(port),))) as clinic:
+        send(clinic.node.port, [film()])
+        assert why(clinic, "said yes, was asked, and does not have it")
+        assert "confirmed" not in states(clinic)
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "state"),
+    [(0xA700, "no room", "waiting"), (0xC000, "cannot understand", "refused"), (0x0124, "does not allow", "refused")],
+)
+def test_a_refusal_of_the_pacs_is_never_shown_as_success(
+    tmp_path: Path, reader_file: Path, status: int, words: str, state: str
+) -> None:
+    with pacs(status) as (port, _), running(config(tmp_path, reader_file, destinations=(there(port),))) as clinic:
+        send(clinic.node.port, [film()])
+        assert why(clinic, words)
+        assert wait_for(lambda: states(clinic) == [state, state])
+
+
+def test_a_pacs_that_cannot_be_asked_leaves_results_sent_but_not_confirmed(tmp_path: Path, reader_file: Path) -> None:
+    with pacs(finds=False) as (port, _), running(config(tmp_path, reader_file, destinations=(there(port),))) as clinic:
+        send(clinic.node.port, [film()])
+        assert why(clinic, "does not answer C-FIND")
+        assert wait_for(lambda: states(clinic) == ["sent", "sent"])
+
+
+def test_a_pacs_that_takes_no_jpeg_gets_the_picture_uncompressed(tmp_path: Path, reader_file: Path) -> None:
+    with (
+        pacs(jpeg=False) as (port, came),
+        running(config(tmp_path, reader_file, destinations=(there(port),))) as clinic,
+    ):
+        send(clinic.node.port, [film()])
+        assert confirmed(clinic, 2)
+        assert set(came) == {str(ExplicitVRLittleEndian)}
+
+
+def test_many_results_travel_over_one_association(tmp_path: Path, reader_file: Path) -> None:
+    conversations: list[str] = []
+    with pacs() as (port, came):
+        settings = config(tmp_path, reader_file, destinations=(there(free_port()),))
+        with running(settings) as clinic:  # away: they gather
+            send(clinic.node.port, [film(number=n) for n in range(5)])
+            assert wait_for(lambda: len(states(clinic)) == 10)
+        settings = dataclasses.replace(settings, destinations=(there(port),))
+        with running(settings) as clinic:
+            peer = clinic.deliverers.all[0]._peer
+            send_all = peer.send
+            peer.send = lambda results: conversations.append("one") or send_all(results)  # type: ignore[method-assign, assignment]
+            assert confirmed(clinic, 10)
+        assert len(conversations) <= 2 and len(came) == 10
+
+
+class _Web(BaseHTTPRequestHandler):
+    status, body = 200, b""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer(self.status, self.body)
+
+    def do_GET(self) -> None:
+        self._answer(200, b"[]")
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/dicom+json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (413, "client_max_body_size"),
+        (401, "check the password"),
+        (500, "has a fault"),
+        (409, "did not take it"),
+        (200, "said yes, was asked, and does not have it"),
+    ],
+)
+def test_what_a_web_server_says_is_told_in_plain_words(
+    tmp_path: Path, reader_file: Path, status: int, words: str
+) -> None:
+    handler = type("Handler", (_Web,), {"status": status, "body": b"{}"})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    web = Destination(name="Web", protocol="dicomweb", url=f"http://127.0.0.1:{server.server_port}/dicom-web")
+    with running(config(tmp_path, reader_file, destinations=(web,))) as clinic:
+        send(clinic.node.port, [film()])
+        assert why(clinic, words)
+        assert "confirmed" not in states(clinic)
+    server.shutdown()

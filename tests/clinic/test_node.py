@@ -1,0 +1,217 @@
+"""The DICOM node: every coding that the reader decodes, who may send, and what is answered."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+from clinic_parts import config, film, running, send, wait_for
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+)
+from pynetdicom import AE
+from sqlalchemy import select
+
+from ai_for_sudan.clinic.clinic import Clinic
+from ai_for_sudan.clinic.config import Modality, Node
+from ai_for_sudan.clinic.node import decodable
+from ai_for_sudan.clinic.store import films
+from ai_for_sudan.clinic.store.tables import Film, FilmReading
+
+
+def read(clinic: Clinic, count: int = 1) -> list[Film]:
+    """The films, once that many were read."""
+
+    def done() -> list[Film]:
+        with clinic.store.reading() as session:
+            rows = list(session.scalars(select(Film).order_by(Film.id)))
+            return rows if len(rows) >= count and all(row.status != "waiting" for row in rows) else []
+
+    found = wait_for(done)
+    assert found, "the films were not read in time"
+    return list(found)
+
+
+def coded(dataset: Dataset, syntax: str) -> Dataset:
+    if syntax in (ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian):
+        dataset.file_meta.TransferSyntaxUID = syntax
+    elif syntax == ExplicitVRBigEndian:
+        dataset.file_meta.TransferSyntaxUID = syntax
+        import numpy as np
+
+        dataset.PixelData = np.frombuffer(dataset.PixelData, "<u2").astype(">u2").tobytes()
+    else:
+        dataset.compress(syntax, generate_instance_uid=False)
+    return dataset
+
+
+@pytest.mark.parametrize(
+    "syntax",
+    [
+        *(ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian),
+        *(RLELossless, JPEGLSLossless, JPEG2000Lossless),
+    ],
+    ids=lambda syntax: syntax.name,
+)
+def test_films_of_every_coding_are_taken_and_read_alike(clinic: Clinic, syntax: str) -> None:
+    plain = film()
+    same = coded(film(SOPInstanceUID=plain.SOPInstanceUID), syntax)
+    assert send(clinic.node.port, [plain]) == send(clinic.node.port, [same]) == [0]
+    first, second = read(clinic, 2)
+    with clinic.store.reading() as session:
+        readings = [films.newest_reading(session, f.id) for f in (first, second)]
+    assert readings[0].status in ("suspected", "not_seen", "uncertain")
+    assert (readings[0].probability, readings[0].pixels) == (readings[1].probability, readings[1].pixels)
+
+
+def test_dcmtk_sends_compressed_films_by_its_default_contexts(clinic: Clinic, tmp_path: Path) -> None:
+    storescu, dcmcjpeg = shutil.which("storescu"), shutil.which("dcmcjpeg")
+    if not storescu or not dcmcjpeg:
+        pytest.skip("dcmtk is not installed: apt-get install dcmtk")
+    plain = tmp_path / "plain.dcm"
+    film().save_as(plain, enforce_file_format=True)
+    options = {"-xs": ["+e1"], "-xy": ["+eb"]}
+    for number, (propose, encode) in enumerate(options.items()):
+        packed = tmp_path / f"packed{number}.dcm"
+        subprocess.run([dcmcjpeg, *encode, "+ua", plain, packed], check=True, capture_output=True)
+        command = [storescu, propose, "-aet", "CR1", "-aec", "AIFORSUDAN", "127.0.0.1", str(clinic.node.port), packed]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    found = read(clinic, 2)
+    assert {row.status for row in found} <= {"suspected", "not_seen", "uncertain"}
+
+
+def test_each_context_takes_every_coding_that_the_reader_decodes(clinic: Clinic) -> None:
+    ae = AE(ae_title="CR1")
+    for syntax in decodable():
+        ae.add_requested_context("1.2.840.10008.5.1.4.1.1.1.1", syntax)
+    association = ae.associate("127.0.0.1", clinic.node.port, ae_title="AIFORSUDAN")
+    accepted = {context.transfer_syntax[0] for context in association.accepted_contexts}
+    association.release()
+    assert accepted == set(decodable()) and len(accepted) >= 12
+
+
+def test_who_is_not_on_the_list_is_refused_and_named(tmp_path: Path, reader_file: Path) -> None:
+    node = Node(title="AIFORSUDAN", host="127.0.0.1", port=0,
+                modalities=(Modality("CR1"), Modality("DX1", "10.9.8.7")))  # fmt: skip
+    with running(config(tmp_path, reader_file, node=node)) as clinic:
+        assert send(clinic.node.port, [film()], title="STRANGER") == []
+        assert send(clinic.node.port, [film()], title="DX1") == []  # from another address
+        assert send(clinic.node.port, [film()], called="OTHER") == []
+        assert send(clinic.node.port, [film()]) == [0]
+        assert [refusal.title for refusal in clinic.node.refusals] == ["STRANGER", "DX1", "CR1"]
+
+
+def test_echo(clinic: Clinic) -> None:
+    ae = AE(ae_title="CR1")
+    ae.add_requested_context("1.2.840.10008.1.1")
+    association = ae.associate("127.0.0.1", clinic.node.port, ae_title="AIFORSUDAN")
+    assert association.send_c_echo().Status == 0
+    association.release()
+
+
+def test_a_film_that_is_sent_again_is_recognised_and_not_read_twice(clinic: Clinic) -> None:
+    one = film()
+    assert send(clinic.node.port, [one, one, one]) == [0, 0, 0]
+    read(clinic)
+    assert send(clinic.node.port, [one]) == [0]
+    with clinic.store.reading() as session:
+        assert films.counts(session).keys() != {"waiting"}
+        assert len(session.scalars(select(FilmReading)).all()) == 1
+    assert clinic.workers.read_films == 1
+
+
+def test_other_pixels_under_one_uid_are_kept_beside_each_other_and_neither_is_sent(clinic: Clinic) -> None:
+    one = film(number=1)
+    other = film(number=2, SOPInstanceUID=one.SOPInstanceUID)
+    assert send(clinic.node.port, [one, other]) == [0, 0]
+    first, second = read(clinic, 2)
+    assert second.conflict_id == first.id and first.file != second.file
+    assert clinic.store.films.path(first.file).exists() and clinic.store.films.path(second.file).exists()
+
+
+def test_a_ct_and_a_lateral_are_kept_with_their_reason_beside_the_worklist(clinic: Clinic) -> None:
+    ct = film(Modality="CT", SOPClassUID=CTImageStorage)
+    lateral = film(number=2, ViewPosition="LL")
+    assert send(clinic.node.port, [ct, lateral, film(number=3)]) == [0, 0, 0]
+    found = read(clinic, 3)
+    assert [row.on_worklist for row in found] == [False, False, True]
+    with clinic.store.reading() as session:
+        reading = films.newest_reading(session, found[0].id)
+        assert reading is not None and "header_modality" in reading.codes and reading.reasons
+
+
+def test_a_film_that_is_not_what_the_command_says_is_refused(clinic: Clinic) -> None:
+    wrong = film()
+    ae = AE(ae_title="CR1")
+    ae.add_requested_context(wrong.SOPClassUID, wrong.file_meta.TransferSyntaxUID)
+    association = ae.associate("127.0.0.1", clinic.node.port, ae_title="AIFORSUDAN")
+    from io import BytesIO
+
+    from pynetdicom.dimse_primitives import C_STORE
+    from pynetdicom.dsutils import encode
+
+    request = C_STORE()
+    request.MessageID, request.Priority = 1, 2
+    request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = wrong.SOPClassUID, "1.2.3.4.5"
+    request.DataSet = BytesIO(encode(wrong, False, True))
+    association._reactor_checkpoint.clear()
+    association.dimse.send_msg(request, 1)
+    _, answer = association.dimse.get_msg(block=True)
+    association._reactor_checkpoint.set()
+    association.release()
+    assert answer.Status == 0xA900
+    with clinic.store.reading() as session:
+        assert films.counts(session) == {}
+
+
+def test_a_modality_that_goes_away_in_the_middle_leaves_nothing_and_the_node_goes_on(clinic: Clinic) -> None:
+    big = film(side=1024)
+    ae = AE(ae_title="CR1")
+    ae.add_requested_context(big.SOPClassUID, big.file_meta.TransferSyntaxUID)
+    association = ae.associate("127.0.0.1", clinic.node.port, ae_title="AIFORSUDAN")
+    peer = association.dul.socket.socket
+    sent = 0
+
+    def cut(data: bytes, *flags: int) -> int:
+        nonlocal sent
+        sent += len(data)
+        if sent > 400_000:
+            peer.shutdown(socket.SHUT_RDWR)
+        return peer.send(data)
+
+    association.dul.socket.socket = _Cut(peer, cut)
+    association.send_c_store(big)
+    assert wait_for(lambda: not list(clinic.store.films.incoming.iterdir())), "a part was left behind"
+    assert send(clinic.node.port, [film()]) == [0]
+    with clinic.store.reading() as session:
+        assert len(session.scalars(select(Film)).all()) == 1
+
+
+class _Cut:
+    def __init__(self, inner: socket.socket, send) -> None:  # type: ignore[no-untyped-def]
+        self._inner, self.send = inner, send
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+
+def test_a_port_that_is_taken_is_one_line(clinic: Clinic, tmp_path: Path, reader_file: Path) -> None:
+    from ai_for_sudan.errors import UserError
+
+    node = Node(title="AIFORSUDAN", host="127.0.0.1", port=clinic.node.port)
+    with (
+        pytest.raises(UserError, match=f"cannot take films at 127.0.0.1:{clinic.node.port}"),
+        running(config(tmp_path / "other", reader_file, node=node)),
+    ):
+        pass

@@ -1,0 +1,161 @@
+"""Reports and pictures for the PACS: valid, in the study of the film, and the same when a film is read twice."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+from pathlib import Path
+
+import highdicom
+import numpy as np
+import pytest
+from clinic_parts import as_bytes, film
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+
+from ai_for_sudan.clinic.arrays import packed
+from ai_for_sudan.clinic.results import Made, objects
+from ai_for_sudan.clinic.store.tables import FilmReading, now
+from ai_for_sudan.clinic.work import OpenReader
+from ai_for_sudan.reading import DISCLAIMER
+
+
+@pytest.fixture(scope="module")
+def reader(reader_file: Path) -> OpenReader:
+    return OpenReader(str(reader_file), "")
+
+
+def made(reader: OpenReader, tmp_path: Path, dataset: Dataset, **changes: object) -> dict[str, Made]:
+    file = tmp_path / "film.dcm"
+    file.write_bytes(as_bytes(dataset))
+    row = reader.read(file, "x")
+    row.read_at = now()
+    for name, value in changes.items():
+        setattr(row, name, value)
+    return {one.kind: one for one in objects(file, row)}
+
+
+def opened(one: Made) -> Dataset:
+    return dcmread(io.BytesIO(one.content))
+
+
+def errors(one: Made, tmp_path: Path) -> list[str]:
+    if shutil.which("dciodvfy") is None:
+        pytest.skip("dciodvfy is not installed: apt-get install dicom3tools")
+    file = tmp_path / f"{one.kind}.dcm"
+    file.write_bytes(one.content)
+    done = subprocess.run(["dciodvfy", file], capture_output=True, text=True)
+    return [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("Error")]
+
+
+#: films as devices write them: with all elements, with hardly any, with damaged ones, in Arabic
+HEADERS: dict[str, dict[str, object]] = {
+    "whole": {},
+    "bare": {"PatientBirthDate": "", "PatientSex": "", "PatientAge": "", "AccessionNumber": "", "StudyDate": "",
+             "StudyTime": "", "StudyID": "", "PatientID": ""},
+    "arabic": {"SpecificCharacterSet": "ISO_IR 192", "PatientName": "محمد^أحمد"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("header", HEADERS)
+@pytest.mark.parametrize("status", ["suspected", "not_seen", "uncertain", "refused"])
+def test_every_object_is_valid(reader: OpenReader, tmp_path: Path, header: str, status: str) -> None:
+    for one in made(reader, tmp_path, film(**HEADERS[header]), status=status).values():
+        assert errors(one, tmp_path) == []
+
+
+def test_results_lie_in_the_study_of_the_film_and_refer_to_it(reader: OpenReader, tmp_path: Path) -> None:
+    source = film()
+    results = {kind: opened(one) for kind, one in made(reader, tmp_path, source).items()}
+    for result in results.values():
+        assert result.StudyInstanceUID == source.StudyInstanceUID
+        assert result.SeriesInstanceUID != source.SeriesInstanceUID
+        for keyword in ("PatientID", "PatientName", "AccessionNumber", "StudyID", "StudyDate", "PatientBirthDate"):
+            assert result[keyword].value == source[keyword].value
+    evidence = results["sr"].CurrentRequestedProcedureEvidenceSequence[0]
+    reference = evidence.ReferencedSeriesSequence[0].ReferencedSOPSequence[0]
+    assert evidence.StudyInstanceUID == source.StudyInstanceUID
+    assert reference.ReferencedSOPInstanceUID == source.SOPInstanceUID
+    assert results["sc"].SourceImageSequence[0].ReferencedSOPInstanceUID == source.SOPInstanceUID
+
+
+def test_the_report_says_what_the_reading_said_and_that_nobody_verified_it(reader: OpenReader, tmp_path: Path) -> None:
+    results = made(reader, tmp_path, film())
+    report = highdicom.sr.srread(io.BytesIO(results["sr"].content))
+    assert (report.VerificationFlag, report.SOPClassUID.name) == ("UNVERIFIED", "Comprehensive 3D SR Storage")
+    (group,) = report.content.get_image_measurement_groups()
+    assert group.finding_type.meaning == "Pneumonia"
+    values = {item.name.meaning: float(item.value) for item in group.get_measurements()}
+    codes = {item.name.meaning: item.value.meaning for item in group.get_qualitative_evaluations()}
+    file = tmp_path / "film.dcm"
+    reading = reader.read(file, "x")
+    assert values["Certainty of Finding"] == pytest.approx(100 * float(reading.probability or 0), abs=1e-3)
+    assert codes["Operating point"] == reading.operating_point
+    assert "pneumonia" in codes["Status of the reading"].lower()
+    written = results["sr"].content.decode(errors="replace")
+    assert reading.reader_file in written and reader.title.rpartition(" ")[0] in written
+
+
+def test_a_refused_film_has_no_probability_in_its_report(reader: OpenReader, tmp_path: Path) -> None:
+    results = made(
+        reader, tmp_path, film(), status="refused", codes=["upside_down"], reasons=["the film is upside down"]
+    )
+    report = highdicom.sr.srread(io.BytesIO(results["sr"].content))
+    (group,) = report.content.get_image_measurement_groups()
+    assert group.get_measurements() == [] and b"upside down" in results["sr"].content
+
+
+def test_uids_are_the_same_when_a_film_is_read_twice_and_others_for_other_pixels_or_readers(
+    reader: OpenReader, tmp_path: Path
+) -> None:
+    source = film()
+
+    def uids(dataset: Dataset, **changes: object) -> list[str]:
+        return [one.sop_uid for one in made(reader, tmp_path, dataset, **changes).values()]
+
+    first = uids(source)
+    assert uids(source) == first
+    other_pixels = film(number=9, SOPInstanceUID=source.SOPInstanceUID, StudyInstanceUID=source.StudyInstanceUID)
+    assert not {*first} & {*uids(other_pixels)}
+    assert not {*first} & {*uids(source, reader_file="0" * 64)}
+    assert not {*first} & {*uids(source, operating_point="other")}
+
+
+def test_the_picture_shows_heatmap_outline_answer_and_disclaimer(reader: OpenReader, tmp_path: Path) -> None:
+    y, x = np.mgrid[:112, :112]
+    lungs = packed(np.where((x - 56) ** 2 + (y - 56) ** 2 < 900, 255, 0).astype(np.uint8))
+    capture = opened(made(reader, tmp_path, film(side=1024), lungs=lungs, status="suspected")["sc"])
+    pixels = capture.pixel_array.astype(int)
+    assert pixels.shape[2] == 3 and pixels.shape[0] > pixels.shape[1]  # the answer stands below the film
+    film_part = pixels[:1024]
+    blue = (film_part[..., 2] - film_part[..., 0] > 60) & (film_part[..., 1] > 120)
+    rows, columns = np.nonzero(blue)
+    radius = np.hypot(rows - 512, columns - 512)
+    assert len(rows) > 500 and np.percentile(abs(radius - 30 / 112 * 1024), 95) < 16
+    assert DISCLAIMER in capture.ImageComments
+    assert capture.BurnedInAnnotation == "NO" and "DERIVED" in capture.ImageType
+
+
+def test_a_validator_of_the_standard_finds_nothing(reader: OpenReader, tmp_path: Path) -> None:
+    """dicom-validator reads the standard as DocBook, which it fetches once; without network, give its folder."""
+    import os
+
+    standard = Path(os.environ.get("DICOM_STANDARD", Path.home() / "dicom-validator"))
+    if not (standard / "editions.json").exists() and not list(standard.glob("*/json")):
+        pytest.skip(f"the DICOM standard as DocBook is not in {standard}; set DICOM_STANDARD to a folder that has it")
+    for one in made(reader, tmp_path, film()).values():
+        file = tmp_path / f"{one.kind}.dcm"
+        file.write_bytes(one.content)
+        command = ["validate_iods", "--edition", "local", "--standard-path", standard, file]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_rows_of_readings_hold_the_maps_that_pages_and_pictures_draw(reader: OpenReader, tmp_path: Path) -> None:
+    file = tmp_path / "film.dcm"
+    file.write_bytes(as_bytes(film()))
+    row = reader.read(file, "x")
+    assert isinstance(row, FilmReading) and row.heatmap is not None
+    heat = np.load(io.BytesIO(row.heatmap))
+    assert heat.dtype == np.float16 and heat.ndim == 2 and {"logits", "gate", "embedding"} <= row.line.keys()
