@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ai_for_sudan.models import ModelSpec, save_checkpoint
+from ai_for_sudan.models import CheckpointState, ModelSpec, save_checkpoint
 from ai_for_sudan.models.registry import build
 
 SIDE = 64
@@ -57,7 +57,8 @@ def checkpoint(tmp_path: Path) -> Callable[..., Path]:
         if model_type == "custom_cnn":
             _see_brightness(model, gain)
         path = tmp_path / "run/checkpoints" / name
-        save_checkpoint(path, model, **({"operating_point": {"threshold": 0.6, "reason": "by hand"}} | state))
+        own = {"operating_point": {"threshold": 0.6, "reason": "by hand"}} | state
+        save_checkpoint(path, model, CheckpointState.from_dict(own))
         return path
 
     return write

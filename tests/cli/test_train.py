@@ -36,7 +36,7 @@ def test_without_val_it_splits_by_patient_goes_on_and_can_be_evaluated(dataset, 
     assert "split by patient" in told and "dynamic int8" in told and "a clinician decides" in told
     split = json.loads((out / "split.json").read_text())
     _, state = load_checkpoint(out / "checkpoints/best_model.pth", expect="custom_cnn")
-    assert state["split"]["identity"] == split["identity"] and split["grouped_by"] == "patient"
+    assert state.split.identity == split["identity"] and split["grouped_by"] == "patient"
     assert json.loads((out / "recipe.json").read_text())["batch_size"] == 8
     assert (out / "checkpoints/quantized_model.pth").is_file() and (out / "curves.png").is_file()
 

@@ -11,13 +11,12 @@ import pytest
 import torch
 from PIL import Image
 
-from ai_for_sudan.deployment import export_reader, graph, int8
-from ai_for_sudan.deployment.export import Films
+from ai_for_sudan.deployment import ExportOptions, Films, GatePictures, Pictures, export_reader, graph, int8
 from ai_for_sudan.deployment.gate import GOOD_REFUSED, Sample, _fit, parts_of, source
 from ai_for_sudan.deployment.network import Calibration, Gate, OneFilm, ReaderNetwork
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.explanation import GradCAM
-from ai_for_sudan.models import Architecture, create, names
+from ai_for_sudan.models import Architecture, CheckpointState, create, names
 from ai_for_sudan.reading import Reader
 
 
@@ -95,17 +94,21 @@ def exported(films: Films, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
     names = [f"{'lateral' if i % 3 == 0 else 'photo'}/{i}.png" for i in range(12)]
     card = export_reader(
         network("custom_cnn"),
-        {},
+        CheckpointState(),
         films,
         films,
         folder / "reader.onnx",
-        name="test",
-        training={"data": "synthetic", "films": 24, "patients": 24},
-        not_chest=(pictures, names),
-        other_chest=(films.pixels, [f"site/{i // 2:04}_{i}.png" for i in range(24)]),
-        bulk=True,
-        torchscript=folder / "reader.pt",
-        pt2=folder / "reader.pt2",
+        ExportOptions(
+            "test",
+            {"data": "synthetic", "films": 24, "patients": 24},
+            bulk=True,
+            torchscript=folder / "reader.pt",
+            pt2=folder / "reader.pt2",
+        ),
+        pictures=GatePictures(
+            other_chest=Pictures(np.asarray(films.pixels), [f"site/{i // 2:04}_{i}.png" for i in range(24)]),
+            not_chest=Pictures(pictures, names),
+        ),
         say=lambda _: None,
     )
     return folder, card

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.models import create, load_checkpoint, names, save_checkpoint
+from ai_for_sudan.models import CheckpointState, SplitRecord, create, load_checkpoint, names, save_checkpoint
 
 CLASSES = ["normal", "pneumonia"]
 
@@ -106,10 +106,11 @@ def test_a_checkpoint_brings_back_weights_spec_and_state(tmp_path: Path, name: s
     torch.manual_seed(1)
     model = create(name, CLASSES, positive="normal").eval()
     path = tmp_path / f"model{suffix}"
-    save_checkpoint(path, model, operating_point={"threshold": 0.25}, note=["a", 1])
-    again, state = load_checkpoint(path, expect=name)
+    state = CheckpointState({"epochs": 3}, SplitRecord("by patient", "0a"), operating_point={"threshold": 0.25})
+    save_checkpoint(path, model, state)
+    again, told = load_checkpoint(path, expect=name)
     assert again.spec == model.spec
-    assert state == {"operating_point": {"threshold": 0.25}, "note": ["a", 1]}
+    assert told == state and told.threshold == 0.25
     films = torch.rand(1, 1, 224, 224)
     with torch.no_grad():
         assert torch.equal(again(films), model(films))

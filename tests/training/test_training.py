@@ -14,7 +14,15 @@ import torch
 
 from ai_for_sudan.disturbances import perturbed
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.models import create, load_checkpoint, logits, probabilities, save_checkpoint
+from ai_for_sudan.models import (
+    CheckpointState,
+    SplitRecord,
+    create,
+    load_checkpoint,
+    logits,
+    probabilities,
+    save_checkpoint,
+)
 from ai_for_sudan.training import LabelledFilms, Recipe, fit
 from ai_for_sudan.training.fit import _Run
 from ai_for_sudan.training.loss import class_weights, imitation, loss, targets
@@ -52,8 +60,8 @@ def test_it_learns_and_keeps_what_it_says(fitted) -> None:
     answer = probabilities(logits(fitted.model, films.pixels), "exclusive")[:, 1].numpy()
     assert score(films.labels, np.stack([1 - answer, answer], 1), 1)["auroc"] > 0.99
     model, state = load_checkpoint(fitted.checkpoint, expect="custom_cnn")
-    assert state["recipe"] == RECIPE.to_dict()
-    assert 0 < state["operating_point"]["threshold"] < 1
+    assert state.recipe == RECIPE.to_dict()
+    assert 0 < state.threshold < 1
     assert torch.equal(logits(model, films.pixels), logits(fitted.model, films.pixels))
 
 
@@ -96,12 +104,30 @@ def test_more_epochs_are_added_only_where_the_schedule_allows_it(tmp_path: Path,
 def test_a_run_of_other_classes_or_films_is_not_resumed(tmp_path: Path) -> None:
     recipe = Recipe(**{**RECIPE.to_dict(), "epochs": 1})
     films = drawn_films(32, 0)
-    fit(recipe, network(), films, films, tmp_path, state={"split": {"identity": "a"}}, quiet=True)
+    fit(recipe, network(), films, films, tmp_path, state=CheckpointState(split=SplitRecord(identity="a")), quiet=True)
     with pytest.raises(UserError, match="the films or their split differ"):
-        fit(recipe, network(), films, films, tmp_path, state={"split": {"identity": "b"}}, resume=True, quiet=True)
+        fit(
+            recipe,
+            network(),
+            films,
+            films,
+            tmp_path,
+            state=CheckpointState(split=SplitRecord(identity="b")),
+            resume=True,
+            quiet=True,
+        )
     other = create("custom_cnn", ["pneumonia", "normal"])
     with pytest.raises(UserError, match="the model or its classes differ"):
-        fit(recipe, other, films, films, tmp_path, state={"split": {"identity": "a"}}, resume=True, quiet=True)
+        fit(
+            recipe,
+            other,
+            films,
+            films,
+            tmp_path,
+            state=CheckpointState(split=SplitRecord(identity="a")),
+            resume=True,
+            quiet=True,
+        )
     torch.save({"x": 1}, tmp_path / "checkpoints/last.pth")
     with pytest.raises(UserError, match="delete it to start anew"):
         run(tmp_path, recipe, resume=True)

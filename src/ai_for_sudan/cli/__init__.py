@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import importlib
 import io
+import shlex
 import signal
 import sys
 import threading
@@ -91,7 +92,9 @@ def _run(name: str, module_name: str, summary: str, arguments: list[str]) -> int
     module = importlib.import_module(f"ai_for_sudan.cli.{module_name}")
     parser = Parser(prog=f"ai-for-sudan {name}", description=f"{summary[0].upper()}{summary[1:]}. {DISCLAIMER}")
     module.configure(parser)
-    return int(module.run(parser.parse_args(arguments)))
+    args = parser.parse_args(arguments)
+    args.typed = shlex.join(["ai-for-sudan", name, *arguments])
+    return int(module.run(args))
 
 
 @contextlib.contextmanager

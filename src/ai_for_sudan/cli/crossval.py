@@ -148,7 +148,8 @@ def _given(args: argparse.Namespace, *, check: bool) -> _Given:
         )
 
     pixels = load_pixels(manifest, size=make_model().spec.input_size, cache_dir=args.cache_dir)
-    films = LabelledFilms(pixels, truth)
+    # Trained on so that a site tells nothing; folds by patient judge the films as they come.
+    films = LabelledFilms(pixels, truth, sites if args.by == "site" else None)
     return _Given(recipe, make_model, films, sides, patients(manifest), without_patient(manifest))
 
 

@@ -10,12 +10,10 @@ import numpy as np
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, manifest_of
-from ai_for_sudan.datasets import labels, load_pixels, patients, split_manifest
-from ai_for_sudan.deployment import export_reader
-from ai_for_sudan.deployment.export import Films
-from ai_for_sudan.deployment.gate import read_folder
+from ai_for_sudan.datasets import Manifest, Picked, labels, load_pixels, patients, split_manifest
+from ai_for_sudan.deployment import ExportOptions, Films, GatePictures, Pictures, export_reader
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.models import load_checkpoint, names, save_checkpoint
+from ai_for_sudan.models import CheckpointState, load_checkpoint, names, save_checkpoint
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--operating_point", default="balanced", choices=("screening", "balanced", "rule-in"))
     parser.add_argument("--data_name", default="", help="what the card calls the training data")
     parser.add_argument("--licence", default="", help="of the training data")
+    parser.add_argument("--reference_standard", default="", help="who or what said which films are positive")
     parser.add_argument("--seed", type=int, default=0)
 
 
@@ -54,39 +53,35 @@ def run(args: argparse.Namespace) -> int:
             f"{args.data_dir} has the classes {', '.join(manifest.classes)}, the checkpoint {', '.join(spec.classes)}"
         )
     train, validation = _sides(args, manifest, state)
-    pixels, truth, owners = (
-        load_pixels(manifest, size=spec.input_size, cache_dir=args.cache_dir),
-        labels(manifest),
-        patients(manifest),
-    )
-    card = export_reader(
-        model,
-        state,
-        Films(pixels[train], truth[train], owners[train]),
-        Films(pixels[validation], truth[validation], owners[validation]),
-        args.output,
+    pixels = load_pixels(manifest, size=spec.input_size, cache_dir=args.cache_dir)
+    truth, patient_ids = labels(manifest), patients(manifest)
+    options = ExportOptions(
         name=args.name or args.output.stem,
         training={
             "data": args.data_name or str(args.data_dir.name),
             "licence": args.licence or "not stated",
+            **({"reference_standard": args.reference_standard} if args.reference_standard else {}),
             "films": len(train),
-            "patients": len(np.unique(owners[train])),
+            "patients": len(np.unique(patient_ids[train])),
             "validation_films": len(validation),
-            "validation_patients": len(np.unique(owners[validation])),
+            "validation_patients": len(np.unique(patient_ids[validation])),
         },
-        not_chest=read_folder(args.not_chest, spec.input_size) if args.not_chest else None,
-        other_chest=read_folder(args.other_chest, spec.input_size) if args.other_chest else None,
         error_rate=args.error_rate,
-        default_point=args.operating_point,
-        quantised=args.int8,
+        operating_point=args.operating_point,
+        int8=args.int8,
         float_convolutions=args.float_convolutions,
         bulk=args.bulk,
         torchscript=args.torchscript,
         pt2=args.pt2,
         seed=args.seed,
     )
+    pictures = GatePictures(
+        *(Pictures.below(folder, spec.input_size) if folder else None for folder in (args.other_chest, args.not_chest))
+    )
+    to_fit, to_choose = (Films(Picked(pixels, side), truth[side], patient_ids[side]) for side in (train, validation))
+    card = export_reader(model, state, to_fit, to_choose, args.output, options, pictures=pictures)
     if args.safetensors:
-        save_checkpoint(args.safetensors.with_suffix(".safetensors"), model, **state)
+        save_checkpoint(args.safetensors.with_suffix(".safetensors"), model, state)
     for name, point in card["operating_points"].items():
         print(
             f"{name:<10} threshold {point['threshold']:.3f}  " + json.dumps({k: point[k] for k in ("clean", "shifted")})
@@ -98,19 +93,18 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _sides(args: argparse.Namespace, manifest, state: dict) -> tuple[list[int], list[int]]:  # type: ignore[no-untyped-def,type-arg]
+def _sides(args: argparse.Namespace, manifest: Manifest, state: CheckpointState) -> tuple[list[int], list[int]]:
     """The run's own split: nothing may be chosen on films that were trained on."""
-    split = state.get("split") or {}
     sides = [film.split for film in manifest.films]
     if "val" in sides:
         return [i for i, s in enumerate(sides) if s == "train"], [i for i, s in enumerate(sides) if s == "val"]
-    path = args.checkpoint.parent.parent / str(split.get("path") or "split.json")
+    path = args.checkpoint.parent.parent / (state.split.path or "split.json")
     if not path.is_file():
         raise UserError(
             f"{path} is missing: it says which films the checkpoint was validated on; keep it beside the run"
         )
     saved = json.loads(path.read_text(encoding="utf-8"))
     again = split_manifest(manifest, fraction=saved["fraction"], seed=saved["seed"], path=path)
-    if split.get("identity") not in (None, again.identity):
+    if state.split.identity not in (None, again.identity):
         raise UserError(f"{path} is not the split that the checkpoint was trained with, or the films have changed")
     return again.train, again.validation

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import logging
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -12,11 +15,13 @@ import torch
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, manifest_of
-from ai_for_sudan.datasets import labels, load_pixels, split_manifest, verify
-from ai_for_sudan.datasets.manifest import Manifest
+from ai_for_sudan.datasets import Manifest, labels, load_pixels, sites_of, split_manifest, verify
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.models import create, names
-from ai_for_sudan.training import LabelledFilms, Recipe, fit
+from ai_for_sudan.files import alone
+from ai_for_sudan.models import Architecture, CheckpointState, ModelSpec, SplitRecord, create, load_checkpoint, names
+from ai_for_sudan.models.mobilenet_v2 import imagenet_file
+from ai_for_sudan.radiographs import content_hash
+from ai_for_sudan.training import LabelledFilms, Recipe, best_path, fit
 from ai_for_sudan.training.processes import Processes, processes
 from ai_for_sudan.training.quantisation import quantise_and_compare
 from ai_for_sudan.version import __version__
@@ -37,6 +42,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output_dir", default="outputs", type=Path, help="where checkpoints and curves go")
     parser.add_argument("--resume", action="store_true", help="go on after the last complete epoch in --output_dir")
     parser.add_argument("--validation", type=float, default=0.15, help="share held out where there is no val folder")
+    parser.add_argument(
+        "--sites",
+        choices=("balance", "ignore"),
+        default="balance",
+        help="with a column 'site': the same share of every class at each (default), or films as they come",
+    )
     parser.add_argument("--allow_overlap", action="store_true", help="train though a patient is on both sides")
     group = parser.add_argument_group("recipe")
     for field in fields(Recipe):
@@ -64,42 +75,117 @@ def _train(args: argparse.Namespace, group: Processes) -> int:
         task=manifest.task,
         pretrained=args.pretrained,
     )
+    folder = group.share(_folder(args.output_dir, model.spec) if group.first else None)
+    if folder != args.output_dir:
+        say(f"{args.output_dir} holds another architecture, which is kept; this {recipe.model_type} goes to {folder}")
+    with _alone(folder) if group.first else nullcontext():
+        return _train_in(folder, args, group, recipe, manifest, model)
+
+
+def _train_in(
+    folder: Path, args: argparse.Namespace, group: Processes, recipe: Recipe, manifest: Manifest, model: Architecture
+) -> int:
+    say = print if group.first else (lambda *_: None)
     if group.first:
         verify(manifest, allow_overlap=args.allow_overlap)
     group.wait()
-    train, validation, split = _sides(args, manifest, recipe.seed, group)
+    train, validation, split = _sides(args, manifest, recipe.seed, folder, group)
     say(
         f"{len(manifest.films)} films, classes {', '.join(manifest.classes)} (reported: {manifest.positive}); "
-        f"{len(train)} to train on, {len(validation)} to validate on, split {split['grouped_by']}"
+        f"{len(train)} to train on, {len(validation)} to validate on, split {split.grouped_by}"
     )
     if group.first:  # one process decodes, the others find the cache
         load_pixels(manifest, size=model.spec.input_size, cache_dir=args.cache_dir)
     group.wait()
-    pixels, truth = load_pixels(manifest, size=model.spec.input_size, cache_dir=args.cache_dir), labels(manifest)
+    sites = sites_of(manifest) if args.sites == "balance" else None
+    if sites is not None:
+        say(f"{len(set(sites))} sites, each trained on with the same share of every class")
+    films = LabelledFilms(
+        load_pixels(manifest, size=model.spec.input_size, cache_dir=args.cache_dir), labels(manifest), sites
+    )
+    held_out = films.take(validation)
     say(f"{recipe.model_type}: {sum(p.numel() for p in model.parameters()):,} parameters")
     fitted = fit(
         recipe,
         model,
-        LabelledFilms(pixels[train], truth[train]),
-        LabelledFilms(pixels[validation], truth[validation]),
-        args.output_dir,
-        state={"split": split, "version": __version__, "data": str(args.data_dir)},
+        films.take(train),
+        held_out,
+        folder,
+        state=CheckpointState(
+            split=split,
+            data=str(args.data_dir),
+            version=__version__,
+            software={"Python": platform.python_version(), "PyTorch": str(torch.__version__)},
+            command=args.typed,
+            initial_weights=_initial_weights(args.pretrained, recipe.seed),
+        ),
         resume=args.resume,
         group=group,
     )
     if group.first:
-        point = fitted.state["operating_point"]
+        point = fitted.state.operating_point
         print(f"{fitted.checkpoint}: operating point {point['threshold']:.4f} ({point['reason']})")
         print(
             quantise_and_compare(
                 fitted.model.cpu(),
-                pixels[validation],
-                truth[validation],
+                held_out.pixels,
+                held_out.labels,
                 fitted.checkpoint.with_name("quantized_model.pth"),
             )
         )
+        if folder != args.output_dir:
+            print(
+                f"measure it: python evaluate.py --data_dir {args.data_dir} --checkpoint {fitted.checkpoint} "
+                f"--model_type {recipe.model_type}"
+            )
         print(DISCLAIMER)
     return 0
+
+
+def _folder(output_dir: Path, spec: ModelSpec) -> Path:
+    """Where the run goes: a folder that holds another architecture is kept, and the run goes beside it.
+
+    Raises:
+        UserError: what is there is of other classes, or not a checkpoint of this project; it is not replaced.
+    """
+    there = best_path(output_dir)
+    if not there.exists():
+        return output_dir
+    try:
+        held = load_checkpoint(there)[0].spec
+    except UserError as error:
+        raise UserError(f"{error}; it is not replaced: give another --output_dir") from error
+    if held.name != spec.name and output_dir.name != spec.name:
+        return _folder(output_dir / spec.name, spec)
+    if held != spec:
+        raise UserError(
+            f"{there} holds a {held.name} that reports {held.positive} of {', '.join(held.classes)}, this run "
+            f"{spec.positive} of {', '.join(spec.classes)}; it is not replaced: give another --output_dir"
+        )
+    return output_dir
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder for this run; one that stays empty is removed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
+    try:
+        with alone(folder):
+            yield
+    finally:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _initial_weights(pretrained: bool | str, seed: int) -> dict[str, str]:
+    if not pretrained:
+        return {"name": f"random, seed {seed}"}
+    file = imagenet_file() if isinstance(pretrained, bool) else Path(pretrained)
+    name = "ImageNet, as published by torchvision" if isinstance(pretrained, bool) else file.name
+    return {"name": name, "sha256": content_hash(file)}
 
 
 def _recipe(args: argparse.Namespace) -> Recipe:
@@ -109,8 +195,8 @@ def _recipe(args: argparse.Namespace) -> Recipe:
 
 
 def _sides(
-    args: argparse.Namespace, manifest: Manifest, seed: int, group: Processes
-) -> tuple[list[int], list[int], dict[str, Any]]:
+    args: argparse.Namespace, manifest: Manifest, seed: int, folder: Path, group: Processes
+) -> tuple[list[int], list[int], SplitRecord]:
     """Which films train and which validate: as the data says, else split by patient and saved beside the run."""
     sides = [film.split for film in manifest.films]
     if "val" in sides:
@@ -123,8 +209,8 @@ def _sides(
                 f"{args.data_dir}: {without} films have no split though others are marked val; mark them, or leave "
                 "the column out"
             )
-        return train, validation, {"grouped_by": "as given by the data", "path": None}
-    path = args.output_dir / "split.json"
+        return train, validation, SplitRecord("as given by the data")
+    path = folder / "split.json"
     # The first process writes the file, which the other machines may not see.
     split = group.share(
         split_manifest(manifest, fraction=args.validation, seed=seed, path=path) if group.first else None
@@ -134,11 +220,5 @@ def _sides(
             "no patient is known, so the split is by image: films of one patient may lie on both sides and the "
             "validation figures may flatter; give --patient_rule or a patient column"
         )
-    facts = {
-        "grouped_by": f"by {split.grouped_by}",
-        "identity": split.identity,
-        "path": path.name,
-        "train_films": len(split.train),
-        "validation_films": len(split.validation),
-    }
-    return split.train, split.validation, facts
+    record = SplitRecord(f"by {split.grouped_by}", split.identity, path.name, len(split.train), len(split.validation))
+    return split.train, split.validation, record

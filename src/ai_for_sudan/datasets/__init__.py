@@ -2,19 +2,23 @@
 
 from ai_for_sudan.datasets.cache import load_pixels, squash
 from ai_for_sudan.datasets.film import Film
-from ai_for_sudan.datasets.manifest import Manifest, labels, load_manifest, patients, without_patient
+from ai_for_sudan.datasets.manifest import Manifest, labels, load_manifest, patients, sites_of, without_patient
+from ai_for_sudan.datasets.picked import Picked, Pixels
 from ai_for_sudan.datasets.split import Split, folds, split_manifest
 from ai_for_sudan.datasets.verify import verify
 
 __all__ = [
     "Film",
     "Manifest",
+    "Picked",
+    "Pixels",
     "Split",
     "folds",
     "labels",
     "load_manifest",
     "load_pixels",
     "patients",
+    "sites_of",
     "split_manifest",
     "squash",
     "verify",

@@ -58,6 +58,22 @@ def without_patient(manifest: Manifest) -> int:
     return sum(film.patient is None for film in manifest.films)
 
 
+def sites_of(manifest: Manifest) -> np.ndarray | None:
+    """The column ``site`` of each film, str ``(N,)``, or nothing where films of one site only, or of none, are named.
+
+    Raises:
+        UserError: some films have a site and others none.
+    """
+    sites = [film.facts.get("site", "") for film in manifest.films]
+    if not any(sites):
+        return None
+    if without := sites.count(""):
+        raise UserError(
+            f"{manifest.source}: {without} films lack a site that others have; name it, or give --sites ignore"
+        )
+    return np.array(sites) if len(set(sites)) > 1 else None
+
+
 def load_manifest(
     source: str | Path,
     *,

@@ -6,7 +6,7 @@ import base64
 import json
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,15 @@ import torch
 from torch import Tensor
 
 from ai_for_sudan.contract.reference import build as build_reference
+from ai_for_sudan.datasets import Pixels
 from ai_for_sudan.deployment import choices, graph, int8
+from ai_for_sudan.deployment.films import Films, GatePictures
 from ai_for_sudan.deployment.gate import FittedGate, fit_gate
 from ai_for_sudan.deployment.network import Calibration, ManyFilms, OneFilm, ReaderNetwork
 from ai_for_sudan.disturbances import perturbed
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.metrics import measure
-from ai_for_sudan.models import Architecture, as_batch, folded
+from ai_for_sudan.models import Architecture, CheckpointState, as_batch, folded
 from ai_for_sudan.models import logits as predict
 from ai_for_sudan.statistics import Predictions, positive_truth
 from ai_for_sudan.version import __version__
@@ -38,66 +40,64 @@ SELF_TEST_SIDE = 64
 
 
 @dataclass(frozen=True)
-class Films:
-    """Films at network size with labels and patients.
+class ExportOptions:
+    """What is wanted of a reader file.
 
     Attributes:
-        pixels: uint8 ``(N, S, S)``.
-        labels: class numbers ``(N,)`` or findings ``(N, C)``.
-        patients: ``(N,)``.
+        name: of the reader.
+        training: what the card says of the training data.
+        error_rate: of the abstention band, for each class.
+        operating_point: which one a reading uses unless it is told another.
+        int8: quantise; refused where it would do harm.
+        float_convolutions: how many of the first stay float; the fewest that do no harm if not given.
+        bulk: also write ``<output>.bulk.onnx`` for films at network size, many at once.
+        torchscript, pt2: also write the same graph for PyTorch.
+        seed: of all that is drawn.
     """
 
-    pixels: np.ndarray
-    labels: np.ndarray
-    patients: np.ndarray
+    name: str
+    training: dict[str, Any] = field(default_factory=dict)
+    error_rate: float = 0.02
+    operating_point: str = "balanced"
+    int8: bool = False
+    float_convolutions: int | None = None
+    bulk: bool = False
+    torchscript: Path | None = None
+    pt2: Path | None = None
+    seed: int = 0
 
 
 def export_reader(
     model: Architecture,
-    state: dict[str, Any],
+    state: CheckpointState,
     train: Films,
     validation: Films,
     output: Path,
+    options: ExportOptions,
     *,
-    name: str,
-    training: dict[str, Any],
-    not_chest: tuple[np.ndarray, list[str]] | None = None,
-    other_chest: tuple[np.ndarray, list[str]] | None = None,
-    error_rate: float = 0.02,
-    default_point: str = "balanced",
-    quantised: bool = False,
-    float_convolutions: int | None = None,
-    bulk: bool = False,
-    torchscript: Path | None = None,
-    pt2: Path | None = None,
-    seed: int = 0,
+    pictures: GatePictures | None = None,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Write the reader file (and on demand its companions) and return its card.
 
     Everything is chosen on ``validation``, films of other patients than those that were trained on, as they are and
-    disturbed. Each file is checked against the network it was made from before it is put in place.
+    perturbed. Each file is checked against the network it was made from before it is put in place.
 
     Args:
-        state: of the checkpoint (recipe, split).
-        training: what the card says of the training data.
-        not_chest, other_chest: for the gate, see :func:`ai_for_sudan.deployment.gate.fit_gate`.
-        error_rate: of the abstention band, for each class.
-        quantised: int8; refused where it would do harm.
-        float_convolutions: how many of the first stay float; the fewest that do no harm if not given.
-        bulk: also write ``<output>.bulk.onnx`` for films at network size, many at once.
-        torchscript, pt2: also write the same graph for PyTorch.
+        state: of the checkpoint.
+        pictures: what the gate is fitted on besides.
 
     Raises:
         UserError: int8 outside its limits, or a file that does not agree with the network.
     """
     model = folded(model.cpu())
     spec, positive = model.spec, model.spec.positive_index
-    disturbed = perturbed(validation.pixels, seed + 1)
-    say("asking the network about validation films, as they are and disturbed")
-    both = torch.cat([predict(model, validation.pixels), predict(model, disturbed)])
+    seed = options.seed
+    perturbed_pixels = perturbed(validation.pixels, seed + 1)
+    say("predicting validation films, as they are and perturbed")
+    both = torch.cat([predict(model, validation.pixels), predict(model, perturbed_pixels)])
     twice = Films(
-        np.concatenate([validation.pixels, disturbed]),
+        np.concatenate([np.asarray(validation.pixels), perturbed_pixels]),
         np.concatenate([validation.labels] * 2),
         np.concatenate([validation.patients] * 2),
     )
@@ -105,14 +105,14 @@ def export_reader(
     with torch.inference_mode():
         probability = calibration(both).numpy()
     unseen = choices.cross_calibrated(both, twice.labels, twice.patients, spec.task)
-    count = len(validation.pixels)
+    count = len(validation)
     clean, moved = (
         _predictions(validation.labels, probability[:count], positive),
         _predictions(validation.labels, probability[count:], positive),
     )
     points = choices.operating_points(clean, moved)
-    fitted = _gate(model, calibration, train, validation, other_chest, not_chest, seed, say)
-    network = ReaderNetwork(model, calibration, fitted.gate if fitted else None).eval()
+    fitted = _gate(model, calibration, train, validation, pictures or GatePictures(), seed, say)
+    network = ReaderNetwork(model, calibration, fitted.gate).eval()
     one = OneFilm(network).eval()
     say("writing the graph")
     side = {0: torch.export.Dim("height", min=64, max=8192), 1: torch.export.Dim("width", min=64, max=8192)}
@@ -120,11 +120,12 @@ def export_reader(
     onnx_model = graph.export_graph(one, len(model.classifier) - 1, _example(example), side)
     _check(onnx_model, one, validation.pixels)
     rows: list[dict[str, Any]] = []
-    if quantised:
-        onnx_model, rows = _int8(onnx_model, train, twice, positive, points, default_point, float_convolutions, say)
+    if options.int8:
+        threshold = points[options.operating_point]["threshold"]
+        onnx_model, rows = _int8(onnx_model, train, twice, positive, threshold, options.float_convolutions, say)
     card = {
         "schema": 1,
-        "name": name,
+        "name": options.name,
         "version": __version__,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "commit": _commit(),
@@ -133,8 +134,8 @@ def export_reader(
         "classes": list(spec.classes),
         "positive": spec.positive,
         "input": {"size": spec.input_size, "resize": "squash, antialiased bilinear"},
-        "precision": "int8" if quantised else "float32",
-        "training": {**training, "recipe": state.get("recipe", {}), "split": state.get("split", {})},
+        "precision": "int8" if options.int8 else "float32",
+        "training": {**options.training, **_of_the_run(state)},
         "intended_use": INTENDED_USE,
         "population": POPULATION,
         "calibration": choices.calibration_facts(
@@ -143,16 +144,16 @@ def export_reader(
             _predictions(validation.labels, unseen[count:], positive),
         ),
         "operating_points": points,
-        "default_operating_point": default_point,
-        "abstention": choices.abstention(clean, moved, error_rate),
-        "gate": fitted.facts if fitted else {"scores": []},
+        "default_operating_point": options.operating_point,
+        "abstention": choices.abstention(clean, moved, options.error_rate),
+        "gate": fitted.facts,
         "heatmap": {
             "method": "Grad-CAM (Selvaraju 2017)",
             "layer": model.target_layer,
             "reference": _reference(network, validation.pixels, positive),
             "text": "logit units; the same scale for every film, not stretched",
         },
-        "metrics": _metrics(validation, unseen, spec, points[default_point]["threshold"], seed),
+        "metrics": _metrics(validation, unseen, spec, points[options.operating_point]["threshold"], seed),
         "compression": rows,
         "selftest": _self_test(onnx_model, positive),
         "reference": _site_reference(network, validation, positive, seed),
@@ -160,7 +161,7 @@ def export_reader(
     }
     graph.write(output, onnx_model, json.dumps(card, ensure_ascii=False, allow_nan=False))
     say(f"{output}: {output.stat().st_size:,} bytes")
-    if bulk:
+    if options.bulk:
         many = ManyFilms(network).eval()
         batch = torch.from_numpy(np.ascontiguousarray(validation.pixels[:2]))
         bulk_model = graph.export_graph(
@@ -169,8 +170,19 @@ def export_reader(
         _check_bulk(bulk_model, many, validation.pixels[:3])
         graph.write(output.with_suffix(".bulk.onnx"), bulk_model, json.dumps(card, ensure_ascii=False))
         say(f"{output.with_suffix('.bulk.onnx')}: for many films at network size")
-    _for_pytorch(one, example, validation.pixels, torchscript, pt2, say)
+    _for_pytorch(one, example, options.torchscript, options.pt2, say)
     return card
+
+
+def _of_the_run(state: CheckpointState) -> dict[str, Any]:
+    """What the card says of the training run."""
+    return {
+        "recipe": state.recipe,
+        "split": {key: value for key, value in asdict(state.split).items() if value is not None},
+        **({"initial_weights": state.initial_weights["name"]} if state.initial_weights else {}),
+        **({"selection": state.selection} if state.selection else {}),
+        **({"software": ", ".join(f"{n} {v}" for n, v in state.software.items())} if state.software else {}),
+    }
 
 
 def _predictions(labels: np.ndarray, probability: np.ndarray, positive: int) -> Predictions:
@@ -182,25 +194,14 @@ def _gate(
     calibration: Calibration,
     train: Films,
     validation: Films,
-    other_chest: tuple[np.ndarray, list[str]] | None,
-    not_chest: tuple[np.ndarray, list[str]] | None,
+    pictures: GatePictures,
     seed: int,
     say: Callable[[str], None],
 ) -> FittedGate:
     bare = ReaderNetwork(model, calibration, None)
-    if not_chest is None:
-        say("no other pictures were given (--not_chest): the gate knows blank, turned and inverted films only")
-    return fit_gate(
-        bare,
-        train.pixels,
-        validation.pixels,
-        patients=train.patients,
-        held_out_patients=validation.patients,
-        other_chest=other_chest,
-        not_chest=not_chest,
-        seed=seed,
-        say=say,
-    )
+    if pictures.not_chest is None:
+        say("no other pictures were given (--not_chest): the gate knows blank, rotated and inverted films only")
+    return fit_gate(bare, train, validation, pictures, seed=seed, say=say)
 
 
 def _example(film: Tensor) -> Tensor:
@@ -208,7 +209,7 @@ def _example(film: Tensor) -> Tensor:
     return film.repeat(2, 2)[: film.shape[0] + 37, : film.shape[1] + 76].contiguous()
 
 
-def _check(model: onnx.ModelProto, one: OneFilm, films: np.ndarray) -> None:
+def _check(model: onnx.ModelProto, one: OneFilm, films: Pixels) -> None:
     """Compare the file with the network on real films of several sizes.
 
     Raises:
@@ -245,12 +246,11 @@ def _int8(
     train: Films,
     validation: Films,
     positive: int,
-    points: dict[str, dict[str, Any]],
-    default_point: str,
+    threshold: float,
     float_convolutions: int | None,
     say: Callable[[str], None],
 ) -> tuple[onnx.ModelProto, list[dict[str, Any]]]:
-    chosen = np.random.default_rng(0).permutation(len(train.pixels))[:200]
+    chosen = np.random.default_rng(0).permutation(len(train))[:200]
     truth = positive_truth(validation.labels, positive)
     known = ~np.isnan(truth)
     dynamic = int8.dynamic(model)
@@ -263,7 +263,7 @@ def _int8(
             validation.pixels[known],
             truth[known].astype(int),
             positive,
-            points[default_point]["threshold"],
+            threshold,
         )
         say(int8.table(comparison.rows))
         if comparison.within:
@@ -272,7 +272,7 @@ def _int8(
     return small, comparison.rows
 
 
-def _reference(network: ReaderNetwork, films: np.ndarray, positive: int) -> float:
+def _reference(network: ReaderNetwork, films: Pixels, positive: int) -> float:
     """The 99th percentile of heat over validation films: what is drawn at full colour."""
     heat = []
     with torch.inference_mode():
@@ -311,14 +311,14 @@ def _site_reference(network: ReaderNetwork, films: Films, positive: int, seed: i
 
 
 def _metrics(validation: Films, probability: np.ndarray, spec: Any, threshold: float, seed: int) -> dict[str, Any]:
-    count = len(validation.pixels)
+    count = len(validation)
     result = {}
     for name, rows, side in (
         ("validation", probability[:count], "validation patients, films as they are"),
         (
             "validation_shifted",
             probability[count:],
-            "validation patients, each film disturbed twice at severity 1 to 4",
+            "validation patients, each film perturbed twice at severity 1 to 4",
         ),
     ):
         found = measure(
@@ -332,7 +332,6 @@ def _metrics(validation: Films, probability: np.ndarray, spec: Any, threshold: f
 def _for_pytorch(
     one: OneFilm,
     example: Tensor,
-    films: np.ndarray,
     torchscript: Path | None,
     pt2: Path | None,
     say: Callable[[str], None],

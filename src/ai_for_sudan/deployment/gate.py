@@ -13,12 +13,11 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from ai_for_sudan.datasets import squash
+from ai_for_sudan.deployment.films import Films, GatePictures
 from ai_for_sudan.deployment.network import Gate, ReaderNetwork
 from ai_for_sudan.disturbances import STRESS_KINDS, augment, perturb
-from ai_for_sudan.errors import UnreadableFilm, UserError
+from ai_for_sudan.errors import UserError
 from ai_for_sudan.models import as_batch, as_pixels
-from ai_for_sudan.radiographs import find_films, read_radiograph
 
 #: code -> (reason, what to do), in the order of the scores; ``blank`` is fixed, the others are fitted
 CODES: dict[str, tuple[str, str]] = {
@@ -59,20 +58,6 @@ class FittedGate:
     facts: dict[str, Any]
 
 
-def read_folder(folder: Path, size: int) -> tuple[np.ndarray, list[str]]:
-    """Every picture below a folder, uint8 ``(N, size, size)``, and its path; what cannot be decoded is left out."""
-    films, names = [], []
-    for path in find_films([folder]):
-        try:
-            films.append(squash(read_radiograph(path).pixels, size))
-            names.append(str(path))
-        except UnreadableFilm:
-            continue
-    if not films:
-        raise UserError(f"{folder} holds no picture that can be read")
-    return np.stack(films), names
-
-
 def source(path: str) -> str:
     """What a picture shares with those it must not be divided from: its folder and its name up to the first number.
 
@@ -99,13 +84,10 @@ def parts_of(sources: Sequence[str] | np.ndarray, seed: int) -> np.ndarray:
 
 def fit_gate(
     network: ReaderNetwork,
-    chest: np.ndarray,
-    held_out: np.ndarray,
+    train: Films,
+    validation: Films,
+    pictures: GatePictures,
     *,
-    patients: np.ndarray,
-    held_out_patients: np.ndarray,
-    other_chest: tuple[np.ndarray, list[str]] | None,
-    not_chest: tuple[np.ndarray, list[str]] | None,
     seed: int = 0,
     say: Callable[[str], None] = lambda _: None,
 ) -> FittedGate:
@@ -115,20 +97,17 @@ def fit_gate(
     rules and limits are fitted on four and asked of the fifth, in turn; what is shipped is then fitted on all.
 
     Args:
-        chest: good films that may be fitted on, uint8 ``(N, S, S)``.
-        held_out: good films of other patients, for the limits.
-        patients, held_out_patients: of those films, ``(N,)``.
-        other_chest: good films of another site and their paths, see :func:`source`.
-        not_chest: other pictures and their paths; a folder named ``lateral`` holds lateral chest films. Without them
-            only blank, turned and inverted films are refused.
+        train: good films that may be fitted on.
+        validation: good films of other patients, for the limits.
+        pictures: good films of another site, and what is no chest film; divided by :func:`source`.
         seed: of the drawn disturbances and the parts.
     """
     generator = torch.Generator().manual_seed(seed)
     random = np.random.default_rng(seed)
-    chosen = random.permutation(len(chest))[:600]
-    chest, chest_part = chest[chosen], parts_of(patients[chosen], seed)
-    chosen = random.permutation(len(held_out))[:300]
-    held_out, held_out_part = held_out[chosen], parts_of(held_out_patients[chosen], seed)
+    chosen = random.permutation(len(train))[:600]
+    chest, chest_part = train.pixels[chosen], parts_of(train.patients[chosen], seed)
+    chosen = random.permutation(len(validation))[:300]
+    held_out, held_out_part = validation.pixels[chosen], parts_of(validation.patients[chosen], seed)
 
     def sample(films: np.ndarray, part: np.ndarray, changes: list[Callable[[Tensor], Tensor]]) -> Sample:
         """Each film under each change."""
@@ -142,18 +121,18 @@ def fit_gate(
     say("gate: asking the network about good films")
     good = {
         "clean": sample(chest, chest_part, [same]),
-        "disturbed": sample(chest, chest_part, [any_kind]),
+        "perturbed": sample(chest, chest_part, [any_kind]),
         "phone photo": sample(chest, chest_part, [phone]),
     }
     limits_on = {
         "clean": sample(held_out, held_out_part, [same]),
-        "disturbed": sample(held_out, held_out_part, [any_kind]),
+        "perturbed": sample(held_out, held_out_part, [any_kind]),
         "phone photo": sample(held_out, held_out_part, [phone]),
     }
-    if other_chest is not None:
-        films, names = other_chest
-        good["another site"] = sample(films, parts_of([source(name) for name in names], seed), [same, phone])
-    say("gate: asking the network about turned films and other pictures")
+    if pictures.other_chest is not None:
+        part = parts_of([source(path) for path in pictures.other_chest.paths], seed)
+        good["another site"] = sample(pictures.other_chest.pixels, part, [same, phone])
+    say("gate: asking the network about rotated films and other pictures")
     fewer, part = chest[:200], chest_part[:200]
     mild = _mild(generator)
     bad = {
@@ -161,13 +140,13 @@ def fit_gate(
         "sideways": sample(fewer, part, [lambda f: mild(f).rot90(1, (2, 3)), lambda f: mild(f).rot90(3, (2, 3))]),
         "negative": sample(fewer, part, [lambda f: 1 - f, lambda f: 1 - mild(f)]),
     }
-    if not_chest is not None:
-        pictures, names = not_chest
-        sources = np.array([source(name) for name in names])
-        is_lateral = np.array(["lateral" in Path(name).parent.name for name in names])
+    if pictures.not_chest is not None:
+        paths = pictures.not_chest.paths
+        sources = np.array([source(path) for path in paths])
+        is_lateral = np.array(["lateral" in Path(path).parent.name for path in paths])
         for code, rows in (("not_chest", ~is_lateral), ("lateral", is_lateral)):
             if rows.any():
-                bad[code] = sample(pictures[rows], parts_of(sources[rows], seed), [same, *[mild] * 5])
+                bad[code] = sample(pictures.not_chest.pixels[rows], parts_of(sources[rows], seed), [same, *[mild] * 5])
     return _fit(good, limits_on, bad, say)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from ai_for_sudan.datasets import Pixels
 from ai_for_sudan.disturbances.kinds import STRESS_KINDS, perturb
 from ai_for_sudan.models import as_batch, as_pixels
 
 
-def perturbed(pixels: np.ndarray, seed: int, *, low: float = 1.0, high: float = 4.0) -> np.ndarray:
+def perturbed(pixels: Pixels, seed: int, *, low: float = 1.0, high: float = 4.0) -> np.ndarray:
     """Perturb every film by two kinds of :data:`STRESS_KINDS`, drawn with a severity in ``low``..``high``.
 
     Args:

@@ -12,7 +12,7 @@ import numpy as np
 from ai_for_sudan.errors import UserError
 
 if TYPE_CHECKING:
-    from ai_for_sudan.models import Architecture
+    from ai_for_sudan.models import Architecture, CheckpointState
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ def _reader(path: Path, expect: str | None) -> Subject:
     )
 
 
-def load_model(path: Path, expect: str | None = None) -> tuple[Architecture, dict[str, Any]]:
-    """A network through which gradients flow, in evaluation mode, and the rest of its checkpoint.
+def load_model(path: Path, expect: str | None = None) -> tuple[Architecture, CheckpointState]:
+    """A network through which gradients flow, in evaluation mode, and what is told of its weights.
 
     Linear layers of a quantised checkpoint are float again, with the values of its integers.
 
@@ -125,8 +125,8 @@ def _checkpoint(path: Path, expect: str | None) -> Subject:
         positive=spec.positive,
         task=spec.task,
         input_size=spec.input_size,
-        threshold=float(state.get("operating_point", {}).get("threshold", 0.5)),
-        state=state,
+        threshold=state.threshold,
+        state=state.to_dict(),
         predict=predict,
         heatmap=lambda film: explain(film).maps[0].cpu().numpy(),
         reference=explain(blank).full_colour,

@@ -7,10 +7,13 @@ from ai_for_sudan.models.folding import folded
 from ai_for_sudan.models.precision import autocast, device
 from ai_for_sudan.models.predict import logits, probabilities
 from ai_for_sudan.models.registry import create, names
+from ai_for_sudan.models.state import CheckpointState, SplitRecord
 
 __all__ = [
     "Architecture",
+    "CheckpointState",
     "ModelSpec",
+    "SplitRecord",
     "as_batch",
     "as_pixels",
     "autocast",

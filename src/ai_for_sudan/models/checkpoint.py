@@ -13,27 +13,29 @@ from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import replacing
 from ai_for_sudan.models.architecture import Architecture, ModelSpec
 from ai_for_sudan.models.registry import build
+from ai_for_sudan.models.state import CheckpointState
 
 FORMAT = "ai-for-sudan checkpoint 1"
 
 
-def save_checkpoint(path: str | Path, model: Architecture, **state: Any) -> None:
-    """Write weights, spec and ``state`` in one step: a kill leaves the old file or the new one.
+def save_checkpoint(path: str | Path, model: Architecture, state: CheckpointState | None = None) -> None:
+    """Write weights, spec and state in one step: a kill leaves the old file or the new one.
 
     Args:
-        path: ``.safetensors`` keeps weights and what is JSON of the state (for publishing); any other suffix keeps all
-            of it by ``torch.save`` (tensors and plain Python values only).
+        path: ``.safetensors`` for publishing; any other suffix is written by ``torch.save``, tensors and plain Python
+            values only.
     """
     target = Path(path)
+    facts = (state or CheckpointState()).to_dict()
     weights = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     if target.suffix == ".safetensors":
         from safetensors.torch import save
 
-        metadata = {"format": FORMAT, "spec": json.dumps(model.spec.to_dict()), "state": json.dumps(state)}
+        metadata = {"format": FORMAT, "spec": json.dumps(model.spec.to_dict()), "state": json.dumps(facts)}
         with replacing(target) as temporary:
             temporary.write_bytes(save(weights, metadata))
     else:
-        write_tensors(target, {"format": FORMAT, "spec": model.spec.to_dict(), "weights": weights, "state": state})
+        write_tensors(target, {"format": FORMAT, "spec": model.spec.to_dict(), "weights": weights, "state": facts})
 
 
 def write_tensors(path: Path, contents: dict[str, Any]) -> None:
@@ -50,8 +52,8 @@ def write_tensors(path: Path, contents: dict[str, Any]) -> None:
 
 def load_checkpoint(
     path: str | Path, expect: str | None = None, map_location: str | torch.device = "cpu"
-) -> tuple[Architecture, dict[str, Any]]:
-    """The network in evaluation mode, and the rest of the checkpoint.
+) -> tuple[Architecture, CheckpointState]:
+    """The network in evaluation mode, and what is told of its weights.
 
     Args:
         expect: the architecture that the caller was told, if any.
@@ -75,7 +77,7 @@ def load_checkpoint(
     return model.to(map_location).eval(), state
 
 
-def _contents(source: Path) -> tuple[ModelSpec, dict[str, torch.Tensor], dict[str, Any]]:
+def _contents(source: Path) -> tuple[ModelSpec, dict[str, torch.Tensor], CheckpointState]:
     foreign = UserError(f"{source} is not a checkpoint of this project (expected the best_model.pth of a training run)")
     try:
         if source.suffix == ".safetensors":
@@ -97,6 +99,7 @@ def _contents(source: Path) -> tuple[ModelSpec, dict[str, torch.Tensor], dict[st
     if not isinstance(contents, dict) or contents.get("format") != FORMAT:
         raise foreign
     try:
-        return ModelSpec.from_dict(contents["spec"]), dict(contents["weights"]), dict(contents["state"])
-    except (KeyError, TypeError, ValueError) as error:
+        state = CheckpointState.from_dict(contents["state"])
+        return ModelSpec.from_dict(contents["spec"]), dict(contents["weights"]), state
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{source} is damaged: its parts are not those of a checkpoint ({error})") from error

@@ -50,17 +50,23 @@ class MobileNetV2(Architecture):
             ) from error
 
 
+def imagenet_file() -> Path:
+    """Where torchvision keeps its ImageNet weights on this machine."""
+    from torchvision.models import MobileNet_V2_Weights
+
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(MobileNet_V2_Weights.IMAGENET1K_V1.url).name
+
+
 def _from_torchvision() -> dict[str, torch.Tensor]:
     from torchvision.models import MobileNet_V2_Weights
 
     weights = MobileNet_V2_Weights.IMAGENET1K_V1
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
     try:
         return dict(weights.get_state_dict(progress=True, check_hash=True))
     except Exception as error:  # the hub raises whatever urllib, ssl or the disk raise
         raise UserError(
             f"the ImageNet weights are not in torchvision's cache and cannot be fetched ({error}); on a machine with a "
-            f"network download {weights.url} and put it at {cached}, or name the file: --pretrained PATH"
+            f"network download {weights.url} and put it at {imagenet_file()}, or name the file: --pretrained PATH"
         ) from error
 
 

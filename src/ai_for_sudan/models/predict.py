@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from ai_for_sudan.datasets import Pixels
 from ai_for_sudan.models.architecture import Architecture
 from ai_for_sudan.models.films import as_batch
 from ai_for_sudan.models.folding import folded
@@ -15,7 +15,7 @@ from ai_for_sudan.models.precision import autocast
 
 def logits(
     model: Architecture,
-    pixels: np.ndarray | Tensor,
+    pixels: Pixels,
     *,
     batch_size: int = 128,
     progress: str | None = None,

@@ -14,6 +14,7 @@ from ai_for_sudan.errors import UserError
 from ai_for_sudan.models.architecture import Architecture, ModelSpec
 from ai_for_sudan.models.checkpoint import write_tensors
 from ai_for_sudan.models.registry import build
+from ai_for_sudan.models.state import CheckpointState
 
 FORMAT = "ai-for-sudan quantised 1"
 
@@ -39,7 +40,7 @@ def dequantise(quantised: Architecture) -> Architecture:
     return model.eval()
 
 
-def save_quantised(path: Path, quantised: Architecture, state: dict[str, Any]) -> None:
+def save_quantised(path: Path, quantised: Architecture, state: CheckpointState) -> None:
     """Write the quantised weights as integers and scales: plain tensors, so that loading executes no pickle."""
     weights: dict[str, Any] = {}
     for name, module in quantised.named_modules():
@@ -53,13 +54,13 @@ def save_quantised(path: Path, quantised: Architecture, state: dict[str, Any]) -
         "spec": quantised.spec.to_dict(),
         "features": quantised.features.state_dict(),
         "linear": weights,
-        "state": state,
+        "state": state.to_dict(),
     }
     write_tensors(path, contents)
 
 
-def load_quantised(path: Path, expect: str | None = None) -> tuple[Architecture, dict[str, Any]]:
-    """The quantised network in evaluation mode and the rest of its checkpoint.
+def load_quantised(path: Path, expect: str | None = None) -> tuple[Architecture, CheckpointState]:
+    """The quantised network in evaluation mode and what is told of its weights.
 
     Raises:
         UserError: no such file, not written by :func:`save_quantised`, or of another architecture than ``expect``.
@@ -73,11 +74,12 @@ def load_quantised(path: Path, expect: str | None = None) -> tuple[Architecture,
     try:
         spec = ModelSpec.from_dict(contents["spec"])
         model = _packed(spec, contents["features"], contents["linear"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        state = CheckpointState.from_dict(contents["state"])
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{path} is damaged: its parts are not those of a quantised model") from error
     if expect is not None and expect != spec.name:
         raise UserError(f"{path} holds a {spec.name}, not a {expect}; call with --model_type {spec.name}")
-    return model, contents["state"]
+    return model, state
 
 
 def _packed(spec: ModelSpec, features: dict[str, Any], linear: dict[str, Any]) -> Architecture:

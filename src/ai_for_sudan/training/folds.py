@@ -16,10 +16,12 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from ai_for_sudan.datasets import Picked, Pixels
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import replacing, write_json
 from ai_for_sudan.models import Architecture, as_batch, autocast, device, logits, probabilities
-from ai_for_sudan.training.fit import LabelledFilms, fit
+from ai_for_sudan.training.films import LabelledFilms
+from ai_for_sudan.training.fit import fit
 from ai_for_sudan.training.recipe import Recipe
 
 
@@ -179,16 +181,13 @@ def _kept(folder: Path, number: int) -> Path:
 def _trained(
     recipe: Recipe, make_model: Callable[[], Architecture], films: LabelledFilms, fold: Fold, folder: Path
 ) -> np.ndarray:
-    def side(rows: np.ndarray) -> LabelledFilms:
-        return LabelledFilms(films.pixels[rows], films.labels[rows])
-
     torch.manual_seed(recipe.seed)
-    fitted = fit(recipe, make_model(), side(fold.train), side(fold.validation), folder, resume=True)
-    found = logits(fitted.model, films.pixels[fold.test], mixed_precision=True)
+    fitted = fit(recipe, make_model(), films.take(fold.train), films.take(fold.validation), folder, resume=True)
+    found = logits(fitted.model, Picked(films.pixels, fold.test), mixed_precision=True)
     return probabilities(found, fitted.model.spec.task).numpy()
 
 
-def _embeddings(model: Architecture, pixels: np.ndarray) -> np.ndarray:
+def _embeddings(model: Architecture, pixels: Pixels) -> np.ndarray:
     """What the last layer would see, ``(N, D)``."""
     from tqdm import tqdm
 

@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from ai_for_sudan.datasets import Pixels
 from ai_for_sudan.models import Architecture, as_batch, load_checkpoint, logits, probabilities
 from ai_for_sudan.models.quantised import quantise_linear, save_quantised
 from ai_for_sudan.training.scores import score
 
 
-def quantise_and_compare(model: Architecture, pixels: np.ndarray, labels: np.ndarray, path: Path) -> str:
+def quantise_and_compare(model: Architecture, pixels: Pixels, labels: np.ndarray, path: Path) -> str:
     """Save the quantised model at ``path`` beside ``best_model.pth`` and return the table of both.
 
     Args:
@@ -40,7 +41,7 @@ def quantise_and_compare(model: Architecture, pixels: np.ndarray, labels: np.nda
     return "\n".join(lines)
 
 
-def _measure(model: Architecture, pixels: np.ndarray, labels: np.ndarray) -> tuple[float, float, float]:
+def _measure(model: Architecture, pixels: Pixels, labels: np.ndarray) -> tuple[float, float, float]:
     """Accuracy, AUROC, and the median milliseconds of one film."""
     values = probabilities(logits(model, pixels), model.spec.task).numpy()
     scores = score(labels, values, model.spec.positive_index)

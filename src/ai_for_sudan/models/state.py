@@ -1,0 +1,74 @@
+"""What a checkpoint tells of its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class SplitRecord:
+    """How the films of a run were divided.
+
+    Attributes:
+        grouped_by: ``by patient``, ``by image`` or ``as given by the data``.
+        identity: SHA-256 over the content and the side of every film, where the run made the split itself.
+        path: name of the file beside the run that holds the split.
+    """
+
+    grouped_by: str = ""
+    identity: str | None = None
+    path: str | None = None
+    train_films: int | None = None
+    validation_films: int | None = None
+
+
+@dataclass(frozen=True)
+class CheckpointState:
+    """What is kept with weights, all of it plain JSON.
+
+    Attributes:
+        recipe: every value of :class:`ai_for_sudan.training.Recipe`; empty for weights that no run of this project
+            made.
+        split: of the films that trained and validated.
+        data: where the films lay.
+        version: of the program.
+        software: versions of what computed: Python, PyTorch.
+        command: what was typed.
+        initial_weights: what the weights started from: ``name`` and, of a file, ``sha256``.
+        selection: why these weights of all that the run had.
+        operating_point: the threshold of the positive class and why, see
+            :class:`ai_for_sudan.statistics.Choice`.
+        metrics: figures of the epoch that is kept.
+        more: entries of another version of the program.
+    """
+
+    recipe: dict[str, Any] = field(default_factory=dict)
+    split: SplitRecord = SplitRecord()
+    data: str = ""
+    version: str = ""
+    software: dict[str, str] = field(default_factory=dict)
+    command: str = ""
+    initial_weights: dict[str, str] = field(default_factory=dict)
+    selection: str = ""
+    operating_point: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    more: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def threshold(self) -> float:
+        """Of the positive class; 0.5 where none was chosen."""
+        return float(self.operating_point.get("threshold", 0.5))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> CheckpointState:
+        """Raises ``TypeError`` for values that are not a state."""
+        known = {one.name for one in fields(cls)} - {"more"}
+        plain = {key: value for key, value in values.items() if key in known and value is not None}
+        more = {key: value for key, value in values.items() if key not in known}
+        return cls(**{**plain, "split": SplitRecord(**plain.get("split", {}))}, more=more)
+
+    def to_dict(self) -> dict[str, Any]:
+        values = asdict(self)
+        return {**values.pop("more"), **values}

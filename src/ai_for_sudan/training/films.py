@@ -1,0 +1,100 @@
+"""What is trained on: films, their labels, and the order in which an epoch meets them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ai_for_sudan.datasets import Picked, Pixels
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.models import as_batch
+
+
+@dataclass(frozen=True)
+class LabelledFilms:
+    """Films at network size with their labels.
+
+    Attributes:
+        pixels: uint8 ``(N, S, S)``; may be picked from a memory map.
+        labels: class numbers int64 ``(N,)``, or findings float32 ``(N, C)`` in 0, 1, NaN (no label).
+        sites: the hospital of each film ``(N,)``, where they are of several.
+    """
+
+    pixels: Pixels
+    labels: np.ndarray
+    sites: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> LabelledFilms:
+        """Some of them; their pixels are not copied."""
+        chosen = np.asarray(rows, dtype=np.int64)
+        return LabelledFilms(
+            Picked(self.pixels, chosen), self.labels[chosen], None if self.sites is None else self.sites[chosen]
+        )
+
+    def batch(self, indices: Tensor, where: torch.device) -> tuple[Tensor, Tensor]:
+        """Films ``(B, 1, S, S)`` in 0..1, and their labels."""
+        # Sorted reading keeps a memory map's pages in order; the order inside a batch does not matter.
+        chosen = np.sort(indices.numpy())
+        return as_batch(self.pixels[chosen], where), torch.from_numpy(self.labels[chosen]).to(where)
+
+    def order(self, positive: int, seed: Sequence[int]) -> np.ndarray:
+        """The films of one epoch, int64 ``(N,)``: each once; of several sites, with the same class shares at each.
+
+        Args:
+            positive: the finding whose share is made equal, of films with several.
+            seed: the same seed gives the same order.
+        """
+        random = np.random.default_rng(seed)
+        if self.sites is None:
+            return random.permutation(len(self))
+        return random.permutation(_balanced(_classes(self.labels, positive), self.sites, random))
+
+
+def check_sites(films: LabelledFilms, positive: int) -> None:
+    """Every site needs films of every class.
+
+    Raises:
+        UserError: where a class is missing, the site alone would tell the label.
+    """
+    classes = _classes(films.labels, positive)
+    for site in np.unique(films.sites) if films.sites is not None else ():
+        missing = len(set(classes[classes >= 0])) - len(set(classes[(films.sites == site) & (classes >= 0)]))
+        if missing:
+            raise UserError(
+                f"the site '{site}' lacks films of {missing} of the classes, so that it alone would tell the label; "
+                "leave its films out, or give --sites ignore"
+            )
+
+
+def _classes(labels: np.ndarray, positive: int) -> np.ndarray:
+    """Class numbers ``(N,)``; of findings the positive one's 0 or 1, and -1 where it has no label."""
+    return np.nan_to_num(labels[:, positive], nan=-1).astype(np.int64) if labels.ndim == 2 else labels
+
+
+def _balanced(classes: np.ndarray, sites: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """As many films of each site as it has, in the class shares of all films together: some twice, some not at all."""
+    numbers, counts = np.unique(classes, return_counts=True)
+    chosen = []
+    for site in np.unique(sites):
+        here = np.flatnonzero(sites == site)
+        for number, quota in zip(numbers, _quotas(len(here), counts / len(classes)), strict=True):
+            films = here[classes[here] == number]
+            if len(films):
+                rounds = -(-quota // len(films))
+                chosen.append(np.concatenate([random.permutation(films) for _ in range(rounds)] or [films[:0]])[:quota])
+    return np.concatenate(chosen)
+
+
+def _quotas(total: int, shares: np.ndarray) -> list[int]:
+    """Whole numbers that sum to ``total``, by the largest remainders."""
+    exact = total * shares
+    quotas = np.floor(exact).astype(int)
+    quotas[np.argsort(quotas - exact, kind="stable")[: total - quotas.sum()]] += 1
+    return quotas.tolist()

@@ -1,0 +1,57 @@
+"""The held-out films of a run: as they are, and perturbed as the next hospital might send them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ai_for_sudan.datasets import Pixels
+from ai_for_sudan.disturbances import perturbed
+from ai_for_sudan.models import Architecture, ModelSpec, probabilities
+from ai_for_sudan.models import logits as predict
+from ai_for_sudan.statistics import Predictions, balanced, positive_truth
+from ai_for_sudan.training.films import LabelledFilms
+from ai_for_sudan.training.loss import loss, targets
+from ai_for_sudan.training.scores import SCORES, score
+
+
+class Validation:
+    """Films of other patients, and a perturbed copy of each.
+
+    Args:
+        weights: of the classes in the loss ``(C,)``.
+        seed: of the perturbations.
+    """
+
+    def __init__(self, films: LabelledFilms, spec: ModelSpec, weights: Tensor, seed: int) -> None:
+        self.labels, self.spec, self.weights = films.labels, spec, weights.cpu()
+        self.pixels: dict[str, Pixels] = {"val": films.pixels, "perturbed": perturbed(films.pixels, seed)}
+
+    def measure(self, model: Architecture) -> dict[str, float]:
+        """Scores of both copies; ``val_loss``, by which weights are chosen, is the mean of their losses.
+
+        Clean films of the same hospital alone cannot tell two recipes apart.
+        """
+        row: dict[str, float] = {}
+        for name, pixels in self.pixels.items():
+            logits = predict(model, pixels, mixed_precision=True)
+            target = targets(torch.from_numpy(self.labels), len(self.spec.classes), 0.0)
+            values = probabilities(logits, self.spec.task).numpy()
+            scores = score(self.labels, values, self.spec.positive_index)
+            row.update({f"{name}_{key}": scores[key] for key in SCORES})
+            row[f"{name}_loss"] = float(loss(logits, target, self.weights, self.spec.task))
+        row["clean_loss"] = row["val_loss"]
+        row["val_loss"] = (row["clean_loss"] + row["perturbed_loss"]) / 2
+        return row
+
+    def operating_point(self, model: Architecture) -> dict[str, Any]:
+        """The threshold of the positive class, chosen on both copies."""
+        truth = positive_truth(self.labels, self.spec.positive_index)
+        return balanced(*(self._predictions(model, truth, pixels) for pixels in self.pixels.values())).to_dict()
+
+    def _predictions(self, model: Architecture, truth: np.ndarray, pixels: Pixels) -> Predictions:
+        found = probabilities(predict(model, pixels), self.spec.task)
+        return Predictions.of(truth, found[:, self.spec.positive_index].numpy())
