@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from ai_for_sudan.errors import UnreadableFilm
-from ai_for_sudan.radiographs import find_films, read_radiograph
+from ai_for_sudan.radiographs import read_radiograph
 
 ROWS, COLUMNS = np.mgrid[0:40, 0:50]
 GREY = (ROWS * 4 + COLUMNS).astype(np.uint8)
@@ -174,16 +174,10 @@ def test_one_pixel_is_a_picture() -> None:
     assert read_radiograph(saved(Image.new("L", (1, 1), 9), "PNG")).pixels.tolist() == [[9]]
 
 
-def test_find_films_takes_files_folders_and_patterns(tmp_path: Path) -> None:
-    for name in ("a/1.png", "a/b/2.JPG", "a/b/no_suffix", "a/notes.txt", "a/.hidden.png", "a/DICOMDIR"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(b"x")
-
-    def names(*given: object) -> list[str]:
-        return [path.name for path in find_films([str(g) for g in given])]
-
-    assert names(tmp_path) == ["1.png", "2.JPG", "no_suffix"]
-    assert names(tmp_path / "a" / "*.png") == ["1.png"]
-    assert names(tmp_path / "**" / "*.JPG") == ["2.JPG"]
-    assert names(tmp_path / "a" / "notes.txt") == ["notes.txt"]
-    assert names(tmp_path / "missing.png", tmp_path / "*.bmp") == ["missing.png", "*.bmp"]
+def test_heic_and_tiff_are_told_apart_from_what_is_no_picture() -> None:
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
+    with pytest.raises(UnreadableFilm, match="Most Compatible") as caught:
+        read_radiograph(heic)
+    assert caught.value.code == "heic"
+    assert code_of(b"II*\0\x08\0\0\0\x01\0" + bytes(100)) == "tiff"
+    assert code_of(b"RIFF" + bytes(100)) == "not_a_picture"

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ai_for_sudan.cli.targets import PICTURE, check_folder, check_target, written_here
+from ai_for_sudan.cli.targets import check_folder, check_target, written_here
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import replacing
-from ai_for_sudan.radiographs import FILM_SUFFIXES, find_films
+from ai_for_sudan.radiographs import FILM_SUFFIXES, PICTURE, Skipped, find_films
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -40,15 +40,16 @@ def no_films(given: Sequence[str]) -> UserError:
     return UserError(f"no films were found in {', '.join(given)}; expected {', '.join(FILM_SUFFIXES)}")
 
 
-def once(given: Sequence[str], *, below: Path | None = None) -> Iterator[Path]:
+def once(given: Sequence[str], *, below: Path | None = None, skipped: Skipped | None = None) -> Iterator[Path]:
     """Every film that was asked for once, even if a folder and a file inside it, or two spellings, were given.
 
     Args:
         below: where pictures are written: they are no films.
+        skipped: gets what was passed over.
     """
     seen: set[str] = set()
     pictures = Path(os.path.realpath(below)) if below else None
-    for path in find_films(given):
+    for path in find_films(given, skipped):
         place = os.path.realpath(path)
         if place not in seen and not (pictures and Path(place).is_relative_to(pictures)):
             seen.add(place)

@@ -16,7 +16,7 @@ from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.films import common_parent, no_films, once, picture_path, save_png
 from ai_for_sudan.cli.targets import PAGE, check_apart, check_folder, check_target
 from ai_for_sudan.errors import UserError, printable
-from ai_for_sudan.radiographs import find_films
+from ai_for_sudan.radiographs import Skipped, find_films
 from ai_for_sudan.reading import Reader
 from ai_for_sudan.reading.reader import find_reader
 from ai_for_sudan.reading.words import STATUS_WORDS, URGENCY
@@ -68,7 +68,8 @@ def run(args: argparse.Namespace) -> int:
     interrupted = False
     with contextlib.ExitStack() as at_end:
         collectors = _collectors(args, reader, at_end)
-        asked = once(args.films, below=args.overlays)
+        skipped = Skipped()
+        asked = once(args.films, below=args.overlays, skipped=skipped)
         if args.output:
             from ai_for_sudan.files import alone
             from ai_for_sudan.reading.journal import Journal
@@ -98,6 +99,8 @@ def run(args: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             interrupted = True
             rows.close()
+    if skipped.counts:
+        print(skipped, file=sys.stderr)
     if not args.json:
         _summary(counts, earlier)
     if interrupted:

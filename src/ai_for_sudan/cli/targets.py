@@ -7,12 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.radiographs import FILM_SUFFIXES
+from ai_for_sudan.radiographs import FILM_SUFFIXES, PICTURE
 
 #: how pages of this project begin, within their first bytes
 PAGE = (b'<meta name="generator" content="ai-for-sudan"', b"<title>Readings, ")
-#: what every picture of this project carries (PNG 11.3.4.3, a textual chunk)
-PICTURE = b"tEXtSoftware\0ai-for-sudan"
 _HEAD = 4096
 
 

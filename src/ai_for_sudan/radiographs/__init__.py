@@ -1,14 +1,16 @@
 """One file -> one radiograph: decoded, windowed, bone white, with what its header says."""
 
-from ai_for_sudan.radiographs.files import FILM_SUFFIXES, find_films
+from ai_for_sudan.radiographs.files import FILM_SUFFIXES, PICTURE, Skipped, find_films
 from ai_for_sudan.radiographs.radiograph import Header, Radiograph, RefusedByHeader, read_radiograph
 from ai_for_sudan.radiographs.source import content_hash, one_line, open_film
 
 __all__ = [
     "FILM_SUFFIXES",
+    "PICTURE",
     "Header",
     "Radiograph",
     "RefusedByHeader",
+    "Skipped",
     "content_hash",
     "find_films",
     "one_line",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import struct
 import threading
 import warnings
@@ -50,14 +51,22 @@ def decode(data: bytes) -> np.ndarray:
         with image:
             return _pixels(image, len(data))
     except UnidentifiedImageError as error:
-        raise UnreadableFilm(
-            "not_a_picture",
-            f"the file is no picture that can be read (expected DICOM, {', '.join(FORMATS)})",
-        ) from error
+        raise _unopened(data) from error
     except Image.DecompressionBombError as error:
         raise UnreadableFilm("too_large", "the picture declares more pixels than any film has") from error
     except OSError as error:
         raise UnreadableFilm("truncated", f"the picture is cut short or damaged: {one_line(error)}") from error
+
+
+def _unopened(data: bytes) -> UnreadableFilm:
+    """Why no decoder takes the picture: what its first bytes tell."""
+    if re.match(rb"....ftyp(hei[cfmsx]|hev[cmsx]|mif1|msf1)", data, re.DOTALL):  # ISO 23008-12, Annex B
+        advice = "share it as JPEG, or set the phone's camera to JPEG (on an iPhone: Formats, Most Compatible)"
+        return UnreadableFilm("heic", f"the photo is HEIC, which is not read; {advice}")
+    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return UnreadableFilm("tiff", "the TIFF file is damaged, or of a kind that is not read; save it as PNG")
+    expected = f"expected DICOM, {', '.join(FORMATS)}"
+    return UnreadableFilm("not_a_picture", f"the file is no picture that can be read ({expected})")
 
 
 @contextlib.contextmanager

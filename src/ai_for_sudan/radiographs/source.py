@@ -62,6 +62,8 @@ def _readable(path: str | Path) -> Iterator[None]:
 
 def _check(found: os.stat_result, path: str | Path) -> None:
     if stat.S_ISDIR(found.st_mode):
+        with os.scandir(path):  # one that cannot be opened is another matter: OSError
+            pass
         raise UnreadableFilm("folder", f"{one_line(path)} is a folder, not a film")
     if not stat.S_ISREG(found.st_mode):
         raise UnreadableFilm("no_file", f"{one_line(path)} is a pipe or a device, not a file; save the film first")
