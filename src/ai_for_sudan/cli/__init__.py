@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "audit": ("audit", "measure a reader for each group of patients", "site"),
     "adapt": ("adapt", "adapt a reader to a site", "site"),
     "monitor": ("monitor", "watch the readings of a site over time", "site"),
+    "clinic": ("clinic", "run the server of a clinic: worklist, DICOM node, results for the PACS", "clinic"),
 }
 
 

@@ -140,6 +140,10 @@ class Workers:
             if thread.is_alive():
                 thread.join(timeout=30)
 
+    @property
+    def count(self) -> int:
+        return len(self._threads)
+
     def alive(self) -> int:
         return sum(thread.is_alive() for thread in self._threads)
 

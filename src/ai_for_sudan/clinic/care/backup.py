@@ -21,7 +21,7 @@ from ai_for_sudan.clinic.store import DATABASE, Store, settings, trail
 from ai_for_sudan.clinic.store import database as databases
 from ai_for_sudan.clinic.store.tables import now
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.files import replacing
+from ai_for_sudan.files import replacing, write_text
 
 LOG = logging.getLogger(__name__)
 MANIFEST, CONFIG = "manifest.json", "clinic.toml"
@@ -189,3 +189,21 @@ def _sha256(file: Path) -> str:
         while piece := opened.read(1 << 20):
             digest.update(piece)
     return digest.hexdigest()
+
+
+def restore_config(folder: Path, file: Path) -> bool:
+    """Put the configuration of a restored backup in its place, with the folder where it lies now.
+
+    Returns:
+        whether it was written: one that is there already stays.
+    """
+    kept = folder / CONFIG
+    if not kept.exists():
+        return False
+    text = kept.read_text(encoding="utf-8")
+    kept.unlink()
+    if file.exists():
+        return False
+    where = json.dumps(folder.resolve().as_posix(), ensure_ascii=False)
+    write_text(file, re.sub(r"(?m)^folder = .*$", lambda _: f"folder = {where}", text, count=1))
+    return True

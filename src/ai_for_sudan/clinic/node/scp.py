@@ -76,6 +76,9 @@ class DicomNode:
     def port(self) -> int:
         return int(self._server.socket.getsockname()[1])
 
+    def listening(self) -> bool:
+        return self._server is not None and self._server.socket.fileno() >= 0
+
     def start(self) -> None:
         """
         Raises:

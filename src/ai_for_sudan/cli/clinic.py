@@ -1,0 +1,226 @@
+"""`ai-for-sudan clinic`: set up, run and look after the server of a clinic."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+from pathlib import Path
+
+from ai_for_sudan.errors import UserError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(act=None)
+    acts = parser.add_subparsers(title="what to do", metavar="ACT", required=True)
+
+    def act(name: str, words: str, run: object) -> argparse.ArgumentParser:
+        made = acts.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
+        made.add_argument("--config", type=Path, default=Path("clinic.toml"), help="default: %(default)s")
+        made.set_defaults(act=run)
+        return made
+
+    init = act("init", "set up a clinic: asks what it must and writes the configuration", _init)
+    init.add_argument("--yes", action="store_true", help="ask nothing: what is not given here is the default")
+    init.add_argument("--site", help="name of the clinic")
+    init.add_argument("--language", choices=("en", "ar"))
+    init.add_argument("--folder", type=Path, help="where films and database lie")
+    init.add_argument("--reader", help="a shipped reader or a reader file")
+    init.add_argument("--title", help="this node's AE title")
+    init.add_argument("--port", type=int, help="of the DICOM node")
+    init.add_argument("--web-port", type=int, help="of the pages")
+    init.add_argument("--modality", action="append", metavar="TITLE[@ADDRESS]", help="who may send films; repeatable")
+    init.add_argument("--pacs", action="append", metavar="NAME=TITLE@HOST:PORT or NAME=URL", help="repeatable")
+    init.add_argument("--name", action="append", help="a name or address by which browsers reach this machine")
+    init.add_argument("--administrator", help="name of the first account")
+    act("run", "run the server", _run)
+    doctor = act("doctor", "look at everything, and say what to do", _doctor)
+    doctor.add_argument("--clock-is-right", action="store_true", help="the clock was looked at, and is right")
+    backup = act("backup", "write a backup of a running or stopped clinic", _backup)
+    backup.add_argument("--to", type=Path, metavar="FILE.tar", help="default: in the folder of backups")
+    backup.add_argument("--without-films", action="store_true", help="small: all but the pictures")
+    restore = act("restore", "unpack a backup on a bare machine", _restore)
+    restore.add_argument("backup", type=Path, metavar="FILE.tar")
+    restore.add_argument("--folder", type=Path, default=Path("clinic-data"), help="an empty one (default: %(default)s)")
+    trail = act("trail", "show the trail, or check its chain", _trail)
+    trail.add_argument("--verify", action="store_true", help="go through the whole chain")
+    trail.add_argument("--last", type=int, default=50, help="rows to show (default: %(default)s)")
+    act("certificate", "make a new certificate for the pages", _certificate)
+    password = act("password", "give an account a one-time code, when nobody else can; it leaves a trace", _password)
+    password.add_argument("account")
+
+
+def run(args: argparse.Namespace) -> int:
+    return int(args.act(args))
+
+
+def _init(args: argparse.Namespace) -> int:
+    from ai_for_sudan.clinic.care import certificate
+    from ai_for_sudan.clinic.config import load
+    from ai_for_sudan.clinic.setup import Answers, write
+
+    if args.config.exists():
+        raise UserError(f"{args.config} is there already; change it by hand, or move it away to begin anew")
+    answers = Answers(
+        site=_ask(args, args.site, "Name of the clinic", "Clinic"),
+        language=_ask(args, args.language, "Language of the pages, en or ar", "en"),
+        folder=Path(_ask(args, args.folder, "Folder for films and database", "clinic-data")),
+        reader=args.reader or "mobilenet_v2_int8",
+        title=_ask(args, args.title, "AE title of this node", "AIFORSUDAN"),
+        port=int(_ask(args, args.port, "Port of the DICOM node", "11112")),
+        web_port=int(_ask(args, args.web_port, "Port of the pages", "8443")),
+        modalities=args.modality or _list(args, "Who may send films, as TITLE or TITLE@ADDRESS, with commas"),
+        destinations=args.pacs or _list(args, "PACS that gets the results, as NAME=TITLE@HOST:PORT, or nothing"),
+        names=args.name or certificate.own_names(),
+    )
+    administrator = _ask(args, args.administrator, "Name of the first administrator", "admin")
+    write(args.config, answers)
+    config = load(args.config)
+    certificate.make(
+        config.path(config.web.certificate), config.path(config.web.key), config.web.names, config.site.name
+    )
+    code = _first_account(config.storage.folder, administrator)
+    print(f"{args.config} is written, and {config.storage.folder} holds the database and a certificate.")
+    print(f"The first account is '{administrator}'; its one-time code is: {code}")
+    print(f"Start it:  ai-for-sudan clinic run --config {args.config}")
+    print(f"Open it:   https://{config.web.names[0]}:{config.web.port}/")
+    print(f"Check it:  ai-for-sudan clinic doctor --config {args.config}")
+    return 0
+
+
+def _ask(args: argparse.Namespace, given: object, question: str, default: str) -> str:
+    if given is not None:
+        return str(given)
+    if args.yes or not sys.stdin.isatty():
+        return default
+    return input(f"{question} [{default}]: ").strip() or default
+
+
+def _list(args: argparse.Namespace, question: str) -> list[str]:
+    if args.yes or not sys.stdin.isatty():
+        return []
+    return [part.strip() for part in input(f"{question}: ").split(",") if part.strip()]
+
+
+def _first_account(folder: Path, name: str) -> str:
+    from ai_for_sudan.clinic.store import Store
+    from ai_for_sudan.clinic.web import accounts
+    from ai_for_sudan.clinic.web.endpoint import Refusal
+
+    with Store.open(folder) as store:
+        try:
+            return accounts.create(store, "system", name, name, "administrator")[1]
+        except Refusal as error:
+            raise UserError(str(error)) from error
+
+
+def _run(args: argparse.Namespace) -> int:
+    from ai_for_sudan.clinic.config import load
+    from ai_for_sudan.clinic.server import run as serve
+
+    serve(load(args.config))
+    return 0
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from ai_for_sudan.clinic.care import clock, doctor
+    from ai_for_sudan.clinic.config import load
+    from ai_for_sudan.clinic.store import Store
+
+    config = load(args.config)
+    if args.clock_is_right:
+        with Store.open(config.storage.folder) as store:
+            clock.is_right(store, f"shell:{_shell_user()}")
+    failed = False
+    for finding in doctor.examine(config):
+        failed |= finding.state == "failure"
+        mark = {"ok": "ok  ", "warning": "NOTE", "failure": "FAIL"}[finding.state]
+        print(f"{mark}  {finding.what}: {finding.words}")
+        if finding.advice:
+            print(f"      -> {finding.advice}")
+    return 1 if failed else 0
+
+
+def _backup(args: argparse.Namespace) -> int:
+    from ai_for_sudan.clinic.care.backup import back_up
+    from ai_for_sudan.clinic.config import load
+
+    made = back_up(load(args.config), films=not args.without_films, to=args.to)
+    print(f"{made} ({made.stat().st_size / 1e6:.1f} MB); it holds patients' films and all keys: keep it locked away")
+    return 0
+
+
+def _restore(args: argparse.Namespace) -> int:
+    from ai_for_sudan.clinic.care import backup
+
+    manifest = backup.restore(args.backup, args.folder)
+    written = backup.restore_config(args.folder, args.config)
+    print(f"{args.folder} holds the clinic of {manifest['made_at'][:16]} UTC.")
+    if manifest["missing"]:
+        print(f"{manifest['missing']} films are not in this backup: their readings and verdicts are there.")
+    print(f"{args.config} " + ("is written." if written else "was there already, and stays; see that 'folder' fits."))
+    print(f"Check it:  ai-for-sudan clinic doctor --config {args.config}")
+    return 0
+
+
+def _trail(args: argparse.Namespace) -> int:
+    from sqlalchemy import select
+
+    from ai_for_sudan.clinic.config import load
+    from ai_for_sudan.clinic.store import Store, trail
+    from ai_for_sudan.clinic.store.tables import TrailRow
+
+    with Store.open(load(args.config).storage.folder) as store, store.reading() as session:
+        if args.verify:
+            try:
+                count, last = trail.verify(session)
+            except ValueError as error:
+                print(f"THE TRAIL IS BROKEN: {error}")
+                return 1
+            print(f"{count} rows, unbroken. The last hash, to be written down elsewhere: {last}")
+            return 0
+        rows = session.scalars(select(TrailRow).order_by(TrailRow.id.desc()).limit(max(0, args.last)))
+        for row in reversed(list(rows)):
+            print(f"{row.id:>7}  {row.at[:19]}Z  {row.at_local}  {row.actor}  {row.act}  {row.subject}  {row.detail}")
+    return 0
+
+
+def _certificate(args: argparse.Namespace) -> int:
+    from ai_for_sudan.clinic.care import certificate
+    from ai_for_sudan.clinic.config import load
+    from ai_for_sudan.clinic.store import Store, trail
+
+    config = load(args.config)
+    web = config.web
+    if not web.certificate:
+        raise UserError("'web.certificate' is empty: this clinic serves no HTTPS")
+    certificate.make(
+        config.path(web.certificate), config.path(web.key), web.names or certificate.own_names(), config.site.name
+    )
+    with Store.open(config.storage.folder) as store, store.writing() as session:
+        trail.record(session, f"shell:{_shell_user()}", "certificate.made")
+    print("A new certificate is there; start the server anew to use it. Phones that trust the authority trust it.")
+    return 0
+
+
+def _password(args: argparse.Namespace) -> int:
+    from ai_for_sudan.clinic.config import load
+    from ai_for_sudan.clinic.store import Store
+    from ai_for_sudan.clinic.web import accounts
+    from ai_for_sudan.clinic.web.endpoint import Refusal
+
+    with Store.open(load(args.config).storage.folder) as store:
+        try:
+            code = accounts.reset(store, f"shell:{_shell_user()}", args.account, act="user.emergency")
+        except Refusal as error:
+            raise UserError(str(error)) from error
+    print(f"The one-time code of '{args.account}' is: {code}")
+    print("This is in the trail, which every administrator sees.")
+    return 0
+
+
+def _shell_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in containers
+        return "unknown"
