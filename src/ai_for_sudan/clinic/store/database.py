@@ -5,14 +5,10 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from alembic import command
-from alembic.config import Config as AlembicConfig
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.orm import Session
 
@@ -20,6 +16,7 @@ from ai_for_sudan.errors import UserError
 
 #: how long a transaction waits for another one's end, in milliseconds
 BUSY_TIMEOUT = 20_000
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def engine(file: Path) -> Engine:
@@ -65,16 +62,14 @@ def reading(made: Engine) -> Iterator[Session]:
         session.rollback()
 
 
-def _alembic(file: Path) -> AlembicConfig:
-    config = AlembicConfig()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    config.attributes["file"] = file
-    return config
+def _known() -> list[str]:
+    """The revisions that this program knows, oldest first: files of migrations are named by them."""
+    return sorted(file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def newest() -> str:
-    """The revision that this program knows."""
-    return str(ScriptDirectory.from_config(_alembic(Path())).get_current_head())
+    """The revision that this program brings a database to."""
+    return _known()[-1]
 
 
 def revision(file: Path) -> str | None:
@@ -85,14 +80,15 @@ def revision(file: Path) -> str | None:
     """
     if not file.exists():
         return None
-    made = engine(file)
     try:
-        with made.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
-    except Exception as error:
-        raise UserError(f"{file} cannot be opened as a database of the clinic: {_first_line(error)}") from error
-    finally:
-        made.dispose()
+        # Alembic itself is only loaded where something must be brought up to date: it takes time and memory.
+        with closing(sqlite3.connect(file, timeout=BUSY_TIMEOUT / 1000)) as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+                return None
+            found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.Error as error:
+        raise UserError(f"{file} cannot be opened as a database of the clinic: {error}") from error
+    return str(found[0]) if found else None
 
 
 def is_older(file: Path) -> bool:
@@ -102,8 +98,7 @@ def is_older(file: Path) -> bool:
         UserError: it was written by a newer program.
     """
     found = revision(file)
-    known = {script.revision for script in ScriptDirectory.from_config(_alembic(file)).walk_revisions()}
-    if found is not None and found not in known:
+    if found is not None and found not in _known():
         raise UserError(
             f"the database {file} was written by a newer version of this program (schema {found}; this one knows "
             f"{newest()}); install the newer version again, or restore a backup made with this one: "
@@ -113,7 +108,13 @@ def is_older(file: Path) -> bool:
 
 
 def bring_up_to_date(file: Path) -> None:
-    command.upgrade(_alembic(file), "head")
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["file"] = file
+    command.upgrade(config, "head")
 
 
 def lock(file: Path) -> IO[str]:
@@ -145,7 +146,3 @@ def lock(file: Path) -> IO[str]:
     handle.write(f"{os.getpid()}\n")
     handle.flush()
     return handle
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
