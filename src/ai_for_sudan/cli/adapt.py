@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import plain_json, write_json
 from ai_for_sudan.pages import write_page
-from ai_for_sudan.reading import Reader
 from ai_for_sudan.reading.reader import find_reader
 from ai_for_sudan.sites import ReaderFile, adapt, read_site, site_manifest
 from ai_for_sudan.sites.adapted import write_adapted
@@ -36,12 +36,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"columns that have nothing to do with the lungs (default: {' '.join(COLUMNS)}, where there)",
     )
     parser.add_argument(
+        "--source",
         "--home",
         type=Path,
         metavar="DIR",
         help="films of the reader's own kind: half keep the head from forgetting them, half measure it",
     )
-    parser.add_argument("--home_patient_rule", metavar="RULE", help="as --patient_rule, for --home")
+    parser.add_argument("--source_patient_rule", "--home_patient_rule", metavar="RULE", help="as --patient_rule")
     parser.add_argument(
         "--finetune", type=Path, metavar="CHECKPOINT", help="also train the network on from this checkpoint (PyTorch)"
     )
@@ -55,15 +56,16 @@ def run(args: argparse.Namespace) -> int:
     if args.threads is not None and args.threads < 1:
         raise UserError(f"--threads must be at least 1, not {args.threads}")
     path = find_reader(args.reader)
-    reader, file = Reader.open(path), ReaderFile.load(path)
+    file = ReaderFile.load(path)
+    reader = file.reader()
     manifest = site_manifest(
         args.data_dir, reader.card, patient_rule=args.patient_rule, label_columns=args.label_columns
     )
     films = read_site(reader, manifest, threads=args.threads)
-    home = None
-    if args.home:
-        own = site_manifest(args.home, reader.card, patient_rule=args.home_patient_rule)
-        home = read_site(reader, own, threads=args.threads)
+    source = None
+    if args.source:
+        own = site_manifest(args.source, reader.card, patient_rule=args.source_patient_rule)
+        source = read_site(reader, own, threads=args.threads)
     finetuning = None
     if args.finetune:
         from ai_for_sudan.sites.finetuning import FineTuning
@@ -72,7 +74,9 @@ def run(args: argparse.Namespace) -> int:
             args.finetune, manifest, films, reader.card, args.output_dir / "finetuning",
             epochs=args.finetune_epochs, seed=args.seed,
         )  # fmt: skip
-    outcome = adapt(films, file, columns=tuple(args.nuisance), home=home, finetuning=finetuning, seed=args.seed)
+    outcome = adapt(
+        films, file, columns=tuple(args.nuisance), source=source, finetuning=finetuning, seed=args.seed, say=_say
+    )
     result: dict[str, Any] = {
         "reader": reader.card.title,
         "site": args.site,
@@ -114,6 +118,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _say(text: str) -> None:
+    """What is being done, so that a long run is no silent one."""
+    print(f"  {text}", file=sys.stderr, flush=True)
+
+
 def _tell(result: dict[str, Any], folder: Path) -> None:
     films = result["films"]
     print(
@@ -122,14 +131,20 @@ def _tell(result: dict[str, Any], folder: Path) -> None:
     )
     print(result["drift"]["words"])
     print(result["verdict"])
+    if shift := result["label_shift"]:
+        print(
+            "Without any label: {:.0%} of the patients seem to be positive here ({:.0%} to {:.0%}), {:.0%} where the "
+            "reader was calibrated.".format(*shift["prevalence"], shift["prevalence_before"])
+        )
     for text in [*result.get("warnings", []), *result["notes"]]:
         print(text)
     for step in result["steps"]:
         gain = "not measurable" if step["gain"][0] is None else "{:+.3f} ({:+.3f} to {:+.3f})".format(*step["gain"])
         print(f"  {step['name']:<18}{'adopted' if step['adopted'] else 'not adopted':<13}gain {gain}")
-    if result.get("home"):
-        before, after = (result["home"][name]["auroc"] for name in ("shipped", "adapted"))
-        print(f"at home ({result['home']['films']} films): AUROC {before[0]:.3f} before, {after[0]:.3f} after")
+    if result.get("source"):
+        before, after = (result["source"][name]["auroc"] for name in ("shipped", "adapted"))
+        films_there = result["source"]["films"]
+        print(f"at the source site ({films_there} films): AUROC {before[0]:.3f} before, {after[0]:.3f} after")
     print(result["decision"])
     print(f"{folder / 'adapt.html'} and adapt.json hold all of it")
     print(DISCLAIMER)

@@ -27,8 +27,8 @@ def write_adapted(file: ReaderFile, target: Path, outcome: Outcome, result: dict
         band = outcome.abstention
         before = file.card.get("abstention") or {}
         changed["abstention"] = band and {
-            "lower": band[0],
-            "upper": band[1],
+            "lower": band.lower,
+            "upper": band.upper,
             "error_rate": before.get("error_rate", 0.1),
             "method": f"class-conditional conformal prediction on held-out films of {result['site']}",
         }

@@ -15,8 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from ai_for_sudan.statistics import Resamples, age_band, interval, link, quick_auroc
 
 COLUMNS = ("view", "sex", "age", "device", "site")
-#: The name under which :func:`look` stands beside the columns.
-LOOK = "picture look"
+#: The name under which :func:`acquisition_score` stands beside the columns.
+ACQUISITION = "acquisition score"
 #: Levels with fewer films are put together.
 _FEWEST = 10
 #: Below this p-value a column counts as linked with the label.
@@ -31,12 +31,12 @@ def levels(facts: Sequence[dict[str, str]], column: str) -> np.ndarray | None:
     return np.array(values) if len(set(values)) > 1 else None
 
 
-def look(pictures: np.ndarray, label: np.ndarray, patients: np.ndarray, *, seed: int = 0) -> np.ndarray:
+def acquisition_score(pictures: np.ndarray, label: np.ndarray, patients: np.ndarray, *, seed: int = 0) -> np.ndarray:
     """Films that look alike, str ``(N,)``: fifths of what grey levels and sharpness alone say of the label.
 
     A logistic regression on :data:`ai_for_sudan.contract.reference.PICTURE` (``(N, 6)``), each film scored by one that
     was fitted without its patient. Where it tells the label well, so can a head that never looks at the lungs:
-    another scanner, exposure or export of the sick.
+    another scanner, exposure or export of the positive films.
     """
     model = make_pipeline(StandardScaler(), LogisticRegression())
     fewest = min(len(np.unique(patients[label == value])) for value in (0, 1))

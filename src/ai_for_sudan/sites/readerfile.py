@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,14 @@ class ReaderFile:
     Attributes:
         card: the JSON of its card, with every entry; ``text`` is the same as text.
         weights: ``head.weight`` ``(C, D)``, ``head.bias``, ``calibration.scale`` and ``calibration.bias`` ``(C,)``.
+        content: the bytes of the file.
     """
 
     path: Path
     model: onnx.ModelProto
     card: dict[str, Any]
     weights: dict[str, np.ndarray]
+    content: bytes = field(repr=False)
 
     @classmethod
     def load(cls, path: Path) -> ReaderFile:
@@ -40,7 +42,8 @@ class ReaderFile:
             UserError: it is none, or its head cannot be changed.
         """
         try:
-            model = onnx.load(str(path))
+            content = path.read_bytes()
+            model = onnx.load_from_string(content)
         except Exception as error:  # protobuf's own kinds
             raise UserError(f"{path} cannot be opened as an ONNX file; expected a reader file") from error
         card = next((Card.from_json(e.value).facts for e in model.metadata_props if e.key == METADATA_KEY), None)
@@ -51,7 +54,15 @@ class ReaderFile:
             raise UserError(
                 f"{path} has no {', '.join(missing) or 'card'}: this reader cannot be adapted; export it again"
             )
-        return cls(path, model, card, weights)
+        return cls(path, model, card, weights, content)
+
+    def reader(self) -> Reader:
+        """The same file, ready to read films.
+
+        Raises:
+            UserError: as :meth:`Reader.open`.
+        """
+        return Reader.from_bytes(self.content, str(self.path))
 
     @property
     def text(self) -> str:

@@ -1,0 +1,75 @@
+"""Are there enough films to say anything, and may the reader be used here?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ai_for_sudan.sites.films import SiteFilms
+from ai_for_sudan.sites.head import Rows
+
+#: What a reader must show here, with the lower end of its interval, before it is said that it may be used.
+USABLE = {"auroc": 0.85, "sensitivity": 0.80, "specificity": 0.70}
+
+
+def too_few(rows: Rows, films: int, patients: int) -> str:
+    """Why there is not enough, in words; empty where there is."""
+    counts = {label: len(np.unique(rows.patients[rows.labels == label])) for label in (1, 0)}
+    if len(rows) == 0:
+        return "no film that was read has a label"
+    for label, word in ((1, "positive"), (0, "negative")):
+        if not counts[label]:
+            return f"none of the {len(rows)} labelled films is {word}; both are needed"
+    if len(rows) < films:
+        return f"{len(rows)} labelled films are too few; {films} are needed"
+    if min(counts.values()) < patients:
+        return (
+            f"the labelled films are of {counts[1]} positive and {counts[0]} negative patients; "
+            f"{patients} of each are needed"
+        )
+    return ""
+
+
+def verdict(measured: dict[str, Any], name: str) -> tuple[bool | None, str]:
+    """May the reader be used here as it is? True, False, or None for: not proven."""
+    wanted = ", ".join(f"{figure} {value:.2f}" for figure, value in USABLE.items())
+    auroc = measured["auroc"]
+    told = f"AUROC {auroc[0]:.2f} ({auroc[1]:.2f} to {auroc[2]:.2f})"
+    if all(measured[figure][1] >= value for figure, value in USABLE.items()):
+        return (
+            True,
+            f"{name} may be used here as decision support: {told}, and every interval lies above {wanted}.",
+        )
+    if auroc[2] < USABLE["auroc"] or any(measured[figure][2] < value for figure, value in USABLE.items()):
+        worse = " It does no better than chance." if auroc[1] <= 0.5 else ""
+        return False, f"{name} must not be used here as it is: {told}.{worse}"
+    return None, (
+        f"{name} is not proven here: {told}; the intervals do not all lie above {wanted}. Label more films "
+        "before anyone relies on it."
+    )
+
+
+def counts(films: SiteFilms) -> dict[str, Any]:
+    return {
+        "read": len(films),
+        "labelled": int((~np.isnan(films.labels)).sum()),
+        "positive": int((films.labels == 1).sum()),
+        "negative": int((films.labels == 0).sum()),
+        "patients": len(np.unique(films.patients)),
+        "patients_known": films.patients_known,
+        "refused": [{"file": file, "codes": list(codes)} for file, codes in films.refused],
+        "excluded": [{"file": file, "reason": reason} for file, reason in films.excluded],
+    }
+
+
+def notes_on(films: SiteFilms, scores: np.ndarray) -> list[str]:
+    found = []
+    if not films.patients_known:
+        found.append(
+            "The manifest does not tell every film's patient: films of one patient may be counted as independent, so "
+            "the intervals may be too narrow. Give a patient column or a patient rule."
+        )
+    if len(scores) > 1 and np.ptp(scores) < 1e-9:
+        found.append("The reader gives every film the same score: it can tell nothing apart here.")
+    return found
