@@ -163,6 +163,30 @@ def test_the_header_alone_refuses(tags: dict[str, str], code: str) -> None:
     assert caught.value.code == code
 
 
+def test_what_is_no_term_of_the_standard_stays_in_the_file() -> None:
+    """Free text may name a patient, or hold what moves a terminal's cursor."""
+    secret = "AMNA \x1b[31mOSMAN"
+    meaning = Dataset()
+    meaning.CodeValue, meaning.CodingSchemeDesignator, meaning.CodeMeaning = "1", "99", f"{secret} left lateral"
+    tags: dict[str, object] = {
+        name: secret
+        for name in ("Modality", "BodyPartExamined", "Laterality", "PatientSex", "PatientAge", "PatientName")
+    }
+    film = read_radiograph(saved(dataset(**tags, ViewCodeSequence=[meaning])))
+    assert [code for code, _ in film.refusals] == ["header_modality", "header_body_part", "header_view"]
+    assert "AMNA" not in repr(film) and "OSMAN" not in repr(film)
+    assert read_radiograph(saved(dataset(BodyPartExamined="KNEE"))).refusals[0][1].count("KNEE") == 1
+
+
+def test_the_name_of_the_hospital_is_printable_and_short() -> None:
+    arabic = "\u0645\u0633\u062a\u0634\u0641\u0649 \u0627\u0644\u062e\u0631\u0637\u0648\u0645"
+    film = read_radiograph(saved(dataset(SpecificCharacterSet="ISO_IR 192", InstitutionName=arabic)))
+    assert film.header is not None and film.header.institution == arabic
+    film = read_radiograph(saved(dataset(InstitutionName="A\x1b[2J\u202eB" * 500, SpecificCharacterSet="ISO_IR 192")))
+    assert film.header is not None and film.header.institution is not None
+    assert film.header.institution.isprintable() and len(film.header.institution) <= 64
+
+
 @pytest.mark.parametrize(
     "tags",
     [

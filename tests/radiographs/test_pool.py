@@ -33,14 +33,15 @@ def tiff() -> bytes:
     return buffer.getvalue()
 
 
-@pytest.fixture(autouse=True)
-def _fresh() -> Iterator[None]:
-    pool._end_all()
-    yield
-    pool._end_all()
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """No process is there from before, nor stays."""
+    pool.end_all()
+    yield monkeypatch
+    pool.end_all()
 
 
-def with_decoder(monkeypatch: pytest.MonkeyPatch, body: str) -> None:
+def with_decoder(fresh: pytest.MonkeyPatch, body: str) -> None:
     """A decoder of pictures that does what ``body`` says, in the processes that are started from now on."""
     code = (
         "import ai_for_sudan.radiographs.worker as worker\n"
@@ -49,7 +50,7 @@ def with_decoder(monkeypatch: pytest.MonkeyPatch, body: str) -> None:
         "real, picture.decode = picture.decode, lambda data: decode(data) if b'evil' in data else real(data)\n"
     )
     start = pool._START.replace("; from", "\nfrom").replace("; main()", f"\n{code}worker.SECONDS = 2\nmain()")
-    monkeypatch.setattr(pool, "_START", start)
+    fresh.setattr(pool, "_START", start)
 
 
 @posix
@@ -59,7 +60,7 @@ def with_decoder(monkeypatch: pytest.MonkeyPatch, body: str) -> None:
         ("import ctypes; ctypes.string_at(0)", "crashed"),
         ("import os; os.abort()", "crashed"),
         ("import os; os._exit(0)", "crashed"),
-        ("import os; os.close(0); os.closerange(3, 20); os.kill(os.getpid(), 9)", "too_large"),
+        ("import os; os.kill(os.getpid(), 9)", "too_large"),
         pytest.param(
             "return bytearray(3_000_000_000)",
             "too_large",
@@ -72,35 +73,34 @@ def with_decoder(monkeypatch: pytest.MonkeyPatch, body: str) -> None:
     ],
 )
 def test_a_film_that_ends_its_decoder_gets_a_reason_and_the_next_one_is_decoded(
-    body: str, code: str, monkeypatch: pytest.MonkeyPatch
+    body: str, code: str, fresh: pytest.MonkeyPatch
 ) -> None:
-    with_decoder(monkeypatch, body)
-    for _ in range(2):
-        with pytest.raises(UnreadableFilm) as caught:
-            read_radiograph(b"evil" * 100)
-        assert caught.value.code == code and caught.value.reason.isprintable()
-        np.testing.assert_array_equal(read_radiograph(tiff()).pixels, GREY)
+    with_decoder(fresh, body)
+    with pytest.raises(UnreadableFilm) as caught:
+        read_radiograph(b"evil" * 100)
+    assert caught.value.code == code and caught.value.reason.isprintable()
+    np.testing.assert_array_equal(read_radiograph(tiff()).pixels, GREY)
 
 
 @pytest.mark.timeout(60)
-def test_a_decoder_that_waits_for_ever_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decoder_that_waits_for_ever_is_ended(fresh: pytest.MonkeyPatch) -> None:
     """Where processor time is not counted (Windows), or not used."""
-    with_decoder(monkeypatch, "import time; time.sleep(1000)")
-    monkeypatch.setattr(pool, "PATIENCE", 0.5)
+    with_decoder(fresh, "import time; time.sleep(1000)")
+    fresh.setattr(pool, "PATIENCE", 0.5)
     with pytest.raises(UnreadableFilm) as caught:
         read_radiograph(b"evil" * 100)
     assert caught.value.code == "too_slow"
 
 
-def test_without_a_process_the_film_fails_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", "/no/python/here")
+def test_without_a_process_the_film_fails_with_the_reason(fresh: pytest.MonkeyPatch) -> None:
+    fresh.setattr(sys, "executable", "/no/python/here")
     with pytest.raises(UnreadableFilm, match="no process can be started") as caught:
         read_radiograph(tiff())
     assert caught.value.code == "crashed"
     pool.prepare()
 
 
-def test_a_process_is_kept_for_the_next_film_and_replaced_when_it_died() -> None:
+def test_a_process_is_kept_for_the_next_film_and_replaced_when_it_died(fresh: pytest.MonkeyPatch) -> None:
     read_radiograph(tiff())
     (worker,) = pool._idle
     read_radiograph(TEST_FILES / "CT_small.dcm")
@@ -111,8 +111,8 @@ def test_a_process_is_kept_for_the_next_film_and_replaced_when_it_died() -> None
     assert pool._idle != [worker]
 
 
-def test_a_process_that_has_grown_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    with_decoder(monkeypatch, "import numpy; numpy.ones(500_000_000, numpy.uint8); return numpy.zeros((9, 9), 'u1')")
+def test_a_process_that_has_grown_is_replaced(fresh: pytest.MonkeyPatch) -> None:
+    with_decoder(fresh, "import numpy; numpy.ones(500_000_000, numpy.uint8); return numpy.zeros((9, 9), 'u1')")
     assert read_radiograph(b"evil" * 100).pixels.shape == (9, 9)
     assert pool._idle == []
     np.testing.assert_array_equal(read_radiograph(tiff()).pixels, GREY)
@@ -220,8 +220,8 @@ def test_a_fork_has_processes_of_its_own() -> None:
     os.close(writing)
 
 
-def test_ctrl_c_in_the_middle_of_an_answer_leaves_no_answer_for_the_next_film(monkeypatch: pytest.MonkeyPatch) -> None:
-    with_decoder(monkeypatch, "import time; time.sleep(1); return real(data)")
+def test_ctrl_c_in_the_middle_of_an_answer_leaves_no_answer_for_the_next_film(fresh: pytest.MonkeyPatch) -> None:
+    with_decoder(fresh, "import time; time.sleep(1); return real(data)")
     worker = pool._borrow()
     pool._give_back(worker)
     interrupted = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])

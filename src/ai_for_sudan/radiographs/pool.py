@@ -22,8 +22,8 @@ from ai_for_sudan.processes import cores
 from ai_for_sudan.radiographs.radiograph import Header, Radiograph, RefusedByHeader
 from ai_for_sudan.radiographs.worker import REPLY, REQUEST, SECONDS
 
-#: a process that waits, or computes where processor time is not counted, is ended after this
-PATIENCE = 60.0 if hasattr(signal, "SIGXCPU") else float(SECONDS)
+#: seconds by the clock after which a process is ended: where processor time is not counted, or one that only waits
+PATIENCE = 600.0 if hasattr(signal, "SIGXCPU") else float(SECONDS)
 
 _START = "import sys; sys.path[:] = sys.argv[1:]; from ai_for_sudan.radiographs.worker import main; main()"
 
@@ -118,7 +118,7 @@ class _Worker:
         except subprocess.TimeoutExpired:  # it closed its pipes and lives
             code = None
         if slow or code == -getattr(signal, "SIGXCPU", 0):
-            return UnreadableFilm("too_slow", f"the file keeps a decoder busy for more than {SECONDS} s; no film does")
+            return UnreadableFilm("too_slow", f"the file keeps a decoder busy for {SECONDS} s; save it uncompressed")
         if code == -getattr(signal, "SIGKILL", 0):
             return UnreadableFilm("too_large", "the system ended the film's decoder, most likely for want of memory")
         return UnreadableFilm("crashed", f"the film ended its decoder (exit {code}); save it uncompressed, or as PNG")
@@ -155,7 +155,8 @@ def _give_back(worker: _Worker) -> None:
         _idle.append(worker)
 
 
-def _end_all() -> None:
+def end_all() -> None:
+    """End the processes that wait for a film; the next film starts a new one."""
     with _lock:
         while _idle:
             _idle.pop().end()
@@ -167,7 +168,7 @@ def _forget() -> None:
     _places, _lock, _idle = threading.BoundedSemaphore(cores()), threading.Lock(), []
 
 
-atexit.register(_end_all)
+atexit.register(end_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
