@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from ai_for_sudan.cli import main
-from ai_for_sudan.models import load_checkpoint
+from ai_for_sudan.files import alone
+from ai_for_sudan.models import create, load_checkpoint, save_checkpoint
 from ai_for_sudan.training.fit import _Run
 
 RULE = "regex:([np][0-9]+)_"
@@ -118,3 +124,106 @@ def test_an_output_that_cannot_be_written_costs_no_training(dataset, tmp_path, m
     assert train(dataset, tmp_path / "taken") == 2
     assert "cannot write" in capsys.readouterr().err
     assert (tmp_path / "taken").read_text() == "a file"
+
+
+def with_train(dataset: Path) -> Path:
+    """``train/`` beside ``val/``: eight films of eight other patients."""
+    for number, name in enumerate(("normal", "pneumonia")):
+        (dataset / "train" / name).mkdir(parents=True, exist_ok=True)
+        for n in range(4):
+            grey = np.random.default_rng([number, n]).integers(0, 120, (64, 64)) + 120 * number
+            Image.fromarray(grey.astype(np.uint8)).save(dataset / "train" / name / f"{name[0]}9{n}_0.png")
+    return dataset
+
+
+def test_the_readmes_commands_work_one_after_the_other(dataset, tmp_path, capsys) -> None:
+    """Two trainings share ``--output_dir``: the first model is kept, so that the commands after them find it."""
+    from torchvision.models import mobilenet_v2
+
+    data, out = with_train(dataset), tmp_path / "outputs"
+    torch.save(mobilenet_v2(weights=None).state_dict(), tmp_path / "imagenet.pth")
+    assert train(data, out, "--model_type", "custom_cnn") == 0
+    first = (out / "checkpoints/best_model.pth").read_bytes()
+    capsys.readouterr()
+    assert train(data, out, "--model_type", "mobilenet_v2", "--pretrained", tmp_path / "imagenet.pth") == 0
+    told = capsys.readouterr().out
+    beside = out / "mobilenet_v2/checkpoints/best_model.pth"
+    assert f"--checkpoint {beside} --model_type mobilenet_v2" in told
+    assert (out / "checkpoints/best_model.pth").read_bytes() == first
+    _, state = load_checkpoint(beside, expect="mobilenet_v2")
+    assert state.initial_weights["name"] == "imagenet.pth" and len(state.initial_weights["sha256"]) == 64
+    assert state.command.startswith("ai-for-sudan train --data_dir") and "PyTorch" in state.software
+    checkpoint, film = str(out / "checkpoints/best_model.pth"), str(data / "val/pneumonia/p0_0.png")
+    typed = ["--checkpoint", checkpoint, "--model_type", "custom_cnn"]
+    assert main(["evaluate", "--data_dir", str(data), *typed, "--rounds", "100"]) == 0
+    assert main(["inference", "--image", film, *typed, "--output", str(tmp_path / "cam.png")]) == 0
+    assert main(["gradcam", "--image", film, "--checkpoint", checkpoint, "--layer", "features.4"]) == 0
+    # Trained once more, each goes where it went before.
+    assert train(data, out, "--model_type", "mobilenet_v2", "--resume", "--epochs", "2") in (0, 2)
+    assert (out / "checkpoints/best_model.pth").read_bytes() == first
+
+
+def test_a_checkpoint_of_other_classes_or_of_another_project_is_not_replaced(dataset, tmp_path, capsys) -> None:
+    data, out = with_train(dataset), tmp_path / "outputs"
+    there = out / "checkpoints/best_model.pth"
+    save_checkpoint(there, create("custom_cnn", ["a", "b"]))
+    before = there.read_bytes()
+    assert train(data, out) == 2
+    error = capsys.readouterr().err
+    assert "reports b of a, b" in error and "another --output_dir" in error and error.strip().count("\n") == 0
+    assert there.read_bytes() == before
+    there.write_bytes(b"weights of another project")
+    assert train(data, out) == 2
+    assert "another --output_dir" in capsys.readouterr().err
+    assert there.read_bytes() == b"weights of another project"
+
+
+def test_a_second_training_in_the_same_folder_is_refused(dataset, tmp_path, capsys) -> None:
+    data, out = with_train(dataset), tmp_path / "outputs"
+    out.mkdir()
+    with alone(out):
+        assert train(data, out) == 2
+    error = capsys.readouterr().err
+    assert "in use by another run" in error and error.strip().count("\n") == 0
+    assert not list(out.rglob("*.pth"))
+    assert train(data, out) == 0
+
+
+@pytest.mark.parametrize("damage", ["bytes", "missing", "history", "optimizer"])
+def test_a_damaged_last_epoch_is_told_in_one_line(dataset, tmp_path, capsys, damage) -> None:
+    data, out = with_train(dataset), tmp_path / "outputs"
+    assert train(data, out) == 0
+    last = out / "checkpoints/last.pth"
+    contents = torch.load(last, weights_only=True)
+    if damage == "bytes":
+        last.write_bytes(last.read_bytes()[:1000])
+    elif damage == "missing":
+        torch.save({"recipe": contents["recipe"]}, last)
+    else:
+        torch.save({**contents, damage: 7}, last)
+    capsys.readouterr()
+    assert train(data, out, "--resume") == 2
+    error = capsys.readouterr().err
+    assert "delete it to start anew" in error and error.strip().count("\n") == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a program can answer")
+def test_asked_to_end_it_leaves_a_usable_checkpoint(dataset, tmp_path) -> None:
+    data, out = with_train(dataset), tmp_path / "outputs"
+    command = [sys.executable, "-m", "ai_for_sudan", "train", "--data_dir", data, "--output_dir", out]
+    with subprocess.Popen(
+        [*map(str, command), "--epochs", "100000", "--patience", "100000", "--batch_size", "8"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("epoch"):
+                break
+        process.send_signal(signal.SIGTERM)
+        told, error = process.communicate(timeout=120)
+    assert process.returncode == 130, error
+    assert "holds the best weights so far" in told and "Traceback" not in error
+    load_checkpoint(out / "checkpoints/best_model.pth", expect="custom_cnn")
+    assert not list(out.rglob("*.part")) and not list(out.rglob(".lock"))

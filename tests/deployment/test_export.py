@@ -207,3 +207,28 @@ def test_int8_outside_its_limits_is_refused() -> None:
     harmed = int8.compare({"float32": exported, "int8": other}, films, np.arange(12) % 2, 1, 0.5)
     with pytest.raises(UserError, match="no int8 reader was written"):
         int8.refuse(harmed)
+
+
+def test_int8_whose_heatmap_has_moved_is_refused_though_it_decides_alike() -> None:
+    """Correlation above 0.9 is not enough: what is shown to a doctor must be what the network looked at."""
+    model = network("custom_cnn")
+    with torch.no_grad():
+        for layer in model.classifier:
+            if isinstance(layer, torch.nn.Linear):
+                layer.weight.abs_()
+    sides = {0: torch.export.Dim("height", min=64, max=8192), 1: torch.export.Dim("width", min=64, max=8192)}
+    example = torch.randint(0, 255, (261, 300), dtype=torch.uint8)
+    exported = graph.export_graph(OneFilm(bare(model)).eval(), 4, example, sides)
+    films = np.random.default_rng(0).integers(0, 256, (12, 224, 224), np.uint8)
+    moved = onnx.ModelProto.FromString(exported.SerializeToString())
+    height, width = graph.run(graph.session(exported), films[0])["heatmap"].shape[1:]
+    uneven = np.random.default_rng(1).uniform(0.9, 1.1, (height, width)).astype(np.float32)
+    for node in moved.graph.node:
+        node.output[:] = ["heatmap.even" if name == "heatmap" else name for name in node.output]
+    moved.graph.initializer.append(onnx.numpy_helper.from_array(uneven, "uneven"))
+    moved.graph.node.append(onnx.helper.make_node("Mul", ["heatmap.even", "uneven"], ["heatmap"]))
+    found = int8.compare({"float32": exported, "int8": moved}, films, np.arange(12) % 2, 1, 0.5)
+    row = next(row for row in found.rows if row["model"] == "int8")
+    assert row["decisions_equal"] == 1.0 and 0.5 < row["heatmap_correlation"] < 0.98
+    with pytest.raises(UserError, match="median correlation of heatmaps"):
+        int8.refuse(found)
