@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from ai_for_sudan.errors import UserError, printable
-from ai_for_sudan.pages.words import DISCLAIMER
+from ai_for_sudan.pages.words import DISCLAIMER as DISCLAIMER
 
 # command -> (module, what it does, the extra that its imports need)
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -46,7 +46,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser that takes every long option with dashes and with underscores alike."""
 
-    def add_argument(self, *names: str, **options: Any) -> argparse.Action:  # type: ignore[override]
+    def add_argument(self, *names: str, **options: Any) -> argparse.Action:
         twins = [name.replace("-", "_").replace("__", "--", 1) for name in names if name.startswith("--")]
         return super().add_argument(*dict.fromkeys([*names, *twins]), **options)
 

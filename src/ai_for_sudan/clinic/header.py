@@ -67,7 +67,7 @@ def header_of(file: Path) -> Dataset:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             _check_deflated(file)
-            with _Bounded(io.FileIO(file)) as opened:  # type: ignore[type-var]
+            with _Bounded(io.FileIO(file)) as opened:
                 return dcmread(opened, stop_before_pixels=True, force=True)
     except UnreadableFilm:
         raise

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ai_for_sudan.clinic.config import Destination, Modality, from_facts, tomllib
+from ai_for_sudan.clinic.config import Destination, Modality, from_facts
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import write_text
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 
 @dataclass(frozen=True)

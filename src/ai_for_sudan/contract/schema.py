@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 #: levels of a JSON text; ours have eight
@@ -117,7 +117,7 @@ def _number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and _finite(value)
 
 
-_TYPES = {
+_TYPES: dict[str, Callable[[Any], bool]] = {
     "object": lambda value: isinstance(value, dict),
     "array": lambda value: isinstance(value, list),
     "string": lambda value: isinstance(value, str),
@@ -128,7 +128,7 @@ _TYPES = {
 }
 
 
-_TESTS = {
+_TESTS: dict[str, Callable[[Any, Any], bool]] = {
     "type": lambda v, wanted: any(_TYPES[name](v) for name in ([wanted] if isinstance(wanted, str) else wanted)),
     "enum": lambda v, wanted: any(type(v) is type(one) and v == one for one in wanted),
     "minimum": lambda v, wanted: not _number(v) or v >= wanted,

@@ -104,9 +104,9 @@ def read_site(reader: Reader, manifest: Manifest, *, threads: int | None = None)
         elif index in contradicted:
             excluded.append((names[index], "the same film is there with another label"))
         elif all(isinstance(code, str) for code in answer):
-            refused.append((names[index], answer))  # type: ignore[arg-type]
+            refused.append((names[index], answer))
         else:
-            rows[index] = answer  # type: ignore[assignment]
+            rows[index] = answer
     if not rows:
         first = [f"{name}: {reason}" for name, reason in excluded] or [f"{f}: refused ({c[0]})" for f, c in refused]
         raise UserError(

@@ -50,7 +50,7 @@ def worklist(call: Call) -> dict[str, Any]:
     with call.desk.store.reading() as session:
         chosen = _searched(select(Film.id).where(*VIEWS[view]), words)
         statuses = dict(
-            session.execute(select(Film.status, func.count()).where(Film.id.in_(chosen)).group_by(Film.status)).all()  # type: ignore[arg-type]
+            session.execute(select(Film.status, func.count()).where(Film.id.in_(chosen)).group_by(Film.status)).all()
         )
         if status:
             chosen = chosen.where(Film.status == status)
