@@ -105,7 +105,7 @@ def facts_of(header: Dataset, content: str = "") -> Facts:
         found = text(keyword)
         return found if uids.is_valid(found) else uids.derived(keyword, content)
 
-    known = read_header(header)
+    known, _ = read_header(header)
     meta = getattr(header, "file_meta", Dataset())
     film: dict[str, object] = {
         "kind": "dicom",
