@@ -16,6 +16,13 @@ from typing import IO, Any
 from ai_for_sudan.errors import UserError
 
 
+def shipped_files(pattern: str) -> list[Path]:
+    """What comes with the program beside its readers: of the installed package, or of a checkout."""
+    here = Path(__file__).resolve().parent
+    folders = (here / "readers", here.parent.parent / "readers")
+    return [path for folder in folders if folder.is_dir() for path in sorted(folder.glob(pattern))]
+
+
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Give a temporary path in the same folder; when the block ends well, it replaces ``path`` in one step.

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from ai_for_sudan.contract.names import OUTPUTS
 from ai_for_sudan.deployment import ExportOptions, Films, GatePictures, Pictures, export_reader, graph, int8
 from ai_for_sudan.deployment.gate import GOOD_REFUSED, Sample, _fit, parts_of, source
 from ai_for_sudan.deployment.network import Calibration, Gate, OneFilm, ReaderNetwork
@@ -53,7 +54,7 @@ def test_the_file_agrees_with_the_network_at_every_size(name: str) -> None:
     one = OneFilm(bare(model)).eval()
     sides = {0: torch.export.Dim("height", min=64, max=8192), 1: torch.export.Dim("width", min=64, max=8192)}
     example = torch.randint(0, 255, (261, 300), dtype=torch.uint8)
-    exported = graph.export_graph(one, len(model.classifier) - 1, example, sides)
+    exported = graph.export_graph(one, example, sides)
     opened = graph.session(exported)
     random = np.random.default_rng(0)
     for size in ((224, 224), (64, 97), (64, 8192), (1031, 800)):
@@ -178,7 +179,7 @@ def test_companions_for_pytorch_give_the_same(exported: tuple[Path, dict], films
             torch.jit.load(str(folder / "reader.pt"))(pixels),
             torch.export.load(folder / "reader.pt2").module()(pixels),
         ):
-            for name, value in zip(graph.NAMES, found, strict=True):
+            for name, value in zip(OUTPUTS, found, strict=True):
                 np.testing.assert_allclose(value.numpy(), expected[name], atol=1e-3, rtol=1e-3)
 
 
@@ -190,7 +191,7 @@ def test_int8_outside_its_limits_is_refused() -> None:
                 layer.weight.abs_()
     one = OneFilm(bare(model)).eval()
     sides = {0: torch.export.Dim("height", min=64, max=8192), 1: torch.export.Dim("width", min=64, max=8192)}
-    exported = graph.export_graph(one, 4, torch.randint(0, 255, (261, 300), dtype=torch.uint8), sides)
+    exported = graph.export_graph(one, torch.randint(0, 255, (261, 300), dtype=torch.uint8), sides)
     films = np.random.default_rng(0).integers(0, 256, (12, 224, 224), np.uint8)
     small = int8.quantise_convolutions(exported, films, 0)
     assert small.ByteSize() < exported.ByteSize()
@@ -198,12 +199,7 @@ def test_int8_outside_its_limits_is_refused() -> None:
     same = int8.compare({"float32": exported, "int8": exported}, films, np.arange(12) % 2, 1, 0.5)
     assert same.within
     torch.nn.init.normal_(model.classifier[-1].weight)
-    other = graph.export_graph(
-        OneFilm(bare(model)).eval(),
-        4,
-        torch.zeros(261, 300, dtype=torch.uint8),
-        sides,
-    )
+    other = graph.export_graph(OneFilm(bare(model)).eval(), torch.zeros(261, 300, dtype=torch.uint8), sides)
     harmed = int8.compare({"float32": exported, "int8": other}, films, np.arange(12) % 2, 1, 0.5)
     with pytest.raises(UserError, match="no int8 reader was written"):
         int8.refuse(harmed)

@@ -187,7 +187,7 @@ def test_an_exported_reader_can_be_adapted(tmp_path: Path, tiny_file: ReaderFile
     network = OneFilm(ReaderNetwork(model, calibration, None)).eval()
     sides = {0: torch.export.Dim("height", min=64, max=8192), 1: torch.export.Dim("width", min=64, max=8192)}
     example = torch.zeros(261, 300, dtype=torch.uint8)
-    exported = graph.export_graph(network, len(model.classifier) - 1, example, sides)
+    exported = graph.export_graph(network, example, sides)
     card = tiny_file.card | {"gate": {"scores": []}, "selftest": tiny_file.card["selftest"] | {"gate": []}}
     graph.write(tmp_path / "r.onnx", exported, json.dumps(card))
 

@@ -25,6 +25,7 @@ from ai_for_sudan.models import (
 )
 from ai_for_sudan.training import LabelledFilms, Recipe, fit
 from ai_for_sudan.training.fit import _Run
+from ai_for_sudan.training.lung_finder import LungRecipe
 from ai_for_sudan.training.loss import class_weights, imitation, loss, targets
 from ai_for_sudan.training.scores import score
 
@@ -299,7 +300,8 @@ def test_recipes_are_read_and_checked(tmp_path: Path) -> None:
 
 
 def test_the_shipped_recipes_are_valid(root: Path) -> None:
-    recipes = sorted((root / "recipes").glob("*.toml"))
+    LungRecipe.load(root / "recipes" / "lungs.toml")
+    recipes = [path for path in sorted((root / "recipes").glob("*.toml")) if path.name != "lungs.toml"]
     assert {Recipe.load(path).model_type for path in recipes} == {"custom_cnn", "mobilenet_v2"}
 
 

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "selftest": ("selftest", "check that a reader computes rightly on this machine", ""),
     "app": ("app", "serve the phone app on this machine", ""),
     "train": ("train", "train a model", "train"),
+    "fit-lungs": ("fit_lungs", "fit the lung finder to films with masks", "train"),
     "evaluate": ("evaluate", "measure a checkpoint on a dataset", "train"),
     "inference": ("inference", "read films with a checkpoint or a reader file", "train"),
     "gradcam": ("gradcam", "draw the Grad-CAM heatmap of films", "train"),

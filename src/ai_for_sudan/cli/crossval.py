@@ -21,6 +21,7 @@ from ai_for_sudan.datasets.split import groups
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.crossval import FIGURES, pooled
 from ai_for_sudan.files import write_json
+from ai_for_sudan.lungs import load_finder
 from ai_for_sudan.models import Architecture, create, names
 from ai_for_sudan.pages import interval, write_page
 from ai_for_sudan.statistics.comparison import in_words
@@ -138,6 +139,8 @@ def _given(args: argparse.Namespace, *, check: bool) -> _Given:
         parts = folds(manifest, args.folds, recipe.seed, args.output_dir / "folds.json")
         sides = {str(number): fold for number, fold in enumerate(folds_of_parts(parts), start=1)}
 
+    finder = None if recipe.lungs == "whole" else load_finder()
+
     def make_model() -> Architecture:
         return create(
             recipe.model_type,
@@ -145,6 +148,7 @@ def _given(args: argparse.Namespace, *, check: bool) -> _Given:
             positive=manifest.positive,
             task=manifest.task,
             pretrained=args.pretrained,
+            finder=finder,
         )
 
     pixels = load_pixels(manifest, size=make_model().spec.input_size, cache_dir=args.cache_dir)

@@ -18,6 +18,7 @@ from ai_for_sudan.cli.data import add_data_options, manifest_of
 from ai_for_sudan.datasets import Manifest, labels, load_pixels, sites_of, split_manifest, verify
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import alone
+from ai_for_sudan.lungs import load_finder
 from ai_for_sudan.models import Architecture, CheckpointState, ModelSpec, SplitRecord, create, load_checkpoint, names
 from ai_for_sudan.models.mobilenet_v2 import imagenet_file
 from ai_for_sudan.radiographs import content_hash
@@ -74,6 +75,7 @@ def _train(args: argparse.Namespace, group: Processes) -> int:
         positive=manifest.positive,
         task=manifest.task,
         pretrained=args.pretrained,
+        finder=None if recipe.lungs == "whole" else load_finder(),
     )
     folder = group.share(_folder(args.output_dir, model.spec) if group.first else None)
     if folder != args.output_dir:

@@ -117,7 +117,7 @@ def export_reader(
     say("writing the graph")
     side = {0: torch.export.Dim("height", min=64, max=8192), 1: torch.export.Dim("width", min=64, max=8192)}
     example = torch.from_numpy(np.ascontiguousarray(validation.pixels[0]))
-    onnx_model = graph.export_graph(one, len(model.classifier) - 1, _example(example), side)
+    onnx_model = graph.export_graph(one, _example(example), side)
     _check(onnx_model, one, validation.pixels)
     rows: list[dict[str, Any]] = []
     if options.int8:
@@ -164,9 +164,7 @@ def export_reader(
     if options.bulk:
         many = ManyFilms(network).eval()
         batch = torch.from_numpy(np.ascontiguousarray(validation.pixels[:2]))
-        bulk_model = graph.export_graph(
-            many, len(model.classifier) - 1, batch, {0: torch.export.Dim("films", min=1, max=4096)}
-        )
+        bulk_model = graph.export_graph(many, batch, {0: torch.export.Dim("films", min=1, max=4096)})
         _check_bulk(bulk_model, many, validation.pixels[:3])
         graph.write(output.with_suffix(".bulk.onnx"), bulk_model, json.dumps(card, ensure_ascii=False))
         say(f"{output.with_suffix('.bulk.onnx')}: for many films at network size")

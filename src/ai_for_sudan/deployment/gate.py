@@ -13,6 +13,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
+from ai_for_sudan import lungs
+from ai_for_sudan.contract.codes import advice_of, kind_of, text_of
 from ai_for_sudan.deployment.films import Films, GatePictures
 from ai_for_sudan.deployment.network import Gate, ReaderNetwork
 from ai_for_sudan.disturbances import STRESS_KINDS, augment, perturb
@@ -147,7 +149,13 @@ def fit_gate(
         for code, rows in (("not_chest", ~is_lateral), ("lateral", is_lateral)):
             if rows.any():
                 bad[code] = sample(pictures.not_chest.pixels[rows], parts_of(sources[rows], seed), [same, *[mild] * 5])
-    return _fit(good, limits_on, bad, say)
+    fitted = _fit(good, limits_on, bad, say)
+    if network.model.view is not None:  # what the lungs' map says needs no fitting
+        fitted.facts["scores"] += [
+            {"code": code, "limit": 0.5, "reason": text_of(code), "advice": advice_of(code), "status": kind_of(code)}
+            for code in lungs.CODES
+        ]
+    return fitted
 
 
 def _fit(

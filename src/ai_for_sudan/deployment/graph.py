@@ -9,26 +9,28 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ai_for_sudan import onnx_runtime
-from ai_for_sudan.deployment.network import Outputs
+from ai_for_sudan.contract.names import OPTIONAL_OUTPUTS
+from ai_for_sudan.deployment.network import ManyFilms, OneFilm, Outputs, ReaderNetwork
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import replacing
 
 OPSET = 18
-NAMES = list(Outputs._fields)
 #: how far the file may be from the network it came from (antialiased resizing rounds differently)
 AGREEMENT = 2e-3
 
 
-def export_graph(
-    module: nn.Module, last: int, example: Tensor, dynamic: dict[int, torch.export.Dim]
-) -> onnx.ModelProto:
+def names_of(network: ReaderNetwork) -> list[str]:
+    """The outputs that the graph of a network has."""
+    return [name for name in Outputs._fields if network.model.view is not None or name not in OPTIONAL_OUTPUTS]
+
+
+def export_graph(module: OneFilm | ManyFilms, example: Tensor, dynamic: dict[int, torch.export.Dim]) -> onnx.ModelProto:
     """The module as an ONNX model with one input ``pixels`` and the outputs of a reader.
 
     Args:
-        last: place of the last linear layer in the classifier, whose parameters get the name ``head``.
         dynamic: the sides of ``example`` that may differ.
     """
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -41,14 +43,14 @@ def export_graph(
             dynamo=True,
             opset_version=OPSET,
             input_names=["pixels"],
-            output_names=NAMES,
+            output_names=names_of(module.network),
             dynamic_shapes={"pixels": dynamic},
             verbose=False,
         )
     if program is None:
         raise UserError("the installed PyTorch cannot export this model; install torch 2.9 or later")
     model = program.model_proto
-    _fix_names(model, last)
+    _fix_names(model, len(module.network.model.classifier) - 1)
     for entry in list(model.metadata_props):
         model.metadata_props.remove(entry)
     for node in model.graph.node:  # the exporter leaves the paths of its source files
@@ -91,18 +93,19 @@ def session(model: onnx.ModelProto, threads: int = 1) -> onnx_runtime.InferenceS
 
 
 def run(opened: onnx_runtime.InferenceSession, pixels: np.ndarray) -> dict[str, np.ndarray]:
-    return dict(zip(NAMES, opened.run(NAMES, {"pixels": pixels}), strict=True))
+    names = [output.name for output in opened.get_outputs()]
+    return dict(zip(names, opened.run(names, {"pixels": pixels}), strict=True))
 
 
 def agreement(found: dict[str, np.ndarray], expected: tuple[Tensor, ...]) -> float:
     """The largest difference of any output; of logits, heatmap and embedding in parts of their own largest value."""
     worst = 0.0
-    for name, wanted in zip(NAMES, expected, strict=True):
+    for (name, output), wanted in zip(found.items(), expected, strict=True):
         reference = wanted.numpy()
         if reference.size == 0:
             continue
-        scale = 1.0 if name in ("probability", "gate") else max(1.0, float(np.abs(reference).max()))
-        worst = max(worst, float(np.abs(found[name] - reference).max()) / scale)
+        scale = 1.0 if name in ("probability", "gate", *OPTIONAL_OUTPUTS) else max(1.0, float(np.abs(reference).max()))
+        worst = max(worst, float(np.abs(output - reference).max()) / scale)
     return worst
 
 

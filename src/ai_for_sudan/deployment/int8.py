@@ -56,7 +56,11 @@ def quantise_convolutions(model: onnx.ModelProto, films: np.ndarray, float_convo
         source, prepared, target = (str(Path(folder) / name) for name in ("float.onnx", "prepared.onnx", "int8.onnx"))
         onnx.save(model, source)
         quant_pre_process(source, prepared, skip_symbolic_shape=True)
-        names = [node.name for node in onnx.load(prepared).graph.node if node.op_type == "Conv"]
+        names = [
+            node.name
+            for node in onnx.load(prepared).graph.node
+            if node.op_type == "Conv" and "finder" not in node.input[1]
+        ]
         quantize_static(
             prepared,
             target,
@@ -68,11 +72,21 @@ def quantise_convolutions(model: onnx.ModelProto, films: np.ndarray, float_convo
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             # The heatmap is read off the last convolution: rounding there would be rounding of the explanation.
-            nodes_to_exclude=[*names[:float_convolutions], names[-1], *_after_last_convolution(prepared)],
+            # Rounding in the lung finder would move the box, and with it everything behind.
+            nodes_to_exclude=[
+                *names[:float_convolutions],
+                names[-1],
+                *_after_last_convolution(prepared),
+                *_of_finder(prepared),
+            ],
             calibrate_method=CalibrationMethod.MinMax,
             extra_options={"ActivationSymmetric": False, "DedicatedQDQPair": False},
         )
         return onnx.load(target)
+
+
+def _of_finder(path: str) -> list[str]:
+    return [node.name for node in onnx.load(path).graph.node if any("finder" in name for name in node.input)]
 
 
 def _after_last_convolution(path: str) -> list[str]:

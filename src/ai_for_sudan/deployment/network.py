@@ -9,17 +9,30 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.lungs import LungFindings, View, back
 from ai_for_sudan.models import Architecture, as_batch
+
+#: side of the heatmap, in the frame of the film, of a network that looks at the lungs' box
+HEATMAP_SIDE = 56
 
 
 class Outputs(NamedTuple):
-    """Of a batch: ``(B, C)``, ``(B, C)``, ``(B, C, h, w)``, ``(B, D)``, ``(B, G)``."""
+    """Of a batch: ``(B, C)``, ``(B, C)``, ``(B, C, h, w)``, ``(B, D)``, ``(B, G)``, ``(B, 112, 112)``, ``(B, 4)``.
+
+    Maps are in the frame of the film. A network that sees the whole film has no lungs and no box.
+    """
 
     probability: Tensor
     logits: Tensor
     heatmap: Tensor
     embedding: Tensor
     gate: Tensor
+    lungs: Tensor | None = None
+    box: Tensor | None = None
+
+    def present(self) -> tuple[Tensor, ...]:
+        """What there is, in this order: without lungs the last two are missing."""
+        return tuple(value for value in self if value is not None)
 
 
 class Calibration(nn.Module):
@@ -102,29 +115,37 @@ class ReaderNetwork(nn.Module):
         if len(self.hidden) > 1:
             raise UserError("Grad-CAM in closed form is derived for a head of one or two linear layers")
         self.gate_features = GateFeatures()
+        self.findings = LungFindings()
 
     def forward(self, films: Tensor) -> Outputs:
         """Grey films ``(B, 1, S, S)`` in 0..1 -> :class:`Outputs`."""
-        maps, shallow, deep = self._features(films)
+        view = self.model.view(films) if self.model.view is not None else None
+        stages = self.model.stages(films if view is None else view.pixels)
+        maps = stages["maps"]
         pooled = maps.mean(dim=(2, 3))
         embedding = self.model.classifier[:-1](pooled)
         logits = self.head(embedding)
         heatmap = self._heatmap(maps, pooled)
+        if view is not None:
+            heatmap = back(heatmap, view.box, HEATMAP_SIDE)
         if self.gate is None:
             gate = films.new_zeros((films.shape[0], 0))
         else:
-            gate = self.gate(films, self.gate_features(films, shallow, deep, embedding))
-        return Outputs(self.calibration(logits), logits, heatmap, embedding, gate)
+            gate = self.gate(films, self._gate_features(films, view, stages, embedding))
+            if view is not None:
+                gate = torch.cat([gate, self.findings(view.lungs)], 1)
+        found = Outputs(self.calibration(logits), logits, heatmap, embedding, gate)
+        return found if view is None else found._replace(lungs=view.lungs[:, 0], box=view.box)
 
-    def _features(self, films: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The last feature map and those of the two gate layers."""
-        caught = {}
-        value = self.model.prepare(films)
-        for name, module in self.model.features.named_children():
-            value = module(value)
-            caught[f"features.{name}"] = value
-        shallow, deep = self.model.gate_layers
-        return value, caught[shallow], caught[deep]
+    def _gate_features(self, films: Tensor, view: View | None, stages: dict[str, Tensor], embedding: Tensor) -> Tensor:
+        shallow, deep = (stages[name] for name in self.model.gate_layers)
+        features = self.gate_features(films, shallow, deep, embedding)
+        if view is None:
+            return features
+        # Where lungs lie, coarsely, and how sure that is: of a hand or a page they are scattered and doubtful.
+        grid = F.avg_pool2d(view.lungs, view.lungs.shape[-1] // 7).flatten(1)
+        doubt = (view.lungs * (1 - view.lungs)).mean(dim=(2, 3))
+        return torch.cat([features, grid, doubt * 10, view.box], 1)
 
     def _heatmap(self, maps: Tensor, pooled: Tensor) -> Tensor:
         """Grad-CAM of every class at the last feature map (Selvaraju 2017), without a backward pass.
@@ -143,8 +164,9 @@ class ReaderNetwork(nn.Module):
 
     def gate_input(self, films: Tensor) -> Tensor:
         """What the gate is fitted on, ``(B, F)``."""
-        maps, shallow, deep = self._features(films)
-        return self.gate_features(films, shallow, deep, self.model.embedding(maps))
+        view = self.model.view(films) if self.model.view is not None else None
+        stages = self.model.stages(films if view is None else view.pixels)
+        return self._gate_features(films, view, stages, self.model.embedding(stages["maps"]))
 
 
 class OneFilm(nn.Module):
@@ -160,7 +182,7 @@ class OneFilm(nn.Module):
         film = pixels.to(torch.float32)[None, None]
         film = F.interpolate(film, size=(self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
         found = self.network((film / 255).clamp(0, 1))
-        return tuple(value[0] for value in found)
+        return tuple(value[0] for value in found.present())
 
 
 class ManyFilms(nn.Module):
@@ -172,4 +194,4 @@ class ManyFilms(nn.Module):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """uint8 ``(N, S, S)`` -> outputs with a leading N."""
-        return tuple(self.network(as_batch(pixels)))
+        return self.network(as_batch(pixels)).present()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 from torch import Tensor
 
@@ -26,19 +28,15 @@ CHANCES = {
 }
 
 
-def augment(films: Tensor, generator: torch.Generator | None = None, strength: float = 1.0) -> Tensor:
-    """Another look at the same films.
+def random_geometry(
+    films: Tensor, generator: torch.Generator | None = None, strength: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """Turn, scale, squeeze, shift, perspective and mirror, drawn for each film.
 
-    Geometry (turn, scale, squeeze, shift, perspective, mirror) is always drawn and applied in one look-up; each
-    disturbance of :data:`CHANCES` then happens to a random part of the batch.
-
-    Args:
-        films: ``(B, 1, H, W)``, float in 0..1.
-        generator: a CPU generator.
-        strength: 0 leaves the films as they are; 1 is the strength that the shipped MobileNetV2 was trained at.
+    Returns:
+        homographies ``(B, 3, 3)`` for :func:`ai_for_sudan.disturbances.geometry.warp`, and the grey ``(B, 1, H, W)``
+        that lies outside the films.
     """
-    if strength <= 0:
-        return films
 
     def draw(low: float = -1.0, high: float = 1.0) -> Tensor:
         return uniform(films, generator, low, high)
@@ -57,16 +55,48 @@ def augment(films: Tensor, generator: torch.Generator | None = None, strength: f
     matrix = perspective(matrix, draw() * 0.06 * strength, draw() * 0.06 * strength)
     matrix[:, :, 0] *= mirror[:, None]
     ground = torch.where(draw() > 0.4, draw(0.0, 1.0), torch.zeros(len(films), device=films.device))
-    films = warp(films, matrix, fill=ground.view(-1, 1, 1, 1).expand_as(films))
+    return matrix, ground.view(-1, 1, 1, 1).expand_as(films)
+
+
+def random_light(
+    films: Tensor,
+    generator: torch.Generator | None = None,
+    strength: float = 1.0,
+    without: Collection[str] = (),
+) -> Tensor:
+    """Sharpening and the disturbances of :data:`CHANCES`, each to a random part of the batch.
+
+    Args:
+        without: kinds that are left out.
+    """
+
+    def draw(low: float = -1.0, high: float = 1.0) -> Tensor:
+        return uniform(films, generator, low, high)
 
     sharper = draw(0.0, 1.0) < 0.15 * strength
     if sharper.any():
         films = films.clone()
         films[sharper] = sharpen(films[sharper], draw(0.3, 2.0)[sharper])
     for kind, chance in CHANCES.items():
+        if kind in without:
+            continue
         severity = draw(0.0, 5.0) * min(strength, 1.0)
         chosen = draw(0.0, 1.0) < chance * strength
         if chosen.any():
             films = films.clone()
             films[chosen] = KINDS[kind](films[chosen], severity[chosen], generator)
     return films
+
+
+def augment(films: Tensor, generator: torch.Generator | None = None, strength: float = 1.0) -> Tensor:
+    """Another look at the same films: :func:`random_geometry` in one look-up, then :func:`random_light`.
+
+    Args:
+        films: ``(B, 1, H, W)``, float in 0..1.
+        generator: a CPU generator.
+        strength: 0 leaves the films as they are; 1 is the strength that the shipped MobileNetV2 was trained at.
+    """
+    if strength <= 0:
+        return films
+    matrix, ground = random_geometry(films, generator, strength)
+    return random_light(warp(films, matrix, fill=ground), generator, strength)

@@ -185,6 +185,10 @@ STRESS_KINDS = (
 )
 
 
+#: the kinds that move what is on the film
+GEOMETRIC = ("tilt", "crop", "border", "phone_photo", "aspect", "lean")
+
+
 def perturb(films: Tensor, kind: str, severity: Tensor | float, generator: Generator = None) -> Tensor:
     """Perturb a batch.
 

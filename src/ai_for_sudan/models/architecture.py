@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ai_for_sudan.lungs import Evidence, LungFinder, LungView
+
 
 @dataclass(frozen=True)
 class ModelSpec:
@@ -19,6 +21,7 @@ class ModelSpec:
         positive: the class (or finding) that a reading reports.
         task: ``exclusive`` (one class a film, softmax) or ``multilabel`` (each finding for itself, sigmoid).
         input_size: side of the square film in pixels.
+        view_size: side of the lungs' box that the network sees of it; 0: it sees the whole film.
         channels: how often the grey film is repeated for the first convolution.
         mean, std: normalisation of each channel, for pixels in 0..1.
     """
@@ -28,6 +31,7 @@ class ModelSpec:
     positive: str
     task: str = "exclusive"
     input_size: int = 224
+    view_size: int = 0
     channels: int = 1
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)
@@ -50,19 +54,23 @@ class ModelSpec:
 
 
 class Architecture(nn.Module):
-    """Feature maps, adaptive average pooling to one value a map, a classifier that ends in a linear layer.
+    """Feature maps, global average pooling, a classifier that ends in a linear layer.
 
-    This shape lets the reader file compute Grad-CAM at the last feature map in its forward pass.
+    This shape lets the reader file compute Grad-CAM at the last feature map in its forward pass. With a
+    ``view_size`` the network finds the lungs first, sees their box alone, and takes its evidence where they are.
     Subclasses build ``features`` ([B, channels, S, S] -> [B, K, h, w]) and ``classifier`` ([B, K] -> [B, C]).
     """
 
-    #: module whose output Grad-CAM explains unless another is asked for
-    target_layer: ClassVar[str] = "features"
     #: earlier feature modules, shallow to deep, whose pooled output tells chest films from other pictures
     gate_layers: ClassVar[tuple[str, ...]] = ()
+    #: side of the lungs' box at which it works best for its time
+    view_side: ClassVar[int] = 160
+    #: fields of its spec that say how grey levels come to the first convolution
+    normalisation: ClassVar[dict[str, Any]] = {}
 
     features: nn.Sequential
     classifier: nn.Sequential
+    view: LungView | None
     _mean: Tensor
     _std: Tensor
 
@@ -72,19 +80,47 @@ class Architecture(nn.Module):
         # Not in the state dict: the spec is their one home.
         self.register_buffer("_mean", torch.tensor(spec.mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("_std", torch.tensor(spec.std).view(1, -1, 1, 1), persistent=False)
+        self.view = LungView(LungFinder(), spec.view_size) if spec.view_size else None
+        self.evidence = Evidence() if spec.view_size else None
+
+    @property
+    def target_layer(self) -> str:
+        """Module whose output Grad-CAM explains unless another is asked for."""
+        return "features" if self.evidence is None else "evidence"
+
+    def see(self, films: Tensor) -> Tensor:
+        """Films ``(B, 1, S, S)`` in 0..1 -> what the network works on: the same, or views ``(B, 2, V, V)``."""
+        return films if self.view is None else self.view(films).pixels
 
     def prepare(self, films: Tensor) -> Tensor:
         """Grey films in 0..1 ``(B, 1, S, S)`` -> what the first convolution expects ``(B, channels, S, S)``."""
         return (films - self._mean) / self._std
 
+    def stages(self, pixels: Tensor) -> dict[str, Tensor]:
+        """What :meth:`see` gives -> the output of each module of ``features`` by name, and the last map as ``maps``."""
+        found = {}
+        value = self.prepare(pixels[:, :1])
+        for name, module in self.features.named_children():
+            value = module(value)
+            found[f"features.{name}"] = value
+        maps = self.join(found, value)
+        found["maps"] = maps if self.evidence is None else self.evidence(maps, pixels[:, 1:])
+        return found
+
+    def join(self, stages: dict[str, Tensor], last: Tensor) -> Tensor:
+        """The map that is pooled, of the outputs of ``features``: its last one, where a subclass has no other."""
+        return last
+
     def feature_map(self, films: Tensor) -> Tensor:
-        """``(B, 1, S, S)`` in 0..1 -> ``(B, K, h, w)``."""
-        return self.features(self.prepare(films))
+        """Films ``(B, 1, S, S)`` in 0..1, or views of them ``(B, 2, V, V)`` -> ``(B, K, h, w)``."""
+        if self.view is None:  # as one module, so that Grad-CAM can hook it
+            return self.features(self.prepare(films))
+        return self.stages(films if films.shape[1] == 2 else self.see(films))["maps"]
 
     def embedding(self, feature_map: Tensor) -> Tensor:
         """``(B, K, h, w)`` -> ``(B, D)``, the input of the last linear layer."""
         return self.classifier[:-1](feature_map.mean(dim=(2, 3)))
 
     def forward(self, films: Tensor) -> Tensor:
-        """Grey films ``(B, 1, S, S)``, float in 0..1 -> logits ``(B, C)``."""
+        """Grey films ``(B, 1, S, S)``, float in 0..1, or views of them ``(B, 2, V, V)`` -> logits ``(B, C)``."""
         return self.classifier(self.feature_map(films).mean(dim=(2, 3)))

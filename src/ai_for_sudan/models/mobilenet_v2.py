@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.models.architecture import Architecture, ModelSpec
@@ -15,8 +16,41 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
+class Neck(nn.Module):
+    """Deep maps laid over finer ones, so that the map that is pooled has a place for every eight pixels of the view.
+
+    After PYLON (Preechakul 2022): what the deepest map says of a lung, the finer ones say of a place in it.
+    """
+
+    WIDTH: ClassVar[int] = 128
+    #: modules of ``features`` that are joined, finest first, and their channels
+    LAYERS: ClassVar[dict[str, int]] = {"features.6": 32, "features.13": 96, "features.18": 1280}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lateral = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(inputs, self.WIDTH, 1, bias=False), nn.BatchNorm2d(self.WIDTH))
+            for inputs in self.LAYERS.values()
+        )
+        self.smooth = nn.Sequential(
+            nn.ReLU(),
+            nn.Conv2d(self.WIDTH, self.WIDTH, 3, padding=1, groups=self.WIDTH, bias=False),
+            nn.BatchNorm2d(self.WIDTH),
+            nn.ReLU(),
+        )
+
+    def forward(self, fine: Tensor, middle: Tensor, deep: Tensor) -> Tensor:
+        """``(B, 32, h, w)``, ``(B, 96, h/2, w/2)``, ``(B, 1280, h/4, w/4)`` -> ``(B, 128, h, w)``."""
+        size = fine.shape[-2:]
+        value = self.lateral[0](fine)
+        for lateral, maps in zip(self.lateral[1:], (middle, deep), strict=True):
+            value = value + F.interpolate(lateral(maps), size=size, mode="bilinear", align_corners=False)
+        return self.smooth(value)
+
+
 class MobileNetV2(Architecture):
     gate_layers: ClassVar[tuple[str, ...]] = ("features.6", "features.13")
+    normalisation: ClassVar[dict[str, Any]] = {"channels": 3, "mean": IMAGENET_MEAN, "std": IMAGENET_STD}
 
     def __init__(self, spec: ModelSpec, *, dropout: float = 0.2) -> None:
         super().__init__(spec)
@@ -24,10 +58,14 @@ class MobileNetV2(Architecture):
 
         backbone = mobilenet_v2(weights=None)
         self.features = backbone.features
-        head = nn.Linear(backbone.last_channel, len(spec.classes))
+        self.neck = Neck() if spec.view_size else None
+        head = nn.Linear(Neck.WIDTH if spec.view_size else backbone.last_channel, len(spec.classes))
         nn.init.xavier_uniform_(head.weight)
         nn.init.zeros_(head.bias)
         self.classifier = nn.Sequential(nn.Dropout(dropout), head)
+
+    def join(self, stages: dict[str, Tensor], last: Tensor) -> Tensor:
+        return last if self.neck is None else self.neck(*(stages[name] for name in Neck.LAYERS))
 
     def load_imagenet(self, weights: bool | str | Path) -> None:
         """Fill ``features`` with ImageNet weights.

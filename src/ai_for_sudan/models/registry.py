@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.lungs import LungFinder
 from ai_for_sudan.models.architecture import Architecture, ModelSpec
 from ai_for_sudan.models.custom_cnn import CustomCNN
-from ai_for_sudan.models.mobilenet_v2 import IMAGENET_MEAN, IMAGENET_STD, MobileNetV2
+from ai_for_sudan.models.mobilenet_v2 import MobileNetV2
 
 ARCHITECTURES: dict[str, type[Architecture]] = {"custom_cnn": CustomCNN, "mobilenet_v2": MobileNetV2}
 
@@ -35,12 +36,14 @@ def create(
     positive: str | None = None,
     task: str = "exclusive",
     pretrained: bool | str | Path = False,
+    finder: LungFinder | None = None,
 ) -> Architecture:
     """A new network for ``classes``.
 
     Args:
         positive: the class that a reading reports; the last one if not given.
         pretrained: ``True`` for torchvision's ImageNet weights, or a file that holds them.
+        finder: the network then sees the lungs' box that this finds; without one it sees the whole film.
 
     Raises:
         UserError: unknown name or class, or the weights cannot be had.
@@ -48,11 +51,14 @@ def create(
     positive = classes[-1] if positive is None else positive
     if positive not in classes:
         raise UserError(f"the positive class '{positive}' is not among the classes: {', '.join(classes)}")
-    if name == "mobilenet_v2":
-        spec = ModelSpec(name, tuple(classes), positive, task, channels=3, mean=IMAGENET_MEAN, std=IMAGENET_STD)
-    else:
-        spec = ModelSpec(name, tuple(classes), positive, task)
+    if name not in ARCHITECTURES:
+        raise UserError(f"there is no model type '{name}'; there are: {', '.join(names())}")
+    kind = ARCHITECTURES[name]
+    view_size = 0 if finder is None else kind.view_side
+    spec = ModelSpec(name, tuple(classes), positive, task, view_size=view_size, **kind.normalisation)
     model = build(spec)
+    if finder is not None and model.view is not None:
+        model.view.finder.load_state_dict(finder.state_dict())
     if pretrained:
         if not isinstance(model, MobileNetV2):
             raise UserError(f"there are no pretrained weights for {name}; leave out --pretrained")

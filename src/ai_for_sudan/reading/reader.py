@@ -19,6 +19,7 @@ from ai_for_sudan.contract.judge import judge
 from ai_for_sudan.contract.limits import LARGEST_INPUT, SMALLEST_INPUT
 from ai_for_sudan.contract.names import INPUT, METADATA_KEY, OPTIONAL_OUTPUTS, OUTPUTS
 from ai_for_sudan.errors import UnreadableFilm, UserError
+from ai_for_sudan.files import shipped_files
 from ai_for_sudan.radiographs import Radiograph, read_radiograph
 from ai_for_sudan.reading.reading import Reading, Terms
 
@@ -30,15 +31,8 @@ LONGEST_RUN = 60.0
 
 def shipped() -> dict[str, Path]:
     """The readers that come with the program, by name."""
-    here = Path(__file__).resolve().parent.parent
-    folders = (here / "readers", here.parent.parent / "readers")  # of the installed package, of a checkout
-    return {
-        path.stem: path
-        for folder in reversed(folders)
-        if folder.is_dir()
-        for path in sorted(folder.glob("*.onnx"))
-        if not path.stem.endswith(".bulk")
-    }
+    files = reversed(shipped_files("*.onnx"))  # the installed package's own before those of a checkout around it
+    return {path.stem: path for path in files if not path.stem.endswith(".bulk")}
 
 
 class Reader:

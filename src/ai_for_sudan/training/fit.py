@@ -18,6 +18,7 @@ from tqdm import tqdm
 from ai_for_sudan.disturbances import augment
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import write_json
+from ai_for_sudan.lungs import restyle, swap_surroundings
 from ai_for_sudan.models import (
     Architecture,
     CheckpointState,
@@ -220,11 +221,18 @@ class _Run:
             yield order[start : start + size]
 
     def _examples(self, films: Tensor, labels: Tensor, epoch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """What the network is shown and should say: films augmented, small in the first epochs, and some mixed."""
+        """What the network is shown and should say: augmented films ``(B, 1, S, S)``, or views of their lungs
+        ``(B, 2, V, V)``, small in the first epochs, and some mixed."""
         films = augment(films, generator, self.recipe.augmentation)
-        if epoch <= self.recipe.small_epochs:
-            size = (self.recipe.small_size, self.recipe.small_size)
-            films = F.interpolate(films, size=size, mode="bilinear", antialias=True)
+        small = self.recipe.small_size if epoch <= self.recipe.small_epochs else None
+        if self.model.view is not None:
+            # A teacher that sees more of the film than its student is shown all of it.
+            taught = self.teacher.spec.view_size if self.teacher is not None else 0
+            views = self.model.view.framed(films, generator, small or max(self.spec.view_size, taught))
+            views = restyle(views, generator, self.recipe.restyle)
+            films = swap_surroundings(views, generator, self.recipe.swap)
+        elif small:
+            films = F.interpolate(films, size=(small, small), mode="bilinear", antialias=True)
         films = films.to(memory_format=torch.channels_last)
         target = targets(labels, len(self.spec.classes), self.recipe.label_smoothing)
         if self.recipe.mixup and float(torch.rand((), generator=generator)) < self.recipe.mixup:
@@ -237,8 +245,12 @@ class _Run:
 
     def _loss(self, films: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """The loss of a batch, with the teacher's part, and the logits ``(B, C)``."""
+        seen = films
+        if self.spec.view_size and films.shape[-1] > self.spec.view_size:
+            size = (self.spec.view_size, self.spec.view_size)
+            seen = F.interpolate(films, size=size, mode="bilinear", antialias=True)
         with autocast(self.device):
-            logits = self.parallel(films)
+            logits = self.parallel(seen)
         value = loss(logits, target, self.weights, self.spec.task)
         if self.teacher is not None:
             with torch.inference_mode(), autocast(self.device):

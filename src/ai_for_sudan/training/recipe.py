@@ -30,6 +30,11 @@ class Recipe:
         schedule: ``plateau`` (ReduceLROnPlateau on the validation loss) or ``onecycle`` (Smith 2018, in steps).
         patience: epochs without a lower validation loss before training stops.
         augmentation: strength of :func:`ai_for_sudan.disturbances.augment`; 0 switches it off.
+        lungs: ``auto``: the network sees the lungs' box, found by the shipped finder; ``whole``: the whole film, for
+            other organs and tasks; a folder of masks: the finder is fitted to them first.
+        restyle: share of the films whose grey levels get another tone curve (:func:`ai_for_sudan.lungs.restyle`).
+        swap: share of the films that get the surroundings of another film
+            (:func:`ai_for_sudan.lungs.swap_surroundings`).
         mixup: share of the batches that are mixed with another film (Zhang 2018).
         label_smoothing: taken from the true class and given to all.
         balance: weigh classes by the inverse of their frequency to this power (0: not at all; 1: fully).
@@ -50,6 +55,9 @@ class Recipe:
     schedule: str = "plateau"
     patience: int = 6
     augmentation: float = 1.0
+    lungs: str = "auto"
+    restyle: float = 0.5
+    swap: float = 0.5
     mixup: float = 0.0
     label_smoothing: float = 0.0
     balance: float = 1.0
@@ -76,6 +84,8 @@ class Recipe:
             (not 0 <= self.label_smoothing < 1, "label_smoothing must be in 0..1"),
             (not 0 <= self.average < 1, "average must be in 0..1"),
             (not 0 <= self.mixup <= 1, "mixup must be in 0..1"),
+            (not 0 <= self.restyle <= 1, "restyle must be in 0..1"),
+            (not 0 <= self.swap <= 1, "swap must be in 0..1"),
             (
                 self.small_epochs > 0 and self.small_size < 32,
                 "small_size must be at least 32 where small_epochs is set",
