@@ -25,8 +25,8 @@ from ai_for_sudan.models import (
 )
 from ai_for_sudan.training import LabelledFilms, Recipe, fit
 from ai_for_sudan.training.fit import _Run
-from ai_for_sudan.training.lung_finder import LungRecipe
 from ai_for_sudan.training.loss import class_weights, imitation, loss, targets
+from ai_for_sudan.training.lung_finder import LungRecipe
 from ai_for_sudan.training.scores import score
 
 RECIPE = Recipe(epochs=3, batch_size=16, augmentation=0.0, learning_rate=2e-3, patience=3)

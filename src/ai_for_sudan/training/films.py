@@ -45,7 +45,7 @@ class LabelledFilms:
         return as_batch(self.pixels[chosen], where), torch.from_numpy(self.labels[chosen]).to(where)
 
     def order(self, positive: int, seed: Sequence[int]) -> np.ndarray:
-        """The films of one epoch, int64 ``(N,)``: each once; of several sites, with the same class shares at each.
+        """The films of one epoch, int64 ``(N,)``: each once; of several sites, with as many of each class at each.
 
         Args:
             positive: the finding whose share is made equal, of films with several.
@@ -79,12 +79,17 @@ def _classes(labels: np.ndarray, positive: int) -> np.ndarray:
 
 
 def _balanced(classes: np.ndarray, sites: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """As many films of each site as it has, in the class shares of all films together: some twice, some not at all."""
-    numbers, counts = np.unique(classes, return_counts=True)
+    """As many films as there are, of every site as many of each class; some films twice, some not at all.
+
+    A site's share goes with the square root of its films: a hundred films of a second hospital are heard beside
+    thousands of the first, and are not repeated until they are known by heart.
+    """
+    numbers = np.unique(classes)
+    names, counts = np.unique(sites, return_counts=True)
     chosen = []
-    for site in np.unique(sites):
+    for site, total in zip(names, _quotas(len(classes), np.sqrt(counts) / np.sqrt(counts).sum()), strict=True):
         here = np.flatnonzero(sites == site)
-        for number, quota in zip(numbers, _quotas(len(here), counts / len(classes)), strict=True):
+        for number, quota in zip(numbers, _quotas(total, np.full(len(numbers), 1 / len(numbers))), strict=True):
             films = here[classes[here] == number]
             if len(films):
                 rounds = -(-quota // len(films))

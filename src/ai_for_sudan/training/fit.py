@@ -122,7 +122,11 @@ class _Run:
         self.teacher = self._teacher(recipe.teacher) if recipe.teacher else None
         self.batches = max(1, len(train) // recipe.batch_size)
         self.optimisation = Optimisation(self.model, recipe, self.batches)
-        weights = class_weights(train.labels, len(self.spec.classes), recipe.balance)
+        weights = class_weights(
+            train.labels[train.order(self.spec.positive_index, (recipe.seed, 0))],
+            len(self.spec.classes),
+            recipe.balance,
+        )
         self.weights = weights.to(self.device)
         self.validation = Validation(validation, self.spec, weights, recipe.seed)
         self.state = replace(state, recipe=recipe.to_dict(), selection=SELECTION)
