@@ -2,8 +2,8 @@
 
     python recipes/sites.py DATA sites.csv
 
-DATA holds `chest_xray_train` (Kermany 2018) and `adult_rsna` (RSNA 2018). Children are held out by patient, about one in
-seven; adults are all trained on, because thresholds and calibration are chosen for children.
+DATA holds `chest_xray_train` (Kermany 2018) and `adult_rsna` (RSNA 2018). Children are held out by patient, about one
+in seven; adults are all trained on, because thresholds and calibration are chosen for children.
 """
 
 import csv

@@ -21,9 +21,9 @@ class ModelSpec:
         positive: the class (or finding) that a reading reports.
         task: ``exclusive`` (one class a film, softmax) or ``multilabel`` (each finding for itself, sigmoid).
         input_size: side of the square film in pixels.
-        view_size: side of the lungs' box that the network sees of it; 0: it sees the whole film.
         channels: how often the grey film is repeated for the first convolution.
         mean, std: normalisation of each channel, for pixels in 0..1.
+        view_size: side of the lungs' box that the network sees of the film; 0: it sees the whole film.
     """
 
     name: str
@@ -31,10 +31,10 @@ class ModelSpec:
     positive: str
     task: str = "exclusive"
     input_size: int = 224
-    view_size: int = 0
     channels: int = 1
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)
+    view_size: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
