@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
+import { PairScreen, useSending } from '../clinic/phone/screen';
 import { Notice } from '../components/notice';
 import { LANGUAGES, type Language, SpeechContext } from '../i18n';
 import type { ReaderClient } from '../reader/client';
@@ -43,6 +44,7 @@ export function App({ client, worklist }: { client: ReaderClient; worklist: Work
 
   useEffect(() => watchOffline(setOfflineReady, (activate) => setUpdate(() => activate)), []);
   useWiping(worklist, settings.keepDays);
+  useSending(worklist);
   useAutomaticLock(lock, busy);
   useIncomingFilms(films.read);
   // A worker that died was started again; the home screen tells when it is ready.
@@ -69,6 +71,7 @@ export function App({ client, worklist }: { client: ReaderClient; worklist: Work
     worklist: <WorklistScreen />,
     report: <ReportScreen id={route[1]} />,
     settings: <SettingsScreen />,
+    pair: <PairScreen code={route[1]} worklist={worklist} />,
   };
   const home = !(route[0] in screens);
   const other: Language = settings.language === 'ar' ? 'en' : 'ar';

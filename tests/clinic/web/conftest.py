@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,11 +19,12 @@ import httpx
 import pytest
 
 from ai_for_sudan.clinic.config import from_facts
-from ai_for_sudan.clinic.store import Store, films, tables
+from ai_for_sudan.clinic.store import Store, deliveries, films, tables
 from ai_for_sudan.clinic.web import Desk, accounts, passwords, server
 from ai_for_sudan.reading import Reader
 
-SAMPLES = Path(__file__).resolve().parents[3] / "samples"
+ROOT = Path(__file__).resolve().parents[3]
+SAMPLES, APP = ROOT / "samples", ROOT / "app"
 PASSWORD = "seven blue boats"
 
 
@@ -147,7 +151,9 @@ def start(tmp_path: Path, reader: Reader) -> Iterator[Callable[..., Clinic]]:
     """Starts servers: a configuration's tables as keyword arguments."""
     running: list[tuple[Any, threading.Thread, Clinic]] = []
 
-    def begin(static: Path | None = None, health: dict[str, Any] | None = None, **facts: Any) -> Clinic:
+    def begin(
+        static: Path | None = None, health: dict[str, Any] | None = None, app: Path | None = None, **facts: Any
+    ) -> Clinic:
         port = free_port()
         facts = {"site": {"name": "Test clinic"}, **facts}
         web = {"host": "127.0.0.1", "port": port, "certificate": "", "key": "", **facts.pop("web", {})}
@@ -158,7 +164,7 @@ def start(tmp_path: Path, reader: Reader) -> Iterator[Callable[..., Clinic]]:
         store = Store.open(config.storage.folder)
         desk = Desk(
             config=config, store=store, card=reader.card, receive=receive(store),
-            health=lambda: health or {"ok": True, "checks": []}, static=static or tmp_path,
+            health=lambda: health or {"ok": True, "checks": []}, static=static or tmp_path, app=app,
         )  # fmt: skip
         running_server = server(desk)
         thread = threading.Thread(target=running_server.run, daemon=True)
@@ -190,3 +196,115 @@ def clinic(start: Callable[..., Clinic]) -> Clinic:
 @pytest.fixture(scope="session")
 def film() -> bytes:
     return (SAMPLES / "pneumonia_01.png").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built pages."""
+    if shutil.which("npx") is None or not (APP / "node_modules").exists():
+        pytest.skip("Node 20 and app/node_modules are needed to build the pages; run: npm ci --prefix app")
+    folder = tmp_path_factory.mktemp("pages") / "static"
+    subprocess.run(
+        ["npx", "vite", "build", "--config", "vite.clinic.config.ts"],
+        cwd=APP,
+        env={**os.environ, "CLINIC_OUT_DIR": str(folder)},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium is not installed")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def busy(start: Callable[..., Clinic], pages: Path) -> Clinic:
+    """A clinic on an ordinary morning: films of every status, verdicts, a PACS that is away."""
+    clinic = start(
+        static=pages,
+        site={"name": "Omdurman clinic"},
+        health={
+            "ok": True,
+            "checks": [
+                {"name": "disk", "state": "ok", "found": "61 GB of 252 GB are free", "todo": ""},
+                {"name": "clock", "state": "ok", "found": "the clock agrees with the last heartbeat", "todo": ""},
+                {
+                    "name": "pacs",
+                    "state": "failed",
+                    "found": "main PACS does not answer at 10.0.0.5:4242 (connection refused)",
+                    "todo": "see whether it is switched on and its cable is plugged in; nothing is lost meanwhile",
+                },
+                {
+                    "name": "certificate",
+                    "state": "warning",
+                    "found": "the certificate ends in 20 days",
+                    "todo": "run: ai-for-sudan clinic certificate",
+                },
+            ],
+        },
+    )
+    numbers = [
+        clinic.film(path.read_bytes())
+        for path in [*sorted(SAMPLES.glob("n*.png"))[:4], *sorted(SAMPLES.glob("p*.png"))[:4]]
+    ]
+    people = [
+        clinic.user("amina", "administrator", "Dr Amina Idris"),
+        clinic.user("omar", "clinician", "Dr Omar Bakri"),
+    ]
+    clinic.user("huda", "viewer", "Huda")
+    with clinic.store.writing() as session:
+        patients = [tables.Patient(identifier=f"P-{n:04d}", name="Doe^Jane", sex="F") for n in range(3)]
+        session.add_all(patients)
+        session.flush()
+        for place, number in enumerate(numbers):
+            film = session.get_one(tables.Film, number)
+            film.age_years, film.origin = [0.5, 3.0, 4.5][place % 3], ["dicom", "phone", "upload"][place % 3]
+            study = session.get_one(tables.Study, film.study_id)
+            study.patient_id, study.date, study.accession_number = (
+                patients[place % 3].id,
+                f"2026-11-{place + 1:02d}",
+                "A17",
+            )
+        users = {user.name: user.id for user in session.query(tables.User)}
+        for number, said in ((numbers[0], ("agree", "disagree")), (numbers[-1], ("agree",))):
+            reading = films.newest_reading(session, number)
+            for name, agreement in zip(people, said, strict=False):
+                films.sign(
+                    session,
+                    tables.Verdict(
+                        film_id=number, reading_id=reading.id, user_id=users[name], agreement=agreement,
+                        note="Right lower lobe.",
+                    ),
+                )  # fmt: skip
+        # Statuses that the samples do not have.
+        for number, status, codes in (
+            (numbers[1], "uncertain", ["abstained"]),
+            (numbers[2], "refused", ["lateral"]),
+            (numbers[3], "failed", ["truncated"]),
+        ):
+            film = session.get_one(tables.Film, number)
+            reading = films.newest_reading(session, number)
+            reading.status, reading.codes, film.status = status, codes, status
+            film.urgency, film.on_worklist = films.URGENCY_OF[status], status != "refused"
+        deliveries.set_destinations(session, ["main PACS", "archive"])
+        session.flush()
+        result = tables.Result(
+            reading_id=films.newest_reading(session, numbers[0]).id, kind="sr", sop_uid="1.2", sop_class="1",
+            series_uid="1", file="0" * 64, size=1,
+        )  # fmt: skip
+        session.add(result)
+        session.flush()
+        deliveries.enqueue(session, result)
+        session.flush()
+        deliveries.mark_away(session, "main PACS", "main PACS does not answer at 10.0.0.5:4242 (connection refused)")
+    clinic.numbers = numbers
+    return clinic

@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { Answer, answered } from '../../components/answer';
 import { Disclaimer, Notice } from '../../components/notice';
 import { Viewer } from '../../components/viewer';
@@ -154,7 +154,8 @@ export function FilmScreen({ id }: { id: number }) {
 function Shown({ film, title }: { film: Film; title?: string }) {
   const { w } = useWords();
   const { card } = useDesk();
-  const picture = pictureOf(film);
+  // The viewer begins anew with another picture: a change elsewhere must not move the film under somebody's eyes.
+  const picture = useMemo(() => pictureOf(film), [film.id, film.reading?.id, film.available]);
   if (!film.available) return <Notice kind="info">{w.errors.gone}</Notice>;
   if (!picture) return film.reading ? <Notice kind="info">{w.errors.unreadable}</Notice> : null;
   return (

@@ -73,7 +73,7 @@ export function UploadScreen() {
       <p>
         {w.upload.drop} {w.upload.privacy}
       </p>
-      <ul class="list" role="status">
+      <ul class="list" aria-live="polite">
         {sent.map((one, index) => (
           <li key={index} class={one.state instanceof Refused ? 'suspected' : 'not_seen'}>
             <span class="what padded">

@@ -1,3 +1,4 @@
+import { WhereFilmsGo } from '../../clinic/phone/screen';
 import { useRef } from 'preact/hooks';
 import { Disclaimer, Notice } from '../../components/notice';
 import { useSpeech } from '../../i18n';
@@ -72,7 +73,9 @@ export function Home() {
       {ready && (
         <ul class="facts">
           <li>{offlineReady ? t.reader.offline : t.reader.notOffline}</li>
-          <li>{t.home.private}</li>
+          <li>
+            <WhereFilmsGo otherwise={t.home.private} />
+          </li>
         </ul>
       )}
       {!isSecureContext && <Notice kind="warning">{t.settings.insecure}</Notice>}

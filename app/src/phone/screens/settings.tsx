@@ -1,3 +1,4 @@
+import { LinkSettings } from '../../clinic/phone/screen';
 import { useEffect, useState } from 'preact/hooks';
 import { type Digits, LANGUAGES, type Language, useSpeech } from '../../i18n';
 import { pointName } from '../../i18n/sentences';
@@ -79,6 +80,7 @@ export function SettingsScreen() {
       </label>
       <h2>{t.settings.lock}</h2>
       <PinSettings />
+      <LinkSettings />
       {storage && (
         <>
           <h2>{t.settings.storage}</h2>

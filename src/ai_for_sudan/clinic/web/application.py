@@ -10,7 +10,6 @@ import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -78,11 +77,10 @@ APP_HEADERS = HEADERS | {
 }
 
 
-def create(desk: Desk, *, app: Path | None = None, dicomweb: ASGIApp | None = None) -> ASGIApp:
+def create(desk: Desk, *, dicomweb: ASGIApp | None = None) -> ASGIApp:
     """The ASGI application of a clinic.
 
     Args:
-        app: the folder of the built phone app.
         dicomweb: answers below ``/dicomweb``, to callers that were let in here.
     """
 
@@ -109,8 +107,8 @@ def create(desk: Desk, *, app: Path | None = None, dicomweb: ASGIApp | None = No
     ]
     if dicomweb is not None:
         routes.append(Mount("/dicomweb", _guarded(desk, dicomweb)))
-    if app is not None:
-        routes.append(Mount("/app", StaticFiles(directory=app, html=True)))
+    if desk.app is not None:
+        routes.append(Mount("/app", StaticFiles(directory=desk.app, html=True)))
     routes.append(Mount("/", StaticFiles(directory=desk.static, html=True, check_dir=False)))
     inner = Starlette(
         routes=routes,

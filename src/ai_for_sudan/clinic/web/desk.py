@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from ai_for_sudan.app import built_app
 from ai_for_sudan.clinic.config import Config
 from ai_for_sudan.clinic.store import Store
 from ai_for_sudan.clinic.web.events import Hub
+from ai_for_sudan.errors import UserError
 from ai_for_sudan.reading import Card
 
 
@@ -28,6 +30,13 @@ class Received(Protocol):
 Receive = Callable[..., Received]
 
 
+def _built_app() -> Path | None:
+    try:
+        return built_app()
+    except UserError:  # a checkout in which it was not built; the worklist does not need it
+        return None
+
+
 @dataclass
 class Desk:
     """One server, as its pages see it.
@@ -36,6 +45,7 @@ class Desk:
         card: of the reader that reads here.
         receive: hands a whole file to the clinic; raises ``UnreadableFilm`` for what is no film.
         health: what ``/health`` and the page of the server's state show.
+        static, app: the folders of the built pages, and of the built phone app.
         pictures: as many films are decoded for pages at once as this allows.
     """
 
@@ -45,6 +55,7 @@ class Desk:
     receive: Receive
     health: Callable[[], dict[str, Any]]
     static: Path = Path(__file__).parent / "static"
+    app: Path | None = field(default_factory=_built_app)
     hub: Hub = field(default_factory=Hub)
     pictures: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(2))
 

@@ -83,7 +83,7 @@ def _read(kind: str) -> None:
         kind=KIND,
     )
     def search(call: Call) -> JSONResponse:
-        since = call.query.get("_since", 0)
+        since, count = call.query.get("_since", 0), call.query.get("_count", 50)
         base = str(call.request.base_url)
         with call.desk.store.reading() as session:
             newest = select(func.max(FilmReading.id)).group_by(FilmReading.film_id)
@@ -92,7 +92,7 @@ def _read(kind: str) -> None:
                 .join(FilmReading, FilmReading.film_id == Film.id)
                 .where(FilmReading.id.in_(newest), Film.id > since)
                 .order_by(Film.id)
-                .limit(call.query.get("_count", 50))
+                .limit(count)
             ).all()
             total = session.scalar(select(func.count(func.distinct(FilmReading.film_id))))
             entries = [
@@ -103,7 +103,7 @@ def _read(kind: str) -> None:
             _seen(call, film.id)
         bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset", "total": total}
         if found:
-            bundle["link"] = [{"relation": "next", "url": f"{base}fhir/{kind}?_since={found[-1][0].id}"}]
+            bundle["link"] = [{"relation": "next", "url": f"{base}fhir/{kind}?_count={count}&_since={found[-1][0].id}"}]
             bundle["entry"] = entries
         return _answer(bundle)
 

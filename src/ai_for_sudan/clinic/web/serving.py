@@ -5,11 +5,9 @@ from __future__ import annotations
 import uvicorn
 from starlette.types import ASGIApp
 
-from ai_for_sudan.app import built_app
 from ai_for_sudan.clinic.web.application import create
 from ai_for_sudan.clinic.web.desk import Desk
 from ai_for_sudan.clinic.web.protocol import ImpatientProtocol
-from ai_for_sudan.errors import UserError
 
 #: connections at once; pages that stay open for events count too
 CONNECTIONS = 512
@@ -17,14 +15,10 @@ CONNECTIONS = 512
 
 def server(desk: Desk, *, dicomweb: ASGIApp | None = None) -> uvicorn.Server:
     """The HTTP server: ``run()`` it in a thread of its own, set ``should_exit`` to end it."""
-    try:
-        app = built_app()
-    except UserError:  # a checkout in which it was not built; the worklist does not need it
-        app = None
     web = desk.config.web
-    server = uvicorn.Server(
+    return uvicorn.Server(
         uvicorn.Config(
-            create(desk, app=app, dicomweb=dicomweb),
+            create(desk, dicomweb=dicomweb),
             host=web.host,
             port=web.port,
             http=ImpatientProtocol,
@@ -42,4 +36,3 @@ def server(desk: Desk, *, dicomweb: ASGIApp | None = None) -> uvicorn.Server:
             forwarded_allow_ips="127.0.0.1",
         )
     )
-    return server

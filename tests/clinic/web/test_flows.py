@@ -1,0 +1,198 @@
+"""A morning in the clinic, in real browsers: two people, a worklist that moves, a phone that was out of reach."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ai_for_sudan.clinic.store import tables
+from tests.clinic.web.conftest import APP, SAMPLES, Clinic
+from tests.clinic.web.test_pages import Window
+
+FILM = SAMPLES / "pneumonia_05.png"
+
+
+def test_a_film_appears_by_itself_and_others_see_who_looks_at_it(browser: Any, start: Any, pages: Path) -> None:
+    clinic = start(static=pages)
+    clinic.user("amina", "clinician", "Dr Amina"), clinic.user("omar", "clinician", "Dr Omar")
+    amina, omar = (Window(browser, clinic, "en").log_in(name) for name in ("amina", "omar"))
+    amina.page.wait_for_selector("text=Nothing waits")
+    amina.shot("worklist-empty")
+    clinic.film(FILM.read_bytes())
+    amina.page.wait_for_selector(".clinic-list a:has-text('Suspicious')")
+    omar.page.click(".clinic-list a")
+    amina.page.wait_for_selector("text=Dr Omar looks at it")
+    omar.page.click("nav a:has-text('Worklist')")
+    amina.page.wait_for_selector("text=Dr Omar looks at it", state="detached")
+
+
+def test_a_verdict_by_keyboard_alone_is_signed_amended_and_never_vanishes(browser: Any, busy: Clinic) -> None:
+    window = Window(browser, busy, "en").log_in("omar")
+    page = window.page
+    page.wait_for_selector(".clinic-list a")
+    page.locator(".clinic-list a").first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Your verdict")
+    film = int(page.url.rpartition("/")[2])
+    page.locator("input[name=verdict]").first.focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    page.keyboard.type("left base")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("text=Signed by Dr Omar Bakri")
+    page.wait_for_selector("button:has-text('Sign the amendment')")
+    page.locator("input[name=verdict]").nth(1).focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("text=amended later")
+    window.check("film-amended")
+    with busy.store.reading() as session:
+        rows = session.query(tables.Verdict).filter_by(film_id=film).order_by(tables.Verdict.id).all()
+        assert [(row.agreement, row.note) for row in rows] == [("agree", "left base"), ("disagree", "left base")]
+        assert rows[1].amends_id == rows[0].id
+    assert [row.act for row in busy.trail("verdict")] == ["verdict.signed", "verdict.amended"]
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_prior_films_stand_beside_and_the_viewer_has_window_zoom_and_heat(
+    browser: Any,
+    busy: Clinic,
+    language: str,
+) -> None:
+    window = Window(browser, busy, language).log_in("omar")
+    page = window.go(f"film/{busy.numbers[4]}")
+    page.click(".prior button")
+    page.wait_for_selector(".films figure:nth-of-type(2) canvas")
+    page.locator(".films summary").first.click()
+    page.locator(".adjust input[type=range]").nth(1).fill("180")
+    page.locator(".zoom button").first.click()
+    assert "contrast(180%)" in page.locator("canvas.film").first.get_attribute("style")
+    assert "scale(1.5)" in page.locator(".stack").first.get_attribute("style")
+    # The film is there at full size, and only once its picture has come.
+    size = page.evaluate("[document.querySelector('canvas.film').width, document.querySelector('canvas.film').height]")
+    with busy.store.reading() as session:
+        reading = session.get_one(tables.Film, busy.numbers[4]).readings[-1]
+        assert size == [reading.width, reading.height]
+    window.check("film-beside")
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_faults_are_said_in_words(browser: Any, busy: Clinic, language: str, tmp_path: Path) -> None:
+    window = Window(browser, busy, language)
+    page = window.page
+    page.goto(busy.address)
+    page.fill("input[name=name]", "omar")
+    page.fill("input[name=password]", "wrong")
+    page.press("input[name=password]", "Enter")
+    page.wait_for_selector("[role=alert]")
+    window.check("login-wrong")
+    window.log_in("omar")
+    # A verdict while the network is away: what was typed stays.
+    window.go(f"film/{busy.numbers[4]}")
+    page.fill("textarea", "note that must not be lost")
+    page.locator("input[name=verdict]").first.check()
+    window.context.set_offline(True)
+    page.click("form button.primary")
+    page.wait_for_selector("[role=alert]")
+    window.shot("film-offline")
+    assert page.input_value("textarea") == "note that must not be lost"
+    window.context.set_offline(False)
+    page.click("form button.primary")
+    page.wait_for_selector(".history li strong")
+    # A file that is no film, and one that is.
+    window.go("upload")
+    note = tmp_path / "note.txt"
+    note.write_bytes(b"")
+    page.set_input_files("input[type=file]", [str(note), str(FILM)])
+    page.wait_for_selector("a.open")
+    window.check("upload-done")
+    # The session ends while the page is open.
+    with busy.store.writing() as session:
+        session.query(tables.Login).delete()
+    page.click("nav a:nth-of-type(3)")
+    page.wait_for_selector("input[name=password]")
+    window.shot("ended")
+
+
+@pytest.fixture(scope="session")
+def phone_app(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built phone app, with the reader that it ships."""
+    if not (APP / "node_modules").exists():
+        pytest.skip("app/node_modules is missing; run: npm ci --prefix app")
+    folder = tmp_path_factory.mktemp("phone") / "static"
+    subprocess.run(
+        ["npx", "vite", "build"], cwd=APP, env={**os.environ, "OUT_DIR": str(folder)}, check=True,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    return folder
+
+
+def test_a_phone_is_paired_once_and_sends_nothing_twice_after_hours_without_network(
+    browser: Any,
+    start: Callable[..., Clinic],
+    pages: Path,
+    phone_app: Path,
+) -> None:
+    clinic = start(static=pages, app=phone_app)
+    desktop = clinic.person("amina")
+    address = desktop.post("/api/pairings").json()["address"]
+    context = browser.new_context(viewport={"width": 390, "height": 800}, locale="en")
+    phone = context.new_page()
+    phone.goto(address)
+    phone.click("button:has-text('Pair and send')")
+    phone.wait_for_selector("text=Paired with Test clinic")
+    # The code is used up, for everybody.
+    used = clinic.nobody().post("/api/phone", json={"code": address.rpartition("/")[2], "name": "thief"})
+    assert used.status_code == 403
+    phone.goto(f"{clinic.address}/app/#/")
+    phone.wait_for_selector("text=Films go to Test clinic")
+    phone.wait_for_selector("text=Reader ready", timeout=120_000)
+    context.set_offline(True)
+    phone.set_input_files("input[type=file] >> nth=-1", str(FILM))
+    phone.wait_for_selector("text=Suspicious of pneumonia", timeout=60_000)
+    phone.locator("input[name=verdict]").first.check()
+    phone.wait_for_timeout(500)
+    phone.goto(f"{clinic.address}/app/#/pair")
+    phone.wait_for_selector("text=cannot be reached now")
+    with clinic.store.reading() as session:
+        assert session.query(tables.Film).count() == 0
+    context.set_offline(False)
+    phone.click("button:has-text('Send now')")
+    _until(lambda: _count(clinic, tables.Film) == 1, phone)
+    clinic.read(1)
+    for _ in range(3):
+        phone.click("button:has-text('Send now')")
+        phone.wait_for_selector("text=1 of 1 readings are there")
+    with clinic.store.reading() as session:
+        film = session.query(tables.Film).one()
+        verdict = session.query(tables.Verdict).one()
+        assert (film.origin, film.device_id) == ("phone", 1)
+        assert (verdict.agreement, session.get_one(tables.User, verdict.user_id).name) == ("agree", "amina")
+    assert [row.actor for row in clinic.trail("verdict")] == ["device:1"]
+    desktop.delete("/api/devices/1")
+    phone.evaluate("localStorage.removeItem('clinic.sent')")
+    phone.click("button:has-text('Send now')")
+    phone.wait_for_selector("text=does not know this phone any more")
+    assert _count(clinic, tables.Film) == 1
+    context.close()
+
+
+def _count(clinic: Clinic, table: Any) -> int:
+    with clinic.store.reading() as session:
+        return int(session.query(table).count())
+
+
+def _until(true: Callable[[], bool], page: Any) -> None:
+    for _ in range(100):
+        if true():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("it did not happen")
