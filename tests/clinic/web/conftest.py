@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import socket
@@ -11,13 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
+from ai_for_sudan.clinic import arrivals
 from ai_for_sudan.clinic.config import from_facts
 from ai_for_sudan.clinic.store import Store, deliveries, films, tables
 from ai_for_sudan.clinic.web import Desk, accounts, passwords, server
@@ -125,21 +125,6 @@ def reading_row(found: Any) -> tables.FilmReading:
     )  # fmt: skip
 
 
-def receive(store: Store) -> Callable[..., Any]:
-    """As the node's own, for pictures."""
-
-    def take(path: Path, **known: Any) -> Any:
-        content = path.read_bytes()
-        digest = store.films.adopt(path)
-        uid = f"2.25.{int(hashlib.sha256(content).hexdigest()[:30], 16)}"
-        columns = {"kind": "png", "sop_uid": uid, "size": len(content), **known}
-        with store.writing() as session:
-            film, new = films.register(session, films.Arrival(digest, digest, columns, {"uid": f"{uid}.1"}))
-            return SimpleNamespace(film=film.id, new=new)
-
-    return take
-
-
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -163,8 +148,8 @@ def start(tmp_path: Path, reader: Reader) -> Iterator[Callable[..., Clinic]]:
         )
         store = Store.open(config.storage.folder)
         desk = Desk(
-            config=config, store=store, card=reader.card, receive=receive(store),
-            health=lambda: health or {"ok": True, "checks": []}, static=static or tmp_path, app=app,
+            config=config, store=store, card=reader.card, receive=partial(arrivals.receive, store),
+            health=lambda: health or {"ok": True, "problems": []}, static=static or tmp_path, app=app,
         )  # fmt: skip
         running_server = server(desk)
         thread = threading.Thread(target=running_server.run, daemon=True)
@@ -234,20 +219,11 @@ def busy(start: Callable[..., Clinic], pages: Path) -> Clinic:
         site={"name": "Omdurman clinic"},
         health={
             "ok": True,
-            "checks": [
-                {"name": "disk", "state": "ok", "found": "61 GB of 252 GB are free", "todo": ""},
-                {"name": "clock", "state": "ok", "found": "the clock agrees with the last heartbeat", "todo": ""},
+            "problems": [
                 {
-                    "name": "pacs",
-                    "state": "failed",
-                    "found": "main PACS does not answer at 10.0.0.5:4242 (connection refused)",
-                    "todo": "see whether it is switched on and its cable is plugged in; nothing is lost meanwhile",
-                },
-                {
-                    "name": "certificate",
-                    "state": "warning",
-                    "found": "the certificate ends in 20 days",
-                    "todo": "run: ai-for-sudan clinic certificate",
+                    "code": "delivery",
+                    "words": "main PACS does not answer at 10.0.0.5:4242 (connection refused)",
+                    "advice": "see whether it is switched on and its cable is plugged in; nothing is lost meanwhile",
                 },
             ],
         },

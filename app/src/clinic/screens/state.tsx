@@ -1,4 +1,5 @@
-import { call } from '../api';
+import { useState } from 'preact/hooks';
+import { call, type Refused } from '../api';
 import { Fault } from '../fault';
 import { useAnswer, useLive } from '../live';
 import { useWords } from '../words';
@@ -10,37 +11,63 @@ interface State {
   reader: string;
   films: Record<string, number>;
   jobs: { kind: string; state: string; count: number }[];
-  checks: { name: string; state: 'ok' | 'warning' | 'failed'; found: string; todo: string }[];
+  problems: { code: string; words: string; advice: string }[];
 }
 
-const TONES = { ok: 'not_seen', warning: 'uncertain', failed: 'suspected' };
+interface Finding {
+  state: 'ok' | 'warning' | 'failure';
+  what: string;
+  words: string;
+  advice: string;
+}
+
+const TONES = { ok: 'not_seen', warning: 'uncertain', failure: 'suspected' };
 
 export function StateScreen() {
   const { w, t, number } = useWords();
   const { answer, fault, again } = useAnswer<State>(() => call('GET', '/api/state'), []);
   useLive(again);
+  const [findings, setFindings] = useState<Finding[] | null>(null);
+  const [looking, setLooking] = useState(false);
+  const [refused, setRefused] = useState<Refused | null>(null);
   if (!answer) return fault ? <Fault fault={fault} again={again} /> : <p role="status">{t.loading}</p>;
-  const well = answer.ok && answer.checks.every((check) => check.state === 'ok');
+  const found: Finding[] =
+    findings ?? answer.problems.map(({ code, ...problem }) => ({ state: 'warning', what: code, ...problem }));
   return (
     <>
       <h1>{w.state.title}</h1>
-      <p class="large">{well ? w.state.good : w.state.bad}</p>
-      <h2>{w.state.checks}</h2>
+      <p class="large">{answer.ok && found.every(({ state }) => state === 'ok') ? w.state.good : w.state.bad}</p>
+      <div class="row">
+        <button
+          class="primary"
+          disabled={looking}
+          onClick={() => {
+            setLooking(true);
+            setRefused(null);
+            call<Finding[]>('POST', '/api/state/doctor')
+              .then(setFindings, setRefused)
+              .finally(() => setLooking(false));
+          }}
+        >
+          {looking ? w.state.looking : w.state.look}
+        </button>
+      </div>
+      <Fault fault={refused ?? fault} />
       <ul class="list">
-        {answer.checks.map((check) => (
-          <li key={check.name} class={TONES[check.state]}>
+        {found.map((one, index) => (
+          <li key={index} class={TONES[one.state]}>
             <span class="what padded">
               <strong>
-                <bdi lang="en">{check.name}</bdi>: {w.state[check.state]}
+                <bdi lang="en">{one.what.replaceAll('_', ' ')}</bdi>: {w.state[one.state]}
               </strong>
               <span lang="en" dir="ltr">
-                {check.found}
+                {one.words}
               </span>
-              {check.todo && (
+              {one.advice && (
                 <span>
                   {w.state.todo}{' '}
                   <bdi lang="en" dir="ltr">
-                    {check.todo}
+                    {one.advice}
                   </bdi>
                 </span>
               )}

@@ -280,6 +280,9 @@ export const ar: Words = {
 
   state: {
     title: 'الخادم',
+    look: 'افحص كل شيء',
+    looking: 'جارٍ الفحص… يطول إن كان نظام PACS لا يجيب',
+    failure: 'غير سليم',
     good: 'كل شيء على ما يرام.',
     bad: 'هناك ما يحتاج إلى عناية.',
     checks: 'الفحوص',

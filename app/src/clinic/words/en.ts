@@ -280,6 +280,9 @@ export const en = {
 
   state: {
     title: 'Server',
+    look: 'Look at everything',
+    looking: 'Looking… a PACS that is away takes a while',
+    failure: 'not well',
     good: 'All is well.',
     bad: 'Something needs attention.',
     checks: 'Checks',

@@ -4,20 +4,16 @@ examination; patients are told apart by a code that only this server can make.""
 from __future__ import annotations
 
 import csv
-import hashlib
-import hmac
 import io
 import json
-import secrets
 import zipfile
 from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 from starlette.responses import Response, StreamingResponse
 
-from ai_for_sudan.clinic.store import settings
+from ai_for_sudan.clinic.pseudonyms import Pseudonyms
 from ai_for_sudan.clinic.store.tables import Film, FilmReading, Patient, Study, Verdict, now
 from ai_for_sudan.clinic.store.trail import record
 from ai_for_sudan.clinic.web.desk import Desk
@@ -28,7 +24,6 @@ from ai_for_sudan.radiographs import read_radiograph
 from ai_for_sudan.reading import Card
 
 endpoints = Endpoints()
-KEY = "export.key"
 #: films read from the database at once
 BATCH = 200
 COLUMNS = ("read_at", "file", "label", "patient", "age", "sex", "view", "site", "status", "probability",
@@ -75,8 +70,7 @@ def _download(content: Iterator[Any], kind: str, name: str) -> StreamingResponse
 
 def entries(desk: Desk, *, with_line: bool = True) -> Iterator[tuple[str, dict[str, Any]]]:
     """``(SHA-256 of the film's file or "", entry)`` of every film that was read, oldest first, in constant memory."""
-    with desk.store.writing() as session:
-        key = _key(session)
+    pseudonyms = Pseudonyms(desk.store.folder)
     last = 0
     while True:
         with desk.store.reading() as session:
@@ -116,7 +110,7 @@ def entries(desk: Desk, *, with_line: bool = True) -> Iterator[tuple[str, dict[s
                     "threshold": reading.threshold,
                     "codes": reading.codes,
                     "reader": reading.reader,
-                    "patient": pseudonym(key, patient) if patient else None,
+                    "patient": pseudonyms.of("patient", patient.identifier, patient.issuer)[:12] if patient else None,
                     "age": film.age_years,
                     "sex": film.sex,
                     "view": film.view,
@@ -229,17 +223,3 @@ class _Pipe(io.RawIOBase):
     def taken(self) -> bytes:
         pieces, self._pieces = self._pieces, []
         return b"".join(pieces)
-
-
-def _key(session: Session) -> bytes:
-    kept = settings.get(session, KEY)
-    if kept is None:
-        kept = {"key": secrets.token_hex(32)}
-        settings.put(session, KEY, kept)
-    return bytes.fromhex(str(kept["key"]))
-
-
-def pseudonym(key: bytes, patient: Patient) -> str:
-    """The same patient has the same code in every export of this server, and in no other's."""
-    said = f"{patient.issuer}\0{patient.identifier}".encode()
-    return hmac.new(key, said, hashlib.sha256).hexdigest()[:12]

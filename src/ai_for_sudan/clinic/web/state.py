@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import asdict
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
+from ai_for_sudan.clinic.care import doctor
 from ai_for_sudan.clinic.store import deliveries, films, jobs
 from ai_for_sudan.clinic.web.endpoint import ADMINISTRATORS, ANYBODY, PUBLIC, Call, Endpoints
 from ai_for_sudan.version import __version__
@@ -22,7 +24,7 @@ def health(call: Call) -> JSONResponse:
     )
 
 
-@endpoints.add("GET", "/api/state", ADMINISTRATORS, "what `clinic doctor` finds, and what waits")
+@endpoints.add("GET", "/api/state", ADMINISTRATORS, "what is wrong now, and what waits")
 def state(call: Call) -> dict[str, Any]:
     with call.desk.store.reading() as session:
         return {
@@ -32,8 +34,13 @@ def state(call: Call) -> dict[str, Any]:
             "reader": call.desk.card.title,
             "films": films.counts(session),
             "jobs": [{"kind": kind, "state": s, "count": n} for (kind, s), n in jobs.counts(session).items()],
-            **call.desk.health(),
+            **{key: value for key, value in call.desk.health().items() if key != "gauges"},
         }
+
+
+@endpoints.add("POST", "/api/state/doctor", ADMINISTRATORS, "look at everything, as `clinic doctor` does")
+def examine(call: Call) -> list[dict[str, str]]:
+    return [asdict(finding) for finding in doctor.examine(call.desk.config)]
 
 
 @endpoints.add(
