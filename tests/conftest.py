@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable
+import signal
+import subprocess
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def start() -> Callable[..., subprocess.Popen[str]]:
+    """A process that hears Ctrl-C even where the tests themselves do not (``nohup pytest &`` ignores it)."""
+
+    def start(command: Sequence[object], **options: Any) -> subprocess.Popen[str]:
+        # What is ignored stays ignored in a child; what is handled, like this, is not.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return subprocess.Popen([str(part) for part in command], text=True, **options)
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    return start
 
 
 @pytest.fixture(scope="session")

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import signal
+import socket
 import ssl
+import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from ai_for_sudan.app import AppServer
+from ai_for_sudan.app.server import own_addresses
 from ai_for_sudan.cli import main
 from ai_for_sudan.errors import UserError
 
@@ -143,11 +148,19 @@ def test_certificate_without_key(capsys: pytest.CaptureFixture[str]) -> None:
     assert "belong together" in capsys.readouterr().err
 
 
-def test_command_serves_until_interrupted(site: Path) -> None:
-    """The real command in a process of its own, on a built app that is not there, or on one that is."""
+def serve(site: Path, *more: str) -> list[str]:
     command = "import sys, ai_for_sudan.cli.app as app; from pathlib import Path; from ai_for_sudan.cli import main\n"
-    command += f"app.built_app = lambda: Path({str(site)!r})\nsys.exit(main(['app', '--port', '0', '--no-browser']))"
-    process = subprocess.Popen([sys.executable, "-c", command], stdout=subprocess.PIPE, text=True)
+    command += f"app.built_app = lambda: Path({str(site)!r})\n"
+    command += f"sys.exit(main(['app', '--port', '0', '--no-browser', *{list(more)!r}]))"
+    return [sys.executable, "-c", command]
+
+
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_command_serves_until_it_is_asked_to_end(
+    site: Path, start: Callable[..., subprocess.Popen[str]], asked: int
+) -> None:
+    """The real command in a process of its own."""
+    process = start(serve(site), stdout=subprocess.PIPE)
     assert process.stdout is not None
     line = process.stdout.readline()
     assert "a clinician decides" in line
@@ -155,5 +168,94 @@ def test_command_serves_until_interrupted(site: Path) -> None:
     connection = http.client.HTTPConnection(host, int(port), timeout=10)
     connection.request("GET", "/")
     assert connection.getresponse().read() == b"<!doctype html>"
-    process.send_signal(2)
+    process.send_signal(asked)
     assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_served_to_a_network_it_prints_an_address_that_a_phone_can_open(
+    site: Path, start: Callable[..., subprocess.Popen[str]], host: str
+) -> None:
+    if not own_addresses():
+        pytest.skip("this machine is in no network")
+    if host == "::" and not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    process = start(serve(site, "--host", host), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        told = [process.stdout.readline() for _ in range(2)]
+        assert "0.0.0.0" not in "".join(told) and "[::]" not in "".join(told)
+        address = told[1].split()[2]
+        assert told[1].startswith("Phones open http://") and "127.0.0.1" not in address
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            assert answer.read() == b"<!doctype html>"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def test_ipv6(site: Path) -> None:
+    if not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with AppServer(site, host="::1") as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert server.address.startswith("http://[::1]:")
+        with urllib.request.urlopen(server.address, timeout=10) as answer:
+            assert answer.status == 200
+        server.shutdown()
+
+
+def test_no_name_is_looked_up(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(*_: object) -> None:
+        raise AssertionError("the network was asked for a name")
+
+    for name in ("getfqdn", "gethostbyaddr", "gethostbyname_ex"):
+        monkeypatch.setattr(socket, name, asked)
+    AppServer(site).server_close()
+
+
+def test_clients_that_go_away_are_no_news(server: AppServer, capfd: pytest.CaptureFixture[str]) -> None:
+    for sent in (
+        b"",
+        b"GET / HTTP/1.1\r\nHost:",
+        b"GET /assets/engine-1a2b.wasm HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"\x16\x03",
+    ):
+        gone = socket.create_connection(server.server_address[:2], timeout=10)
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # ends with a reset
+        gone.sendall(sent)
+        gone.close()
+    for error in (BrokenPipeError(), ConnectionResetError(), ssl.SSLEOFError(), TimeoutError()):
+        _handled(server, error)
+    assert ask(server, "/")[0] == 200
+    _handled(server, ZeroDivisionError("a \x1b fault"))
+    told = capfd.readouterr()
+    assert (told.out, told.err) == ("", "ai-for-sudan app: ZeroDivisionError: a \\x1b fault\n")
+
+
+def _handled(server: AppServer, error: Exception) -> None:
+    try:
+        raise error
+    except Exception:
+        server.handle_error(None, None)
+
+
+def test_many_connections_at_once_are_all_taken(site: Path) -> None:
+    """They wait to be taken: nobody serves yet."""
+    with AppServer(site) as server:
+        waiting = [socket.create_connection(server.server_address[:2], timeout=10) for _ in range(60)]
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for client in waiting:
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            assert client.recv(12) == b"HTTP/1.1 200"
+            client.close()
+        server.shutdown()

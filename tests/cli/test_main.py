@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -93,9 +94,7 @@ def test_no_message_holds_control_characters(
 
 
 WAITS = """
-import signal, sys, time
-from pathlib import Path
-signal.signal(signal.SIGINT, signal.default_int_handler)
+import sys, time
 from ai_for_sudan import cli
 from ai_for_sudan.files import replacing
 
@@ -111,9 +110,11 @@ sys.exit(cli.main(["read", "x"]))
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows knows no polite request to end")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_request_to_end_leaves_no_half_file(tmp_path: Path, number: int) -> None:
+def test_a_request_to_end_leaves_no_half_file(
+    tmp_path: Path, number: int, start: Callable[..., subprocess.Popen[str]]
+) -> None:
     command = [sys.executable, "-c", WAITS, tmp_path / "page.html"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None and process.stdout.readline() == "writing\n"
     process.send_signal(number)
     _, errors = process.communicate()

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,10 @@ def test_an_interrupted_list_is_continued_where_it_was(
     assert output.read_text() == "no readings\n"
 
 
-def test_control_c_keeps_what_was_read(samples: Path, tiny: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_a_request_to_end_keeps_what_was_read(
+    samples: Path, tiny: Path, tmp_path: Path, start: Callable[..., subprocess.Popen[str]], asked: int
+) -> None:
     films = tmp_path / "films"
     films.mkdir()
     for index in range(3000):
@@ -118,15 +122,16 @@ def test_control_c_keeps_what_was_read(samples: Path, tiny: Path, tmp_path: Path
         )
     output, table = tmp_path / "r.jsonl", tmp_path / "r.csv"
     command = [*COMMAND, films, "--reader", tiny, "--output", output, "--csv", table]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = start(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     while not (output.exists() and output.stat().st_size > 2000) and process.poll() is None:
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(asked)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and "interrupted" in errors and "Traceback" not in errors
     kept = lines(output.read_text())
     assert 0 < len(kept) < 3000
     assert len(table.read_text().splitlines()) == len(kept) + 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["films", "r.csv", "r.jsonl"]
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
+import socket
+import socketserver
 import ssl
+import struct
+import sys
 from functools import lru_cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from ai_for_sudan.errors import UserError
+from ai_for_sudan.errors import UserError, printable
 
 #: the machine's own table may say anything, and a browser refuses a script or a wasm file of the wrong type
 TYPES = {
@@ -66,6 +71,8 @@ class AppServer(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    #: connections that may wait to be taken: a browser opens six at once, a clinic's phones a few more
+    request_queue_size = 128
 
     def __init__(
         self, folder: Path, host: str = "127.0.0.1", port: int = 0, certificate: tuple[Path, Path] | None = None
@@ -73,6 +80,8 @@ class AppServer(ThreadingHTTPServer):
         # Only what is listed here can ever be asked for: there is no path to climb out of.
         self.files = {f"/{path.relative_to(folder).as_posix()}": path for path in folder.rglob("*") if path.is_file()}
         self.files["/"] = folder / "index.html"
+        if ":" in host:
+            self.address_family = socket.AF_INET6
         try:
             super().__init__((host, port), _Handler)
         except (OSError, OverflowError) as error:
@@ -90,8 +99,51 @@ class AppServer(ThreadingHTTPServer):
 
     @property
     def address(self) -> str:
-        host, port = self.server_address[:2]
-        return f"{self.scheme}://{host if isinstance(host, str) else host.decode()}:{port}/"
+        """Where a browser on this machine finds the app."""
+        host = str(self.server_address[0])
+        return self._url({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host))
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where other machines find it: of a server for all networks, this machine's own address in each."""
+        host = str(self.server_address[0])
+        if host not in ("0.0.0.0", "::"):
+            return [self._url(host)]
+        return [self._url(address) for address in own_addresses()]
+
+    def _url(self, host: str) -> str:
+        return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{self.server_address[1]}/"
+
+    def server_bind(self) -> None:
+        if self.address_family == socket.AF_INET6:  # "::" serves both kinds of addresses
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        # Not HTTPServer's: it asks the network for this machine's name, and waits for an answer where there is none.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away, or that never meant to speak HTTP, is no news; any other error is one line."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):  # of which broken connections, TLS and timeouts are kinds
+            print(f"ai-for-sudan app: {type(error).__name__}: {printable(error)}", file=sys.stderr)
+
+
+def own_addresses() -> list[str]:
+    """This machine's addresses (IPv4) in the networks that it is in; nothing is sent to find them."""
+    found = []
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # RFC 5737, nobody's: of UDP this only asks for the way out
+        found.append(str(probe.getsockname()[0]))
+    if sys.platform == "linux":  # without a way out there is still the clinic's own network, or a phone's hotspot
+        import fcntl
+
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+            for _, name in socket.if_nameindex():
+                with contextlib.suppress(OSError):
+                    asked = struct.pack("256s", name.encode()[:15])
+                    answer = fcntl.ioctl(any_socket, 0x8915, asked)  # SIOCGIFADDR, netdevice(7)
+                    found.append(socket.inet_ntoa(answer[20:24]))
+    return [address for address in dict.fromkeys(found) if not address.startswith(("127.", "0."))]
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import webbrowser
 from pathlib import Path
 
@@ -27,12 +28,16 @@ def run(args: argparse.Namespace) -> int:
     certificate = (args.certificate, args.key) if args.certificate else None
     with AppServer(built_app(), args.host, args.port, certificate) as server:
         print(f"The app is at {server.address} (Ctrl+C ends it). {DISCLAIMER}", flush=True)
+        if args.host not in LOOPBACK:
+            reached = " or ".join(server.addresses)
+            print(f"Phones open {reached}" if reached else "This machine is in no network that a phone could reach.")
         if args.host not in LOOPBACK and not certificate:
             print(
                 "Phones that open it over plain HTTP can read films but cannot keep the app for work without network, "
                 "nor lock it: see docs/app.md for --certificate and --key.",
                 flush=True,
             )
+        sys.stdout.flush()
         if not args.no_browser:
             webbrowser.open(server.address)
         try:
