@@ -67,11 +67,11 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def config(folder: Path, reader: Path | str, **changes: Any) -> Config:
+def config(at: Path, reader: Path | str, **changes: Any) -> Config:
     """A clinic on loopback that takes films from the modality ``CR1``."""
     made = Config(
-        file=folder / "clinic.toml",
-        storage=Storage(folder=folder / "data", keep_free=0.0),
+        file=at / "clinic.toml",
+        storage=Storage(folder=at / "data", keep_free=0.0),
         reading=Reading(reader=str(reader), workers=2),
         web=Web(host="127.0.0.1", port=0, certificate="", key=""),
         node=Node(title=TITLE, host="127.0.0.1", port=0, modalities=(Modality("CR1"),)),

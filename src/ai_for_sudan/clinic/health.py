@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from ai_for_sudan.clinic.clinic import Clinic
 
 
+#: bytes: the next large film may not fit any more
+LOW = 50_000_000
+
+
 def health(clinic: Clinic) -> dict[str, Any]:
     """``{"ok": ..., "problems": [{"code", "words", "advice"}], "gauges": {name: [words, value]}}``.
 
@@ -39,8 +43,12 @@ def health(clinic: Clinic) -> dict[str, Any]:
         problem("database", f"the database does not answer: {type(error).__name__}", "see the log", stops=True)
         away = []
     free = clinic.store.films.free()
-    if free == 0:
-        problem("disk_full", "the disk is full: new films are refused", "delete what is not needed, or set keep_share")
+    if free < LOW:
+        problem(
+            "disk_full",
+            "the disk is full: new films are refused, or soon will be",
+            "delete what is not needed, or set keep_share",
+        )
     if clinic.workers.alive() < clinic.workers.count:
         problem("workers", "a worker has ended", "start the server anew", stops=True)
     if clinic.config.node.enabled and not clinic.node.listening():

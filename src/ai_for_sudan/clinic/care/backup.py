@@ -131,7 +131,8 @@ def restore(file: Path, folder: Path) -> dict[str, Any]:
             manifest: dict[str, Any] = json.load(archive.extractfile(first))  # type: ignore[arg-type]
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             for member in archive:
-                _unpack(archive, member, folder)
+                if member.offset != first.offset:
+                    _unpack(archive, member, folder)
     except (OSError, tarfile.TarError, ValueError, EOFError) as error:
         raise UserError(f"{file} cannot be restored: {error}; try an older backup") from error
     database = folder / DATABASE
@@ -160,7 +161,7 @@ def _unpack(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> 
     if member.isdir() and member.name == "tls":
         return
     if not member.isfile() or not _NAMES.fullmatch(member.name):
-        raise ValueError(f"it holds '{member.name[:80]!r}', which no backup of a clinic does")
+        raise ValueError(f"it holds {member.name[:80]!r}, which no backup of a clinic does")
     target = folder / member.name
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     source = archive.extractfile(member)

@@ -6,10 +6,12 @@ import logging
 import threading
 from collections.abc import Sequence
 
+from sqlalchemy import select
+
 from ai_for_sudan.clinic.config import Config, Destination
 from ai_for_sudan.clinic.delivery.peer import Away, Peer, Sending
 from ai_for_sudan.clinic.store import Store, deliveries
-from ai_for_sudan.clinic.store.tables import Film, FilmReading, Result, Study
+from ai_for_sudan.clinic.store.tables import Delivery, Film, FilmReading, Result, Study
 
 LOG = logging.getLogger(__name__)
 #: results in one association
@@ -26,6 +28,9 @@ class Deliverer:
     def __init__(self, peer: Peer, destination: Destination, store: Store) -> None:
         self.name = destination.name
         self._peer, self._store = peer, store
+        # What waited when the server started may have been taken just before it was killed: it is asked for first.
+        with store.reading() as session:
+            self._unsure = set(session.scalars(select(Delivery.id).where(Delivery.state == "waiting")))
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"deliver-{self.name}", daemon=True)
 
@@ -62,6 +67,7 @@ class Deliverer:
         named = [Sending(number, *facts) for number, facts in sendings.items()]
         waiting = [sending for sending in named if states[sending.delivery] == "waiting"]
         try:
+            waiting = self._not_there_yet(waiting)
             taken = self._send(waiting) if waiting else []
             self._confirm([s for s in named if states[s.delivery] == "sent"] + taken)
         except Away as error:
@@ -74,6 +80,19 @@ class Deliverer:
         reading = session.get_one(FilmReading, result.reading_id)
         study = session.get_one(Study, session.get_one(Film, reading.film_id).study_id)
         return self._store.results.path(result.file), result.sop_class, result.sop_uid, result.series_uid, study.uid
+
+    def _not_there_yet(self, waiting: list[Sending]) -> list[Sending]:
+        unsure = [sending for sending in waiting if sending.delivery in self._unsure]
+        self._unsure -= {sending.delivery for sending in unsure}
+        if not unsure:
+            return waiting
+        try:
+            there = self._peer.has(unsure)
+        except Away:  # what it says when something is sent tells more
+            return waiting
+        with self._store.writing() as session:
+            deliveries.mark_confirmed(session, sorted(there))
+        return [sending for sending in waiting if sending.delivery not in there]
 
     def _send(self, results: Sequence[Sending]) -> list[Sending]:
         outcomes = self._peer.send(results)

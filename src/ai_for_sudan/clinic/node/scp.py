@@ -91,7 +91,8 @@ class DicomNode:
         _config.LOG_HANDLER_LEVEL = "none"
         tempfile.tempdir = str(self.store.films.incoming)
         ae = AE(ae_title=node.title)
-        ae.maximum_associations = node.associations
+        # Counted below, among those that have said who they are: port checks must not lock modalities out.
+        ae.maximum_associations = 10_000
         ae.maximum_pdu_size = LARGEST_PDU
         ae.network_timeout, ae.dimse_timeout, ae.acse_timeout = SILENCE, SILENCE, GREETING
         for context in AllStoragePresentationContexts:
@@ -141,6 +142,9 @@ class DicomNode:
     def _requested(self, event: evt.Event) -> None:
         """Refuse who is not on the list: A-ASSOCIATE-RJ, calling AE title not recognised (PS3.8 9.3.4)."""
         request: Any = event.assoc.requestor.primitive
+        if self._talking() >= self.config.node.associations:
+            self._refuse(event, 0x02, 0x03, 0x02)  # transient, local limit exceeded
+            return
         title, called = str(request.calling_ae_title).strip(), str(request.called_ae_title).strip()
         address = str(event.assoc.requestor.address)
         if called != self.config.node.title:
@@ -151,7 +155,13 @@ class DicomNode:
             return
         self.refusals.append(Refusal(_plain(title), address, reason, now()))
         LOG.warning("association refused", extra={"title": _plain(title), "address": address, "reason": reason})
-        event.assoc.acse.send_reject(0x01, 0x01, diagnostic)
+        self._refuse(event, 0x01, 0x01, diagnostic)
+
+    def _talking(self) -> int:
+        return sum(one.is_acceptor and one.is_established for one in self._server.ae.active_associations)
+
+    def _refuse(self, event: evt.Event, result: int, source: int, diagnostic: int) -> None:
+        event.assoc.acse.send_reject(result, source, diagnostic)
         event.assoc.is_rejected = True
         event.assoc.kill()
 

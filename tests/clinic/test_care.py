@@ -1,0 +1,335 @@
+"""The clinic's care of itself: set-up, backup and restore, retention, the clock, the certificate, the doctor."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import ssl
+import tarfile
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from clinic_parts import config, film, running, send, wait_for
+from sqlalchemy import select
+
+from ai_for_sudan.cli import main
+from ai_for_sudan.clinic.care import backup, certificate, clock, doctor, logs, retention
+from ai_for_sudan.clinic.clinic import Clinic
+from ai_for_sudan.clinic.config import Backup, Destination, Storage, load
+from ai_for_sudan.clinic.health import health
+from ai_for_sudan.clinic.pseudonyms import Pseudonyms
+from ai_for_sudan.clinic.store import films, settings, trail
+from ai_for_sudan.clinic.store.tables import Film, FilmReading, Patient, Study, TrailRow, now
+from ai_for_sudan.errors import UserError
+
+
+def read(clinic: Clinic, count: int) -> None:
+    def done() -> bool:
+        with clinic.store.reading() as session:
+            found = films.counts(session)
+            return sum(found.values()) == count and "waiting" not in found
+
+    assert wait_for(done)
+
+
+def test_init_writes_a_file_that_a_server_starts_with_and_asks_nothing_when_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--yes", "--site", 'Klinik "Süd" \\ 1', "--modality", "CR1@10.0.0.7", "--modality", "DX",
+                 "--pacs", "Main=PACS@10.0.0.9:104", "--pacs", "Web=https://pacs.local/dicom-web",
+                 "--name", "clinic.local", "--name", "10.0.0.2", "--language", "ar"]  # fmt: skip
+    assert main(["clinic", "init", *arguments]) == 0
+    said = capsys.readouterr().out
+    made = load(tmp_path / "clinic.toml")
+    assert (made.site.name, made.site.language) == ('Klinik "Süd" \\ 1', "ar")
+    assert [(m.title, m.address) for m in made.node.modalities] == [("CR1", "10.0.0.7"), ("DX", "")]
+    assert [d.protocol for d in made.destinations] == ["dicom", "dicomweb"]
+    assert (tmp_path / "clinic.toml").read_text().count("# ") > 25
+    assert "one-time code" in said and (tmp_path / "clinic-data" / "tls" / "clinic.pem").exists()
+    before = (tmp_path / "clinic.toml").read_bytes()
+    assert main(["clinic", "init", "--yes"]) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert (tmp_path / "clinic.toml").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("[web]\nport = 70000", "'web.port' must be a port"),
+        ("[web]\nprot = 8443", "'web.prot' is not known"),
+        ('[node]\ntitle = "A TITLE THAT IS TOO LONG"', "AE title of 1 to 16"),
+        ('[storage]\nkeep_free = "much"', "'storage.keep_free' must be a number"),
+        ("[storage]\nkeep_free = 5", "at least 0 and less than 1"),
+        ('[[destination]]\nname = "P"', "title"),
+        ('[[destination]]\nprotocol = "dicom"', "lacks 'name'"),
+        ('[storage]\npseudonymise = true\n[[destination]]\nname="P"\nhost="h"\ntitle="P"', "switch it off"),
+        ("[web", "not valid TOML"),
+        ('[web]\ncertificate = ""', "belong together"),
+    ],
+)
+def test_a_wrong_configuration_is_one_line_that_names_the_entry(tmp_path: Path, line: str, words: str) -> None:
+    file = tmp_path / "clinic.toml"
+    file.write_text(line)
+    with pytest.raises(UserError, match=words):
+        load(file)
+
+
+def test_a_backup_of_a_running_clinic_is_restored_onto_a_bare_machine(
+    tmp_path: Path, reader_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings_ = config(tmp_path, reader_file)
+    settings_.file.write_text('[storage]\nfolder = "data"\n')
+    with running(settings_) as clinic:
+        send(clinic.node.port, [film(number=n) for n in range(3)])
+        read(clinic, 3)
+        made = backup.back_up(settings_)
+        send(clinic.node.port, [film(number=9)])  # comes after the backup
+        read(clinic, 4)
+    monkeypatch.chdir(tmp_path)
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    arguments = ["--folder", str(bare / "data"), "--config", str(bare / "clinic.toml")]
+    assert main(["clinic", "restore", str(made), *arguments]) == 0
+    restored = dataclasses.replace(settings_, file=bare / "clinic.toml", storage=Storage(bare / "data", 0.0))
+    assert load(bare / "clinic.toml").storage.folder == bare / "data"
+    with running(restored) as clinic:
+        with clinic.store.reading() as session:
+            rows = list(session.scalars(select(Film)))
+            assert len(rows) == 3 and all(clinic.store.films.path(row.file).exists() for row in rows)
+            trail.verify(session)
+        send(clinic.node.port, [film(number=10)])
+        read(clinic, 4)
+    assert main(["clinic", "restore", str(made), *arguments]) == 2
+    assert "is not empty" in capsys.readouterr().err
+
+
+def test_a_damaged_or_hostile_backup_is_refused(tmp_path: Path, reader_file: Path) -> None:
+    settings_ = config(tmp_path, reader_file)
+    with running(settings_) as clinic:
+        send(clinic.node.port, [film()])
+        read(clinic, 1)
+        made = backup.back_up(settings_)
+    content = bytearray(made.read_bytes())
+    at = content.index(b"DICM") + 2000
+    content[at] ^= 0xFF
+    (tmp_path / "damaged.tar").write_bytes(content)
+    with pytest.raises(UserError, match="is damaged"):
+        backup.restore(tmp_path / "damaged.tar", tmp_path / "one")
+    (tmp_path / "short.tar").write_bytes(bytes(content[: len(content) // 2]))
+    with pytest.raises(UserError):
+        backup.restore(tmp_path / "short.tar", tmp_path / "two")
+    evil = tmp_path / "evil.tar"
+    with tarfile.open(made) as source, tarfile.open(evil, "w") as target:
+        manifest = source.extractfile("manifest.json")
+        assert manifest is not None
+        target.addfile(source.getmember("manifest.json"), manifest)
+        for name in ("../escaped", "/tmp/escaped", "films/aa/../../../escaped"):
+            target.addfile(tarfile.TarInfo(name))
+    with pytest.raises(UserError, match="no backup of a clinic"):
+        backup.restore(evil, tmp_path / "three" / "data")
+    assert not list(tmp_path.rglob("escaped"))
+
+
+def test_an_older_database_is_backed_up_before_it_is_brought_up_to_date(
+    tmp_path: Path, reader_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings_ = config(tmp_path, reader_file)
+    with running(settings_):
+        pass
+    from ai_for_sudan.clinic.store import database
+
+    older = database.is_older
+    answers = iter([True])
+    monkeypatch.setattr(database, "is_older", lambda file: next(answers, None) or older(file))
+    with running(settings_):
+        pass
+    (made,) = (settings_.storage.folder / "backups").glob("*before-upgrade.tar")
+    with tarfile.open(made) as archive:
+        assert "clinic.sqlite3" in archive.getnames()
+
+
+def test_the_server_makes_its_own_backups_and_keeps_so_many(clinic: Clinic) -> None:
+    settings_ = dataclasses.replace(clinic.config, backup=Backup(every_hours=1, keep=2))
+    folder = settings_.path("backups")
+
+    def noted() -> bool:
+        with clinic.store.reading() as session:
+            return settings.get(session, "backup") is not None
+
+    assert wait_for(noted) and list(folder.glob("*automatic.tar"))
+    assert backup.back_up_when_due(settings_, clinic.store) is None
+    for number in range(4):
+        (folder / f"clinic-2020010{number + 1}T000000Z-automatic.tar").touch()
+    (folder / "clinic-20200101T000000Z-by-hand.tar").touch()
+    with clinic.store.writing() as session:
+        settings.put(session, "backup", {"at": (now() - timedelta(hours=2)).isoformat()})
+    made = backup.back_up_when_due(settings_, clinic.store)
+    left = sorted(folder.glob("*.tar"))
+    assert made in left and len(left) == 3 and "by-hand" in left[0].name
+
+
+def test_old_films_are_deleted_by_age_and_their_readings_stay(clinic: Clinic) -> None:
+    send(clinic.node.port, [film(number=n) for n in range(3)])
+    read(clinic, 3)
+    kept = dataclasses.replace(clinic.config.storage, keep_days=30)
+    settings_ = dataclasses.replace(clinic.config, storage=kept)
+    with clinic.store.writing() as session:
+        old = session.get_one(Film, 1)
+        old.arrived_at = now() - timedelta(days=31)
+        file = old.file
+    assert retention.retain(settings_, clinic.store) == 1
+    assert not clinic.store.films.path(file).exists()
+    with clinic.store.reading() as session:
+        assert session.get_one(Film, 1).deleted_at is not None
+        assert len(session.scalars(select(FilmReading)).all()) == 3
+        assert session.scalars(select(TrailRow).where(TrailRow.act == "film.deleted")).one().subject == "film:1"
+
+
+def test_old_films_are_deleted_by_share_of_the_disk_oldest_first(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(clinic.node.port, [film(number=n) for n in range(4)])
+    read(clinic, 4)
+    size = retention.filled(clinic.store) // 4
+    usage = type("Usage", (), {"total": 5 * size, "free": size, "used": size})
+    monkeypatch.setattr(retention.shutil, "disk_usage", lambda folder: usage)
+    kept = dataclasses.replace(clinic.config.storage, keep_share=0.5)
+    assert retention.retain(dataclasses.replace(clinic.config, storage=kept), clinic.store) == 2
+    with clinic.store.reading() as session:
+        assert list(session.scalars(select(Film.id).where(Film.deleted_at.is_not(None)))) == [1, 2]
+
+
+def test_a_clock_that_jumps_a_year_deletes_nothing_until_a_person_says_that_it_is_right(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(clinic.node.port, [film()])
+    read(clinic, 1)
+    clock.beat(clinic.store)
+    kept = dataclasses.replace(clinic.config.storage, keep_days=30)
+    settings_ = dataclasses.replace(clinic.config, storage=kept)
+
+    def later() -> object:
+        return now() + timedelta(days=366)
+
+    for module in (clock, retention):
+        monkeypatch.setattr(module, "now", later)
+    assert "moved by 366 days" in clock.beat(clinic.store)
+    assert retention.retain(settings_, clinic.store) == 0
+    assert any(problem["code"] == "clock" for problem in health(clinic)["problems"])
+    monkeypatch.undo()
+    clock.is_right(clinic.store, "user:amina")
+    assert clock.beat(clinic.store) == "" and clock.suspect(clinic.store) == ""
+    with clinic.store.reading() as session:
+        acts = set(session.scalars(select(TrailRow.act)))
+    assert {"clock.jumped", "clock.confirmed"} <= acts
+
+
+def test_a_phone_that_trusts_the_authority_trusts_the_server_and_nobody_else_through_it(tmp_path: Path) -> None:
+    pem, key = tmp_path / "clinic.pem", tmp_path / "clinic.key"
+    certificate.make(pem, key, ["clinic.local", "127.0.0.1"], "Test")
+    context = ssl.create_default_context(cafile=str(tmp_path / "authority.pem"))
+    import socket
+    import threading
+
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(pem, key)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            for _ in range(2):
+                try:
+                    with served.wrap_socket(listening.accept()[0], server_side=True) as peer:
+                        peer.recv(1)
+                except OSError:
+                    continue
+
+        threading.Thread(target=serve, daemon=True).start()
+        with (
+            socket.create_connection(listening.getsockname()) as raw,
+            context.wrap_socket(raw, server_hostname="clinic.local") as peer,
+        ):
+            peer.send(b"x")
+    assert (key.stat().st_mode & 0o77, (tmp_path / "authority.key").stat().st_mode & 0o77) == (0, 0)
+    first = (tmp_path / "authority.pem").read_bytes()
+    certificate.make(pem, key, ["clinic.local"], "Test")  # anew, by the same authority
+    assert (tmp_path / "authority.pem").read_bytes() == first
+    with pytest.raises(UserError, match="other names"):
+        certificate.make(pem, key, ["bank.example"], "Test")
+
+
+def test_the_doctor_finds_what_is_wrong_and_says_what_to_do(tmp_path: Path, reader_file: Path) -> None:
+    away = Destination(name="PACS", host="127.0.0.1", port=9, title="PACS")
+    settings_ = config(tmp_path, reader_file, destinations=(away,))
+    with running(settings_):
+        pass
+    found = {finding.what: finding for finding in doctor.examine(settings_)}
+    assert found["PACS PACS"].state == "failure" and "does not answer" in found["PACS PACS"].words
+    assert {found[what].state for what in ("disk", "database", "trail", "clock", "reader")} == {"ok"}
+    assert found["node"].state == "warning" and "clinic run" in found["node"].advice
+    gone = dataclasses.replace(settings_, reading=dataclasses.replace(settings_.reading, reader="no_such"))
+    assert {f.what: f.state for f in doctor.examine(gone)}["reader"] == "failure"
+    assert all(finding.advice for finding in doctor.examine(settings_) if finding.state != "ok")
+
+
+def test_trail_verify_tells_a_broken_chain_by_its_exit_code(
+    tmp_path: Path, reader_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings_ = config(tmp_path, reader_file)
+    settings_.file.write_text('[storage]\nfolder = "data"\n')
+    with running(settings_):
+        pass
+    assert main(["clinic", "trail", "--verify", "--config", str(settings_.file)]) == 0
+    import sqlite3
+
+    with sqlite3.connect(settings_.storage.folder / "clinic.sqlite3") as connection:
+        connection.execute("DROP TRIGGER trail_no_update")
+        connection.execute("UPDATE trail SET actor = 'user:omar' WHERE id = 1")
+    assert main(["clinic", "trail", "--verify", "--config", str(settings_.file)]) == 1
+    assert "row 1" in capsys.readouterr().out
+
+
+def test_logs_are_json_lines_without_a_patient(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, reader_file: Path
+) -> None:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    try:
+        logs.set_up()
+        with running(config(tmp_path, reader_file)) as clinic:
+            send(
+                clinic.node.port,
+                [film(PatientName="ABDALLA^SECRET", PatientID="ID-SECRET", AccessionNumber="ACC-SECRET")],
+            )
+            read(clinic, 1)
+            try:
+                raise ValueError("ABDALLA^SECRET")
+            except ValueError:
+                logging.getLogger("ai_for_sudan.clinic").exception("something")
+    finally:
+        root.handlers[:], root.level = before
+    lines = capsys.readouterr().err.splitlines()
+    assert lines and all(json.loads(line)["at"] for line in lines)
+    assert any(json.loads(line)["says"] == "stored" for line in lines)
+    assert "SECRET" not in "".join(lines)
+
+
+def test_a_switch_takes_patients_away_on_arrival_and_keeps_them_apart(tmp_path: Path, reader_file: Path) -> None:
+    storage = dataclasses.replace(config(tmp_path, reader_file).storage, pseudonymise=True)
+    secrets = {"PatientName": "ABDALLA^SECRET", "PatientID": "ID-SECRET", "AccessionNumber": "ACC-SECRET"}
+    one = film(number=1, InstitutionName="SECRET HOSPITAL", **secrets)
+    two = film(number=2, **secrets)
+    other = film(number=3)
+    with running(config(tmp_path, reader_file, storage=storage)) as clinic:
+        send(clinic.node.port, [one, two, other, one])
+        read(clinic, 3)
+        everything = b"".join(p.read_bytes() for p in clinic.store.folder.rglob("*") if p.is_file())
+        assert b"SECRET" not in everything and str(one.SOPInstanceUID).encode() not in everything
+        with clinic.store.reading() as session:
+            assert len(session.scalars(select(Patient)).all()) == 2
+            assert all(age == 3 for age in session.scalars(select(Film.age_years)))
+            assert {study.accession_number for study in session.scalars(select(Study))} == {""}
+    (tmp_path / "elsewhere").mkdir()
+    assert Pseudonyms(tmp_path / "elsewhere").of("x") != Pseudonyms(tmp_path / "data").of("x")
