@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pydicom.data
 import pytest
 from PIL import Image
 from pydicom import dcmwrite
@@ -92,6 +93,7 @@ def write_films(reader: Reader, samples: Path, folder: Path) -> None:
     _warned(reader, grey(named[0]), folder)
     _photo(reader, grey(named[-1]), folder)
     _comparison(reader, named, folder / "parity")
+    _pydicom_files(reader, folder / "pydicom")
 
 
 def _one_of_each(reader: Reader, named: list[Path], folder: Path) -> None:
@@ -246,27 +248,51 @@ def _photo(reader: Reader, film: np.ndarray, folder: Path) -> None:
 
 
 def _comparison(reader: Reader, named: list[Path], folder: Path) -> None:
-    """Samples and disturbed copies of other sizes, as PNG, with all that Python says of each."""
+    """Samples and perturbed copies of other sizes, as PNG and JPEG, with all that Python says of each."""
     folder.mkdir()
     rng = np.random.default_rng(11)
-    expected = {}
     for index, path in enumerate(named):
         film = grey(path)
         scaled = Image.fromarray(film).resize((250 + 37 * index, 700 - 19 * index), Image.Resampling.BILINEAR)
         noisy = (np.asarray(scaled) * rng.uniform(0.5, 1.2) + rng.normal(0, 9, scaled.size[::-1])).clip(0, 255)
         copies = {path.stem: film, f"{path.stem}_noisy": noisy.astype(np.uint8)}
         if index % 4 == 0:
-            copies[f"{path.stem}_turned"] = np.ascontiguousarray(np.rot90(film))
+            copies[f"{path.stem}_rotated"] = np.ascontiguousarray(np.rot90(film))
             copies[f"{path.stem}_negative"] = 255 - film
         for name, pixels in copies.items():
             Image.fromarray(pixels).save(folder / f"{name}.png")
-            reading = reader.read(pixels)
-            heatmap = reader.outputs(pixels)["heatmap"][reader.card.positive_index]
-            expected[f"{name}.png"] = {
-                "status": reading.status,
-                "probability": reading.probability,
-                "codes": list(reading.codes),
-                "heatmap": heatmap.ravel().tolist(),
-            }
+    film = Image.open(named[0]).convert("L")
+    film.save(folder / "grey.jpg", quality=85)
+    film.save(folder / "progressive.jpg", quality=85, progressive=True)
+    Image.merge("RGB", [film, film.point(lambda v: v * 0.9), film.point(lambda v: v * 0.8)]).save(
+        folder / "colour.jpg", quality=85, subsampling=2
+    )
+    # As large as a phone's photo and a plate's film: neither is reduced before it is read.
+    film.resize((3000, 4000), Image.Resampling.BICUBIC).save(folder / "photo_size.jpg", quality=90)
+    film.resize((3520, 4280), Image.Resampling.BICUBIC).save(folder / "plate_size.png")
+    expected = _said_by_python(reader, folder)
     assert len(expected) >= 50
+
+
+def _pydicom_files(reader: Reader, folder: Path) -> None:
+    """Every DICOM file that pydicom ships, whatever it is."""
+    folder.mkdir()
+    for path in sorted(Path(pydicom.data.__file__).parent.joinpath("test_files").rglob("*.dcm")):
+        shutil.copy(path, folder / path.name)
+    expected = _said_by_python(reader, folder)
+    assert len(expected) > 60
+
+
+def _said_by_python(reader: Reader, folder: Path) -> dict[str, object]:
+    expected: dict[str, object] = {}
+    for path in sorted(folder.iterdir()):
+        reading = reader.read(path)
+        expected[path.name] = {
+            "status": reading.status,
+            "probability": reading.probability,
+            "codes": list(reading.codes),
+            "warnings": [code for code, _ in reading.warnings],
+            "heatmap": None if reading.heatmap is None else reading.heatmap.ravel().tolist(),
+        }
     (folder / "expected.json").write_text(json.dumps(expected))
+    return expected

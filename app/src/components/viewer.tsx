@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { LEGEND, OUTLINE } from '../contract/colours';
-import { type Film, toImageData } from '../film/film';
+import { type Film, paint } from '../film/film';
 import { useSpeech } from '../i18n';
 import { heatPicture } from '../reader/heatmap';
 import type { KeptFilm } from '../worklist/reading';
@@ -53,9 +53,7 @@ export function Viewer({ film, picture, heat, reference, children }: Props) {
     const canvas = filmCanvas.current!;
     const context = canvas.getContext('2d')!;
     if (film) {
-      canvas.width = film.width;
-      canvas.height = film.height;
-      context.putImageData(toImageData(film), 0, 0);
+      paint(film, canvas);
     } else if (picture) {
       const image = new Image();
       image.onload = () => {

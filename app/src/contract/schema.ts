@@ -41,7 +41,10 @@ function bounded(value: Json, path: string, level: number): void {
 
 /** @throws Mismatch at the first part that differs */
 export function check(value: Json | undefined, schema: Schema, root: Schema = schema, path = ''): void {
-  if (schema.$ref) return check(value, root.$defs[schema.$ref.split('/').pop()], root, path);
+  if (schema.$ref) {
+    check(value, root.$defs[schema.$ref.split('/').pop()], root, path);
+    return;
+  }
   if (value === undefined) throw new Mismatch(path, 'expected it to be there');
   for (const [keyword, wanted] of Object.entries(schema)) {
     if (TESTS[keyword]?.(value, wanted) === false) {
@@ -60,7 +63,7 @@ export function check(value: Json | undefined, schema: Schema, root: Schema = sc
     }
   }
   if (Array.isArray(value) && schema.items) {
-    value.forEach((part, index) => check(part, schema.items, root, at(path, String(index))));
+    for (const [index, part] of value.entries()) check(part, schema.items, root, at(path, String(index)));
   }
 }
 

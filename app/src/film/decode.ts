@@ -1,5 +1,5 @@
 import { LARGEST_FILE, LARGEST_PICTURE } from '../contract/limits';
-import { type Film, LONGEST_SIDE, UnreadableFilm } from './film';
+import { type Film, MOST_PIXELS, UnreadableFilm } from './film';
 import { photographed } from './straighten';
 
 /** @throws UnreadableFilm */
@@ -60,9 +60,9 @@ export async function bitmapOf(file: Blob): Promise<ImageBitmap> {
   }
 }
 
-/** RGBA of a bitmap on black, like the dark around a film; reduced to `longest` a side. */
-export function drawn(bitmap: ImageBitmap, longest = LONGEST_SIDE): ImageData {
-  const scale = Math.min(1, longest / Math.max(bitmap.width, bitmap.height));
+/** RGBA of a bitmap on black, like the dark around a film; reduced to `most` pixels. */
+export function drawn(bitmap: ImageBitmap, most = MOST_PIXELS): ImageData {
+  const scale = Math.min(1, Math.sqrt(most / (bitmap.width * bitmap.height)));
   const width = Math.max(1, Math.round(bitmap.width * scale));
   const height = Math.max(1, Math.round(bitmap.height * scale));
   const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });

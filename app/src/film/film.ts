@@ -1,6 +1,8 @@
 import type { Remark } from '../contract/codes';
 
-/** A longer side is reduced to this: a cheap phone has no memory for 100 megapixels, and the reader looks at far fewer. */
+/** Films of more pixels are reduced: a cheap phone has no memory for 100 megapixels. A CR plate has 15, a photo 12. */
+export const MOST_PIXELS = 1 << 24;
+/** A longer side is drawn or straightened no larger than this. */
 export const LONGEST_SIDE = 2048;
 
 /** One film, decoded: what Python calls a `Radiograph`. */
@@ -52,6 +54,19 @@ export function turned(film: Film): Film {
 /** Black for white. */
 export function inverted(film: Film): Film {
   return { ...film, pixels: film.pixels.map((value) => 255 - value) };
+}
+
+/** The film on a canvas, no larger than a screen shows it. */
+export function paint(film: Film, canvas: HTMLCanvasElement): void {
+  const scale = Math.min(1, LONGEST_SIDE / Math.max(film.width, film.height));
+  canvas.width = Math.round(film.width * scale);
+  canvas.height = Math.round(film.height * scale);
+  const context = canvas.getContext('2d')!;
+  if (scale === 1) return context.putImageData(toImageData(film), 0, 0);
+  const full = new OffscreenCanvas(film.width, film.height);
+  full.getContext('2d')!.putImageData(toImageData(film), 0, 0);
+  context.imageSmoothingQuality = 'high';
+  context.drawImage(full, 0, 0, canvas.width, canvas.height);
 }
 
 export function toImageData({ pixels, width, height }: Pick<Film, 'pixels' | 'width' | 'height'>): ImageData {

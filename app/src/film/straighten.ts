@@ -74,7 +74,7 @@ function bestQuadrilateral({ values, width, height }: Small): Corners | null {
       }
     }
   }
-  return best && best.corners;
+  return best?.corners ?? null;
 }
 
 /** Whether all that lies around the quadrilateral is of one grey, apart from what lies just inside its edges. */

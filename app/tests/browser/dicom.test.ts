@@ -27,7 +27,7 @@ test.for(Object.keys(expected))('%s shows the pixels that Python shows', async (
   const python = readFileSync(join(folder, `${name}.grey`));
   expect([shown.width, shown.height]).toEqual([expected[name].width, expected[name].height]);
   let worst = 0;
-  python.forEach((value, i) => (worst = Math.max(worst, Math.abs(value - grey[i]))));
+  for (const [i, value] of python.entries()) worst = Math.max(worst, Math.abs(value - grey[i]));
   expect(worst).toBeLessThanOrEqual(APART);
   const rows = await kept(page);
   const row = rows.find(({ value }) => value.file === `${name}.dcm`);

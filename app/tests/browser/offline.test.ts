@@ -65,7 +65,7 @@ describe('without network', () => {
     }
     const first = [...bytes.values()].reduce((sum, size) => sum + size, 0);
     console.log(`first visit: ${(first / 1e6).toFixed(2)} MB compressed`);
-    expect(first).toBeLessThan(14e6);
+    expect(first).toBeLessThan(13e6);
     bytes.clear();
     await page.reload();
     await ready(page);

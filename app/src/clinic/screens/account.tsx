@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import { Notice } from '../../components/notice';
-import { call, Refused } from '../api';
+import { call, type Refused } from '../api';
 import { Fault } from '../fault';
 import { useWords } from '../words';
 

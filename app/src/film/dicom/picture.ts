@@ -1,7 +1,7 @@
 /** A DICOM file as a film: windowed (PS3.3 C.11.2) and bone white. The same rules as `ai_for_sudan.radiographs`. */
 import type { DataSet } from 'dicom-parser';
 import { refusals } from '../../contract/headers';
-import { type Film, LONGEST_SIDE, UnreadableFilm } from '../film';
+import { type Film, MOST_PIXELS, UnreadableFilm } from '../film';
 import { ageOf, checked, code, parsed, TAG, text, viewOf } from './header';
 import { boneWhite } from './polarity';
 import { storedValues, type Values } from './stored_values';
@@ -122,9 +122,9 @@ function stretched(values: Float32Array): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(values, (value) => (value - low) * factor + 0.5);
 }
 
-/** A film of a plate has up to 4000 pixels a side: reduce it as every picture is reduced. */
+/** A film of more pixels than a phone has memory for, reduced. */
 function reduced(film: Film): Film {
-  const factor = Math.ceil(Math.max(film.width, film.height) / LONGEST_SIDE);
+  const factor = Math.ceil(Math.sqrt((film.width * film.height) / MOST_PIXELS));
   if (factor <= 1) return film;
   const width = Math.floor(film.width / factor);
   const height = Math.floor(film.height / factor);

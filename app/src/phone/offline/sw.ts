@@ -4,6 +4,8 @@ declare const self: ServiceWorkerGlobalScope;
 /** Put in by the build: [address, hash of the content, bytes] of every file. */
 declare const __PRECACHE__: [string, string, number][];
 declare const __VERSION__: string;
+/** Put in by the build: the page's content security policy. */
+declare const __POLICY__: string;
 
 const PREFIX = 'app-';
 const CACHE = PREFIX + __VERSION__;
@@ -65,6 +67,8 @@ async function fetched(address: string, hash: string): Promise<Response> {
   headers.set('cross-origin-opener-policy', 'same-origin');
   headers.set('cross-origin-embedder-policy', 'require-corp');
   headers.set('cross-origin-resource-policy', 'same-origin');
+  // A worker has the policy of its own file, not of the page: without one it could call any address.
+  headers.set('content-security-policy', __POLICY__);
   return new Response(body, { headers });
 }
 

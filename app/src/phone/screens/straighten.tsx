@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Notice } from '../../components/notice';
-import { type Corners, type Film, toImageData, turned } from '../../film/film';
+import { type Corners, type Film, paint, turned } from '../../film/film';
 import { sensible, whole } from '../../film/straighten';
 import { useSpeech } from '../../i18n';
 import { go, useRoom } from '../room';
@@ -67,9 +67,7 @@ export function StraightenScreen() {
 function FilmCanvas({ film, label }: { film: Film; label: string }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
-    canvas.current!.width = film.width;
-    canvas.current!.height = film.height;
-    canvas.current!.getContext('2d')!.putImageData(toImageData(film), 0, 0);
+    paint(film, canvas.current!);
   }, [film]);
   return <canvas ref={canvas} class="photo" role="img" aria-label={label} />;
 }
