@@ -62,7 +62,10 @@ export function paint(film: Film, canvas: HTMLCanvasElement): void {
   canvas.width = Math.round(film.width * scale);
   canvas.height = Math.round(film.height * scale);
   const context = canvas.getContext('2d')!;
-  if (scale === 1) return context.putImageData(toImageData(film), 0, 0);
+  if (scale === 1) {
+    context.putImageData(toImageData(film), 0, 0);
+    return;
+  }
   const full = new OffscreenCanvas(film.width, film.height);
   full.getContext('2d')!.putImageData(toImageData(film), 0, 0);
   context.imageSmoothingQuality = 'high';
