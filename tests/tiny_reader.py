@@ -20,8 +20,13 @@ from ai_for_sudan.onnx_runtime import InferenceSession
 SIDE = 64
 
 
-def graph() -> onnx.GraphProto:
-    """pixels uint8 [H, W] -> probability [2], logits [2], heatmap [2, 16, 16], embedding [4], gate [3]."""
+def graph(*, lungs: bool = False, endless: bool = False) -> onnx.GraphProto:
+    """pixels uint8 [H, W] -> probability [2], logits [2], heatmap [2, 16, 16], embedding [4], gate [3].
+
+    Args:
+        lungs: add the newer outputs, lungs [112, 112] and box [4]: two bright ellipses, wherever the film's lungs are.
+        endless: the embedding waits for a loop that never ends.
+    """
     constants: dict[str, np.ndarray] = {}
 
     def constant(name: str, value: Any, dtype: type = np.float32) -> str:
@@ -100,6 +105,35 @@ def graph() -> onnx.GraphProto:
         ]
     nodes.append(node("Concat", ["gate.blank", "gate.upside", "gate.border"], ["gate"], axis=0))
     shapes = {"probability": [2], "logits": [2], "heatmap": [2, 16, 16], "embedding": [4], "gate": [3]}
+    if lungs:
+        rows, columns = np.mgrid[0:112, 0:112]
+        ellipses = [((rows - 56) / 40) ** 2 + ((columns - middle) / 18) ** 2 for middle in (32, 80)]
+        constant("lungs.drawn", np.exp(-0.7 * np.minimum(*ellipses)))
+        constant("box.drawn", [14 / 112, 16 / 112, 98 / 112, 96 / 112])
+        nodes += [node("Identity", [f"{name}.drawn"], [name]) for name in ("lungs", "box")]
+        shapes |= {"lungs": [112, 112], "box": [4]}
+    if endless:
+        constant("ever", 2**62, np.int64)
+        constant("true", True, np.bool_)
+        turns = [node("Identity", ["going"], ["still_going"]), node("Add", ["carried", "one"], ["added"])]
+        body = helper.make_graph(
+            turns,
+            "turn",
+            [
+                helper.make_tensor_value_info("turn", TensorProto.INT64, []),
+                helper.make_tensor_value_info("going", TensorProto.BOOL, []),
+                helper.make_tensor_value_info("carried", TensorProto.FLOAT, [4]),
+            ],
+            [
+                helper.make_tensor_value_info("still_going", TensorProto.BOOL, []),
+                helper.make_tensor_value_info("added", TensorProto.FLOAT, [4]),
+            ],
+        )
+        squeezed = next(one for one in nodes if list(one.output) == ["embedding"])
+        squeezed.output[0] = "embedding.before"
+        nodes.insert(
+            nodes.index(squeezed) + 1, node("Loop", ["ever", "true", "embedding.before"], ["embedding"], body=body)
+        )
     return helper.make_graph(
         nodes,
         "tiny",
@@ -148,9 +182,9 @@ def card() -> dict[str, Any]:
     }
 
 
-def build(path: str | Path, **changes: Any) -> Path:
+def build(path: str | Path, *, lungs: bool = False, endless: bool = False, **changes: Any) -> Path:
     """Write the tiny reader; ``changes`` replace entries of its card (``selftest`` as well)."""
-    model = helper.make_model(graph(), opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    model = helper.make_model(graph(lungs=lungs), opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     onnx.checker.check_model(model)
     session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     rows, columns = np.mgrid[0:64, 0:64]
@@ -165,6 +199,9 @@ def build(path: str | Path, **changes: Any) -> Path:
         "heatmap_sum": float(outputs["heatmap"][1].sum()),
         "tolerance": 1e-3,
     }
+    if endless:
+        model.graph.CopyFrom(graph(lungs=lungs, endless=True))
+        onnx.checker.check_model(model)
     entry = model.metadata_props.add()
     entry.key, entry.value = "card", json.dumps(card() | {"selftest": selftest} | changes)
     Path(path).write_bytes(model.SerializeToString())

@@ -4,6 +4,7 @@ import base64
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,10 +16,13 @@ from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
+from ai_for_sudan.contract.colours import OUTLINE
 from ai_for_sudan.contract.names import READING_KEYS
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.radiographs import read_radiograph
 from ai_for_sudan.reading import Card, Reader, judge
+from ai_for_sudan.reading import reader as reader_module
+from ai_for_sudan.reading.overlay import outline
 
 
 def dicom(path: Path, pixels: np.ndarray, **tags: object) -> Path:
@@ -254,3 +258,53 @@ def test_card_and_selftest_commands(tiny: Path, build_tiny: Callable[..., Path])
     failed = run("selftest", broken)
     assert failed.returncode != 0 and "self-test failed" in failed.stderr and "Traceback" not in failed.stderr
     assert run("read", tiny, "--reader", broken).returncode == 2
+
+
+def test_a_graph_that_never_ends_is_given_up(
+    build_tiny: Callable[..., Path], film: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a limit this test would not end either."""
+    path = build_tiny(endless=True)
+    monkeypatch.setattr(reader_module, "LONGEST_RUN", 1.0)
+    with pytest.raises(UserError, match="took longer than 1 seconds"):
+        Reader.open(path)
+    reading = Reader.open(path, self_test=False).read(film)  # nor does a film that only this graph finds endless
+    assert (reading.status, reading.codes) == ("failed", ("not_read",)) and "longer than" in reading.reasons[0]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts running threads by /proc")
+def test_what_was_given_up_does_not_go_on_in_secret(
+    build_tiny: Callable[..., Path], film: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endless = Reader.open(build_tiny(endless=True), self_test=False)
+    monkeypatch.setattr(reader_module, "LONGEST_RUN", 0.5)
+    before = set(threading.enumerate())
+    with pytest.raises(TimeoutError):
+        endless.outputs(film)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+def test_the_lungs_are_outlined_where_a_reader_finds_them(
+    build_tiny: Callable[..., Path], reader: Reader, film: np.ndarray
+) -> None:
+    newer = Reader.open(build_tiny(lungs=True)).read(film)
+    assert newer.lungs is not None and newer.lungs.shape == (112, 112)
+    assert newer.box is not None and newer.box.shape == (4,)
+    older = reader.read(film)
+    assert older.lungs is None and older.box is None and older.probability == newer.probability
+    with_lungs, without = (np.asarray(reading.overlay()) for reading in (newer, older))
+    line = (with_lungs == OUTLINE).all(-1)
+    np.testing.assert_array_equal(with_lungs[~line], without[~line])
+    # A line a pixel wide around each lung, in the film's own frame (200 x 160), and nothing inside.
+    assert 100 < line.sum() < 800 and not (without == OUTLINE).all(-1).any()
+    assert line[:, :79].any() and line[:, 81:].any() and not line[100, 30:60].any()
+    assert newer.overlay(legend=True).height >= older.overlay(legend=True).height
+
+
+def test_a_lung_that_the_film_cuts_off_has_no_edge_there() -> None:
+    lungs = np.zeros((112, 112), np.float32)
+    lungs[40:, 20:60] = 1
+    line = outline(lungs, 224, 224)
+    assert line[79:83, 60:100].any(0).all() and not line[-1, 60:100].any()
