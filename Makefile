@@ -2,44 +2,65 @@
 PYTHON ?= python3
 DEMO := .venv-demo
 VENV := .venv
+# Where a virtual environment keeps its programs.
+BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+# For which machines and Pythons `make bundle` fetches wheels; see packaging/bundle.py.
+BUNDLE ?=
 
-.PHONY: demo test check app app-test bench clean
+.PHONY: demo test check app docs dist bundle bench clean
 
 demo: $(DEMO)/ready
-	$(DEMO)/bin/ai-for-sudan read samples --overlays demo/overlays --report demo/report.html --csv demo/readings.csv
+	$(DEMO)/$(BIN)/ai-for-sudan read samples --overlays demo/overlays --report demo/report.html --csv demo/readings.csv
 	@echo
 	@echo "Open demo/report.html to see every film with its heatmap; demo/overlays holds the pictures."
-	@echo "The phone app: make app (needs Node 20), then $(DEMO)/bin/ai-for-sudan app opens it."
+	@echo "The phone app: make app (needs Node 20), then $(DEMO)/$(BIN)/ai-for-sudan app opens it."
 
 test: $(VENV)/ready app/node_modules/.package-lock.json
-	$(if $(CHROMIUM),CHROMIUM=$(CHROMIUM)) $(VENV)/bin/python -m pytest
+	$(if $(CHROMIUM),CHROMIUM=$(CHROMIUM)) $(VENV)/$(BIN)/python -m pytest
 
+# Style, types, the direction of imports; of the app its types and style.
 check: $(VENV)/ready app/node_modules/.package-lock.json
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy
-	$(VENV)/bin/lint-imports
+	$(VENV)/$(BIN)/ruff check .
+	$(VENV)/$(BIN)/ruff format --check .
+	$(VENV)/$(BIN)/mypy
+	$(VENV)/$(BIN)/lint-imports --no-logo
 	if [ -d app/node_modules ]; then cd app && npm run check; fi
 
 # The phone app, built into the Python package (needs Node 20 or later), and the package installed anew with it.
 app: app/node_modules/.package-lock.json $(DEMO)/ready
 	cd app && npm run build
-	$(DEMO)/bin/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall .
-	@echo "Open it with: $(DEMO)/bin/ai-for-sudan app"
+	$(DEMO)/$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall .
+	@echo "Open it with: $(DEMO)/$(BIN)/ai-for-sudan app"
+
+# The reference of the Python interface, from its docstrings: open docs/api/index.html.
+docs: $(VENV)/ready
+	$(VENV)/$(BIN)/pip install --quiet --disable-pip-version-check ".[docs]"
+	$(VENV)/$(BIN)/pdoc --output-directory docs/api ai_for_sudan '!ai_for_sudan.clinic.store.migrations'
+
+# The wheel with the built app inside: who installs it needs no Node.
+dist: app/node_modules/.package-lock.json $(VENV)/ready
+	cd app && npm run build
+	rm -rf build dist/*.whl
+	$(VENV)/$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	@ls -l dist/*.whl
+
+# The wheel and all that it needs, for machines without a network: unpack, then `python install.py`.
+bundle: dist
+	$(VENV)/$(BIN)/python packaging/bundle.py $(BUNDLE)
 
 bench: $(VENV)/ready
-	$(VENV)/bin/pip install --quiet torchxrayvision
-	$(VENV)/bin/python benchmarks/reading.py
+	$(VENV)/$(BIN)/pip install --quiet torchxrayvision
+	$(VENV)/$(BIN)/python benchmarks/reading.py
 
 $(DEMO)/ready: pyproject.toml
 	$(PYTHON) -m venv $(DEMO)
-	$(DEMO)/bin/pip install --quiet --disable-pip-version-check .
+	$(DEMO)/$(BIN)/pip install --quiet --disable-pip-version-check .
 	touch $@
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -e ".[test]"
+	$(VENV)/$(BIN)/pip install --quiet --disable-pip-version-check -e ".[test]"
 	touch $@
 
 # Without Node the tests of the app are skipped, each with its reason.
@@ -48,4 +69,4 @@ app/node_modules/.package-lock.json: app/package-lock.json
 	else echo "npm is not installed: the tests of the phone app will be skipped"; fi
 
 clean:
-	rm -rf $(DEMO) $(VENV) demo outputs build src/*.egg-info app/node_modules
+	rm -rf $(DEMO) $(VENV) demo outputs build dist docs/api src/*.egg-info app/node_modules

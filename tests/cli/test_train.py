@@ -136,10 +136,11 @@ def with_train(dataset: Path) -> Path:
     return dataset
 
 
-def test_the_readmes_commands_work_one_after_the_other(dataset, tmp_path, capsys) -> None:
+def test_the_readmes_commands_work_one_after_the_other(dataset, tmp_path, monkeypatch, capsys) -> None:
     """Two trainings share ``--output_dir``: the first model is kept, so that the commands after them find it."""
     from torchvision.models import mobilenet_v2
 
+    monkeypatch.chdir(tmp_path)  # gradcam draws into outputs/ here
     data, out = with_train(dataset), tmp_path / "outputs"
     torch.save(mobilenet_v2(weights=None).state_dict(), tmp_path / "imagenet.pth")
     assert train(data, out, "--model_type", "custom_cnn") == 0
