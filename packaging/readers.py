@@ -57,13 +57,21 @@ def _reader(path: Path) -> str:
 def _checkpoint(path: Path) -> str:
     with path.open("rb") as file:  # the header of a safetensors file: its length, then JSON
         header: dict[str, Any] = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    spec = json.loads(header["__metadata__"]["spec"])
-    weights = sum(1 for key in header if key != "__metadata__")
-    line = (
-        f"The checkpoint of the reader of this name: {spec['name']}, {weights} tensors, {path.stat().st_size:,} bytes; "
-        "opened by `evaluate.py`, `gradcam.py`, `inference.py` and `ai-for-sudan export`, without pickles."
-    )
-    return _section(path.name, [line], [])
+    told = {key: json.loads(value) for key, value in header["__metadata__"].items() if value[:1] in "{["}
+    tensors = f"{sum(1 for key in header if key != '__metadata__')} tensors, {path.stat().st_size:,} bytes"
+    if "spec" in told:
+        line = (
+            f"The checkpoint of the reader of this name: {told['spec']['name']}, {tensors}; opened by `evaluate.py`, "
+            "`gradcam.py`, `inference.py` and `ai-for-sudan export`, without pickles."
+        )
+        return _section(path.name, [line], _recipe_commands(path.stem))
+    lines = [f"The lung finder, which stands inside every reader: {tensors}."]
+    for name, figures in told.get("figures", {}).items():
+        low, high = figures["interval"]
+        lines.append(
+            f"Dice on {figures['films']} held-out films, {name}: {figures['dice']:.3f} ({low:.3f} to {high:.3f})."
+        )
+    return _section(path.name, lines, _recipe_commands(path.stem))
 
 
 def _recipe_commands(stem: str) -> list[str]:
