@@ -51,7 +51,10 @@ def _reader(path: Path) -> str:
         f"{training.get('films', '?')} films of {training.get('patients', '?')} patients to learn from, "
         f"{training.get('validation_films', '?')} of {training.get('validation_patients', '?')} to choose on.",
     ]
-    return _section(path.name, lines, list(provenance.get("commands") or []) or _recipe_commands(path.stem))
+    commands = list(provenance.get("commands") or [])
+    if not commands:
+        lines.append("Its card does not hold the commands that made it: they head the recipes of that commit.")
+    return _section(path.name, lines, commands)
 
 
 def _checkpoint(path: Path) -> str:
@@ -64,21 +67,19 @@ def _checkpoint(path: Path) -> str:
             f"The checkpoint of the reader of this name: {told['spec']['name']}, {tensors}; opened by `evaluate.py`, "
             "`gradcam.py`, `inference.py` and `ai-for-sudan export`, without pickles."
         )
-        return _section(path.name, [line], _recipe_commands(path.stem))
+        command = told.get("state", {}).get("command")
+        return _section(path.name, [line], [command] if command else [])
     lines = [f"The lung finder, which stands inside every reader: {tensors}."]
     for name, figures in told.get("figures", {}).items():
         low, high = figures["interval"]
         lines.append(
             f"Dice on {figures['films']} held-out films, {name}: {figures['dice']:.3f} ({low:.3f} to {high:.3f})."
         )
-    return _section(path.name, lines, _recipe_commands(path.stem))
+    return _section(path.name, lines, _recipe_commands(ROOT / "recipes" / f"{path.stem}.toml"))
 
 
-def _recipe_commands(stem: str) -> list[str]:
-    """What the head of the recipe says was typed, for readers whose card does not hold it."""
-    recipe = ROOT / "recipes" / f"{stem.removesuffix('_int8')}.toml"
-    if not recipe.is_file():
-        return []
+def _recipe_commands(recipe: Path) -> list[str]:
+    """What the head of a recipe says is typed."""
     lines = recipe.read_text(encoding="utf-8").splitlines()
     return [line.removeprefix("#").strip() for line in lines if line.startswith("#   ")]
 
