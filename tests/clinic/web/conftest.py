@@ -271,7 +271,7 @@ def busy(start: Callable[..., Clinic], pages: Path) -> Clinic:
             reading = films.newest_reading(session, number)
             reading.status, reading.codes, film.status = status, codes, status
             film.urgency, film.on_worklist = films.URGENCY_OF[status], status != "refused"
-        deliveries.set_destinations(session, ["main PACS", "archive"])
+        deliveries.set_destinations(session, {"main PACS": ("sr", "sc"), "archive": ("sr",)})
         session.flush()
         result = tables.Result(
             reading_id=films.newest_reading(session, numbers[0]).id, kind="sr", sop_uid="1.2", sop_class="1",

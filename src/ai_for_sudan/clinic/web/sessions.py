@@ -65,8 +65,8 @@ def log_in(call: Call) -> Response:
     )  # fmt: skip
     response = JSONResponse(_me(who, user.language))
     response.set_cookie(
-        call.desk.cookie, opened.token, secure=call.desk.secure, httponly=True, samesite="strict", path="/",
-        max_age=int(accounts.SESSION.total_seconds()),
+        call.desk.cookie, opened.token, secure=call.request.url.scheme == "https", httponly=True, samesite="strict",
+        path="/", max_age=int(accounts.SESSION.total_seconds()),
     )  # fmt: skip
     return response
 
@@ -79,7 +79,7 @@ def log_out(call: Call) -> Response:
             opened.delete(login)
         record(opened, call.who.actor, "session.closed", call.who.actor)
     response = JSONResponse({})
-    response.delete_cookie(call.desk.cookie, path="/", secure=call.desk.secure, httponly=True)
+    response.delete_cookie(call.desk.cookie, path="/", secure=call.request.url.scheme == "https", httponly=True)
     return response
 
 
