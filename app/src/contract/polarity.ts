@@ -1,11 +1,11 @@
 /** Which way round the greys of a film are: what the header says, unless the picture contradicts it. */
 import rule from '../../../src/ai_for_sudan/contract/polarity.json';
 import { type Remark, remark } from './codes';
-import { reduced } from './resize';
+import { resized } from './resize';
 
 /** uint8 `height * width` -> uint8 64 * 64, as the rule looks at it. */
 export const thumbnail = (film: Uint8Array, width: number, height: number): Uint8Array =>
-  reduced(film, width, height, rule.side);
+  resized(film, { width, height }, { width: rule.side, height: rule.side });
 
 /** Whether, on a thumbnail, spine and heart are darker than lungs and the air above shoulders. */
 export function looksNegative(small: Uint8Array): boolean {

@@ -1,18 +1,27 @@
-/** Pillow's antialiased bilinear resizing of 8-bit greys to a square, in its own fixed-point numbers: bit for bit. */
+/** Pillow's antialiased bilinear resizing of 8-bit greys, in its own fixed-point numbers: bit for bit. */
 
 const BITS = 22;
 
-/** uint8 `height * width` -> uint8 `side * side`. */
-export function reduced(pixels: Uint8Array, width: number, height: number, side: number): Uint8Array {
-  const across = weights(width, side);
-  const down = weights(height, side);
-  const rows = new Uint8Array(height * side);
+interface Size {
+  width: number;
+  height: number;
+}
+
+/** uint8 `height * width` -> the same film in another size. */
+export function resized(pixels: Uint8Array, { width, height }: Size, to: Size): Uint8Array<ArrayBuffer> {
+  const across = weights(width, to.width);
+  const down = weights(height, to.height);
+  const rows = new Uint8Array(height * to.width);
   for (let y = 0; y < height; y++) {
-    for (let x = 0; x < side; x++) rows[y * side + x] = summed(pixels, y * width + across[x].first, 1, across[x].parts);
+    for (let x = 0; x < to.width; x++) {
+      rows[y * to.width + x] = summed(pixels, y * width + across[x].first, 1, across[x].parts);
+    }
   }
-  const out = new Uint8Array(side * side);
-  for (let y = 0; y < side; y++) {
-    for (let x = 0; x < side; x++) out[y * side + x] = summed(rows, down[y].first * side + x, side, down[y].parts);
+  const out = new Uint8Array(to.height * to.width);
+  for (let y = 0; y < to.height; y++) {
+    for (let x = 0; x < to.width; x++) {
+      out[y * to.width + x] = summed(rows, down[y].first * to.width + x, to.width, down[y].parts);
+    }
   }
   return out;
 }

@@ -12,7 +12,7 @@ interface Decoder {
   delete(): void;
 }
 
-interface Decoded {
+export interface Decoded {
   bytes: Uint8Array;
   bits: number;
 }

@@ -1,6 +1,7 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-web/wasm';
 import { type Card, readCard } from '../contract/card';
 import { SMALLEST_INPUT } from '../contract/limits';
+import { resized } from '../contract/resize';
 import type { Outputs } from '../contract/judge';
 
 type Runtime = typeof import('onnxruntime-web/wasm');
@@ -65,11 +66,7 @@ export class Reader {
   private tensor(pixels: Uint8Array<ArrayBuffer>, height: number, width: number): Tensor {
     const [rows, columns] = [Math.max(SMALLEST_INPUT, height), Math.max(SMALLEST_INPUT, width)];
     if (rows === height && columns === width) return new this.runtime.Tensor('uint8', pixels, [height, width]);
-    const enlarged = new Uint8Array(rows * columns);
-    for (let y = 0; y < rows; y++) {
-      const row = Math.floor((y * height) / rows) * width;
-      for (let x = 0; x < columns; x++) enlarged[y * columns + x] = pixels[row + Math.floor((x * width) / columns)];
-    }
+    const enlarged = resized(pixels, { width, height }, { width: columns, height: rows });
     return new this.runtime.Tensor('uint8', enlarged, [rows, columns]);
   }
 

@@ -1,13 +1,15 @@
 /** What a DICOM header says: whether the file is a film at all, whose, and of what. */
 import { type DataSet, parseDicom } from 'dicom-parser';
 import { ageYears, EXAMINED } from '../../contract/ages';
-import { codeString, LONGEST_MEANING } from '../../contract/headers';
-import { LARGEST_PICTURE } from '../../contract/limits';
+import type { Remark } from '../../contract/codes';
+import { codeString, LONGEST_MEANING, refusals } from '../../contract/headers';
+import { LARGEST_FILE, LARGEST_PICTURE } from '../../contract/limits';
 import { explicitVr } from '../decode';
 import { UnreadableFilm } from '../film';
 
 export const IMPLICIT = '1.2.840.10008.1.2';
 const EXPLICIT = '1.2.840.10008.1.2.1';
+const DEFLATED = '1.2.840.10008.1.2.1.99';
 
 export const TAG = {
   syntax: 'x00020010',
@@ -54,15 +56,63 @@ export function ageOf(header: DataSet): number | null {
   return ageYears(code(header, TAG.age), code(header, TAG.born), dates.find((date) => date !== null) ?? null);
 }
 
-export function parsed(bytes: Uint8Array): DataSet {
+/** @throws UnreadableFilm; of a header that is cut short, with what its beginning refuses */
+export async function parsed(bytes: Uint8Array): Promise<DataSet> {
+  const preamble = String.fromCharCode(...bytes.subarray(128, 132)) === 'DICM';
+  const inflated = preamble && isDeflated(bytes) ? await inflatedFrom(bytes) : null;
   try {
-    const preamble = String.fromCharCode(...bytes.subarray(128, 132)) === 'DICM';
+    if (inflated) return parseDicom(bytes, { inflater: () => inflated });
     if (preamble) return parseDicom(bytes);
     return parseDicom(bytes, { TransferSyntaxUID: explicitVr(bytes) ? EXPLICIT : IMPLICIT });
   } catch (error) {
     const { exception, dataSet } = error as { exception?: unknown; dataSet?: DataSet };
-    throw new UnreadableFilm(dataSet?.elements[TAG.rows] ? 'truncated' : 'damaged', String(exception ?? error));
+    const remarks = dataSet ? remarksOf(dataSet) : [];
+    if (remarks.length > 0) throw new UnreadableFilm(remarks.map((remark) => remark.code));
+    const begun = dataSet && Object.keys(dataSet.elements).length > 0;
+    const reason = dataSet?.elements[TAG.rows] ? 'truncated' : begun ? 'no_pixels' : 'damaged';
+    throw new UnreadableFilm(reason, String(exception ?? error));
   }
+}
+
+/** For which reasons the header alone rules out a frontal chest film. */
+export const remarksOf = (header: DataSet): Remark[] =>
+  refusals(code(header, TAG.modality), code(header, TAG.bodyPart), viewOf(header));
+
+/** Where the meta header of a file ends (PS3.10 7.1): behind the length of group 2, which is its first element. */
+function metaEnd(bytes: Uint8Array): number {
+  return 144 + new DataView(bytes.buffer, bytes.byteOffset).getUint32(140, true);
+}
+
+function isDeflated(bytes: Uint8Array): boolean {
+  if (bytes.length < 144) return false;
+  return new TextDecoder('latin1').decode(bytes.subarray(144, metaEnd(bytes))).includes(DEFLATED);
+}
+
+/** The whole file with its data set inflated (PS3.5 A.5), at most as large as any film. */
+async function inflatedFrom(bytes: Uint8Array): Promise<Uint8Array> {
+  const end = metaEnd(bytes);
+  const parts: Uint8Array[] = [bytes.subarray(0, end)];
+  let size = end;
+  try {
+    const stream = new Blob([bytes.slice(end)]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
+    const reader = stream.getReader();
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      size += part.value.length;
+      if (size > LARGEST_FILE) throw new UnreadableFilm('too_large');
+      parts.push(part.value);
+    }
+  } catch (error) {
+    if (error instanceof UnreadableFilm) throw error;
+    // Some devices write a byte too many behind the stream; browsers before 2023 know no such streams at all.
+    if (parts.length === 1) throw new UnreadableFilm('damaged', String(error));
+  }
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 /** Refuse before anything is decoded or allocated. */

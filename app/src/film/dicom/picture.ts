@@ -1,15 +1,14 @@
 /** A DICOM file as a film: windowed (PS3.3 C.11.2) and bone white. The same rules as `ai_for_sudan.radiographs`. */
 import type { DataSet } from 'dicom-parser';
-import { refusals } from '../../contract/headers';
 import { type Film, MOST_PIXELS, UnreadableFilm } from '../film';
-import { ageOf, checked, code, parsed, TAG, text, viewOf } from './header';
+import { ageOf, checked, code, parsed, remarksOf, TAG, text } from './header';
 import { boneWhite } from './polarity';
 import { storedValues, type Values } from './stored_values';
 
 /** @throws UnreadableFilm */
 export async function decodeDicom(bytes: Uint8Array, name: string): Promise<Film> {
-  const header = parsed(bytes);
-  const remarks = refusals(code(header, TAG.modality), code(header, TAG.bodyPart), viewOf(header));
+  const header = await parsed(bytes);
+  const remarks = remarksOf(header);
   let size: { width: number; height: number };
   let values: Float32Array;
   try {
@@ -38,6 +37,10 @@ async function displayValues(header: DataSet, size: { width: number; height: num
   if (photometric === 'PALETTE COLOR') return paletteLuma(header, raw, count);
   if (raw.length >= 3 * count && (header.uint16(TAG.samples) ?? 1) >= 3)
     return colourLuma(header, raw, count, photometric);
+  if (photometric === 'YBR_FULL_422' && raw.length >= 2 * count && (header.uint16(TAG.samples) ?? 1) === 3) {
+    // Uncompressed: two lumas, then the two colour differences that they share (PS3.3 C.7.6.3.1.2).
+    return Float32Array.from({ length: count }, (_, index) => raw[4 * (index >> 1) + (index & 1)]);
+  }
   if (raw.length < count) throw new UnreadableFilm('truncated');
   const values = Float32Array.from(raw.subarray(0, count));
   try {

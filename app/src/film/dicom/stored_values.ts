@@ -1,6 +1,7 @@
 /** The pixels of a DICOM file as they are stored, by transfer syntax (PS3.5 A). */
 import type { DataSet, Element } from 'dicom-parser';
 import { bitmapOf, drawn } from '../decode';
+import type { Decoded } from '../codecs';
 import { UnreadableFilm } from '../film';
 import { IMPLICIT, TAG, text } from './header';
 
@@ -12,9 +13,11 @@ export async function storedValues(header: DataSet, size: { width: number; heigh
   const bits = header.uint16(TAG.bitsAllocated) ?? 16;
   const signed = header.uint16(TAG.signed) === 1;
   if (!element.encapsulatedPixelData) {
-    if (![8, 16, 32].includes(bits)) throw new UnreadableFilm('no_decoder', `${bits} bits a pixel`);
+    if (![1, 8, 16, 32].includes(bits)) throw new UnreadableFilm('no_decoder', `${bits} bits a pixel`);
     const bytes = header.byteArray.slice(element.dataOffset, element.dataOffset + element.length);
-    if (syntax === '1.2.840.10008.1.2.2') swap(bytes, bits / 8);
+    // Other Word (OW): bytes are turned round in pairs, also where a pixel has only one (PS3.5 7.3).
+    if (syntax === '1.2.840.10008.1.2.2') swap(bytes, Math.max(bits / 8, element.vr === 'OB' ? 1 : 2));
+    if (bits === 1) return unpackBits(bytes, size.width * size.height);
     return typed(bytes, bits, signed);
   }
   const frame = fragments(header, element);
@@ -30,6 +33,7 @@ export async function storedValues(header: DataSet, size: { width: number; heigh
       return browserJpeg(header, frame);
     case '1.2.840.10008.1.2.4.57':
     case '1.2.840.10008.1.2.4.70': {
+      if ((header.uint16(TAG.samples) ?? 1) !== 1) throw new UnreadableFilm('no_decoder', 'lossless JPEG in colour');
       const { Decoder } = await import('jpeg-lossless-decoder-js');
       return typed(new Uint8Array(new Decoder().decompress(frame.buffer, 0, frame.length)), bits, signed);
     }
@@ -48,8 +52,19 @@ export async function storedValues(header: DataSet, size: { width: number; heigh
   }
 }
 
-function wasmDecoded({ bytes, bits }: { bytes: Uint8Array; bits: number }, signed: boolean): Values {
-  return typed(bytes, bits > 8 ? 16 : 8, signed);
+/** The header says whether the highest of the stream's bits is a sign; a stream may contradict it (PS3.5 8.2.4). */
+function wasmDecoded({ bytes, bits }: Decoded, signed: boolean): Values {
+  const values = typed(bytes, bits > 8 ? 16 : 8, signed);
+  const unused = 32 - bits;
+  return signed
+    ? values.map((value) => (value << unused) >> unused)
+    : values.map((value) => (value << unused) >>> unused);
+}
+
+/** One bit a pixel, the lowest first (PS3.5 8.1.1). */
+function unpackBits(bytes: Uint8Array, count: number): Uint8Array {
+  if (bytes.length * 8 < count) throw new UnreadableFilm('truncated');
+  return Uint8Array.from({ length: count }, (_, index) => (bytes[index >> 3] >> (index & 7)) & 1);
 }
 
 /** All fragments of the only frame, one after the other. */
