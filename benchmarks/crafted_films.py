@@ -406,21 +406,29 @@ def measure(file: Path) -> tuple[str, float, int]:
     return found, seconds + children.ru_utime + children.ru_stime, peak * unit
 
 
+def build(name: str, file: Path) -> None:
+    file.write_bytes(FILMS[name]())
+
+
+def _apart(work: Callable[..., Any], *given: object) -> Any:
+    """In a new process, started by a small one: a process inherits the peak of the one that starts it."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+        return process.submit(work, *given).result()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("word", nargs="?", default="")
     word = parser.parse_args().word
     faults = 0
-    context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "film"
         for name in (name for name in FILMS if word in name):
-            file.write_bytes(FILMS[name]())
-            with ProcessPoolExecutor(1, mp_context=context) as process:
-                try:
-                    found, seconds, memory = process.submit(measure, file).result()
-                except Exception as error:
-                    found, seconds, memory = f"{type(error).__name__}: {error}", 0.0, BYTES + 1
+            try:
+                _apart(build, name, file)
+                found, seconds, memory = _apart(measure, file)
+            except Exception as error:
+                found, seconds, memory = f"{type(error).__name__}: {error}", 0.0, BYTES + 1
             fault = seconds > SECONDS or memory > BYTES
             faults += fault
             size = file.stat().st_size

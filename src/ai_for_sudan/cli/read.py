@@ -16,7 +16,7 @@ from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.films import common_parent, no_films, once, picture_path, save_png
 from ai_for_sudan.cli.targets import PAGE, check_apart, check_folder, check_target
 from ai_for_sudan.errors import UserError, printable
-from ai_for_sudan.radiographs import Skipped, find_films
+from ai_for_sudan.radiographs import Skipped, find_films, prepare
 from ai_for_sudan.reading import Reader
 from ai_for_sudan.reading.reader import find_reader
 from ai_for_sudan.reading.words import STATUS_WORDS, URGENCY
@@ -59,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
     films = list(itertools.islice(once(args.films, below=args.overlays), 2))
     if not films:
         raise no_films(args.films)
+    prepare(films[0])
     # One film may use all the threads; several are read side by side, each by one.
     reader = Reader.open(args.reader, threads=args.threads or 1 if len(films) == 1 else 1)
     point = reader.card.operating_point(args.operating_point)

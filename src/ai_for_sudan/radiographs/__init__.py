@@ -1,7 +1,7 @@
 """One file -> one radiograph: decoded, windowed, bone white, with what its header says."""
 
 from ai_for_sudan.radiographs.files import FILM_SUFFIXES, PICTURE, Skipped, find_films
-from ai_for_sudan.radiographs.radiograph import Header, Radiograph, RefusedByHeader, read_radiograph
+from ai_for_sudan.radiographs.radiograph import Header, Radiograph, RefusedByHeader, prepare, read_radiograph
 from ai_for_sudan.radiographs.source import content_hash, one_line, open_film
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "find_films",
     "one_line",
     "open_film",
+    "prepare",
     "read_radiograph",
 ]

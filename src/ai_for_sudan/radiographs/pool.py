@@ -25,7 +25,9 @@ from ai_for_sudan.radiographs.worker import REPLY, REQUEST, SECONDS
 #: seconds by the clock after which a process is ended: where processor time is not counted, or one that only waits
 PATIENCE = 600.0 if hasattr(signal, "SIGXCPU") else float(SECONDS)
 
+#: without the set-up of `site`, whose result it is given: what Python looks through for modules
 _START = "import sys; sys.path[:] = sys.argv[1:]; from ai_for_sudan.radiographs.worker import main; main()"
+_HOME = str(Path(__file__).resolve().parents[2])
 
 
 def decode(source: Path | bytes) -> Radiograph:
@@ -61,7 +63,7 @@ class _Worker:
         threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}  # each reserves address space
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-c", _START, *map(os.path.abspath, sys.path)],
+                [sys.executable, "-S", "-W", "ignore", "-c", _START, *map(os.path.abspath, [*sys.path, _HOME])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,  # decoders quote damaged bytes there

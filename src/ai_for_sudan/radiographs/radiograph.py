@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,6 +84,17 @@ def read_radiograph(source: str | Path | bytes | np.ndarray) -> Radiograph:
     from ai_for_sudan.radiographs import pool
 
     return pool.decode(source)
+
+
+def prepare(path: str | Path) -> None:
+    """Start what decoding this film needs, so that it is ready when a reader is open: both take a moment."""
+    from ai_for_sudan.radiographs import plain
+
+    with contextlib.suppress(UnreadableFilm):  # which reading it then tells
+        if not plain.may_be_plain(Path(path)):
+            from ai_for_sudan.radiographs import pool
+
+            pool.prepare()
 
 
 def grey_of(values: np.ndarray) -> np.ndarray:

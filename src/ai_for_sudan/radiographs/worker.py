@@ -67,11 +67,12 @@ def _listen(requests: BinaryIO, waiting: queue.SimpleQueue[tuple[bytes, bytes]])
 
 
 def _prepare() -> None:
-    """Import what most films need, while nobody waits."""
+    """Import what most of these films need, while nobody waits."""
+    for name in ("requests", "tqdm"):  # by which pydicom would fetch its example films
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
     from pydicom import config
 
-    import ai_for_sudan.radiographs.dicom
-    import ai_for_sudan.radiographs.picture  # noqa: F401
+    import ai_for_sudan.radiographs.dicom  # noqa: F401
 
     # Values outside the standard are met daily; they must not stop a reading.
     config.settings.reading_validation_mode = config.IGNORE
