@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ai_for_sudan.cli import DISCLAIMER
+from ai_for_sudan.cli.targets import PAGE, check_target
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.reading import Card, Reader
 
@@ -31,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("--results are shown on the page only; add --html FILE")
     card = Reader.open(args.reader, self_test=False).card
     if args.html:
+        check_target("--html", args.html, PAGE, args.results)
         from ai_for_sudan.evaluation.card_html import load_records, render
         from ai_for_sudan.files import write_text
 
