@@ -8,7 +8,7 @@ CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || comman
 # For which machines and Pythons `make bundle` fetches wheels; see packaging/bundle.py.
 BUNDLE ?=
 
-.PHONY: demo test check app docs dist bundle bench clean
+.PHONY: demo demo-clinic test check app docs dist bundle bench clean
 
 demo: $(DEMO)/ready
 	$(DEMO)/$(BIN)/ai-for-sudan read samples --overlays demo/overlays --report demo/report.html --csv demo/readings.csv
@@ -48,6 +48,11 @@ dist: app/node_modules/.package-lock.json $(VENV)/ready
 # The wheel and all that it needs, for machines without a network: unpack, then `python install.py`.
 bundle: dist
 	$(VENV)/$(BIN)/python packaging/bundle.py $(BUNDLE)
+
+# A clinic with its pages, and a real Orthanc beside it, until Ctrl+C.
+demo-clinic: $(DEMO)/ready
+	$(DEMO)/$(BIN)/pip install --quiet --disable-pip-version-check ".[clinic]"
+	$(DEMO)/$(BIN)/python deploy/clinic/demo.py
 
 bench: $(VENV)/ready
 	$(VENV)/$(BIN)/pip install --quiet torchxrayvision

@@ -89,6 +89,8 @@ class _DicomWeb:
         finally:
             parts.close()
         try:
+            if not parts.whole:
+                raise _Refused(400, "the body ends before its last boundary: send it again")
             if not parts.files:
                 raise _Refused(400, "the request holds no film")
             who = request.scope.get("who")
@@ -314,7 +316,11 @@ class _Parts:
         self.files: list[Path] = []
         self._store, self._size = store, 0
         self._file: IO[bytes] | None = None
-        callbacks: Any = {"on_part_begin": self._begin, "on_part_data": self._data, "on_part_end": self._end}
+        #: whether the last boundary came: what ends before it was cut on the way
+        self.whole = False
+        callbacks: Any = {
+            "on_part_begin": self._begin, "on_part_data": self._data, "on_part_end": self.close, "on_end": self._all,
+        }  # fmt: skip
         self._parser = MultipartParser(boundary, callbacks)
 
     def write(self, piece: bytes) -> None:
@@ -345,8 +351,8 @@ class _Parts:
         assert self._file is not None
         self._file.write(data[start:end])
 
-    def _end(self) -> None:
-        self.close()
+    def _all(self) -> None:
+        self.whole = True
 
     def close(self) -> None:
         if self._file is not None:
