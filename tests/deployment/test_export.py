@@ -228,3 +228,14 @@ def test_int8_whose_heatmap_has_moved_is_refused_though_it_decides_alike() -> No
     assert row["decisions_equal"] == 1.0 and 0.5 < row["heatmap_correlation"] < 0.98
     with pytest.raises(UserError, match="median correlation of heatmaps"):
         int8.refuse(found)
+
+
+def test_no_gate_rule_is_asked_of_pictures_that_it_was_fitted_on() -> None:
+    """Of noise in many dimensions a rule learns every picture by heart, and nothing of the next one."""
+    random = np.random.default_rng(0)
+
+    def drawn(count: int) -> Sample:
+        return Sample(random.normal(size=(count, 600)), np.zeros(count), np.arange(count) % 5, count)
+
+    figures = _fit({"clean": drawn(200)}, {"held out": drawn(100)}, {"negative": drawn(60)}, lambda _: None).facts
+    assert figures["figures"]["bad_refused"]["negative"] < 0.2
