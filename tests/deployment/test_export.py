@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from ai_for_sudan.contract import Card
 from ai_for_sudan.contract.names import OUTPUTS
 from ai_for_sudan.deployment import ExportOptions, Films, GatePictures, Pictures, export_reader, graph, int8
 from ai_for_sudan.deployment.gate import GOOD_REFUSED, Sample, _fit, parts_of, source
@@ -119,6 +120,10 @@ def test_the_reader_file_opens_and_reads(exported: tuple[Path, dict], films: Fil
     folder, card = exported
     reader = Reader.open(folder / "reader.onnx")
     assert json.loads(json.dumps(card))["classes"] == ["normal", "pneumonia"]
+    assert card["schema"] == 2 and Card.from_json(json.dumps(card)).title.endswith(f"+{card['identity'][:8]}")
+    origin = card["provenance"]
+    assert len(origin["weights_sha256"]) == 64 and {one["role"] for one in origin["data"]} >= {"training", "validation"}
+    assert len({one["identity"] for one in origin["data"]}) == len(origin["data"])
     reading = reader.read(samples / "pneumonia_01.png")
     assert reading.status in ("suspected", "not_seen", "uncertain", "refused")
     points = card["operating_points"]

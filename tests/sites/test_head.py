@@ -10,6 +10,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from ai_for_sudan.contract import Card
 from ai_for_sudan.reading import Reader
 from ai_for_sudan.sites import ReaderFile, nuisance
 from ai_for_sudan.sites.head import Rows, Space, fit, held_out_scores, parts
@@ -189,7 +190,7 @@ def test_an_exported_reader_can_be_adapted(tmp_path: Path, tiny_file: ReaderFile
     example = torch.zeros(261, 300, dtype=torch.uint8)
     exported = graph.export_graph(network, example, sides)
     card = tiny_file.card | {"gate": {"scores": []}, "selftest": tiny_file.card["selftest"] | {"gate": []}}
-    graph.write(tmp_path / "r.onnx", exported, json.dumps(card))
+    graph.write(tmp_path / "r.onnx", exported, Card.from_json(json.dumps(card)))
 
     reader, file = Reader.open(tmp_path / "r.onnx", self_test=False), ReaderFile.load(tmp_path / "r.onnx")
     rng = np.random.default_rng(0)

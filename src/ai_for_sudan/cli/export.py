@@ -74,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
         torchscript=args.torchscript,
         pt2=args.pt2,
         seed=args.seed,
+        command=args.typed,
     )
     pictures = GatePictures(
         *(Pictures.below(folder, spec.input_size) if folder else None for folder in (args.other_chest, args.not_chest))

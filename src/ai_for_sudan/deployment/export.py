@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
-import subprocess
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
@@ -16,6 +14,21 @@ import onnx
 import torch
 from torch import Tensor
 
+from ai_for_sudan.contract.card import (
+    SCHEMA,
+    Abstention,
+    Card,
+    DataIdentity,
+    Gate,
+    Heatmap,
+    Input,
+    OperatingPoint,
+    Population,
+    Provenance,
+    SelfTest,
+    Training,
+)
+from ai_for_sudan.contract.provenance import films_sha256, project_commit, weights_sha256
 from ai_for_sudan.contract.reference import build as build_reference
 from ai_for_sudan.datasets import Pixels
 from ai_for_sudan.deployment import choices, graph, int8
@@ -35,7 +48,7 @@ INTENDED_USE = (
     "pneumonia, where there is no radiologist. It does not replace reading the film. Not made for adults, infants "
     "under one year, lateral films, CT, or any other finding. At a new hospital, measure it before using it."
 )
-POPULATION = {"age_years": [1, 5], "text": "children of 1 to 5 years, one hospital in Guangzhou, China"}
+POPULATION = Population(age_years=(1.0, 5.0), text="children of 1 to 5 years, one hospital in Guangzhou, China")
 SELF_TEST_SIDE = 64
 
 
@@ -53,6 +66,7 @@ class ExportOptions:
         bulk: also write ``<output>.bulk.onnx`` for films at network size, many at once.
         torchscript, pt2: also write the same graph for PyTorch.
         seed: of all that is drawn.
+        command: what was typed.
     """
 
     name: str
@@ -65,6 +79,7 @@ class ExportOptions:
     torchscript: Path | None = None
     pt2: Path | None = None
     seed: int = 0
+    command: str = ""
 
 
 def export_reader(
@@ -90,6 +105,8 @@ def export_reader(
     Raises:
         UserError: int8 outside its limits, or a file that does not agree with the network.
     """
+    pictures = pictures or GatePictures()
+    weights = weights_sha256({name: value.detach().cpu().numpy() for name, value in model.state_dict().items()})
     model = folded(model.cpu())
     spec, positive = model.spec, model.spec.positive_index
     seed = options.seed
@@ -111,7 +128,7 @@ def export_reader(
         _predictions(validation.labels, probability[count:], positive),
     )
     points = choices.operating_points(clean, moved)
-    fitted = _gate(model, calibration, train, validation, pictures or GatePictures(), seed, say)
+    fitted = _gate(model, calibration, train, validation, pictures, seed, say)
     network = ReaderNetwork(model, calibration, fitted.gate).eval()
     one = OneFilm(network).eval()
     say("writing the graph")
@@ -123,53 +140,82 @@ def export_reader(
     if options.int8:
         threshold = points[options.operating_point]["threshold"]
         onnx_model, rows = _int8(onnx_model, train, twice, positive, threshold, options.float_convolutions, say)
-    card = {
-        "schema": 1,
-        "name": options.name,
-        "version": __version__,
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "commit": _commit(),
-        "architecture": spec.name,
-        "task": spec.task,
-        "classes": list(spec.classes),
-        "positive": spec.positive,
-        "input": {"size": spec.input_size, "resize": "squash, antialiased bilinear"},
-        "precision": "int8" if options.int8 else "float32",
-        "training": {**options.training, **_of_the_run(state)},
-        "intended_use": INTENDED_USE,
-        "population": POPULATION,
-        "calibration": choices.calibration_facts(
+    card = Card(
+        schema=SCHEMA,
+        name=options.name,
+        version=__version__,
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        commit=project_commit(),
+        architecture=spec.name,
+        task=spec.task,
+        classes=tuple(spec.classes),
+        positive=spec.positive,
+        input=Input(size=spec.input_size, resize="squash, antialiased bilinear"),
+        precision="int8" if options.int8 else "float32",
+        training=Training.from_facts({**options.training, **_of_the_run(state)}),
+        provenance=_provenance(weights, state, train, validation, pictures, options),
+        intended_use=INTENDED_USE,
+        population=POPULATION,
+        calibration=choices.calibration_facts(
             calibration,
             _predictions(validation.labels, unseen[:count], positive),
             _predictions(validation.labels, unseen[count:], positive),
         ),
-        "operating_points": points,
-        "default_operating_point": options.operating_point,
-        "abstention": choices.abstention(clean, moved, options.error_rate),
-        "gate": fitted.facts,
-        "heatmap": {
-            "method": "Grad-CAM (Selvaraju 2017)",
-            "layer": model.target_layer,
-            "reference": _reference(network, validation.pixels, positive),
-            "text": "logit units; the same scale for every film, not stretched",
-        },
-        "metrics": _metrics(validation, unseen, spec, points[options.operating_point]["threshold"], seed),
-        "compression": rows,
-        "selftest": _self_test(onnx_model, positive),
-        "reference": _site_reference(network, validation, positive, seed),
-        "adaptations": [],
-    }
-    graph.write(output, onnx_model, json.dumps(card, ensure_ascii=False, allow_nan=False))
+        operating_points={name: OperatingPoint.from_facts(point, name) for name, point in points.items()},
+        default_operating_point=options.operating_point,
+        abstention=Abstention.from_facts(choices.abstention(clean, moved, options.error_rate)),
+        gate_rules=Gate.from_facts(fitted.facts),
+        heatmap=Heatmap(
+            method="Grad-CAM (Selvaraju 2017)",
+            layer=model.target_layer,
+            reference=_reference(network, validation.pixels, positive),
+            text="logit units; the same scale for every film, not stretched",
+        ),
+        metrics=_metrics(validation, unseen, spec, points[options.operating_point]["threshold"], seed),
+        compression=tuple(rows),
+        self_test=_self_test(onnx_model, positive),
+        reference=_site_reference(network, validation, positive, seed),
+        adaptations=(),
+    )
+    card = graph.write(output, onnx_model, card)
     say(f"{output}: {output.stat().st_size:,} bytes")
     if options.bulk:
         many = ManyFilms(network).eval()
         batch = torch.from_numpy(np.ascontiguousarray(validation.pixels[:2]))
         bulk_model = graph.export_graph(many, batch, {0: torch.export.Dim("films", min=1, max=4096)})
         _check_bulk(bulk_model, many, validation.pixels[:3])
-        graph.write(output.with_suffix(".bulk.onnx"), bulk_model, json.dumps(card, ensure_ascii=False))
+        graph.write(output.with_suffix(".bulk.onnx"), bulk_model, card)
         say(f"{output.with_suffix('.bulk.onnx')}: for many films at network size")
     _for_pytorch(one, example, options.torchscript, options.pt2, say)
-    return card
+    return card.facts
+
+
+def _provenance(
+    weights: str,
+    state: CheckpointState,
+    train: Films,
+    validation: Films,
+    pictures: GatePictures,
+    options: ExportOptions,
+) -> Provenance:
+    """Where the reader comes from: weights, films and commands."""
+    name = str(options.training.get("data", ""))
+    sets = [("training", name, train.pixels), ("validation", name, validation.pixels)]
+    for role, given in (("gate: good films of another site", pictures.other_chest), ("gate", pictures.not_chest)):
+        if given is not None:
+            sets.append((role, "pictures that only the gate learned from", given.pixels))
+    return Provenance(
+        weights_sha256=weights,
+        initial_weights_sha256=state.initial_weights.get("sha256"),
+        data=tuple(_identity(*one) for one in sets),
+        commands=tuple(command for command in (state.command, options.command) if command),
+        commit=project_commit(),
+    )
+
+
+def _identity(role: str, name: str, pixels: Pixels) -> DataIdentity:
+    identity = films_sha256(np.asarray(pixels[index]) for index in range(len(pixels)))
+    return DataIdentity(role=role, name=name, identity=identity, films=len(pixels))
 
 
 def _of_the_run(state: CheckpointState) -> dict[str, Any]:
@@ -279,22 +325,22 @@ def _reference(network: ReaderNetwork, films: Pixels, positive: int) -> float:
     return max(float(np.quantile(torch.cat(heat).numpy(), 0.99)), 1e-3)
 
 
-def _self_test(model: onnx.ModelProto, positive: int) -> dict[str, Any]:
+def _self_test(model: onnx.ModelProto, positive: int) -> SelfTest:
     """A drawn chest-like film (no patient's) and what the file answers to it here."""
     y, x = np.mgrid[-1 : 1 : SELF_TEST_SIDE * 1j, -1 : 1 : SELF_TEST_SIDE * 1j]
     lungs = sum(np.exp(-(((x - c) / 0.3) ** 2 + ((y + 0.1) / 0.6) ** 2) * 2) for c in (-0.45, 0.45))
     ribs = 0.06 * np.sin(14 * y + 3 * np.abs(x))
     pixels = ((0.75 - 0.5 * lungs + ribs) * (1 - 0.5 * x**8) * 255).clip(0, 255).astype(np.uint8)
     found = graph.run(graph.session(model), pixels)
-    return {
-        "size": SELF_TEST_SIDE,
-        "pixels": base64.b64encode(pixels.tobytes()).decode(),
-        "probability": [float(value) for value in found["probability"]],
-        "gate": [float(value) for value in found["gate"]],
-        "heatmap_sum": float(found["heatmap"][positive].sum()),
+    return SelfTest(
+        size=SELF_TEST_SIDE,
+        pixels=base64.b64encode(pixels.tobytes()).decode(),
+        probability=tuple(float(value) for value in found["probability"]),
+        gate=tuple(float(value) for value in found["gate"]),
+        heatmap_sum=float(found["heatmap"][positive].sum()),
         # int8 kernels round differently from machine to machine; a broken one is off by far more.
-        "tolerance": 0.02,
-    }
+        tolerance=0.02,
+    )
 
 
 def _site_reference(network: ReaderNetwork, films: Films, positive: int, seed: int) -> dict[str, Any]:
@@ -360,17 +406,3 @@ def _difference(found: Any, expected: tuple[Tensor, ...]) -> float:
         float((a - b).abs().max()) / max(1.0, float(b.abs().max())) if b.numel() else 0.0
         for a, b in zip(found, expected, strict=True)
     )
-
-
-def _commit() -> str:
-    try:
-        found = subprocess.run(
-            ["git", "rev-parse", "--short=12", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=10,
-        )
-    except OSError:
-        return ""
-    return found.stdout.strip()

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from ai_for_sudan import onnx_runtime
-from ai_for_sudan.contract.names import OPTIONAL_OUTPUTS
+from ai_for_sudan.contract.card import Card
+from ai_for_sudan.contract.names import METADATA_KEY, OPTIONAL_OUTPUTS
 from ai_for_sudan.deployment.network import ManyFilms, OneFilm, Outputs, ReaderNetwork
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import replacing
@@ -109,10 +110,11 @@ def agreement(found: dict[str, np.ndarray], expected: tuple[Tensor, ...]) -> flo
     return worst
 
 
-def write(path: Path, model: onnx.ModelProto, card: str | None) -> None:
-    """Write one file, the card in its metadata."""
+def write(path: Path, model: onnx.ModelProto, card: Card) -> Card:
+    """Write one file, the card in its metadata, sealed with the identity of both; returns it as it was written."""
     del model.metadata_props[:]
-    if card is not None:
-        onnx.helper.set_model_props(model, {"card": card})
+    sealed = card.sealed(model.SerializeToString())
+    onnx.helper.set_model_props(model, {METADATA_KEY: sealed.to_json()})
     with replacing(path) as temporary:
         temporary.write_bytes(model.SerializeToString())
+    return sealed
