@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from ai_for_sudan.clinic.store import tables
 from ai_for_sudan.clinic.web import ENDPOINTS, protocol
 from ai_for_sudan.clinic.web.uploads import LARGEST_FILM, shown_name
+from tests.app.conftest import dicom
 from tests.clinic.web.conftest import PASSWORD, Clinic
 
 HTML = "<img src=x onerror=alert(1)><script>alert(2)</script>"
@@ -238,3 +243,49 @@ def test_a_hostile_text_is_only_text_in_a_browser(start: Callable[..., Clinic], 
     assert client.post("/api/films/1/verdicts", json=body).json()["note"] == HTML
     body["note"] = "a\x1b[31m"
     assert client.post("/api/films/1/verdicts", json=body).status_code == 400
+
+
+def test_sql_and_html_in_dicom_tags_arrive_as_text(clinic: Clinic, film: bytes) -> None:
+    pixels = np.asarray(Image.open(io.BytesIO(film)).convert("L"))
+    tags = {
+        "PatientName": f"{HTML}^{SQL}",
+        "PatientID": SQL,
+        "AccessionNumber": "' OR 1=1 --",
+        "StudyInstanceUID": "1.2.3",
+        "InstitutionName": HTML,
+    }
+    content = io.BytesIO()
+    dicom(pixels, **tags).save_as(content, enforce_file_format=True)
+    client = clinic.person("amina")
+    assert client.post("/api/films", content=content.getvalue()).json() == {"film": 1, "new": True}
+    clinic.read(1)
+    found = client.get("/api/films/1").json()
+    assert found["name"] == f"{HTML}^{SQL}" and found["patient"] == SQL
+    assert HTML not in client.get("/api/exports/readings.csv").text
+    assert [row["id"] for row in client.post("/api/worklist", json={"view": "all", "search": SQL}).json()["rows"]] == [
+        1
+    ]
+
+
+def test_no_trail_row_names_a_patient(clinic: Clinic, film: bytes) -> None:
+    client = clinic.person("amina")
+    client.post("/api/worklist", json={"view": "all", "search": "Mona Idris"})
+    clinic.film(film)
+    client.get("/api/films/1")
+    assert [row.act for row in clinic.trail("film")] == ["film.seen"]
+    assert all("Mona" not in f"{row.subject} {row.detail}" for row in clinic.trail())
+
+
+def test_a_trail_that_was_changed_is_found_by_its_page(clinic: Clinic) -> None:
+    boss = clinic.person("boss", "administrator")
+    told = boss.post("/api/trail/verify").json()
+    rows = boss.post("/api/trail", json={}).json()["rows"]
+    assert told["rows"] == len(rows) and told["last"] == rows[0]["hash"]
+    assert {row["at"][-1] for row in rows} == {"Z"} and all("+" in row["at_local"][19:] for row in rows)
+    with sqlite3.connect(clinic.store.file) as connection:
+        with pytest.raises(sqlite3.Error):  # rows are there to stay
+            connection.execute("UPDATE trail SET actor = 'user:omar' WHERE id = 1")
+        connection.execute("DROP TRIGGER trail_no_update")
+        connection.execute("UPDATE trail SET actor = 'user:omar' WHERE id = 1")
+    answer = boss.post("/api/trail/verify")
+    assert (answer.status_code, answer.json()["error"]) == (409, "trail_broken")
