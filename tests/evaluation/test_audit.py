@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -70,12 +70,10 @@ def test_kinds_of_the_disease_are_measured_against_all_healthy_films() -> None:
     assert {d["figure"] for d in found["differences"]} == {"sensitivity"} and not found["confounding"]
 
 
-def test_the_command_names_what_it_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    spec = importlib.util.spec_from_file_location("tiny_reader", Path(__file__).parent.parent / "tiny_reader.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    reader = module.build(tmp_path / "tiny.onnx")
+def test_the_command_names_what_it_left_out(
+    tmp_path: Path, build_tiny: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    reader = build_tiny()
     random = np.random.default_rng(0)
     rows = []
     for i in range(12):
@@ -106,3 +104,39 @@ def test_the_command_names_what_it_left_out(tmp_path: Path, capsys: pytest.Captu
     for name in ("audit", "stress"):  # a film of an unknown class is no healthy film
         assert main([name, *command[1:], *(["--kinds", "blur"] if name == "stress" else [])]) == 2
         assert "tuberculosis" in capsys.readouterr().err
+
+
+def test_boxes_and_lungs_show_where_the_evidence_comes_from(
+    tmp_path: Path, build_tiny: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The tiny reader calls bright films, wherever they are bright; positive ones are so outside of the lungs."""
+    reader = build_tiny()
+    random = np.random.default_rng(0)
+    (tmp_path / "masks").mkdir()
+    rows = []
+    for i in range(56):
+        pixels = random.integers(50, 110, (128, 128))
+        lungs = np.zeros((128, 128), bool)
+        lungs[40:90, 20:108] = True
+        pixels[~lungs] += 110 * (i % 2)
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(tmp_path / f"f{i}.png")
+        if i < 54:
+            Image.fromarray(lungs.astype(np.uint8) * 255).save(tmp_path / "masks" / f"f{i}.png")
+        box = "0.2 0.4 0.2 0.2;0.6 0.4 0.1 0.1" if i % 2 else ""
+        rows.append((f"f{i}.png", "pneumonia" if i % 2 else "normal", f"p{i}", ("Wau", "Juba")[i // 50], box))
+    table = tmp_path / "films.csv"
+    with table.open("w", newline="") as opened:
+        csv.writer(opened).writerows([("file", "label", "patient", "site", "boxes"), *rows])
+    out = tmp_path / "out"
+    command = ["audit", "--data_dir", str(table), "--reader", str(reader), "--output_dir", str(out)]
+    assert main([*command, "--lungs", str(tmp_path / "masks"), "--cache_dir", str(tmp_path / "cache")]) == 0
+    found, told = json.loads((out / "audit.json").read_text())["evidence"], capsys.readouterr().out
+    assert found["boxes"]["films"] == 28 and found["boxes"]["pointing_constant"][0] == 1
+    assert found["films_without_mask"] == 2 and found["lungs"]["films"] == 54
+    assert found["lungs"]["outside_only"][1] > 0.65 and found["lungs"]["knows_without_lungs"]
+    assert found["lungs"]["framing_only"][0] == pytest.approx(0.5) and list(found["lungs"]["sites"]) == ["Wau"]
+    assert "WARNING: with the lungs painted over" in told and "best constant map 1.00" in told
+    assert "still tells the label" in (out / "audit.html").read_text()
+    table.write_text(table.read_text().replace("0.2 0.4 0.2 0.2", "20 40 20 20"))
+    assert main(command) == 2
+    assert "lies outside of the film" in capsys.readouterr().err

@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from scipy.stats import spearmanr
 
+from ai_for_sudan.datasets.regions import load_boxes, load_masks
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.explanation import checks
-from ai_for_sudan.explanation.regions import load_boxes, load_masks
 from ai_for_sudan.models import Architecture, ModelSpec
 from ai_for_sudan.models.registry import build
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,20 +12,6 @@ import pytest
 from PIL import Image
 
 from ai_for_sudan.sites import ReaderFile, SiteFilms
-
-
-@pytest.fixture(scope="session")
-def tiny_build(root: Path) -> Callable[..., Path]:
-    spec = importlib.util.spec_from_file_location("tiny_reader", root / "tests/tiny_reader.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.build
-
-
-@pytest.fixture(scope="session")
-def tiny(tiny_build: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_build(tmp_path_factory.mktemp("reader") / "tiny.onnx")
 
 
 @pytest.fixture(scope="session")

@@ -447,10 +447,8 @@ def at_prevalence(make: Make, file: ReaderFile, share: float, count: int = 300, 
 
 
 @pytest.fixture
-def calibrated(tiny_build: Callable[..., Path], tmp_path: Path) -> ReaderFile:
-    return ReaderFile.load(
-        tiny_build(tmp_path / "calibrated.onnx", calibration={"method": "by hand", "prevalence": 0.5})
-    )
+def calibrated(build_tiny: Callable[..., Path], tmp_path: Path) -> ReaderFile:
+    return ReaderFile.load(build_tiny(calibration={"method": "by hand", "prevalence": 0.5}))
 
 
 def test_the_share_of_positives_is_told_without_a_label(make_films: Make, calibrated: ReaderFile) -> None:

@@ -184,12 +184,12 @@ def test_the_command_and_its_exit_codes(tmp_path: Path, capsys: pytest.CaptureFi
     assert "no reading was found" in capsys.readouterr().err
 
 
-def test_against_the_reader_itself(tmp_path: Path, tiny_build: Any) -> None:
+def test_against_the_reader_itself(tmp_path: Path, build_tiny: Any) -> None:
     from ai_for_sudan.contract.reference import build
 
     rng = np.random.default_rng(0)
     own = build(np.abs(rng.normal(0, 1, (300, 40))), 1 / (1 + np.exp(-rng.normal(-1, 2, 300))))
-    reader = tiny_build(tmp_path / "r.onnx", reference=own)
+    reader = build_tiny(reference=own)
     calm, moved = (
         log(tmp_path, lines(weeks=5), "calm.jsonl"),
         log(tmp_path, lines(weeks=5, since=0, embedding=1.0), "m.jsonl"),

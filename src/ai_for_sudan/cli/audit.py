@@ -5,17 +5,20 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, manifest_of
 from ai_for_sudan.contract import Remark
-from ai_for_sudan.datasets import Film, Manifest, patients
+from ai_for_sudan.datasets import Film, Manifest, load_pixels, patients
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.audit import COLUMNS, audit, groups_of
 from ai_for_sudan.evaluation.films import truth_of
 from ai_for_sudan.evaluation.report import WORST
+from ai_for_sudan.evaluation.standing import boxes_of, lungs_of, on_boxes, on_lungs
+from ai_for_sudan.evaluation.standing import in_words as in_words_of_evidence
 from ai_for_sudan.files import write_json
 from ai_for_sudan.pages import interval, write_page
 from ai_for_sudan.processes import in_parallel
@@ -30,6 +33,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--operating_point", help="which threshold of the card (default: the card's)")
     parser.add_argument("--columns", nargs="+", default=list(COLUMNS), help="of the manifest (default: %(default)s)")
     parser.add_argument("--against", metavar="READER", help="another reader, to compare with on the same films")
+    parser.add_argument(
+        "--lungs",
+        type=Path,
+        metavar="MASK_DIR",
+        help="lungs as PNGs named like the films (not black is lung): what does the reader know without them?",
+    )
     parser.add_argument("--output_dir", type=Path, default=Path("outputs/audit"))
 
 
@@ -39,10 +48,12 @@ def run(args: argparse.Namespace) -> int:
     other = Reader.open(args.against) if args.against else None
     manifest = manifest_of(args)
     truth = truth_of(manifest, reader.card)
-    readings, excluded = _answers(reader, manifest)
+    boxes = boxes_of(manifest.films)
+    has_boxes = any(len(one) for one in boxes)
+    readings, excluded = _read(reader, manifest, keep_maps=has_boxes or args.lungs is not None)
     if other is not None:
         truth_of(manifest, other.card)
-        others, more = _answers(other, manifest)
+        others, more = _read(other, manifest)
         excluded += [text for text in more if text not in excluded]
         readings = [
             r if o.probability is not None else replace(r, probability=None)
@@ -58,18 +69,17 @@ def run(args: argparse.Namespace) -> int:
         for name in args.columns
         if any(manifest.films[i].facts.get(name) for i in rows)
     }
-    if not columns:
+    if not columns and not has_boxes and args.lungs is None:
         raise UserError(f"{args.data_dir} has none of the columns {', '.join(args.columns)}: there are no groups")
     patient_ids = patients(manifest)[rows]
     result = audit(truth[rows].astype(int), probability, point.threshold, columns, patient_ids)
     words = None
     if other is not None:
-        answers = np.array([others[i].probability for i in rows])
+        theirs = np.array([others[i].probability for i in rows])
         cut = other.card.operating_point(args.operating_point).threshold
-        result["comparison"] = compare(
-            truth[rows].astype(int), Calls(probability, point.threshold), Calls(answers, cut)
-        )
+        result["comparison"] = compare(truth[rows].astype(int), Calls(probability, point.threshold), Calls(theirs, cut))
         words = in_words(result["comparison"], reader.card.title, other.card.title)
+    result["evidence"] = _evidence(args, reader, manifest, rows, readings, boxes, truth, point.threshold)
     refused = float(np.mean([readings[i].status == "refused" for i in rows]))
     facts = {"reader": reader.card.title, "data": str(args.data_dir), "threshold": point.threshold, "refused": refused}
     wrong = np.flatnonzero((probability >= point.threshold) != (truth[rows] == 1))
@@ -105,17 +115,59 @@ def run(args: argparse.Namespace) -> int:
     for one in result["confounding"]:
         if one["confounds"]:
             print(f"WARNING: {one['column']} is linked with the label (Cramer's V {one['cramers_v']:.2f})")
+    for line in in_words_of_evidence(result["evidence"]):
+        print(line)
     if words:
         print(words)
     print(f"{args.output_dir / 'audit.html'}\n{DISCLAIMER}")
     return 0
 
 
-def _answers(reader: Reader, manifest: Manifest) -> tuple[list[Reading], list[str]]:
-    """A reading of each film, without probability where there is none of use, and why in words."""
+def _evidence(
+    args: argparse.Namespace,
+    reader: Reader,
+    manifest: Manifest,
+    rows: np.ndarray,
+    readings: list[Reading],
+    boxes: list[np.ndarray],
+    truth: np.ndarray,
+    threshold: float,
+) -> dict[str, Any]:
+    """The standing checks that boxes and lungs allow."""
+    found: dict[str, Any] = {"boxes": None, "lungs": None}
+    ids, sites = patients(manifest), np.array([film.facts.get("site", "") for film in manifest.films])
+    maps = {i: heatmap for i in rows if (heatmap := readings[i].heatmap) is not None}
+    if any(len(boxes[i]) for i in rows):
+        found["boxes"] = on_boxes([maps[i] for i in rows], [boxes[i] for i in rows], ids[rows], sites[rows])
+    if args.lungs is not None:
+        masks = lungs_of([manifest.films[i] for i in rows], args.lungs)
+        found["films_without_mask"] = len(rows) - len(masks)
+        have = rows[sorted(masks)]
+        pixels = load_pixels(replace(manifest, films=tuple(manifest.films[i] for i in have)), cache_dir=args.cache_dir)
+        called = np.array([(readings[i].probability or 0.0) >= threshold for i in have])
+        found["lungs"] = on_lungs(
+            lambda films: np.array(list(in_parallel(lambda film: _probability(reader, film), films))),
+            np.asarray(pixels),
+            np.stack([maps[i] for i in have]),
+            np.stack([masks[place] for place in sorted(masks)]),
+            truth[have].astype(int),
+            called,
+            ids[have],
+            sites[have],
+        )
+    return found
+
+
+def _probability(reader: Reader, film: np.ndarray) -> float:
+    return float(reader.outputs(np.ascontiguousarray(film))["probability"][reader.card.positive_index])
+
+
+def _read(reader: Reader, manifest: Manifest, *, keep_maps: bool = False) -> tuple[list[Reading], list[str]]:
+    """A reading of each film, without its pixels; without probability where there is none of use, and why in words."""
 
     def one(film: Film) -> Reading:
-        reading = _small(reader.read(film.source))
+        reading = reader.read(film.source)
+        reading = replace(reading, radiograph=None, embedding=None, heatmap=reading.heatmap if keep_maps else None)
         if reading.probability is not None and not np.isfinite(reading.probability):
             return replace(reading, probability=None, remarks=(Remark("not_read", "the probability is not a number"),))
         return reading
@@ -127,8 +179,3 @@ def _answers(reader: Reader, manifest: Manifest) -> tuple[list[Reading], list[st
         if reading.probability is None
     ]
     return readings, excluded
-
-
-def _small(reading: Reading) -> Reading:
-    """A reading without its film, so that a long list fits in memory."""
-    return replace(reading, radiograph=None, heatmap=None, embedding=None)

@@ -11,6 +11,7 @@ from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.targets import PAGE, check_target
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.reading import Card, Reader
+from ai_for_sudan.reading.reader import find_reader
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +24,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         default=[],
-        help="for the page: audit.json, stress.json, explaincheck.json, crossval.json, metrics.json of this reader",
+        help="for the page: audit.json, stress.json, explaincheck.json, crossval.json, metrics.json of this reader "
+        "(default: those of this reader below outputs/ and beside its file)",
     )
 
 
@@ -33,10 +35,14 @@ def run(args: argparse.Namespace) -> int:
     card = Reader.open(args.reader, self_test=False).card
     if args.html:
         check_target("--html", args.html, PAGE, args.results)
-        from ai_for_sudan.evaluation.card_html import load_records, render
+        from ai_for_sudan.evaluation.card_html import find_records, load_records, render
         from ai_for_sudan.files import write_text
 
-        write_text(args.html, render(card, load_records(args.results)))
+        given = load_records(args.results)
+        found = {k: v for k, v in find_records(card, find_reader(args.reader)).items() if k not in given}
+        for name, (path, _) in found.items():
+            print(f"{name}: {path}")
+        write_text(args.html, render(card, {name: record for name, (_, record) in found.items()} | given))
         print(args.html)
     elif args.json:
         print(json.dumps(card.facts, ensure_ascii=False, indent=2))

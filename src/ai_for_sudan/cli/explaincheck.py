@@ -12,12 +12,12 @@ from torch import Tensor
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, manifest_of
 from ai_for_sudan.datasets import Manifest, labels, load_pixels
+from ai_for_sudan.datasets.regions import load_boxes, load_masks
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.explaincheck import examples, figure, inside_regions, verdicts
 from ai_for_sudan.evaluation.films import chosen_films
 from ai_for_sudan.evaluation.subject import load_model
 from ai_for_sudan.explanation import GradCAM, checks
-from ai_for_sudan.explanation.regions import load_boxes, load_masks
 from ai_for_sudan.files import write_json
 from ai_for_sudan.models import Architecture, as_batch, logits, probabilities
 from ai_for_sudan.pages import interval, write_page

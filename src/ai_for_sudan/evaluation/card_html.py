@@ -14,7 +14,8 @@ from markupsafe import Markup
 from ai_for_sudan.contract.card import Card
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.checklists import CLAIM, TRIPOD_AI, Item
-from ai_for_sudan.pages import environment, figures, interval
+from ai_for_sudan.pages import environment, figures
+from ai_for_sudan.pages.page import narrow_interval
 
 #: results of other commands that a card may show, by the file that each writes
 RECORDS = ("audit", "stress", "explaincheck", "crossval", "metrics")
@@ -39,10 +40,29 @@ def load_records(paths: list[Path]) -> dict[str, Any]:
         except OSError as error:
             raise UserError(f"{path} cannot be read: {error.strerror}") from error
         except ValueError as error:
-            raise UserError(f"{path} is no JSON ({error})") from error
+            raise UserError(f"{path} is not valid JSON ({error})") from error
         if not isinstance(contents, dict):
             raise UserError(f"{path} holds no result of ai-for-sudan {path.stem}")
         found[path.stem] = contents
+    return found
+
+
+def find_records(card: Card, reader: Path) -> dict[str, tuple[Path, dict[str, Any]]]:
+    """Results of this very reader where the commands put them: below ``outputs`` here, and beside the reader file.
+
+    Results of other readers are passed over: each command keeps its newest there.
+    """
+    folders = [Path("outputs"), reader.parent, reader.parent.parent]
+    found = {}
+    for name in RECORDS:
+        for path in [folder / part / f"{name}.json" for folder in folders for part in (name, "evaluation", "")]:
+            try:
+                record = load_records([path])[name]
+                _same_reader(card.facts, {name: record})
+            except UserError:
+                continue
+            found[name] = (path, record)
+            break
     return found
 
 
@@ -66,7 +86,7 @@ def render(card: Card | Mapping[str, Any], records: Mapping[str, Any] | None = N
         sides.append((f"evaluation on {shown['metrics'].get('data', 'films')}", shown["metrics"]))
     parts = _parts(facts, sides, shown)
     pages = environment("ai_for_sudan.evaluation")
-    pages.filters["interval"] = partial(interval, missing="not recorded")
+    pages.filters["interval"] = partial(narrow_interval, missing="not recorded")
     return pages.get_template("card.html").render(
         title=f"Model card: {facts.get('name', '?')} {facts.get('version', '')}".strip(),
         facts=facts,
@@ -85,11 +105,12 @@ def render(card: Card | Mapping[str, Any], records: Mapping[str, Any] | None = N
 
 def _same_reader(facts: Mapping[str, Any], records: Mapping[str, Any]) -> None:
     title = f"{facts.get('name', '')} {facts.get('version', '')}".strip()
+    content = f"{title}+{str(facts.get('identity') or '')[:8]}"
     architecture = str(facts.get("architecture", ""))
     for name, record in records.items():
         of = str(record.get("reader") or record.get("model") or (record.get("recipe") or {}).get("model_type") or "")
         # A record of a checkpoint or of a cross-validation names the network alone.
-        known = of == title or ("reader" not in record and of.split(" ")[0] == architecture)
+        known = of in (title, content) or ("reader" not in record and of.split(" ")[0] == architecture)
         if not known:
             raise UserError(
                 f"{name}.json is of {of or 'no named reader'}, this is the card of {title}; measure it anew"

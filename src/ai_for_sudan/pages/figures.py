@@ -29,14 +29,16 @@ def figure(rows: int = 1, columns: int = 1, *, width: float = 4.4, height: float
 
 
 def svg(made: Figure) -> str:
-    """The figure as an SVG element, to be put into a page."""
+    """The figure as an SVG element, to be put into a page. Names are names: a ``$`` in them begins no formula."""
     for part in made.findobj(Text):
         if isinstance(part, Text):
             part.set_parse_math(False)  # a name with $ in it is a name, not mathematics
+    for text in made.findobj(Text):
+        text.set_parse_math(False)
     buffer = io.StringIO()
     made.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    drawn = buffer.getvalue()
+    return drawn[drawn.index("<svg") :]
 
 
 def roc(axes: Axes, labels: np.ndarray, scores: np.ndarray, threshold: float | None = None) -> None:

@@ -18,9 +18,14 @@ def environment(room: str) -> Environment:
 
     loader = ChoiceLoader([PackageLoader(room), PackageLoader("ai_for_sudan.pages")])
     made = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    made.filters |= {"interval": interval, "p": p_value}
+    made.filters |= {"interval": narrow_interval, "p": p_value}
     made.globals["disclaimer"] = DISCLAIMER
     return made
+
+
+def narrow_interval(value: Any, digits: int = 3, missing: str = "-") -> str:
+    """:func:`interval`, which breaks into two lines before the bracket only."""
+    return interval(value, digits, missing).replace(" to ", "\u00a0to\u00a0")
 
 
 def write_page(room: str, template: str, path: Path, **values: Any) -> None:

@@ -15,7 +15,7 @@ BOX_COLUMNS = ("file", "x", "y", "width", "height")
 
 
 def load_masks(folder: Path, files: Sequence[str], shapes: Sequence[tuple[int, int]], size: int) -> list[np.ndarray]:
-    """Masks ``<stem of the film>.png`` (anything but black is inside), at ``size`` a side.
+    """Masks ``[class/]<stem of the film>.png`` (anything but black is inside), at ``size`` a side.
 
     Args:
         files: the films.
@@ -32,7 +32,7 @@ def load_masks(folder: Path, files: Sequence[str], shapes: Sequence[tuple[int, i
         raise UserError(f"there is no folder {folder}; expected one PNG for each film, named like the film")
     found = []
     for file, shape in zip(files, shapes, strict=True):
-        path = folder / f"{Path(file).stem}.png"
+        path = _mask_of(folder, Path(file))
         if not path.is_file():
             found.append(np.zeros((0, 0), bool))
             continue
@@ -54,6 +54,12 @@ def load_masks(folder: Path, files: Sequence[str], shapes: Sequence[tuple[int, i
             f"{folder} has no mask for any of the {len(files)} films; expected e.g. {Path(files[0]).stem}.png"
         )
     return found
+
+
+def _mask_of(folder: Path, film: Path) -> Path:
+    """In the folder itself, or in a folder of the film's class inside it."""
+    in_class = folder / film.parent.name / f"{film.stem}.png"
+    return in_class if in_class.is_file() else folder / f"{film.stem}.png"
 
 
 def load_boxes(path: Path, files: Sequence[str], shapes: Sequence[tuple[int, int]], size: int) -> list[np.ndarray]:

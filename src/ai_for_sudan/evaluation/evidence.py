@@ -1,0 +1,277 @@
+"""Where a reader takes its evidence from: standing checks of attribution maps and of films without lungs.
+
+Plain functions over arrays. Maps are float ``(N, h, w)`` in the frame of the film, more is more evidence for the class;
+regions (lungs, or a radiologist's boxes) are bool ``(N, S, S)`` in the same frame, squashed to a square.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.statistics import Estimate, auroc_delong, bootstrap_by_patient
+
+#: side of the grid on which regions are drawn
+GRID = 224
+#: AUROC of a reader that sees no lungs, above which it knows the answer by something else
+OUTSIDE_LIMIT = 0.65
+
+Predict = Callable[[np.ndarray], np.ndarray]
+
+
+# --- regions ---------------------------------------------------------------------------------------------------------
+
+
+def parse_boxes(text: str) -> np.ndarray:
+    """``x y w h;x y w h`` in shares of the film's width and height -> float64 ``(K, 4)``.
+
+    Raises:
+        UserError: no numbers, not four of them, or a box outside of the film.
+    """
+    try:
+        boxes = [[float(number) for number in box.split()] for box in text.split(";") if box.strip()]
+    except ValueError as error:
+        raise UserError(f"boxes '{text[:60]}' hold something that is no number; expected x y w h;x y w h") from error
+    if any(len(box) != 4 for box in boxes):
+        raise UserError(f"boxes '{text[:60]}': a box has four numbers, x y w h, in shares of the film")
+    found = np.array(boxes, np.float64).reshape(-1, 4)
+    x, y, width, height = found.T
+    # Boxes are rounded to a few digits; a film's edge may be missed by so much.
+    inside = (x >= -0.01) & (y >= -0.01) & (width > 0) & (height > 0) & (x + width <= 1.01) & (y + height <= 1.01)
+    if not inside.all():
+        raise UserError(f"boxes '{text[:60]}': a box lies outside of the film; x y w h are shares of it, 0 to 1")
+    return found
+
+
+def drawn(boxes: np.ndarray, side: int = GRID) -> np.ndarray:
+    """Boxes ``(K, 4)`` as a region bool ``(side, side)``: places whose centre lies in a box."""
+    centres = (np.arange(side) + 0.5) / side
+    region = np.zeros((side, side), bool)
+    for x, y, width, height in boxes:
+        rows, columns = (centres >= y) & (centres < y + height), (centres >= x) & (centres < x + width)
+        region |= rows[:, None] & columns[None]
+    return region
+
+
+def covered(region: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Share of each place of a map that lies in a region, float64 ``shape``."""
+    picture = Image.fromarray(region.astype(np.float32))
+    return np.asarray(picture.resize((shape[1], shape[0]), Image.Resampling.BOX), np.float64)
+
+
+# --- attribution against regions -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Inside:
+    """Attribution against a region, film by film.
+
+    Attributes:
+        share: of a film's positive attribution inside the region ``(N,)``; NaN for a blank map.
+        hit: 1 where the hottest place lies inside (pointing game, Zhang 2016), else 0; so is a blank map ``(N,)``.
+        area: of the region, in shares of the film: what a map without meaning reaches ``(N,)``.
+    """
+
+    share: np.ndarray
+    hit: np.ndarray
+    area: np.ndarray
+
+    @property
+    def blank(self) -> int:
+        return int(np.isnan(self.share).sum())
+
+
+def inside(maps: np.ndarray, regions: np.ndarray) -> Inside:
+    """Each map against its own region."""
+    share, hit = np.full(len(maps), np.nan), np.zeros(len(maps))
+    for number, (one, region) in enumerate(zip(maps, regions, strict=True)):
+        positive = np.clip(np.asarray(one, np.float64), 0, None)
+        if positive.sum() > 0:
+            share[number] = (positive * covered(region, positive.shape)).sum() / positive.sum()
+            hit[number] = _at(region, _hottest(positive))
+    return Inside(share, hit, regions.mean((1, 2)))
+
+
+def constant_map(regions: np.ndarray, patients: np.ndarray, *, folds: int = 5) -> Inside:
+    """The best that a map reaches which is the same for every film: it knows where findings are, and no film.
+
+    Cross-fitted: of each film it is the mean of the regions of other patients.
+    """
+    share, hit = np.full(len(regions), np.nan), np.zeros(len(regions))
+    count = min(folds, len(np.unique(patients)))
+    if count < 2:
+        raise UserError("all films with a region are of one patient; the constant map needs others")
+    for others, own in GroupKFold(count).split(regions, groups=patients):
+        usual = regions[others].mean(0)
+        place = _hottest(usual)
+        share[own] = (regions[own] * usual).sum((1, 2)) / usual.sum()
+        hit[own] = [_at(region, place) for region in regions[own]]
+    return Inside(share, hit, regions.mean((1, 2)))
+
+
+def against_regions(maps: np.ndarray, regions: np.ndarray, patients: np.ndarray, *, seed: int = 0) -> dict[str, Any]:
+    """Pointing game and share of attribution inside, the constant map beside them, with intervals by patient.
+
+    Returns:
+        plain JSON: ``films``, ``blank``, ``area``, and ``pointing``, ``share``, ``pointing_constant``,
+        ``share_constant``, ``pointing_gain`` (the map less the constant one), each ``[value, low, high]``.
+    """
+    own, constant = inside(maps, regions), constant_map(regions, patients)
+
+    def figures(rows: np.ndarray) -> dict[str, float]:
+        return {
+            "pointing": float(own.hit[rows].mean()),
+            # A blank map has no share inside: it counts as none, not as a film less.
+            "share": float(np.nan_to_num(own.share[rows]).mean()),
+            "pointing_constant": float(constant.hit[rows].mean()),
+            "share_constant": float(constant.share[rows].mean()),
+            "pointing_gain": float((own.hit - constant.hit)[rows].mean()),
+        }
+
+    found = bootstrap_by_patient(figures, patients, seed=seed)
+    return {
+        "films": len(maps),
+        "blank": own.blank,
+        "area": float(own.area.mean()),
+        **{name: estimate.to_list() for name, estimate in found.items()},
+    }
+
+
+def _hottest(positive: np.ndarray) -> tuple[float, float]:
+    """Centre of the hottest place, in shares of height and width; of several equal ones the middle one."""
+    best = np.flatnonzero(positive.ravel() >= positive.max())
+    row, column = np.unravel_index(best[len(best) // 2], positive.shape)
+    return (int(row) + 0.5) / positive.shape[0], (int(column) + 0.5) / positive.shape[1]
+
+
+def _at(region: np.ndarray, place: tuple[float, float]) -> bool:
+    return bool(region[int(place[0] * region.shape[0]), int(place[1] * region.shape[1])])
+
+
+# --- what a reader says of films that were changed -------------------------------------------------------------------
+
+
+def without_lungs(pixels: np.ndarray, lungs: np.ndarray) -> np.ndarray:
+    """Films uint8 ``(N, S, S)`` with their lungs ``(N, S, S)`` painted over in the film's mean grey outside of them."""
+    painted = np.array(pixels)
+    for film, region in zip(painted, lungs, strict=True):
+        outside = film[~region]
+        film[region] = round(float(outside.mean())) if outside.size else 0
+    return painted
+
+
+def outside_only(predict: Predict, pixels: np.ndarray, lungs: np.ndarray, labels: np.ndarray) -> Estimate:
+    """AUROC of a reader on films whose lungs were painted over: what is above a half, it knows by something else.
+
+    Args:
+        predict: films uint8 ``(N, S, S)`` -> probability ``(N,)``.
+        labels: 0 or 1 ``(N,)``.
+    """
+    return auroc_delong(labels, predict(without_lungs(pixels, lungs)))
+
+
+def framing(lungs: np.ndarray, aspects: np.ndarray | None = None) -> np.ndarray:
+    """Where the lungs lie in the frame, float64 ``(N, 4)`` (x0, y0, x1, y1 in shares of the film); with the films' own
+    width by height ``(N,)`` five numbers.
+    """
+    boxes = []
+    for region in lungs:
+        rows, columns = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
+        if not len(rows):
+            raise UserError("a film's lungs are empty; leave the film out")
+        boxes.append([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
+    found = np.array(boxes, np.float64) / lungs.shape[1]
+    return found if aspects is None else np.column_stack([found, np.log(aspects)])
+
+
+def framing_only(frames: np.ndarray, labels: np.ndarray, patients: np.ndarray, *, seed: int = 0) -> Estimate:
+    """AUROC of a logistic regression on :func:`framing`, each film by one that was fitted without its patient.
+
+    What it reaches, a reader can reach that sees no pixel of a lung.
+    """
+    fewest = min(len(np.unique(patients[labels == value])) for value in (0, 1))
+    if fewest < 2:
+        raise UserError("framing needs two patients of each class at least")
+    cut = StratifiedGroupKFold(min(5, fewest), shuffle=True, random_state=seed)
+    # Balanced: a fold's share of positives in the intercept would make the pooled scores worse than chance.
+    model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
+    scores = cross_val_predict(model, frames, labels, groups=patients, cv=cut, method="decision_function")
+    return auroc_delong(labels, scores)
+
+
+def deletion_insertion(
+    predict: Predict,
+    pixels: np.ndarray,
+    maps: np.ndarray,
+    lungs: np.ndarray,
+    patients: np.ndarray,
+    *,
+    steps: int = 10,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Deletion and insertion (Petsiuk 2018) inside the lungs: taking hot places away must lower the score more than
+    taking away as many other places of the same lungs, and giving them must raise it more.
+
+    Args:
+        predict: films uint8 ``(N, S, S)`` -> probability ``(N,)``.
+        pixels: films that the reader calls, uint8 ``(N, S, S)``.
+
+    Returns:
+        plain JSON: for ``deletion`` and ``insertion`` the mean probability over the steps by the ``map`` and by places
+        in ``random`` order, and their ``difference`` with an interval by patient.
+    """
+    random = np.random.default_rng(seed)
+    side = pixels.shape[1]
+    blank = np.stack([_smoothed(film, region) for film, region in zip(pixels, lungs, strict=True)])
+    orders: list[list[np.ndarray]] = [[], []]
+    for one, region in zip(maps, lungs, strict=True):
+        heat = np.asarray(Image.fromarray(np.asarray(one, np.float32)).resize((side, side), Image.Resampling.BILINEAR))
+        # Blocks, not single pixels: noise between deleted pixels would be a new texture.
+        block = np.repeat(np.repeat(random.random((-(-side // 16),) * 2), 16, 0), 16, 1)[:side, :side]
+        for order, values in zip(orders, (heat, block), strict=True):
+            rank = np.full((side, side), np.inf)
+            rank[region] = np.argsort(np.argsort(-values[region], kind="stable")) / max(1, region.sum())
+            order.append(rank)
+    found: dict[str, Any] = {}
+    for kind in ("deletion", "insertion"):
+        means = []
+        for order in orders:
+            curve = []
+            for step in range(steps + 1):
+                gone = np.stack(order) < step / steps
+                shown = np.where(gone, blank, pixels) if kind == "deletion" else np.where(gone, pixels, blank)
+                curve.append(predict(shown.astype(np.uint8)))
+            means.append(np.mean(curve, axis=0))
+        own, other = means
+        found[kind] = _gap(own, other, patients, seed)
+    return found
+
+
+def _gap(own: np.ndarray, other: np.ndarray, patients: np.ndarray, seed: int) -> dict[str, Any]:
+    def difference(rows: np.ndarray) -> dict[str, float]:
+        return {"difference": float((own - other)[rows].mean())}
+
+    gap = bootstrap_by_patient(difference, patients, seed=seed)["difference"]
+    return {"map": float(own.mean()), "random": float(other.mean()), "difference": gap.to_list()}
+
+
+def _smoothed(film: np.ndarray, lungs: np.ndarray) -> np.ndarray:
+    """The film with the mean grey of its lungs in place of them, uint8."""
+    result = np.array(film)
+    if lungs.any():
+        result[lungs] = round(float(film[lungs].mean()))
+    return result
+
+
+def by_site(sites: np.ndarray, check: Callable[[np.ndarray], Any]) -> dict[str, Any]:
+    """A check over the films of each site: name -> what ``check`` makes of their numbers ``(M,)``."""
+    return {str(site): check(np.flatnonzero(sites == site)) for site in np.unique(sites) if site}
