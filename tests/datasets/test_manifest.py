@@ -231,6 +231,20 @@ def test_medmnist(tmp_path: Path) -> None:
     np.testing.assert_array_equal(manifest.films[4].pixels(), images[4])
 
 
+def test_numbers_of_another_data_set_are_not_given_names(tmp_path: Path) -> None:
+    """Of BreastMNIST 1 is the healthy class."""
+    images = np.zeros((4, 28, 28), np.uint8)
+    np.savez(tmp_path / "breastmnist.npz", train_images=images, train_labels=[[0], [1], [1], [0]])
+    manifest = load_manifest(tmp_path / "breastmnist.npz")
+    assert manifest.classes == ("0", "1") and manifest.positive == "1"
+
+
+def test_a_name_tells_a_patient_only_where_a_rule_was_asked_for(tmp_path: Path) -> None:
+    path = csv(tmp_path, "file,label\nperson1_virus_6.png,pneumonia\nIM-0115-0001.png,normal\n")
+    assert [film.patient for film in load_manifest(path).films] == [None, None]
+    assert [film.patient for film in load_manifest(path, patient_rule="kermany").films] == ["person1", "im-0115"]
+
+
 def test_npz_files_that_are_no_medmnist(tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     path.write_bytes(b"PK\x03\x04 broken")

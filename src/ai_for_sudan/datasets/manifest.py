@@ -17,7 +17,7 @@ from ai_for_sudan.errors import UserError
 SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 SPLIT_ORDER = ("train", "val", "test")
 DEFAULT_POSITIVE = "pneumonia"
-MEDMNIST_POSITIVE = ("normal", "pneumonia")  # PneumoniaMNIST: 0 normal, 1 pneumonia
+PNEUMONIAMNIST = ("normal", "pneumonia")  # of the numbers 0 and 1
 FINDING = {"1": 1.0, "1.0": 1.0, "0": 0.0, "0.0": 0.0, "": None, "nan": None, "-1": None, "-1.0": None}
 #: what operating systems write beside films; any other file in a class folder is taken for a film
 SYSTEM_FILES = ("thumbs.db", "desktop.ini", "__macosx")
@@ -296,7 +296,9 @@ def _from_npz(path: Path) -> tuple[list[_Row], list[str]]:
     if any(values.shape[1] != 1 for values in flat.values()):
         raise UserError(f"{path} has several labels a film; only one class a film is read from .npz files")
     numbers = sorted({int(v) for values in flat.values() for v in values[:, 0]})
-    names = list(MEDMNIST_POSITIVE) if numbers == [0, 1] else [str(number) for number in numbers]
+    # Only that data set's own file says what its numbers mean: elsewhere 1 may be the healthy class.
+    known = numbers == [0, 1] and path.name.lower().startswith("pneumoniamnist")
+    names = list(PNEUMONIAMNIST) if known else [str(number) for number in numbers]
     name = dict(zip(numbers, names, strict=True))
     rows = [
         _Row(archived(path, side, index), name[int(value[0])], split=side)
