@@ -27,6 +27,9 @@ def test_a_film_appears_by_itself_and_others_see_who_looks_at_it(browser: Any, s
     amina.page.wait_for_selector(".clinic-list a:has-text('Suspicious')")
     omar.page.click(".clinic-list a")
     amina.page.wait_for_selector("text=Dr Omar looks at it")
+    # Looking is noted once, and the note does not make the page ask anew for ever.
+    omar.page.wait_for_timeout(4000)
+    assert [row.actor for row in clinic.trail("film.seen")] == ["user:omar"]
     omar.page.click("nav a:has-text('Worklist')")
     amina.page.wait_for_selector("text=Dr Omar looks at it", state="detached")
 

@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -109,6 +109,8 @@ def create(desk: Desk, *, dicomweb: ASGIApp | None = None) -> ASGIApp:
         routes.append(Mount("/dicomweb", _guarded(desk, dicomweb)))
     if desk.app is not None:
         routes.append(Mount("/app", StaticFiles(directory=desk.app, html=True)))
+    if not (desk.static / "index.html").is_file():
+        routes.append(Route("/", lambda request: PlainTextResponse("The pages are not built. Run: make app\n", 503)))
     routes.append(Mount("/", StaticFiles(directory=desk.static, html=True, check_dir=False)))
     inner = Starlette(
         routes=routes,

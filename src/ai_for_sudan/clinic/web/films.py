@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session, undefer
 from starlette.responses import Response
 
 from ai_for_sudan.clinic.store import deliveries, films
-from ai_for_sudan.clinic.store.tables import AGREEMENTS, Film, FilmReading, Patient, Study, User, Verdict
+from ai_for_sudan.clinic.store.tables import AGREEMENTS, Film, FilmReading, Patient, Study, TrailRow, User, Verdict, now
 from ai_for_sudan.clinic.store.trail import record
 from ai_for_sudan.clinic.web.endpoint import ANYBODY, CLINICIANS, Call, Endpoints, Refusal, choice, closed, text
 from ai_for_sudan.clinic.web.worklist import rows
@@ -20,6 +21,8 @@ from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.radiographs import read_radiograph
 
 endpoints = Endpoints()
+#: looks of the same person at the same film within this time are one
+LOOK = timedelta(minutes=10)
 
 
 @endpoints.add("GET", "/api/reader", ANYBODY, "the card of the reader, as it is in its file")
@@ -41,9 +44,7 @@ def find(session: Session, number: int) -> Film:
 
 @endpoints.add("GET", "/api/films/{film}", ANYBODY, "a film with its reading, verdicts, prior films and deliveries")
 def film(call: Call) -> dict[str, Any]:
-    with call.desk.store.writing() as session:
-        found = find(session, call.path["film"])
-        record(session, call.who.actor, "film.seen", f"film:{found.id}")
+    _seen(call)
     with call.desk.store.reading() as session:
         found = find(session, call.path["film"])
         study = session.get_one(Study, found.study_id)
@@ -75,6 +76,27 @@ def film(call: Call) -> dict[str, Any]:
                 for delivery, destination, result in deliveries.of_film(session, found.id)
             ],
         }
+
+
+def _seen(call: Call) -> None:
+    """Note who looks at a film: once, however often their page asks anew while it is open."""
+    subject = f"film:{call.path['film']}"
+    since = (now() - LOOK).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    with call.desk.store.reading() as session:
+        find(session, call.path["film"])
+        noted = session.scalar(
+            select(TrailRow.id)
+            .where(
+                TrailRow.subject == subject,
+                TrailRow.actor == call.who.actor,
+                TrailRow.act == "film.seen",
+                TrailRow.at > since,
+            )
+            .limit(1)
+        )
+    if noted is None:
+        with call.desk.store.writing() as session:
+            record(session, call.who.actor, "film.seen", subject)
 
 
 def _reading(reading: FilmReading) -> dict[str, Any]:
