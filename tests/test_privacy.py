@@ -75,3 +75,35 @@ def test_ray_is_told_not_to_report(tiny: Path, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(ZeroDivisionError):
         next(read_on_cluster(tiny, [tiny]))
     assert told == ["0"]
+
+
+DEPENDENCIES = """
+import importlib, os, sys
+from pathlib import Path
+
+asked = []
+watched = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto")
+sys.addaudithook(lambda event, values: asked.append(f"{event} {values}") if event in watched else None)
+for name in sys.argv[1:]:
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError:
+        pass
+held = [os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+print([*asked, *(name for name in held if name.startswith("socket:"))])
+print([path.name for path in Path(os.environ["HOME"]).rglob("*") if path.is_file()])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="watches a process by /proc")
+def test_no_other_dependency_asks_the_network_for_anything(tmp_path: Path) -> None:
+    names = "numpy PIL pydicom jinja2 tqdm scipy sklearn matplotlib.font_manager onnx torch torchvision safetensors"
+    names += " onnxscript sqlalchemy uvicorn starlette pynetdicom highdicom"
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("XDG_", "MPL"))}
+    environment |= {"HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", DEPENDENCIES, *names.split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    held, kept = done.stdout.splitlines()
+    assert held == "[]"
+    assert "fontlist" in kept or kept == "[]"
+    assert kept.count(",") == 0

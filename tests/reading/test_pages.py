@@ -73,7 +73,7 @@ def test_a_card_s_page_takes_names_with_dollars_and_replaces_no_file_of_others(
 
     bins = [{"given": 0.2, "share": [0.2, 0.1, 0.3], "films": 9}]
     side = {"films": 9, "probabilities": {"reliability": bins}}
-    tiny = build_tiny(name="$\\frac{$", metrics={"at $home_{": side})
+    tiny = build_tiny(name="$\\frac{$", metrics={"at $\\frac{$": side})
     page = tmp_path / "card.html"
     for _ in range(2):
         assert main(["card", str(tiny), "--html", str(page)]) == 0, capsys.readouterr().err
