@@ -13,7 +13,6 @@ from typing import IO
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
-from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from ai_for_sudan.clinic import uids
 from ai_for_sudan.errors import UnreadableFilm
@@ -45,12 +44,22 @@ def data_set_start(file: IO[bytes]) -> int:
     return 144 + int.from_bytes(start[12:16], "little")
 
 
+class _Deflated(Exception):
+    """The rest of the file, from ``at`` on, is deflated (PS3.5 A.5)."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__(at)
+        self.at = at
+
+
 class _Bounded(io.BufferedReader):
     """A file that ends the reading of headers with millions of elements."""
 
     reads = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or size < 0:  # only what pydicom then inflates, to any size, is read without one
+            raise _Deflated(self.tell())
         self.reads += 1
         if self.reads > MOST_READS:
             raise UnreadableFilm("damaged", "the DICOM header has more elements than any film's")
@@ -66,30 +75,27 @@ def header_of(file: Path) -> Dataset:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            _check_deflated(file)
-            with _Bounded(io.FileIO(file)) as opened:
-                return dcmread(opened, stop_before_pixels=True, force=True)
+            try:
+                with _Bounded(io.FileIO(file)) as opened:
+                    return dcmread(opened, stop_before_pixels=True, force=True)
+            except _Deflated as found:
+                with _Bounded(io.BytesIO(_inflated(file, found.at))) as opened:
+                    return dcmread(opened, stop_before_pixels=True, force=True)
     except UnreadableFilm:
         raise
     except Exception as error:  # pydicom raises whatever it likes for damaged bytes
         raise UnreadableFilm("damaged", f"the DICOM header is damaged: {one_line(error)}") from error
 
 
-def _check_deflated(file: Path) -> None:
-    """A deflated data set (PS3.5 A.5) is opened whole, and may grow without bound."""
+def _inflated(file: Path, at: int) -> bytes:
+    """A deflated data set may grow without bound; where it begins only the reading of what stands before it tells."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     with file.open("rb") as opened:
-        start = data_set_start(opened)
-        opened.seek(0)
-        if DeflatedExplicitVRLittleEndian.encode() not in opened.read(max(start, 4096)):
-            return
-        opened.seek(start)
-        inflater, grown = zlib.decompressobj(-zlib.MAX_WBITS), 0
-        while piece := inflater.unconsumed_tail or opened.read(PIECE):
-            grown += len(inflater.decompress(piece, PIECE))
-            if grown > LARGEST_FILE:
-                raise UnreadableFilm("too_large", "the deflated DICOM file grows beyond 300 MB when it is opened")
-            if inflater.eof:
-                break
+        opened.seek(at)
+        data = inflater.decompress(opened.read(LARGEST_FILE), LARGEST_FILE)
+    if inflater.unconsumed_tail:
+        raise UnreadableFilm("too_large", "the deflated DICOM file grows beyond 300 MB when it is opened")
+    return data
 
 
 def facts_of(header: Dataset, content: str = "") -> Facts:

@@ -1,0 +1,30 @@
+"""A header is read in the server's own process: a deflated file must not grow there, wherever it says that it is."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from ai_for_sudan.clinic.header import header_of
+from ai_for_sudan.errors import UnreadableFilm
+
+
+@pytest.mark.parametrize("name", ["deflated, wrong group length", "deflated, identifier beyond 4 kB", "deflated twice"])
+def test_it_is_refused_before_it_grows(name: str, root: Path, tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("crafted_films", root / "benchmarks" / "crafted_films.py")
+    assert spec and spec.loader
+    crafted = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(crafted)
+    (tmp_path / "film").write_bytes(crafted.FILMS[name]())
+    with pytest.raises(UnreadableFilm) as caught:
+        header_of(tmp_path / "film")
+    assert caught.value.code in ("too_large", "damaged")
+
+
+def test_one_of_the_usual_size_is_read(root: Path, tmp_path: Path) -> None:
+    import pydicom
+
+    film = Path(pydicom.__file__).parent / "data" / "test_files" / "image_dfl.dcm"
+    assert header_of(film).Rows == 512
