@@ -91,34 +91,40 @@ function isDeflated(bytes: Uint8Array): boolean {
 /** The whole file with its data set inflated (PS3.5 A.5), at most as large as any film. */
 async function inflatedFrom(bytes: Uint8Array): Promise<Uint8Array> {
   const end = metaEnd(bytes);
-  const parts: Uint8Array[] = [bytes.subarray(0, end)];
-  let size = end;
+  // Browsers take for junk, and lose the end of the data over it, what may follow them: padding, or gzip's check sum.
+  let body: Uint8Array | null = null;
+  for (const behind of [0, 1, 8]) body ??= await inflated(bytes.slice(end, bytes.length - behind));
+  if (!body) throw new UnreadableFilm('damaged', 'the deflated data set is damaged');
+  const whole = new Uint8Array(end + body.length);
+  whole.set(bytes.subarray(0, end));
+  whole.set(body, end);
+  return whole;
+}
+
+/** Null where the data are damaged, or the browser is from before 2023 and knows no such streams. */
+async function inflated(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array | null> {
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
   try {
-    const stream = new Blob([bytes.slice(end)]).stream().pipeThrough(new DecompressionStream('deflate-raw'));
-    const reader = stream.getReader();
+    const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw')).getReader();
     for (let part = await reader.read(); !part.done; part = await reader.read()) {
       size += part.value.length;
       if (size > LARGEST_FILE) throw new UnreadableFilm('too_large');
       parts.push(part.value);
     }
+    return new Uint8Array(await new Blob(parts).arrayBuffer());
   } catch (error) {
     if (error instanceof UnreadableFilm) throw error;
-    // Some devices write a byte too many behind the stream; browsers before 2023 know no such streams at all.
-    if (parts.length === 1) throw new UnreadableFilm('damaged', String(error));
+    return null;
   }
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 /** Refuse before anything is decoded or allocated. */
 export function checked(header: DataSet): { width: number; height: number } {
   if (!header.elements[TAG.pixels]) throw new UnreadableFilm('no_pixels');
-  if ((header.intString(TAG.frames) ?? 1) > 1) throw new UnreadableFilm('multi_frame');
+  const frames = text(header, TAG.frames);
+  if (!/^\d*$/.test(frames)) throw new UnreadableFilm('truncated', `${frames} frames`);
+  if (Number(frames) > 1) throw new UnreadableFilm('multi_frame');
   const height = header.uint16(TAG.rows);
   const width = header.uint16(TAG.columns);
   if (!width || !height) throw new UnreadableFilm('damaged', 'no Rows and Columns');
