@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_for_sudan.clinic.header import header_of
+from ai_for_sudan.clinic.header import facts_of, header_of
 from ai_for_sudan.errors import UnreadableFilm
 
 
@@ -27,4 +27,6 @@ def test_one_of_the_usual_size_is_read(root: Path, tmp_path: Path) -> None:
     import pydicom
 
     film = Path(pydicom.__file__).parent / "data" / "test_files" / "image_dfl.dcm"
-    assert header_of(film).Rows == 512
+    header = header_of(film)
+    assert header.Rows == 512
+    assert facts_of(header).film["transfer_syntax"] == "1.2.840.10008.1.2.1.99"

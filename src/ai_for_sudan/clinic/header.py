@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import IO
 
 from pydicom import dcmread
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.tag import Tag
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from ai_for_sudan.clinic import uids
 from ai_for_sudan.errors import UnreadableFilm
@@ -52,8 +53,8 @@ class _Deflated(Exception):
         self.at = at
 
 
-class _Bounded(io.BufferedReader):
-    """A file that ends the reading of headers with millions of elements."""
+class _Bounded(io.BufferedIOBase):
+    """Ends the reading of headers with millions of elements."""
 
     reads = 0
 
@@ -66,6 +67,14 @@ class _Bounded(io.BufferedReader):
         return super().read(size)
 
 
+class _File(_Bounded, io.BufferedReader):
+    """A file as it lies on the disk."""
+
+
+class _Inflated(_Bounded, io.BytesIO):
+    """A data set that was deflated."""
+
+
 def header_of(file: Path) -> Dataset:
     """A DICOM file's header, without its pixels.
 
@@ -76,11 +85,13 @@ def header_of(file: Path) -> Dataset:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                with _Bounded(io.FileIO(file)) as opened:
+                with _File(io.FileIO(file)) as opened:
                     return dcmread(opened, stop_before_pixels=True, force=True)
             except _Deflated as found:
-                with _Bounded(io.BytesIO(_inflated(file, found.at))) as opened:
-                    return dcmread(opened, stop_before_pixels=True, force=True)
+                header = dcmread(_Inflated(_inflated(file, found.at)), stop_before_pixels=True, force=True)
+                header.file_meta = FileMetaDataset()
+                header.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+                return header
     except UnreadableFilm:
         raise
     except Exception as error:  # pydicom raises whatever it likes for damaged bytes
