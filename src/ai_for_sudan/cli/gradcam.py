@@ -16,7 +16,7 @@ from ai_for_sudan.cli.films import add_film_options, films_and_place, save_png
 from ai_for_sudan.datasets import Film, squash
 from ai_for_sudan.errors import UnreadableFilm, UserError, printable
 from ai_for_sudan.evaluation.subject import load_model
-from ai_for_sudan.explanation import GradCAM
+from ai_for_sudan.explanation import GradCAM, in_film
 from ai_for_sudan.files import replacing
 from ai_for_sudan.models import ModelSpec, as_batch, probabilities
 from ai_for_sudan.reading.overlay import overlay, with_legend
@@ -70,7 +70,8 @@ def run(args: argparse.Namespace) -> int:
             failed += 1
             _say(args, {"file": str(film), "status": "failed", "code": error.code, "reason": error.reason})
             continue
-        found = gradcam(as_batch(squash(pixels, spec.input_size)[None], where), target)
+        batch = as_batch(squash(pixels, spec.input_size)[None], where)
+        found = gradcam(batch, target)
         heat = found.maps[0].cpu().numpy()
         if not (np.isfinite(heat).all() and bool(found.logits.isfinite().all())):
             raise UserError(f"{args.checkpoint} gives NaN for {film}: its weights are damaged; train it again")
@@ -81,7 +82,8 @@ def run(args: argparse.Namespace) -> int:
         try:
             if raw and raw.exists() and not path.exists():  # an array carries no mark of ours, its picture does
                 raise UserError(f"{raw} was not written by this command and would be replaced; name another place")
-            save_png(with_legend(overlay(ground, heat, reference), reference), path)
+            placed = in_film(model, batch, found.maps, gradcam.layer)[0].cpu().numpy()
+            save_png(with_legend(overlay(ground, placed, reference), reference), path)
             if raw:
                 with replacing(raw) as temporary, temporary.open("wb") as file:
                     np.save(file, heat)

@@ -101,7 +101,7 @@ def load_model(path: Path, expect: str | None = None) -> tuple[Architecture, Che
 
 
 def _checkpoint(path: Path, expect: str | None) -> Subject:
-    from ai_for_sudan.explanation import GradCAM, Heatmaps
+    from ai_for_sudan.explanation import GradCAM, in_film
     from ai_for_sudan.models import as_batch, logits, probabilities
     from ai_for_sudan.models.quantised import is_quantised, load_quantised
 
@@ -113,11 +113,13 @@ def _checkpoint(path: Path, expect: str | None) -> Subject:
         progress = "reading" if len(pixels) > 128 else None
         return probabilities(logits(model, pixels, progress=progress), spec.task).numpy()
 
-    def explain(film: np.ndarray) -> Heatmaps:
-        where = next(explained.parameters()).device
-        return GradCAM(explained)(as_batch(film[None], where), spec.positive_index)
+    gradcam = GradCAM(explained)
 
-    blank = np.zeros((spec.input_size, spec.input_size), dtype=np.uint8)
+    def heatmap(film: np.ndarray) -> np.ndarray:
+        films = as_batch(film[None], next(explained.parameters()).device)
+        return in_film(explained, films, gradcam(films, spec.positive_index).maps, gradcam.layer)[0].cpu().numpy()
+
+    blank = as_batch(np.zeros((1, spec.input_size, spec.input_size), np.uint8), next(explained.parameters()).device)
 
     return Subject(
         name=f"{spec.name} ({path.name})",
@@ -128,6 +130,6 @@ def _checkpoint(path: Path, expect: str | None) -> Subject:
         threshold=state.threshold,
         state=state.to_dict(),
         predict=predict,
-        heatmap=lambda film: explain(film).maps[0].cpu().numpy(),
-        reference=explain(blank).full_colour,
+        heatmap=heatmap,
+        reference=gradcam(blank, spec.positive_index).full_colour,
     )

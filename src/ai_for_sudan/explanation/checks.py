@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ai_for_sudan.explanation.gradcam import GradCAM
+from ai_for_sudan.explanation.placing import in_film
 from ai_for_sudan.models import Architecture, folded
 
 #: maps with a rank correlation above this are alike
@@ -60,9 +61,10 @@ def median(values: np.ndarray, seed: int = 0) -> list[float | None]:
 
 
 def heat(model: nn.Module, films: Tensor, class_index: int, layer: str | None = None) -> Tensor:
-    """Grad-CAM maps ``(B, h, w)``, batch by batch."""
+    """Grad-CAM maps ``(B, h, w)`` in the frame of the films, batch by batch."""
     gradcam = GradCAM(model, layer)
-    return torch.cat([gradcam(part, class_index).maps.cpu() for part in films.split(BATCH)])
+    found = (in_film(model, part, gradcam(part, class_index).maps, gradcam.layer) for part in films.split(BATCH))
+    return torch.cat([maps.cpu() for maps in found])
 
 
 def likeness(first: Tensor, second: Tensor) -> Likeness:
@@ -141,6 +143,7 @@ def cascade(
 def _stages(model: Architecture) -> list[tuple[str, nn.Module]]:
     """Parts with weights, from the last to the first."""
     parts = [(f"features.{name}", part) for name, part in model.features.named_children()]
+    parts += [("neck", neck)] if isinstance(neck := getattr(model, "neck", None), nn.Module) else []
     parts += [(f"classifier.{name}", part) for name, part in model.classifier.named_children()]
     return [(name, part) for name, part in reversed(parts) if any(True for _ in part.parameters())]
 

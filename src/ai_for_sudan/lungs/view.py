@@ -124,9 +124,13 @@ class LungView(nn.Module):
         return self.finder(small).sigmoid()
 
     def forward(self, films: Tensor) -> View:
-        """Squashed films ``(B, 1, S, S)`` in 0..1 -> :class:`View`."""
-        lungs = self.find(films)
-        return self.look(films, lungs, box_of(lungs))
+        """Squashed films ``(B, 1, S, S)`` in 0..1 -> :class:`View`; in full precision whatever the caller's is.
+
+        bfloat16 has eight bits for grey levels, and the place of a box would be off by pixels.
+        """
+        with torch.autocast(films.device.type, enabled=False):
+            lungs = self.find(films)
+            return self.look(films, lungs, box_of(lungs))
 
     def framed(self, films: Tensor, generator: torch.Generator, size: int | None = None) -> Tensor:
         """Views ``(B, 2, V, V)`` for training, each side of the box moved by up to a tenth of it, rather out than in.
