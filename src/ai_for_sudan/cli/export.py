@@ -39,6 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data_name", default="", help="what the card calls the training data")
     parser.add_argument("--licence", default="", help="of the training data")
     parser.add_argument("--reference_standard", default="", help="who or what said which films are positive")
+    parser.add_argument("--force", action="store_true", help="export it though it knows the label without the lungs")
     parser.add_argument("--seed", type=int, default=0)
 
 
@@ -73,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
         bulk=args.bulk,
         torchscript=args.torchscript,
         pt2=args.pt2,
+        force=args.force,
         seed=args.seed,
         command=args.typed,
     )

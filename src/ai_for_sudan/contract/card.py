@@ -216,6 +216,7 @@ class Card(Record):
     gate_rules: Gate = field(default_factory=Gate, metadata={"key": "gate"})
     heatmap: Heatmap
     metrics: dict[str, Any] | None = None
+    shortcuts: dict[str, Any] | None = None
     compression: tuple[Any, ...] | None = None
     self_test: SelfTest = field(metadata={"key": "selftest"})
     reference: dict[str, Any] | None = None

@@ -1,6 +1,7 @@
 """The networks: one architecture a file, what each needs travels with its checkpoint; and what they predict."""
 
 from ai_for_sudan.models.architecture import Architecture, ModelSpec
+from ai_for_sudan.models.centring import centre_head
 from ai_for_sudan.models.checkpoint import load_checkpoint, save_checkpoint
 from ai_for_sudan.models.films import as_batch, as_pixels
 from ai_for_sudan.models.folding import folded
@@ -17,6 +18,7 @@ __all__ = [
     "as_batch",
     "as_pixels",
     "autocast",
+    "centre_head",
     "create",
     "device",
     "folded",

@@ -23,6 +23,7 @@ from ai_for_sudan.models import (
     Architecture,
     CheckpointState,
     autocast,
+    centre_head,
     device,
     folded,
     load_checkpoint,
@@ -157,6 +158,7 @@ class _Run:
     def _finish(self) -> tuple[Architecture, CheckpointState]:
         """Give the best checkpoint its operating point."""
         model, state = load_checkpoint(self.best_path, map_location=self.device)
+        centre_head(model)
         best = min(self.history, key=lambda row: row["val_loss"])
         state = replace(
             state,
