@@ -31,10 +31,16 @@ Interval = tuple[float | None, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Input(Record):
-    """How a film comes to the network: ``size`` is the side of its square input in pixels."""
+    """How a film comes to the network.
+
+    Attributes:
+        size: side of the squashed film in pixels.
+        view: side of the lungs' box that is cut out of it; of a network that sees the whole film there is none.
+    """
 
     size: int | None = None
     resize: str | None = None
+    view: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -155,7 +155,7 @@ def export_reader(
         task=spec.task,
         classes=tuple(spec.classes),
         positive=spec.positive,
-        input=Input(size=spec.input_size, resize="squash, antialiased bilinear"),
+        input=Input(size=spec.input_size, resize="squash, antialiased bilinear", view=spec.view_size or None),
         precision="int8" if options.int8 else "float32",
         training=Training.from_facts({**options.training, **_of_the_run(state)}),
         provenance=_provenance(weights, state, train, validation, pictures, options),

@@ -17,5 +17,5 @@ def centre_head(model: Architecture) -> None:
         return
     head = model.classifier[-1]
     with torch.no_grad():
-        head.weight -= head.weight.mean(dim=0, keepdim=True)  # type: ignore[operator, union-attr]
-        head.bias -= head.bias.mean()  # type: ignore[operator, union-attr]
+        head.weight -= head.weight.mean(dim=0, keepdim=True)  # type: ignore[operator]
+        head.bias -= head.bias.mean()  # type: ignore[operator]
