@@ -56,11 +56,6 @@ def quantise_convolutions(model: onnx.ModelProto, films: np.ndarray, float_convo
         source, prepared, target = (str(Path(folder) / name) for name in ("float.onnx", "prepared.onnx", "int8.onnx"))
         onnx.save(model, source)
         quant_pre_process(source, prepared, skip_symbolic_shape=True)
-        names = [
-            node.name
-            for node in onnx.load(prepared).graph.node
-            if node.op_type == "Conv" and "finder" not in node.input[1]
-        ]
         quantize_static(
             prepared,
             target,
@@ -71,29 +66,23 @@ def quantise_convolutions(model: onnx.ModelProto, films: np.ndarray, float_convo
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            # The heatmap is read off the last convolution: rounding there would be rounding of the explanation.
-            # Rounding in the lung finder would move the box, and with it everything behind.
-            nodes_to_exclude=[
-                *names[:float_convolutions],
-                names[-1],
-                *_after_last_convolution(prepared),
-                *_of_finder(prepared),
-            ],
+            nodes_to_exclude=_kept_float(onnx.load(prepared), float_convolutions),
             calibrate_method=CalibrationMethod.MinMax,
             extra_options={"ActivationSymmetric": False, "DedicatedQDQPair": False},
         )
         return onnx.load(target)
 
 
-def _of_finder(path: str) -> list[str]:
-    return [node.name for node in onnx.load(path).graph.node if any("finder" in name for name in node.input)]
+def _kept_float(model: onnx.ModelProto, float_convolutions: int) -> list[str]:
+    """Nodes outside of the network's ``features``, the first of their convolutions, and the last one.
 
-
-def _after_last_convolution(path: str) -> list[str]:
-    """What lies behind the last convolution is the head's, the gate's or the heatmap's."""
-    nodes = list(onnx.load(path).graph.node)
-    last = max(index for index, node in enumerate(nodes) if node.op_type == "Conv")
-    return [node.name for node in nodes[last:] if node.op_type in ("Add", "Clip")]
+    Rounding in the lung finder or in the view would move the box and the grey levels, and with them everything behind;
+    the heatmap is read off the last feature map, and rounding there would be rounding of the explanation.
+    """
+    nodes = list(model.graph.node)
+    places = [i for i, node in enumerate(nodes) if node.op_type == "Conv" and ".features." in node.input[1]]
+    first, last = places[min(float_convolutions, len(places) - 1)], places[-1]
+    return [node.name for i, node in enumerate(nodes) if not first <= i < last]
 
 
 @dataclass(frozen=True)
