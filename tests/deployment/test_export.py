@@ -219,7 +219,7 @@ def test_int8_whose_heatmap_has_moved_is_refused_though_it_decides_alike() -> No
                 layer.weight.abs_()
     sides = {0: torch.export.Dim("height", min=64, max=8192), 1: torch.export.Dim("width", min=64, max=8192)}
     example = torch.randint(0, 255, (261, 300), dtype=torch.uint8)
-    exported = graph.export_graph(OneFilm(bare(model)).eval(), 4, example, sides)
+    exported = graph.export_graph(OneFilm(bare(model)).eval(), example, sides)
     films = np.random.default_rng(0).integers(0, 256, (12, 224, 224), np.uint8)
     moved = onnx.ModelProto.FromString(exported.SerializeToString())
     height, width = graph.run(graph.session(exported), films[0])["heatmap"].shape[1:]
