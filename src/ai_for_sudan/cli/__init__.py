@@ -25,6 +25,7 @@ from ai_for_sudan.pages.words import DISCLAIMER as DISCLAIMER
 # command -> (module, what it does, the extra that its imports need)
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "read": ("read", "read films with a reader file", ""),
+    "lungs": ("lungs", "show where a reader finds the lungs", ""),
     "card": ("card", "show what is known of a reader", ""),
     "selftest": ("selftest", "check that a reader computes rightly on this machine", ""),
     "app": ("app", "serve the phone app on this machine", ""),
