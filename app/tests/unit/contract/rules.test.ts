@@ -1,0 +1,110 @@
+import { describe, expect, test } from 'vitest';
+import { ageWarning, ageYears, outside } from '../../../src/contract/ages';
+import { parseCard } from '../../../src/contract/card';
+import { codesOf, KINDS, kindOf, remark } from '../../../src/contract/codes';
+import { colour, LEGEND } from '../../../src/contract/colours';
+import { codeString, refusals } from '../../../src/contract/headers';
+import { judge } from '../../../src/contract/judge';
+import { inverts, looksNegative, thumbnail } from '../../../src/contract/polarity';
+import { LANGUAGES } from '../../../src/i18n';
+import { load } from './vectors';
+
+const [ages, rule, polarity, colours] = ['ages', 'judge', 'polarity', 'colours'].map(load);
+const bytes = (base64: string) => Uint8Array.from(Buffer.from(base64, 'base64'));
+
+describe('headers', () => {
+  test.each<any>(load('headers'))('$modality, $body_part, $view', (one) => {
+    const [modality, part, view] = [one.modality, one.body_part, one.view].map((text) => codeString(text ?? undefined));
+    const found = refusals(modality, part, view);
+    expect(found.map(({ code }) => code)).toEqual(one.codes);
+    if (one.texts) expect(found.map(({ text }) => text)).toEqual(one.texts);
+  });
+});
+
+describe('ages', () => {
+  test.each<any>(ages.years)('$age, or born $born and examined $examined', ({ age, born, examined, years }) => {
+    const found = ageYears(...([age, born, examined].map((text) => codeString(text ?? undefined)) as [any, any, any]));
+    if (years === null) expect(found).toBeNull();
+    else expect(found).toBeCloseTo(years, 9);
+  });
+
+  test('who is outside, and what is said', () => {
+    for (const [population, years, expected] of ages.outside) expect(outside(population, years)).toBe(expected);
+    for (const [population, years, text] of ages.warnings) {
+      expect(ageWarning(population, years)).toEqual({ code: 'age_outside', text });
+    }
+  });
+});
+
+describe('judge', () => {
+  const { base } = load('cards');
+  test.each<any>(rule.cases)('$name', (one) => {
+    const band = one.abstention === undefined ? rule.abstention : one.abstention;
+    const card = parseCard(
+      JSON.stringify({
+        ...base,
+        operating_points: { balanced: { threshold: rule.threshold } },
+        abstention: band && { lower: band[0], upper: band[1] },
+        gate: { scores: rule.gate },
+        selftest: { ...base.selftest, gate: rule.gate.map(() => 0) },
+      }),
+    );
+    const [height, width] = one.size ?? [300, 300];
+    const outputs = { probability: [1 - one.probability, one.probability], gate: one.gate.map(Number) };
+    const { status, codes } = judge(card, outputs, { height, width }, one.header);
+    expect([status, codes]).toEqual([one.status, one.codes]);
+  });
+});
+
+describe('polarity', () => {
+  test('the thumbnail is that of Pillow, to the grey level', () => {
+    for (const { height, width, pixels, thumbnail: expected } of polarity.resize) {
+      expect([...thumbnail(bytes(pixels), width, height)]).toEqual([...bytes(expected)]);
+    }
+  });
+
+  test.each<any>(polarity.films)('$name', ({ thumbnail: film }) => {
+    const small = bytes(film);
+    const negative = small.map((value) => 255 - value);
+    expect([looksNegative(small), looksNegative(negative)]).toEqual([false, true]);
+    expect(inverts('MONOCHROME2', small, 64, 64)).toEqual({ inverts: false, warnings: [] });
+    expect(inverts('MONOCHROME1', negative, 64, 64)).toEqual({ inverts: true, warnings: [] });
+    for (const [header, stored] of [
+      ['MONOCHROME1', small],
+      ['MONOCHROME2', negative],
+    ] as const) {
+      const { inverts: inverted, warnings } = inverts(header, stored, 64, 64);
+      expect([inverted, warnings.map(({ code }) => code)]).toEqual([false, ['header_contradicts_pixels']]);
+    }
+  });
+
+  test('a flat film is taken as its header says', () => expect(looksNegative(bytes(polarity.flat))).toBe(false));
+});
+
+describe('colours', () => {
+  test.each<any>(colours.colours)('%f', (heat, rgba) => {
+    colour(heat).forEach((value, index) => expect(value).toBeCloseTo(rgba[index], 2));
+  });
+
+  test('the legend begins where the map begins: clear, over grey', () => {
+    expect(LEGEND).toBe('linear-gradient(to right, rgb(255 224 41 / 0) 0%, rgb(255 0 0 / 0.6) 100%), rgb(128 128 128)');
+  });
+});
+
+describe('codes', () => {
+  test('have a kind and a text', () => {
+    expect(kindOf('one_lung')).toBe('uncertain');
+    expect(kindOf('of_another_reader')).toBeUndefined();
+    expect(remark('too_small', { width: 10, height: 20, smallest: 128 }).text).toBe(
+      'the film has 10 x 20 pixels, at least 128 a side are needed; send the original, not a thumbnail',
+    );
+  });
+
+  test.each(Object.entries(LANGUAGES))('every code of a film is said in %s', (_, words) => {
+    const said = { ...words.codes, ...words.reader, ...words.warnings };
+    // What a phone has no files, folders and pipes for.
+    const python = ['folder', 'missing', 'no_file', 'not_read', 'range', 'shape', 'type', 'unreadable'];
+    const codes = KINDS.flatMap(codesOf).filter((code) => !python.includes(code));
+    expect(codes.filter((code) => !(code in said))).toEqual([]);
+  });
+});
