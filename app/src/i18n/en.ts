@@ -104,6 +104,8 @@ export const en = {
       'The file is damaged or no picture that this browser knows.',
       'Use JPEG, PNG, WebP or DICOM, and copy the file again.',
     ],
+    not_a_film: ['The file is neither DICOM nor a picture.', 'Choose the film itself.'],
+    mismatch: ['The film is not the one that was announced.', 'Send it again from where it came.'],
     damaged: ['The DICOM file is damaged.', 'Copy it again from the X-ray system.'],
     no_pixels: ['The DICOM file holds no picture.', 'Choose the file with the film itself.'],
     multi_frame: ['The DICOM file holds several pictures.', 'Save the frontal film alone.'],
@@ -121,6 +123,10 @@ export const en = {
     ],
     tiff: ['TIFF pictures cannot be opened here.', 'Save the picture as PNG or JPEG.'],
     crashed: ['The reader stopped at this film.', 'It was started again: read the film once more.'],
+    worker_lost: [
+      'The reader was stopped at this film each time, perhaps for want of memory.',
+      'Read it alone, on a computer with more memory.',
+    ],
   } as Record<string, [string, string]>,
   alsoSaid: 'The reader also says',
   warnings: {
