@@ -65,6 +65,10 @@ def test_the_file_agrees_with_the_network_at_every_size(name: str) -> None:
         assert graph.agreement(graph.run(opened, pixels), expected) < 1e-4
     found = {initializer.name for initializer in exported.graph.initializer}
     assert {"head.weight", "head.bias", "calibration.scale", "calibration.bias"} <= found
+    weights = [onnx.numpy_helper.to_array(each) for each in exported.graph.initializer if len(each.dims) == 4]
+    assert weights
+    dropped = np.uint32((1 << graph.DROPPED_BITS) - 1)
+    assert not any((each.view(np.uint32) & dropped).any() for each in weights), "the file does not pack"
 
 
 def test_resizing_in_the_graph_is_pillows(samples: Path) -> None:
