@@ -36,6 +36,8 @@ APP = Path(__file__).resolve().parent.parent.parent / "app"
 APART = 1e-3
 #: Python does not decode it and the app does; the header rules it out all the same
 ONE_SIDED = {"badVR.dcm"}
+#: It names explicit value representations and has implicit ones: neither program reads it, each for its own reason
+UNREAD = {"SC_rgb_jpeg.dcm"}
 
 
 def dicom(path: Path, pixels: np.ndarray, syntax: str = ExplicitVRLittleEndian, **elements: Any) -> None:
@@ -169,6 +171,9 @@ def test_status_codes_warnings_and_probability_agree(folder: Path) -> None:
             python["codes"] = app["codes"] = [code for code in python["codes"] if code in app["codes"]]
             same, python["probability"], app["probability"] = ["status", "codes"], None, None
             assert python["codes"], name
+        if name in UNREAD:
+            same = ["status", "warning_codes", "warnings"]
+            assert python["status"] == "failed", name
         apart += [(name, key, python[key], app[key]) for key in same if python[key] != app[key]]
         one, other = python["probability"], app["probability"]
         if (one is None) != (other is None) or (one is not None and abs(one - other) > APART):

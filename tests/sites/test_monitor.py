@@ -279,3 +279,19 @@ def test_what_read_kept_without_a_date_counts_as_of_its_file(tmp_path: Path) -> 
     assert len(found) == 40 and not left_out and {entry.week.isoformat() for entry in found} == {"2025-05-26"}
     found, left_out = read_log([log(tmp_path, [*undated[:2], *lines(weeks=2)[40:]])], now=NOW)
     assert len(found) == 40 and len(left_out) == 2 and "no date" in left_out[0].reason
+
+
+def test_what_read_kept_is_dated_by_when_it_was_read(tmp_path: Path, samples: Path, tiny: Path) -> None:
+    kept = tmp_path / "readings.jsonl"
+    films = [str(samples / f"{name}.png") for name in ("normal_01", "pneumonia_01")]
+    before = datetime.now().replace(microsecond=0)
+    for film in films:
+        assert main(["read", film, "--reader", str(tiny), "--output", str(kept)]) == 0
+    os.utime(kept, (NOW.timestamp(), NOW.timestamp()))  # copied to another machine: the file's own date says nothing
+    times = [datetime.fromisoformat(json.loads(line)["read_at"]) for line in kept.read_text().splitlines()]
+    assert len(times) == 2 and all(time.tzinfo and before <= time.replace(tzinfo=None) for time in times)
+    found, left_out = read_log([kept])
+    weeks = {day.date() - timedelta(days=day.weekday()) for day in (before, datetime.now())}
+    assert left_out == [] and {entry.week for entry in found} <= weeks
+    assert main(["monitor", str(kept), "--output_dir", str(tmp_path / "monitor")]) == 0
+    assert json.loads((tmp_path / "monitor" / "monitor.json").read_text())["readings"] == 2

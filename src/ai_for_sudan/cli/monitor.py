@@ -21,7 +21,12 @@ SHOWN = 10
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("logs", nargs="+", type=Path, help="JSON lines of `read --log --output`, or of the phone app")
+    parser.add_argument(
+        "logs",
+        nargs="+",
+        type=Path,
+        help="JSON lines of `read --output` (with --log, drift of the films is tested too), or of the phone app",
+    )
     parser.add_argument("--output_dir", type=Path, default=Path("outputs/monitor"))
     parser.add_argument(
         "--name", metavar="READER", help="name and version of the reader (default: of the last reading)"

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -81,10 +82,14 @@ class Journal:
             self._file.close()
 
     def add(self, line: dict[str, Any]) -> None:
-        """Add a reading, with the film's :func:`identity`; it is there when this returns, unless the power fails."""
+        """Add a reading, with the film's :func:`identity` and the time; `monitor` counts by it what has no other date.
+
+        It is there when this returns, unless the power fails.
+        """
         if self._file is None:
             raise ValueError("the journal is not open; use it in a with statement")
-        self._file.write(json.dumps(line) + "\n")
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        self._file.write(json.dumps(line | {"read_at": now}) + "\n")
         self._file.flush()
 
     def _lines(self) -> Iterator[tuple[bytes, dict[str, Any] | None, bool]]:
