@@ -16,6 +16,7 @@ else:
     import tomli as tomllib
 
 SCHEDULES = ("plateau", "onecycle")
+LUNGS = ("auto", "whole")
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Recipe:
         patience: epochs without a lower validation loss before training stops.
         augmentation: strength of :func:`ai_for_sudan.disturbances.augment`; 0 switches it off.
         lungs: ``auto``: the network sees the lungs' box, found by the shipped finder; ``whole``: the whole film, for
-            other organs and tasks; a folder of masks: the finder is fitted to them first.
+            other organs and tasks. A finder of one's own comes from ``ai-for-sudan fit-lungs``.
         restyle: share of the films whose grey levels get another tone curve (:func:`ai_for_sudan.lungs.restyle`).
         swap: share of the films that get the surroundings of another film
             (:func:`ai_for_sudan.lungs.swap_surroundings`).
@@ -83,6 +84,7 @@ class Recipe:
             (not 0 <= self.teacher_weight <= 1, "teacher_weight must be in 0..1"),
             (not 0 <= self.label_smoothing < 1, "label_smoothing must be in 0..1"),
             (not 0 <= self.average < 1, "average must be in 0..1"),
+            (self.lungs not in LUNGS, f"lungs must be one of {', '.join(LUNGS)}, not '{self.lungs}'"),
             (not 0 <= self.mixup <= 1, "mixup must be in 0..1"),
             (not 0 <= self.restyle <= 1, "restyle must be in 0..1"),
             (not 0 <= self.swap <= 1, "swap must be in 0..1"),
