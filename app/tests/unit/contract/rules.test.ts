@@ -83,7 +83,7 @@ describe('polarity', () => {
 
 describe('colours', () => {
   test.each<any>(colours.colours)('%f', (heat, rgba) => {
-    colour(heat).forEach((value, index) => expect(value).toBeCloseTo(rgba[index], 2));
+    for (const [index, value] of colour(heat).entries()) expect(value).toBeCloseTo(rgba[index], 2);
   });
 
   test('the legend begins where the map begins: clear, over grey', () => {
