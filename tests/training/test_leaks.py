@@ -109,7 +109,7 @@ def test_at_each_site_the_classes_have_the_same_shares() -> None:
     assert np.array_equal(order, mixed.order(1, [0, 1]))
     for site in "ab":
         here = order[sites[order] == site]
-        assert len(here) == 100 and labels[here].mean() == pytest.approx(0.4, abs=0.01)
+        assert len(here) == 100 and labels[here].mean() == pytest.approx(0.5)
     assert set(np.flatnonzero(labels == 0)[:30]) <= set(
         order
     )  # none is left out where more are asked for than there are
