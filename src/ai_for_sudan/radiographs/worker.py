@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from ai_for_sudan.errors import UnreadableFilm
@@ -118,5 +119,10 @@ def _most_memory() -> int:
     with contextlib.suppress(ImportError):
         import resource
 
+        # Linux hands the starter's own peak on in ru_maxrss; VmHWM begins anew with the program.
+        status = Path("/proc/self/status")
+        if status.exists():
+            peak = next(row for row in status.read_text(encoding="ascii").splitlines() if row.startswith("VmHWM:"))
+            return int(peak.split()[1]) * 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return 0
