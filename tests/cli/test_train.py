@@ -17,6 +17,7 @@ from PIL import Image
 
 from ai_for_sudan.cli import main
 from ai_for_sudan.files import alone
+from ai_for_sudan.lungs import load_finder
 from ai_for_sudan.models import create, load_checkpoint, save_checkpoint
 from ai_for_sudan.training.fit import _Run
 
@@ -55,6 +56,52 @@ def test_without_val_it_splits_by_patient_goes_on_and_can_be_evaluated(dataset, 
     command = ["evaluate", "--data_dir", str(dataset), "--checkpoint", str(out / "checkpoints/best_model.pth")]
     assert main([*command, "--model_type", "custom_cnn", "--patient_rule", RULE, "--rounds", "100"]) == 0
     assert "the validation side of split.json" in capsys.readouterr().out
+
+
+def test_lungs_that_people_drew(dataset, tmp_path, capsys) -> None:
+    masks = tmp_path / "masks"
+    for film in (dataset / "val").rglob("*.png"):
+        mask = np.zeros((64, 64), np.uint8)
+        mask[10:50, 8:28] = mask[10:50, 36:56] = 255
+        (masks / film.parent.name).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(mask).save(masks / film.parent.name / film.name)
+    (dataset / "val").rename(dataset / "train")
+    bad = sorted((masks / "normal").glob("*.png"))
+    good = bad[0].read_bytes()
+    bad[0].unlink()
+    Image.fromarray(np.full((64, 32), 255, np.uint8)).save(bad[1])
+    Image.fromarray(np.zeros((64, 64), np.uint8)).save(bad[2])
+    assert train(dataset, tmp_path / "out", "--lungs", masks) == 2
+    told = capsys.readouterr().err
+    assert "3 of 20" in told and all(path.name in told for path in bad[:3]) and bad[3].name not in told
+    assert not (tmp_path / "out/checkpoints").exists()
+    for path in bad[:3]:
+        path.write_bytes(good)
+    assert train(dataset, tmp_path / "out", "--lungs", masks) == 0
+    assert "lungs as people drew them" in capsys.readouterr().out
+    model, state = load_checkpoint(tmp_path / "out/checkpoints/best_model.pth")
+    assert state.recipe["lungs"] == str(masks) and model.view is not None
+    shipped = load_finder().state_dict()
+    assert all(torch.equal(value, shipped[name]) for name, value in model.view.finder.state_dict().items())
+    assert train(dataset, tmp_path / "other", "--lungs", "atuo") == 2
+    assert (
+        "lungs must be auto, whole, or a folder or table of masks; there is none at 'atuo'" in capsys.readouterr().err
+    )
+
+
+def test_a_few_real_films_with_real_masks(kermany, tmp_path, capsys) -> None:
+    lungs = kermany.parent / "chest_xray_train_lungs"
+    with (lungs / "films.csv").open() as file:
+        films = [row["film"] for row in csv.DictReader(file)]
+    few = [*films[:12], *films[-12:]]
+    (tmp_path / "few.csv").write_text("\n".join(["file,label", *(f"{kermany / f},{f.split('/')[0]}" for f in few)]))
+    outputs = []
+    for masks in (lungs / "masks", lungs / "films.csv"):
+        out = tmp_path / masks.stem
+        rules = ("--patient_rule", "kermany", "--validation", "0.3", "--seed", "1")
+        assert train(tmp_path / "few.csv", out, "--lungs", masks, *rules) == 0, capsys.readouterr().err
+        outputs.append((out / "history.csv").read_text().split(",")[:-1])
+    assert outputs[0] == outputs[1], "a folder and a table of the same masks"
 
 
 def test_a_medmnist_file_without_patients(tmp_path, capsys) -> None:

@@ -10,7 +10,17 @@ import pytest
 import torch
 from PIL import Image
 
-from ai_for_sudan.disturbances import KINDS, STRESS_KINDS, augment, perturb
+from ai_for_sudan.disturbances import (
+    GEOMETRIC,
+    KINDS,
+    STRESS_KINDS,
+    augment,
+    augment_with_masks,
+    perturb,
+    perturb_masks,
+    perturbed,
+    perturbed_with_masks,
+)
 from ai_for_sudan.disturbances.compression import compress
 from ai_for_sudan.disturbances.geometry import affine, warp
 from ai_for_sudan.errors import UserError
@@ -84,3 +94,56 @@ def test_augmentation_is_seeded_and_can_be_switched_off(film: torch.Tensor) -> N
     assert torch.equal(first, again) and not torch.equal(first, other)
     assert torch.equal(augment(batch, torch.Generator(), strength=0.0), batch)
     assert float(first.min()) >= 0 and float(first.max()) <= 1 and not first.isnan().any()
+
+
+def disc(count: int, side: int) -> torch.Tensor:
+    """A disc off the middle, ``(count, 1, side, side)``."""
+    y = ((torch.arange(side) + 0.5) / side).view(-1, 1)
+    x = ((torch.arange(side) + 0.5) / side).view(1, -1)
+    return (((x - 0.42) / 0.22) ** 2 + ((y - 0.55) / 0.3) ** 2 < 1).float().expand(count, 1, side, side).clone()
+
+
+def overlap(films: torch.Tensor, masks: torch.Tensor) -> float:
+    """Least Dice of where films of a bright disc are bright, around it, and of masks at half their side."""
+    around = torch.nn.functional.max_pool2d(masks, 21, stride=1, padding=10) > 0.5
+    least = 1.0
+    for film, mask, near in zip(torch.nn.functional.avg_pool2d(films, 2), masks > 0.5, around, strict=True):
+        bright = (film > (film[mask].median() + film[near & ~mask].median()) / 2) & near
+        least = min(least, float(2 * (bright & mask).sum() / (bright.sum() + mask.sum())))
+    return least
+
+
+@pytest.mark.parametrize("kind", GEOMETRIC)
+def test_masks_move_with_their_films(kind: str) -> None:
+    films = 0.3 + 0.5 * disc(8, 224)
+    generator = torch.Generator().manual_seed(3)
+    masks = perturb_masks(disc(8, 112), kind, 2.5, generator)
+    moved = perturb(films, kind, 2.5, generator)
+    assert overlap(moved, masks) > 0.9
+    assert (masks != disc(8, 112)).float().mean() > 0.005
+    assert perturb_masks(masks, "exposure", 5.0, generator) is masks
+
+
+def test_augmentation_moves_masks_and_is_the_same_without_them() -> None:
+    films = 0.3 + 0.5 * disc(32, 112)
+    generators = [torch.Generator().manual_seed(5) for _ in range(2)]
+    moved, masks = augment_with_masks(films, disc(32, 56), generators[0], 1.0)
+    assert torch.equal(moved, augment(films, generators[1], 1.0))
+    assert masks is not None
+    inside = torch.nn.functional.interpolate(masks, scale_factor=2) > 0.5
+    apart = [
+        float(film[0][lung[0]].median() - film[0][~lung[0]].median()) for film, lung in zip(moved, inside, strict=True)
+    ]
+    assert np.median(apart) > 0.2 and np.mean(np.array(apart) > 0) > 0.8
+
+
+def test_perturbed_copies_have_their_masks_with_them() -> None:
+    films = (255 * (0.3 + 0.5 * disc(24, 112)[:, 0])).byte().numpy()
+    moved, masks = perturbed_with_masks(films, (255 * disc(24, 56)[:, 0]).byte().numpy(), 4)
+    assert np.array_equal(moved, perturbed(films, 4)) and masks is not None
+    inside = np.kron(masks, np.ones((2, 2))) > 127
+    apart = [
+        np.median(film[lung]) - np.median(film[~lung]) for film, lung in zip(moved.astype(int), inside, strict=True)
+    ]
+    assert np.median(apart) > 50 and np.mean(np.array(apart) > 0) > 0.8
+    assert (masks != masks[0]).any()

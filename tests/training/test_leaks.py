@@ -11,6 +11,7 @@ import torch
 from ai_for_sudan.datasets import Picked
 from ai_for_sudan.disturbances import perturbed
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.lungs import LungFinder
 from ai_for_sudan.models import Architecture, CheckpointState, create, logits
 from ai_for_sudan.training import LabelledFilms, Recipe
 from ai_for_sudan.training.films import check_sites
@@ -29,6 +30,12 @@ def network() -> Architecture:
 def films(count: int = 12) -> LabelledFilms:
     pixels = np.random.default_rng(0).integers(0, 256, (count, 64, 64), np.uint8)
     return LabelledFilms(pixels, np.arange(count, dtype=np.int64) % 2)
+
+
+def drawn_low_on_the_left(count: int) -> np.ndarray:
+    lungs = np.zeros((count, 112, 112), np.uint8)
+    lungs[:, 70:105, 8:50] = 255
+    return lungs
 
 
 def gradient(model: Architecture) -> float:
@@ -59,8 +66,8 @@ def test_weight_decay_shrinks_matrices_and_leaves_biases_and_normalisation() -> 
 def test_labels_are_smoothed_in_training_and_not_in_validation(tmp_path: Path) -> None:
     recipe = Recipe(label_smoothing=0.2, augmentation=0.0, batch_size=4)
     run = _Run(recipe, network(), films(), films(), tmp_path, CheckpointState(), Processes(), quiet=True)
-    batch, labels = films().batch(torch.arange(4), torch.device("cpu"))
-    _, target = run._examples(batch, labels, 1, torch.Generator().manual_seed(0))
+    batch, labels, lungs = films().batch(torch.arange(4), torch.device("cpu"))
+    _, target = run._examples(batch, labels, lungs, 1, torch.Generator().manual_seed(0))
     assert target.tolist() == [pytest.approx([0.9, 0.1]), pytest.approx([0.1, 0.9])] * 2
 
 
@@ -92,7 +99,7 @@ def test_the_films_of_a_batch_are_read_when_they_are_needed() -> None:
     pixels = films(40).pixels.view(Watched)
     train = LabelledFilms(pixels, np.arange(40) % 2).take(np.arange(0, 40, 2)).take(np.arange(10))
     assert len(train) == 10 and Watched.most == 0
-    batch, labels = train.batch(torch.tensor([3, 1]), torch.device("cpu"))
+    batch, labels, _ = train.batch(torch.tensor([3, 1]), torch.device("cpu"))
     assert Watched.most == 2
     np.testing.assert_allclose(batch[:, 0].numpy() * 255, np.asarray(pixels)[[2, 6]], atol=1e-4)
     assert labels.tolist() == [0, 0]
@@ -121,3 +128,29 @@ def test_a_site_of_one_class_is_refused() -> None:
     labels = np.array([0, 1, 1, 1])
     with pytest.raises(UserError, match="site 'b' lacks films"):
         check_sites(LabelledFilms(np.zeros((4, 1, 1), np.uint8), labels, np.array(["a", "a", "b", "b"])), 1)
+
+
+def test_where_people_drew_the_lungs_the_network_sees_them_in_training_and_validation(tmp_path: Path) -> None:
+    """A finder that was never fitted would show it something else."""
+    torch.manual_seed(0)
+    model = create("custom_cnn", ["normal", "pneumonia"], finder=LungFinder())
+    drawn = LabelledFilms(films().pixels, films().labels, lungs=drawn_low_on_the_left(12))
+    recipe = Recipe(augmentation=0.0, swap=0.0, restyle=0.0, batch_size=4)
+    run = _Run(
+        recipe, model, drawn.take(range(8)), drawn.take(range(8, 12)), tmp_path, CheckpointState(), Processes(), True
+    )
+    batch, labels, lungs = run.train.batch(torch.arange(4), torch.device("cpu"))
+    seen, _ = run._examples(batch, labels, lungs, 1, torch.Generator().manual_seed(0))
+    assert seen.shape[1] == 2 and float(seen[:, 1].mean()) > 0.6, "a box around the drawn lung is mostly lung"
+    assert float(run._examples(batch, labels, None, 1, torch.Generator().manual_seed(0))[0][:, 1].mean()) < 0.6
+
+    found, told = (logits(model, drawn.pixels, lungs=one) for one in (None, drawn.lungs))
+    assert not torch.allclose(found, told, atol=1e-4)
+    one_and_other = [Validation(some, model.spec, torch.ones(2), 0).measure(model) for some in (drawn, films())]
+    assert one_and_other[0]["clean_loss"] != one_and_other[1]["clean_loss"]
+    assert one_and_other[0]["perturbed_loss"] != one_and_other[1]["perturbed_loss"]
+    truth = targets(torch.from_numpy(drawn.labels), 2, 0.0)
+    told = logits(model, drawn.pixels, lungs=drawn.lungs, mixed_precision=True)
+    assert one_and_other[0]["clean_loss"] == pytest.approx(
+        float(loss(told, truth, torch.ones(2), "exclusive")), abs=1e-6
+    )

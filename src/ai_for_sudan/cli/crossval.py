@@ -26,6 +26,7 @@ from ai_for_sudan.models import Architecture, create, names
 from ai_for_sudan.pages import interval, write_page
 from ai_for_sudan.statistics.comparison import in_words
 from ai_for_sudan.training import LabelledFilms, Recipe
+from ai_for_sudan.training.films import drawn_lungs
 from ai_for_sudan.training.folds import Fold, folds_of_parts, folds_of_sites, kept_predictions, predict_folds, same_run
 
 
@@ -126,6 +127,8 @@ def _given(args: argparse.Namespace, *, check: bool) -> _Given:
     recipe = Recipe.load(args.recipe) if args.recipe else Recipe()
     given = {key: getattr(args, key) for key in ("model_type", "epochs", "small_epochs", "seed")}
     recipe = recipe.changed({key: value for key, value in given.items() if value is not None}, "command line")
+    if args.frozen and recipe.masks is not None:
+        raise UserError(f"--frozen sees the lungs that the finder finds, not those of {recipe.masks}; leave one out")
     manifest = manifest_of(args)
     if check:
         verify(manifest, allow_overlap=True)
@@ -152,8 +155,10 @@ def _given(args: argparse.Namespace, *, check: bool) -> _Given:
         )
 
     pixels = load_pixels(manifest, size=make_model().spec.input_size, cache_dir=args.cache_dir)
+    fitted_on = sorted({int(row) for fold in sides.values() for row in (*fold.train, *fold.validation)})
+    lungs = drawn_lungs(recipe, manifest, fitted_on)
     # Trained on so that a site tells nothing; folds by patient judge the films as they come.
-    films = LabelledFilms(pixels, truth, sites if args.by == "site" else None)
+    films = LabelledFilms(pixels, truth, sites if args.by == "site" else None, lungs)
     return _Given(recipe, make_model, films, sides, patients(manifest), without_patient(manifest))
 
 

@@ -23,9 +23,15 @@ from ai_for_sudan.models import Architecture, CheckpointState, ModelSpec, SplitR
 from ai_for_sudan.models.mobilenet_v2 import imagenet_file
 from ai_for_sudan.radiographs import content_hash
 from ai_for_sudan.training import LabelledFilms, Recipe, best_path, fit
+from ai_for_sudan.training.films import drawn_lungs
 from ai_for_sudan.training.processes import Processes, processes
 from ai_for_sudan.training.quantisation import quantise_and_compare
 from ai_for_sudan.version import __version__
+
+LUNGS_HELP = (
+    "auto (default): the network sees the lungs that the shipped finder finds; whole: the whole film; or lungs that "
+    "people drew: a folder of PNGs named like the films (white is lung), or a CSV with the columns film and mask"
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -53,8 +59,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("recipe")
     for field in fields(Recipe):
         if field.name not in ("version", "model_type"):
-            kind = type(getattr(Recipe(), field.name))
-            group.add_argument(f"--{field.name}", type=kind, help=f"default {getattr(Recipe(), field.name)!r}")
+            default = getattr(Recipe(), field.name)
+            told = LUNGS_HELP if field.name == "lungs" else f"default {default!r}"
+            group.add_argument(f"--{field.name}", type=type(default), help=told)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -102,8 +109,11 @@ def _train_in(
     sites = sites_of(manifest) if args.sites == "balance" else None
     if sites is not None:
         say(f"{len(set(sites))} sites, each trained on with the same share of every class")
+    lungs = drawn_lungs(recipe, manifest, sorted({*train, *validation}))
+    if lungs is not None:
+        say(f"{recipe.masks}: lungs as people drew them; the reader that is exported finds them itself")
     films = LabelledFilms(
-        load_pixels(manifest, size=model.spec.input_size, cache_dir=args.cache_dir), labels(manifest), sites
+        load_pixels(manifest, size=model.spec.input_size, cache_dir=args.cache_dir), labels(manifest), sites, lungs
     )
     held_out = films.take(validation)
     say(f"{recipe.model_type}: {sum(p.numel() for p in model.parameters()):,} parameters")

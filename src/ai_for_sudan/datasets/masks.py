@@ -1,22 +1,30 @@
-"""Films with lung masks drawn by people."""
+"""Lungs that people drew: a finder is fitted to them, and a network may be trained through them."""
 
 from __future__ import annotations
 
 import csv
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
 from ai_for_sudan.datasets.cache import squash
+from ai_for_sudan.datasets.film import Film
 from ai_for_sudan.datasets.rules import patient_by_rule
 from ai_for_sudan.errors import UnreadableFilm, UserError
+from ai_for_sudan.processes import in_parallel
 from ai_for_sudan.radiographs import read_radiograph
 
 #: a mask may differ from its film in aspect by so much: rounding, not another film
 _ASPECT = 0.02
+#: share of a film that lungs fill at least: less is a stray spot
+_LEAST = 0.02
+#: share of a film's edge that is lung at most: more is a mask whose lungs are black
+_EDGE = 0.6
 
 
 @dataclass(frozen=True)
@@ -42,40 +50,102 @@ def load_masked(table: Path, films: Path, masks: Path, size: int, patient_rule: 
         patient_rule: see :func:`ai_for_sudan.datasets.load_manifest`; without one each film is a patient of its own.
 
     Raises:
-        UserError: names every film or mask that is missing, cannot be read, is empty, or has another shape than its
-            film.
+        UserError: names every film or mask that is missing, cannot be read, marks next to nothing or the film's edge,
+            or has another shape than it.
     """
-    try:
-        with table.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise UserError(f"{table}: {error.strerror}; expected a CSV with the columns film and mask") from error
-    column = "film" if rows and "film" in rows[0] else "file"
-    if not rows or column not in rows[0] or "mask" not in rows[0]:
-        raise UserError(f"{table}: expected a CSV with the columns film and mask")
+    rows = _rows(table)
     problems: list[str] = []
     pixels, drawn, patient_ids = [], [], []
-    for row in tqdm(rows, desc=table.parent.name, unit="film", leave=False, disable=None):
+    for file, mask_file in tqdm(rows, desc=table.parent.name, unit="film", leave=False, disable=None):
         try:
-            film = read_radiograph(films / row[column]).pixels
-            mask = _mask(masks / row["mask"], film.shape)
+            film = read_radiograph(films / file).pixels
+            mask = _mask(masks / mask_file, film.shape, size)
         except (UnreadableFilm, ValueError) as error:
-            problems.append(f"{row[column]}: {error}")
+            problems.append(f"{file}: {error}")
             continue
         pixels.append(squash(film, size))
-        drawn.append((squash(mask, size) > 127).astype(np.uint8) * 255)
-        patient_ids.append(patient_by_rule(patient_rule, row[column])[0] if patient_rule else row[column])
-    if problems:
-        raise UserError(
-            f"{table}: {len(problems)} of {len(rows)} films or masks cannot be used; mend or leave out their lines: "
-            + "; ".join(problems[:5])
-            + ("; ..." if len(problems) > 5 else "")
-        )
+        drawn.append(mask)
+        patient_ids.append(patient_by_rule(patient_rule, file)[0] if patient_rule else file)
+    _refuse(problems, table, len(rows))
     return MaskedFilms(np.stack(pixels), np.stack(drawn), np.array(patient_ids))
 
 
-def _mask(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """uint8 ``(h, w)``, 255 where lung is; raises ``ValueError`` with the reason."""
+def load_lungs(films: Sequence[Film], source: Path, size: int) -> np.ndarray:
+    """The lungs of every film, uint8 ``(N, size, size)`` in the frame of the squashed film, 255 where lung is.
+
+    Args:
+        source: a folder with one PNG a film, named like it (``PNEUMONIA/p1.png``, or ``p1.png``, for
+            ``PNEUMONIA/p1.jpeg``), or a CSV with the columns ``film`` (or ``file``) and ``mask``, whose paths start
+            from its own folder. White is lung.
+
+    Raises:
+        UserError: names every film whose mask is missing, cannot be read, has another shape than the film, marks next
+            to nothing or the film's edge all round, or belongs to another film as well.
+    """
+    masks = _by_name(source)
+    found = [_named_like(PurePath(film.file), masks) for film in films]
+    uses = Counter(path for path in found if path is not None)
+
+    def one(pair: tuple[Film, Path | None]) -> np.ndarray | str:
+        film, path = pair
+        if path is None:
+            return f"{film.file}: there is no mask of it"
+        if uses[path] > 1:
+            return (
+                f"{film.file}: the mask {path} would be that of {uses[path]} films; put masks in folders as films are"
+            )
+        try:
+            return _mask(path, film.pixels().shape, size)
+        except (UnreadableFilm, ValueError) as error:
+            return f"{film.file}: {error}"
+
+    pairs = list(zip(films, found, strict=True))
+    read = list(tqdm(in_parallel(one, pairs), total=len(pairs), desc="masks", unit="film", leave=False, disable=None))
+    _refuse([each for each in read if isinstance(each, str)], source, len(films))
+    return np.stack([each for each in read if not isinstance(each, str)])
+
+
+def _by_name(source: Path) -> dict[str, Path]:
+    """Name of a film, with the folders that are told -> its mask."""
+    if source.is_dir():
+        return {path.relative_to(source).with_suffix("").as_posix(): path for path in sorted(source.rglob("*.png"))}
+    return {PurePath(file).as_posix(): source.parent / mask for file, mask in _rows(source)}
+
+
+def _named_like(film: PurePath, masks: dict[str, Path]) -> Path | None:
+    """The mask whose name has the most of the film's folders in common with it, with or without the film's suffix."""
+    for start in range(len(film.parts)):
+        name = PurePath(*film.parts[start:])
+        for key in (name.as_posix(), name.with_suffix("").as_posix()):
+            if key in masks:
+                return masks[key]
+    return None
+
+
+def _rows(table: Path) -> list[tuple[str, str]]:
+    """The films of a table and their masks, as it names them."""
+    expected = "expected a CSV with the columns film and mask"
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise UserError(f"{table}: {error.strerror}; {expected}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{table} is no table ({error}); {expected}") from error
+    column = "film" if rows and "film" in rows[0] else "file"
+    if not rows or column not in rows[0] or "mask" not in rows[0]:
+        raise UserError(f"{table}: {expected}")
+    return [(row[column] or "", row["mask"] or "") for row in rows]
+
+
+def _refuse(problems: list[str], source: Path, count: int) -> None:
+    if problems:
+        title = f"{source}: {len(problems)} of {count} films or masks cannot be used; mend them or leave the films out:"
+        raise UserError("\n  ".join([title, *problems]))
+
+
+def _mask(path: Path, shape: tuple[int, ...], size: int) -> np.ndarray:
+    """uint8 ``(size, size)``, 255 where lung is; raises ``ValueError`` with the reason."""
     if not path.is_file():
         raise ValueError(f"there is no mask {path}")
     try:
@@ -90,4 +160,8 @@ def _mask(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     mask = (mask > (0 if mask.max() == 1 else 127)).astype(np.uint8) * 255
     if not mask.any():
         raise ValueError(f"the mask {path} is empty: no lung is marked in it")
-    return mask
+    if (share := float((mask > 0).mean())) < _LEAST:
+        raise ValueError(f"the mask {path} marks {share:.1%} of the film, which is too little for lungs")
+    if (np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]) > 0).mean() > _EDGE:
+        raise ValueError(f"the mask {path} marks the film's edge all round; white must be lung, and all else black")
+    return (squash(mask, size) > 127).astype(np.uint8) * 255

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ai_for_sudan.disturbances.draw import uniform
 from ai_for_sudan.disturbances.geometry import affine, perspective, warp
-from ai_for_sudan.disturbances.kinds import KINDS
+from ai_for_sudan.disturbances.kinds import KINDS, perturb_masks
 from ai_for_sudan.disturbances.sharpness import sharpen
 
 #: how often each kind happens to a film at strength 1, in the order in which a film meets them
@@ -69,7 +69,16 @@ def random_light(
     Args:
         without: kinds that are left out.
     """
+    return _in_light(films, None, generator, strength, without)[0]
 
+
+def _in_light(
+    films: Tensor,
+    masks: Tensor | None,
+    generator: torch.Generator | None,
+    strength: float,
+    without: Collection[str] = (),
+) -> tuple[Tensor, Tensor | None]:
     def draw(low: float = -1.0, high: float = 1.0) -> Tensor:
         return uniform(films, generator, low, high)
 
@@ -83,9 +92,12 @@ def random_light(
         severity = draw(0.0, 5.0) * min(strength, 1.0)
         chosen = draw(0.0, 1.0) < chance * strength
         if chosen.any():
+            if masks is not None and generator is not None:
+                masks = masks.clone()
+                masks[chosen] = perturb_masks(masks[chosen], kind, severity[chosen], generator)
             films = films.clone()
             films[chosen] = KINDS[kind](films[chosen], severity[chosen], generator)
-    return films
+    return films, masks
 
 
 def augment(films: Tensor, generator: torch.Generator | None = None, strength: float = 1.0) -> Tensor:
@@ -96,7 +108,15 @@ def augment(films: Tensor, generator: torch.Generator | None = None, strength: f
         generator: a CPU generator.
         strength: 0 leaves the films as they are; 1 is the strength that the shipped MobileNetV2 was trained at.
     """
+    return augment_with_masks(films, None, generator, strength)[0]
+
+
+def augment_with_masks(
+    films: Tensor, masks: Tensor | None, generator: torch.Generator | None, strength: float
+) -> tuple[Tensor, Tensor | None]:
+    """:func:`augment`, and masks ``(B, 1, h, w)`` in 0..1 of any side, moved with their films."""
     if strength <= 0:
-        return films
+        return films, masks
     matrix, ground = random_geometry(films, generator, strength)
-    return random_light(warp(films, matrix, fill=ground), generator, strength)
+    moved = None if masks is None else warp(masks, matrix, fill=0.0)
+    return _in_light(warp(films, matrix, fill=ground), moved, generator, strength)

@@ -205,3 +205,19 @@ def perturb(films: Tensor, kind: str, severity: Tensor | float, generator: Gener
         raise UserError(f"there is no disturbance '{kind}'; there are: {', '.join(KINDS)}")
     levels = torch.as_tensor(severity, dtype=torch.float32, device=films.device).expand(len(films))
     return KINDS[kind](films, levels, generator)
+
+
+def perturb_masks(masks: Tensor, kind: str, severity: Tensor | float, generator: torch.Generator) -> Tensor:
+    """Move masks as :func:`perturb` moves their films with a generator in the same state, which is left as it is.
+
+    A mask goes through the same change as its film, and so does its opposite: inside is where the mask is clearly
+    the brighter one of the two, whatever the change did to grey levels; what came in from outside is alike in both, but
+    for JPEG's ringing.
+
+    Args:
+        masks: ``(B, 1, h, w)``, 1 inside and 0 outside; their side need not be that of the films.
+    """
+    if kind not in GEOMETRIC:
+        return masks
+    own, opposite = (perturb(each, kind, severity, generator.clone_state()) for each in (masks, 1 - masks))
+    return (own > opposite + 0.2).to(masks.dtype)

@@ -132,14 +132,17 @@ class LungView(nn.Module):
             lungs = self.find(films)
             return self.look(films, lungs, box_of(lungs))
 
-    def framed(self, films: Tensor, generator: torch.Generator, size: int | None = None) -> Tensor:
+    def framed(
+        self, films: Tensor, generator: torch.Generator, size: int | None = None, lungs: Tensor | None = None
+    ) -> Tensor:
         """Views ``(B, 2, V, V)`` for training, each side of the box moved by up to a tenth of it, rather out than in.
 
         Args:
             size: another side than the view's own.
+            lungs: ``(B, 1, h, w)`` in 0..1 where they are known; the finder is not asked then.
         """
         with torch.no_grad():
-            lungs = self.find(films)
+            lungs = self.find(films) if lungs is None else lungs
             box = box_of(lungs)
             sides = (box[:, 2:] - box[:, :2]).repeat(1, 2)
             out = (torch.rand(len(films), 4, generator=generator) * 0.12 - 0.054).to(box)

@@ -7,6 +7,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ai_for_sudan.datasets import Pixels
+from ai_for_sudan.lungs import box_of
 from ai_for_sudan.models.architecture import Architecture
 from ai_for_sudan.models.films import as_batch
 from ai_for_sudan.models.folding import folded
@@ -17,6 +18,7 @@ def logits(
     model: Architecture,
     pixels: Pixels,
     *,
+    lungs: Pixels | None = None,
     batch_size: int = 128,
     progress: str | None = None,
     mixed_precision: bool = False,
@@ -24,6 +26,8 @@ def logits(
     """Logits ``(N, C)`` float32 of films ``(N, S, S)`` uint8, in evaluation mode, on the model's device.
 
     Args:
+        lungs: uint8 ``(N, h, w)``, 255 where lung is: what a network that looks at lungs sees through, in place of what
+            its finder finds.
         progress: label of a progress bar; none without it.
         mixed_precision: faster where the machine has bfloat16; logits differ by a few hundredths, so that films near a
             threshold may change sides.
@@ -35,6 +39,9 @@ def logits(
         starts = range(0, len(pixels), batch_size)
         for start in tqdm(starts, desc=progress, leave=False, disable=progress is None):
             films = as_batch(pixels[start : start + batch_size], where)
+            if lungs is not None and quick.view is not None:
+                known = as_batch(lungs[start : start + batch_size], where)
+                films = quick.view.look(films, known, box_of(known)).pixels
             found.append(quick(films.contiguous(memory_format=torch.channels_last)).float().cpu())
     return torch.cat(found)
 

@@ -9,9 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ai_for_sudan.datasets import Picked, Pixels
+from ai_for_sudan.datasets import Manifest, Picked, Pixels
+from ai_for_sudan.datasets.masks import load_lungs
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.lungs.finder import SIDE
 from ai_for_sudan.models import as_batch
+from ai_for_sudan.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -22,11 +25,13 @@ class LabelledFilms:
         pixels: uint8 ``(N, S, S)``; may be picked from a memory map.
         labels: class numbers int64 ``(N,)``, or findings float32 ``(N, C)`` in 0, 1, NaN (no label).
         sites: the hospital of each film ``(N,)``, where they are of several.
+        lungs: uint8 ``(N, h, w)``, 255 where lung is, where people drew them.
     """
 
     pixels: Pixels
     labels: np.ndarray
     sites: np.ndarray | None = None
+    lungs: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -35,14 +40,18 @@ class LabelledFilms:
         """Some of them; their pixels are not copied."""
         chosen = np.asarray(rows, dtype=np.int64)
         return LabelledFilms(
-            Picked(self.pixels, chosen), self.labels[chosen], None if self.sites is None else self.sites[chosen]
+            Picked(self.pixels, chosen),
+            self.labels[chosen],
+            None if self.sites is None else self.sites[chosen],
+            None if self.lungs is None else self.lungs[chosen],
         )
 
-    def batch(self, indices: Tensor, where: torch.device) -> tuple[Tensor, Tensor]:
-        """Films ``(B, 1, S, S)`` in 0..1, and their labels."""
+    def batch(self, indices: Tensor, where: torch.device) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Films ``(B, 1, S, S)`` in 0..1, labels, and lungs ``(B, 1, h, w)`` in 0..1 where people drew them."""
         # Sorted reading keeps a memory map's pages in order; the order inside a batch does not matter.
         chosen = np.sort(indices.numpy())
-        return as_batch(self.pixels[chosen], where), torch.from_numpy(self.labels[chosen]).to(where)
+        lungs = None if self.lungs is None else as_batch(self.lungs[chosen], where)
+        return as_batch(self.pixels[chosen], where), torch.from_numpy(self.labels[chosen]).to(where), lungs
 
     def order(self, positive: int, seed: Sequence[int]) -> np.ndarray:
         """The films of one epoch, int64 ``(N,)``: each once; of several sites, with as many of each class at each.
@@ -55,6 +64,19 @@ class LabelledFilms:
         if self.sites is None:
             return random.permutation(len(self))
         return random.permutation(_balanced(_classes(self.labels, positive), self.sites, random))
+
+
+def drawn_lungs(recipe: Recipe, manifest: Manifest, taking_part: Sequence[int]) -> np.ndarray | None:
+    """The lungs of the films that take part, uint8 ``(N, 112, 112)``, 0 of others; ``None`` where they are to be found.
+
+    Raises:
+        UserError: as :func:`ai_for_sudan.datasets.masks.load_lungs`.
+    """
+    if recipe.masks is None:
+        return None
+    found = np.zeros((len(manifest.films), SIDE, SIDE), np.uint8)
+    found[list(taking_part)] = load_lungs([manifest.films[row] for row in taking_part], recipe.masks, SIDE)
+    return found
 
 
 def check_sites(films: LabelledFilms, positive: int) -> None:

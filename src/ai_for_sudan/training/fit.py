@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
-from ai_for_sudan.disturbances import augment
+from ai_for_sudan.disturbances import augment_with_masks
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import write_json
 from ai_for_sudan.lungs import restyle, swap_surroundings
@@ -206,8 +206,8 @@ class _Run:
             generator = torch.Generator().manual_seed(
                 ((self.recipe.seed * 1009 + epoch) * 100_003 + step) * 64 + self.group.rank
             )
-            pixels, labels = self.train.batch(self.group.mine(indices), self.device)
-            inputs, target = self._examples(pixels, labels, epoch, generator)
+            pixels, labels, lungs = self.train.batch(self.group.mine(indices), self.device)
+            inputs, target = self._examples(pixels, labels, lungs, epoch, generator)
             value, logits = self._loss(inputs, target)
             self.optimisation.step(value)
             total += float(value.detach()) * len(labels)
@@ -226,15 +226,17 @@ class _Run:
         for start in tqdm(starts, desc=f"epoch {epoch}", unit="batch", leave=False, disable=hidden or None):
             yield order[start : start + size]
 
-    def _examples(self, films: Tensor, labels: Tensor, epoch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _examples(
+        self, films: Tensor, labels: Tensor, lungs: Tensor | None, epoch: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
         """What the network is shown and should say: augmented films ``(B, 1, S, S)``, or views of their lungs
         ``(B, 2, V, V)``, small in the first epochs, and some mixed."""
-        films = augment(films, generator, self.recipe.augmentation)
+        films, lungs = augment_with_masks(films, lungs, generator, self.recipe.augmentation)
         small = self.recipe.small_size if epoch <= self.recipe.small_epochs else None
         if self.model.view is not None:
             # A teacher that sees more of the film than its student is shown all of it.
             taught = self.teacher.spec.view_size if self.teacher is not None else 0
-            views = self.model.view.framed(films, generator, small or max(self.spec.view_size, taught))
+            views = self.model.view.framed(films, generator, small or max(self.spec.view_size, taught), lungs)
             views = restyle(views, generator, self.recipe.restyle)
             films = swap_surroundings(views, generator, self.recipe.swap)
         elif small:

@@ -17,7 +17,15 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from ai_for_sudan.datasets.masks import MaskedFilms, load_masked
-from ai_for_sudan.disturbances import GEOMETRIC, STRESS_KINDS, perturb, random_geometry, random_light, warp
+from ai_for_sudan.disturbances import (
+    GEOMETRIC,
+    STRESS_KINDS,
+    perturb,
+    perturb_masks,
+    random_geometry,
+    random_light,
+    warp,
+)
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.lungs import LungFinder
 from ai_for_sudan.lungs.finder import SIDE
@@ -183,26 +191,17 @@ def dice(finder: LungFinder, films: Tensor, masks: Tensor) -> np.ndarray:
 def perturbed_pairs(
     films: Tensor, masks: Tensor, seed: int, low: float = 1.0, high: float = 4.0
 ) -> tuple[Tensor, Tensor]:
-    """Each film perturbed once, kind and severity drawn, its mask moved with it.
-
-    A mask goes through the same change as its film, and so does its opposite: lung is where the mask is the brighter
-    one of the two, whatever the change did to grey levels; what came in from outside is alike in both.
-    """
+    """Each film perturbed once, kind and severity drawn, its mask moved with it."""
     generator = torch.Generator().manual_seed(seed)
     kinds = torch.randint(len(STRESS_KINDS), (len(films),), generator=generator)
     severity = torch.rand(len(films), generator=generator) * (high - low) + low
     films, masks = films.clone(), masks.clone()
     for number, kind in enumerate(STRESS_KINDS):
         rows = kinds == number
-        if not rows.any():
-            continue
-
-        def changed(batch: Tensor, kind: str = kind, rows: Tensor = rows, number: int = number) -> Tensor:
-            return perturb(batch, kind, severity[rows], torch.Generator().manual_seed(seed + 1 + number))
-
-        films[rows] = changed(films[rows])
-        if kind in GEOMETRIC:
-            masks[rows] = (changed(masks[rows]) > changed(1 - masks[rows])).float()
+        if rows.any():
+            drawn = torch.Generator().manual_seed(seed + 1 + number)
+            masks[rows] = perturb_masks(masks[rows], kind, severity[rows], drawn)
+            films[rows] = perturb(films[rows], kind, severity[rows], drawn)
     return films, masks
 
 

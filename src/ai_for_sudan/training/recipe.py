@@ -16,6 +16,7 @@ else:
     import tomli as tomllib
 
 SCHEDULES = ("plateau", "onecycle")
+#: other values of ``lungs`` name masks
 LUNGS = ("auto", "whole")
 
 
@@ -32,7 +33,9 @@ class Recipe:
         patience: epochs without a lower validation loss before training stops.
         augmentation: strength of :func:`ai_for_sudan.disturbances.augment`; 0 switches it off.
         lungs: ``auto``: the network sees the lungs' box, found by the shipped finder; ``whole``: the whole film, for
-            other organs and tasks. A finder of one's own comes from ``ai-for-sudan fit-lungs``.
+            other organs and tasks; otherwise where people drew the lungs
+            (:func:`ai_for_sudan.datasets.masks.load_lungs`): they frame the films that train and validate, and the
+            shipped finder those that are read. A finder of one's own comes from ``ai-for-sudan fit-lungs``.
         restyle: share of the films whose grey levels get another tone curve (:func:`ai_for_sudan.lungs.restyle`).
         swap: share of the films that get the surroundings of another film
             (:func:`ai_for_sudan.lungs.swap_surroundings`).
@@ -84,7 +87,10 @@ class Recipe:
             (not 0 <= self.teacher_weight <= 1, "teacher_weight must be in 0..1"),
             (not 0 <= self.label_smoothing < 1, "label_smoothing must be in 0..1"),
             (not 0 <= self.average < 1, "average must be in 0..1"),
-            (self.lungs not in LUNGS, f"lungs must be one of {', '.join(LUNGS)}, not '{self.lungs}'"),
+            (
+                self.masks is not None and not self.masks.exists(),
+                f"lungs must be {', '.join(LUNGS)}, or a folder or table of masks; there is none at '{self.lungs}'",
+            ),
             (not 0 <= self.mixup <= 1, "mixup must be in 0..1"),
             (not 0 <= self.restyle <= 1, "restyle must be in 0..1"),
             (not 0 <= self.swap <= 1, "swap must be in 0..1"),
@@ -96,6 +102,11 @@ class Recipe:
         for wrong, message in problems:
             if wrong:
                 raise UserError(f"recipe: {message}")
+
+    @property
+    def masks(self) -> Path | None:
+        """Where the lungs are that people drew."""
+        return None if self.lungs in LUNGS else Path(self.lungs)
 
     @classmethod
     def load(cls, path: str | Path) -> Recipe:

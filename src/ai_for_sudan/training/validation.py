@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ai_for_sudan.datasets import Pixels
-from ai_for_sudan.disturbances import perturbed
+from ai_for_sudan.disturbances import perturbed_with_masks
 from ai_for_sudan.models import Architecture, ModelSpec, probabilities
 from ai_for_sudan.models import logits as predict
 from ai_for_sudan.statistics import Predictions, balanced, positive_truth
@@ -28,7 +28,9 @@ class Validation:
 
     def __init__(self, films: LabelledFilms, spec: ModelSpec, weights: Tensor, seed: int) -> None:
         self.labels, self.spec, self.weights = films.labels, spec, weights.cpu()
-        self.pixels: dict[str, Pixels] = {"val": films.pixels, "perturbed": perturbed(films.pixels, seed)}
+        moved, lungs = perturbed_with_masks(films.pixels, films.lungs, seed)
+        self.pixels: dict[str, Pixels] = {"val": films.pixels, "perturbed": moved}
+        self.lungs = {"val": films.lungs, "perturbed": lungs}
 
     def measure(self, model: Architecture) -> dict[str, float]:
         """Scores of both copies; ``val_loss``, by which weights are chosen, is the mean of their losses.
@@ -37,7 +39,7 @@ class Validation:
         """
         row: dict[str, float] = {}
         for name, pixels in self.pixels.items():
-            logits = predict(model, pixels, mixed_precision=True)
+            logits = predict(model, pixels, lungs=self.lungs[name], mixed_precision=True)
             target = targets(torch.from_numpy(self.labels), len(self.spec.classes), 0.0)
             values = probabilities(logits, self.spec.task).numpy()
             scores = score(self.labels, values, self.spec.positive_index)
@@ -48,7 +50,9 @@ class Validation:
         return row
 
     def operating_point(self, model: Architecture) -> dict[str, Any]:
-        """The threshold of the positive class, chosen on both copies."""
+        """The threshold of the positive class, chosen on both copies, as a reading will see them: where people drew the
+        lungs, a film that is read has no such drawing, and its lungs are found.
+        """
         truth = positive_truth(self.labels, self.spec.positive_index)
         return balanced(*(self._predictions(model, truth, pixels) for pixels in self.pixels.values())).to_dict()
 
