@@ -15,7 +15,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from ai_for_sudan.clinic.arrays import packed
-from ai_for_sudan.clinic.results import Made, objects
+from ai_for_sudan.clinic.results import Made, capture, objects, report
 from ai_for_sudan.clinic.store.tables import FilmReading, now
 from ai_for_sudan.clinic.work import OpenReader
 from ai_for_sudan.reading import DISCLAIMER
@@ -29,8 +29,7 @@ def reader(reader_file: Path) -> OpenReader:
 def made(reader: OpenReader, tmp_path: Path, dataset: Dataset, **changes: object) -> dict[str, Made]:
     file = tmp_path / "film.dcm"
     file.write_bytes(as_bytes(dataset))
-    row = reader.read(file, "x")
-    row.read_at = now()
+    row, _ = reader.read(file, "x")
     for name, value in changes.items():
         setattr(row, name, value)
     return {one.kind: one for one in objects(file, row)}
@@ -89,7 +88,7 @@ def test_the_report_says_what_the_reading_said_and_that_nobody_verified_it(reade
     values = {item.name.meaning: float(item.value) for item in group.get_measurements()}
     codes = {item.name.meaning: item.value.meaning for item in group.get_qualitative_evaluations()}
     file = tmp_path / "film.dcm"
-    reading = reader.read(file, "x")
+    reading, _ = reader.read(file, "x")
     assert values["Certainty of Finding"] == pytest.approx(100 * float(reading.probability or 0), abs=1e-3)
     assert codes["Operating point"] == reading.operating_point
     assert "pneumonia" in codes["Status of the reading"].lower()
@@ -120,6 +119,27 @@ def test_uids_are_the_same_when_a_film_is_read_twice_and_others_for_other_pixels
     assert not {*first} & {*uids(other_pixels)}
     assert not {*first} & {*uids(source, reader_file="0" * 64)}
     assert not {*first} & {*uids(source, operating_point="other")}
+
+
+def test_results_of_one_film_after_another_share_nothing_of_their_patients(reader: OpenReader, tmp_path: Path) -> None:
+    """A result is a blank, made once, with what is a film's own filled in: made first or later, it is the same."""
+    whole = {"PatientName": "ABDALLA^MONA", "IssuerOfPatientID": "HOSPITAL", "StudyDescription": "COUGH"}
+    bare = HEADERS["bare"] | {"PatientName": "", "PatientAge": None, "StudyTime": None}
+    moment = now()
+    films = [film(number=1, **whole), film(number=2, **bare), film("pneumonia_01", number=3, **HEADERS["arabic"])]
+    for one in films:
+        one.AccessionNumber = one.AccessionNumber or ""
+    first = [made(reader, tmp_path, films[2], read_at=moment), made(reader, tmp_path, films[1], read_at=moment)]
+    for module in (report, capture):
+        module._blank.cache_clear()
+    made(reader, tmp_path, films[0], read_at=moment)
+    again = [made(reader, tmp_path, films[2], read_at=moment), made(reader, tmp_path, films[1], read_at=moment)]
+    assert [{kind: one.content for kind, one in found.items()} for found in first] == [
+        {kind: one.content for kind, one in found.items()} for found in again
+    ]
+    for one in again[1].values():
+        assert not any(secret.encode() in one.content for secret in ("ABDALLA", "HOSPITAL", "COUGH", "2.25.0\0"))
+        assert films[1].SOPInstanceUID.encode() in one.content
 
 
 def test_the_picture_shows_heatmap_outline_answer_and_disclaimer(reader: OpenReader, tmp_path: Path) -> None:
@@ -155,7 +175,8 @@ def test_a_validator_of_the_standard_finds_nothing(reader: OpenReader, tmp_path:
 def test_rows_of_readings_hold_the_maps_that_pages_and_pictures_draw(reader: OpenReader, tmp_path: Path) -> None:
     file = tmp_path / "film.dcm"
     file.write_bytes(as_bytes(film()))
-    row = reader.read(file, "x")
+    row, pixels = reader.read(file, "x")
     assert isinstance(row, FilmReading) and row.heatmap is not None
+    assert pixels is not None and pixels.shape == (row.height, row.width)
     heat = np.load(io.BytesIO(row.heatmap))
     assert heat.dtype == np.float16 and heat.ndim == 2 and {"logits", "gate", "embedding"} <= row.line.keys()

@@ -59,6 +59,7 @@ def receive(
     patient: str = "",
     age_years: float | None = None,
     date: str = "",
+    announced: tuple[str, str] | None = None,
 ) -> Received:
     """Take a whole file over: it moves among the films, is registered, and will be read.
 
@@ -70,9 +71,10 @@ def receive(
         actor: who brought it, for the trail; without one, who sent it is on the film alone.
         user_id, device_id: the same as the store numbers them.
         patient, age_years, date: what a person said of a picture, which has no header.
+        announced: SOP class and instance that the film must be (PS3.7 9.1.1.1).
 
     Raises:
-        UnreadableFilm: it is neither DICOM nor a picture, or too large.
+        UnreadableFilm: it is neither DICOM nor a picture, too large, or not what was announced.
         DiskFull: there is no room.
         OwnResult: it is one of the clinic's own results.
     """
@@ -81,7 +83,7 @@ def receive(
         size = file.stat().st_size
         if size > LARGEST_FILE:
             raise UnreadableFilm("too_large", f"the file has {size / 1e6:.0f} MB; at most 300 MB are taken")
-        facts = _facts(file, content := content_of(file))
+        facts = _facts(file, content := content_of(file), announced)
         if pseudonyms is not None and facts.film["kind"] == "dicom":
             pseudonyms.apply(file)
             facts = _facts(file, content := content_of(file))
@@ -151,11 +153,14 @@ def content_of(file: Path) -> str:
     return digest.hexdigest()
 
 
-def _facts(file: Path, content: str) -> Facts:
+def _facts(file: Path, content: str, announced: tuple[str, str] | None = None) -> Facts:
     with file.open("rb") as opened:
         start = opened.read(132)
     if start[128:] == b"DICM" or start[:2] in (b"\x02\x00", b"\x08\x00"):
-        return facts_of(header_of(file), content)
+        header = header_of(file)
+        if announced and (str(header.get("SOPClassUID", "")), str(header.get("SOPInstanceUID", ""))) != announced:
+            raise UnreadableFilm("mismatch", "the film is not the one that was announced")
+        return facts_of(header, content)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -19,7 +19,6 @@ from ai_for_sudan.clinic.delivery import Deliverers
 from ai_for_sudan.clinic.folder import FolderWatch
 from ai_for_sudan.clinic.node import DicomNode
 from ai_for_sudan.clinic.pseudonyms import Pseudonyms
-from ai_for_sudan.clinic.results import make_results
 from ai_for_sudan.clinic.store import DATABASE, Store, database, deliveries, jobs, trail
 from ai_for_sudan.clinic.store.tables import now
 from ai_for_sudan.clinic.work import OpenReader, Workers
@@ -70,7 +69,7 @@ class Clinic:
         self.pseudonyms = Pseudonyms(self.store.folder) if self.config.storage.pseudonymise else None
         self.deliverers = Deliverers(self.config, self.store)
         count = self.config.reading.workers or _cores()
-        self.workers = Workers(self.store, self.reader, count, make_results, self.deliverers.wake)
+        self.workers = Workers(self.store, self.reader, count, self.deliverers.wake)
         self.node = DicomNode(self.config, self.store, self._received, self.pseudonyms)
         self.folder = FolderWatch(self.config, self.store, self._received, self.pseudonyms)
         self.housekeeper = Housekeeper(self)

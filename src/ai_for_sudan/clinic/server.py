@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import socket
@@ -54,6 +55,8 @@ def run(config: Config) -> None:
             signal.signal(number, end)
         thread = threading.Thread(target=pages.run, kwargs={"sockets": [_socket(config)]}, name="pages")
         thread.start()
+        gc.collect()
+        gc.freeze()  # what is here now stays: it need not be looked through for each film
         LOG.info("ready", extra={"node": config.node.port, "pages": config.web.port, "reader": clinic.reader.title})
         while thread.is_alive() and not ended.wait(1):
             pass

@@ -1,4 +1,4 @@
-"""The workers: threads that take jobs from the store, read films and make results."""
+"""The workers: threads that take jobs from the store, read films and make results of what they read."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from ai_for_sudan.clinic.arrays import packed
+from ai_for_sudan.clinic.results import Made, keep_results, make_results, objects
 from ai_for_sudan.clinic.store import Store, films, jobs
-from ai_for_sudan.clinic.store.tables import Film, FilmReading, Job
+from ai_for_sudan.clinic.store.tables import Film, FilmReading, Job, now
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.reading import Reader, Reading
 from ai_for_sudan.reading.reader import find_reader
@@ -24,8 +25,6 @@ LOG = logging.getLogger(__name__)
 MOST_ATTEMPTS = 3
 #: how long a worker sleeps when nobody wakes it
 IDLE_SECONDS = 5.0
-#: of five jobs that are taken while films wait, one makes results, so that none waits for ever
-READS_BEFORE_A_RESULT = 4
 
 
 class OpenReader:
@@ -42,11 +41,12 @@ class OpenReader:
     def title(self) -> str:
         return self.reader.card.title
 
-    def read(self, path: Path, name: str) -> FilmReading:
-        """Read a film's file; a row that is not in the store yet."""
-        return self.row(self.reader.read(path, operating_point=self.point.name), name)
+    def read(self, path: Path, name: str) -> tuple[FilmReading, np.ndarray | None]:
+        """Read a film's file: a row that is not in the store yet, and the decoded film, uint8 ``(H, W)``."""
+        reading = self.reader.read(path, operating_point=self.point.name)
+        return self._row(reading, name), reading.pixels
 
-    def row(self, reading: Reading, name: str) -> FilmReading:
+    def _row(self, reading: Reading, name: str) -> FilmReading:
         line = {**reading.to_dict(log=True), "file": name}
         pixels = reading.pixels
         return FilmReading(
@@ -67,6 +67,7 @@ class OpenReader:
             heatmap_reference=reading.heatmap_reference,
             lungs=_lungs(reading),
             elapsed_ms=reading.elapsed_ms,
+            read_at=now(),
         )
 
     def lost(self, name: str) -> FilmReading:
@@ -100,7 +101,6 @@ class Workers:
     """Some threads that do the jobs of a store until :meth:`stop`.
 
     Args:
-        make_results: of a reading's row and the film's file; see :mod:`ai_for_sudan.clinic.results`.
         new_results: called after results were made, to wake who delivers them.
     """
 
@@ -109,13 +109,12 @@ class Workers:
         store: Store,
         reader: OpenReader,
         count: int,
-        make_results: Callable[[Store, int], None],
         new_results: Callable[[], None] = lambda: None,
     ) -> None:
         self.store, self.reader = store, reader
         self.read_films = 0
         self.reading_seconds = 0.0
-        self._make_results, self._new_results = make_results, new_results
+        self._new_results = new_results
         self._stopping = False
         self._work = threading.Condition()
         self._signals = 0
@@ -148,12 +147,10 @@ class Workers:
         return sum(thread.is_alive() for thread in self._threads)
 
     def _run(self) -> None:
-        turn = 0
         while not self._stopping:
             seen = self._signals
-            turn += 1
             try:
-                done = self._do_one(turn)
+                done = self._do_one()
             except Exception:  # a full disk, a locked database: whatever it is, it may pass
                 LOG.exception("a job could not be taken or ended")
                 done = False
@@ -163,20 +160,19 @@ class Workers:
                     if self._signals == seen and not self._stopping:
                         self._work.wait(IDLE_SECONDS)
 
-    def _do_one(self, turn: int) -> bool:
-        kinds = ("read", "results") if turn % (READS_BEFORE_A_RESULT + 1) else ("results", "read")
+    def _do_one(self) -> bool:
         with self.store.writing() as session:
-            job = next((job for kind in kinds if (job := jobs.take(session, (kind,)))), None)
+            job = jobs.take(session, ("read", "results"))
         if job is None:
             return False
         try:
             if job.kind == "read":
                 self._read(job)
             else:
-                self._make_results(self.store, int(job.key))
+                make_results(self.store, int(job.key))
                 with self.store.writing() as session:
                     jobs.end(session, job.id)
-                self._new_results()
+            self._new_results()
         except Exception as error:  # put back with its reason; other jobs go on
             LOG.exception("job failed", extra={"job": job.kind, "key": job.key})
             words = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
@@ -190,19 +186,33 @@ class Workers:
             same = films.same_reading(session, film, self.reader.file, self.reader.point.name)
             copied = None if same is None else films.copy_of(same)
         started = time.perf_counter()
+        pixels = None
         if copied is not None:
             row = copied
         elif job.attempts > MOST_ATTEMPTS:
             row = self.reader.lost(film.file)
         else:
-            row = self.reader.read(self.store.films.path(film.file), film.file)
+            row, pixels = self.reader.read(self.store.films.path(film.file), film.file)
             self.read_films += 1
             self.reading_seconds += time.perf_counter() - started
+        made, digests = self._results(film, row, pixels)
         with self.store.writing() as session:
             film = session.get_one(Film, film.id)
             kept = films.keep_reading(session, film, row)
-            if film.on_worklist and film.kind == "dicom" and film.conflict_id is None and kept.status != "failed":
+            if kept is row and made:
+                keep_results(session, kept, made, digests)
+            elif films.answers_the_pacs(film, kept):
                 jobs.add(session, "results", kept.id)
             jobs.end(session, job.id)
-        self.wake()
         LOG.info("read", extra={"film": film.id, "status": row.status, "ms": round(row.elapsed_ms)})
+
+    def _results(self, film: Film, row: FilmReading, pixels: np.ndarray | None) -> tuple[list[Made], list[str]]:
+        """What the PACS gets, made while the film is decoded; nothing where it fails: a job of its own tries again."""
+        if pixels is None or not films.answers_the_pacs(film, row):
+            return [], []
+        try:
+            made = objects(self.store.films.path(film.file), row, pixels)
+            return made, [self.store.results.keep(one.content) for one in made]
+        except Exception:  # the reading is kept whatever becomes of its results
+            LOG.exception("results could not be made", extra={"film": film.id})
+            return [], []

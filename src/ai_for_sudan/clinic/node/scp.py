@@ -8,14 +8,15 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pydicom import dcmread
-from pynetdicom import AE, AllStoragePresentationContexts, _config, evt
+from pydicom.uid import UID
+from pynetdicom import AE, DEFAULT_TRANSFER_SYNTAXES, AllStoragePresentationContexts, _config, evt
+from pynetdicom.presentation import PresentationContext
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined,unused-ignore]
 from pynetdicom.transport import AssociationSocket
 
@@ -36,6 +37,8 @@ SUCCESS, OUT_OF_RESOURCES, CANNOT_UNDERSTAND, MISMATCH = 0x0000, 0xA700, 0xC000,
 LARGEST_PDU = 1 << 18
 #: seconds without a word after which a peer is gone
 SILENCE = 120
+#: connections that may wait to be taken; who finds no place there tries again a second later
+KNOCKING = 128
 #: seconds for a connection to say who it is: what only looks whether the port is open is gone after it
 GREETING = 10
 
@@ -95,9 +98,10 @@ class DicomNode:
         ae.maximum_associations = 10_000
         ae.maximum_pdu_size = LARGEST_PDU
         ae.network_timeout, ae.dimse_timeout, ae.acse_timeout = SILENCE, SILENCE, GREETING
-        for context in AllStoragePresentationContexts:
-            ae.add_supported_context(str(context.abstract_syntax), list(decodable()))
-        ae.add_supported_context(Verification)
+        contexts: list[PresentationContext] = [
+            _Context(context.abstract_syntax, decodable()) for context in AllStoragePresentationContexts
+        ]
+        contexts.append(_Context(Verification, DEFAULT_TRANSFER_SYNTAXES))
         handlers: list[Any] = [
             (evt.EVT_CONN_OPEN, self._opened),
             (evt.EVT_REQUESTED, self._requested),
@@ -108,8 +112,9 @@ class DicomNode:
         ]
         try:
             self._server = ae.start_server(
-                (node.host, node.port), block=False, evt_handlers=handlers, ssl_context=self._tls()
+                (node.host, node.port), block=False, contexts=contexts, evt_handlers=handlers, ssl_context=self._tls()
             )
+            self._server.socket.listen(KNOCKING)
         except (OSError, OverflowError) as error:
             raise UserError(
                 f"cannot take films at {node.host}:{node.port}: {error}; choose another 'port' under [node]"
@@ -170,8 +175,11 @@ class DicomNode:
         source = _plain(event.assoc.requestor.ae_title)
         started = time.perf_counter()
         try:
-            _check_identity(event, file)
-            received = receive(self.store, file, origin="dicom", source=source, pseudonyms=self._pseudonyms)
+            request: Any = event.request
+            received = receive(
+                self.store, file, origin="dicom", source=source, pseudonyms=self._pseudonyms,
+                announced=(str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID)),
+            )  # fmt: skip
         except DiskFull:
             with self._lock:
                 self.refused_full += 1
@@ -209,11 +217,26 @@ class DicomNode:
             event.assoc.abort()
 
     def _closed(self, event: evt.Event) -> None:
-        """A modality that goes away in the middle leaves nothing behind."""
+        """A modality that goes away in the middle leaves nothing behind, one that only knocked no waiting thread."""
+        if event.assoc.requestor.primitive is None:
+            waiting: Any = event.assoc.dul.to_user_queue
+            waiting.put(None)  # for what waits for it to say who it is
         part = _part(event)
         if part is not None and not part.closed:
             part.close()
             Path(part.name).unlink(missing_ok=True)
+
+
+class _Context(PresentationContext):
+    """Asked of in every association and changed in none: hundreds, which pynetdicom would copy for each port check."""
+
+    def __init__(self, abstract_syntax: UID | None, transfer_syntaxes: Iterable[UID | str]) -> None:
+        super().__init__()
+        self.abstract_syntax = abstract_syntax
+        self.transfer_syntax = list(transfer_syntaxes)
+
+    def __deepcopy__(self, memo: object) -> _Context:
+        return self
 
 
 class _QuickSocket(AssociationSocket):
@@ -241,15 +264,3 @@ def _is(modality: Modality, title: str, address: str) -> bool:
 
 def _plain(text: Any) -> str:
     return one_line(str(text).strip())[:16]
-
-
-def _check_identity(event: evt.Event, file: Path) -> None:
-    """What the command says of the film must be what the film says of itself (PS3.7 9.1.1.1)."""
-    try:
-        found = dcmread(file, stop_before_pixels=True, specific_tags=["SOPClassUID", "SOPInstanceUID"])
-    except Exception as error:  # pydicom raises whatever it likes for damaged bytes
-        raise UnreadableFilm("damaged", f"the DICOM header is damaged: {one_line(error)}") from error
-    request: Any = event.request
-    said = (str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID))
-    if (str(found.get("SOPClassUID", "")), str(found.get("SOPInstanceUID", ""))) != said:
-        raise UnreadableFilm("mismatch", "the film is not the one that the command announced")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import io
+from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from highdicom.sc import SCImage
 from PIL import Image, ImageDraw, ImageFont
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
@@ -15,17 +17,17 @@ from pydicom.uid import JPEGBaseline8Bit
 
 from ai_for_sudan import __version__
 from ai_for_sudan.clinic.arrays import unpacked
-from ai_for_sudan.clinic.results.evidence import MANUFACTURER, SERIES_NUMBERS, Names
+from ai_for_sudan.clinic.results.evidence import MANUFACTURER, SERIES_NUMBERS, Names, character_set, fill, nobody
 from ai_for_sudan.clinic.store.tables import FilmReading
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.radiographs import read_radiograph
 from ai_for_sudan.reading import DISCLAIMER
-from ai_for_sudan.reading.overlay import enlarge, overlay
+from ai_for_sudan.reading.overlay import overlay
 from ai_for_sudan.reading.words import HEATMAP_WORDS, STATUS_WORDS
 
 LARGEST_SIDE = 1024
 QUALITY = 90
-GROUND, INK, OUTLINE = (16, 24, 29), (232, 238, 241), (94, 200, 255)
+GROUND, INK = (16, 24, 29), (232, 238, 241)
 #: a bar of this colour stands before the answer
 COLOURS = {
     "suspected": (226, 74, 51),
@@ -35,39 +37,47 @@ COLOURS = {
 }
 
 
-def secondary_capture(header: Dataset, film: Path, reading: FilmReading, names: Names) -> Dataset:
-    """The picture as a Secondary Capture (PS3.3 A.8.1), JPEG-compressed: a film with colours is no measurement."""
-    pixels = np.asarray(picture(film, reading))
-    capture = SCImage(
-        pixel_array=pixels,
+def secondary_capture(header: Dataset, reading: FilmReading, names: Names, film: np.ndarray) -> Dataset:
+    """The picture as a Secondary Capture (PS3.3 A.8.1), JPEG-compressed: a film with colours is no measurement.
+
+    Args:
+        header: of the film, see :func:`ai_for_sudan.clinic.results.evidence.evidence`.
+        film: uint8 ``(H, W)``.
+    """
+    shown = picture(film, reading)
+    capture = dcmread(BytesIO(_blank(reading.reader, reading.reader_file, character_set(header))))
+    fill(capture, header, reading, names)
+    capture.ImageComments = f"{answer(reading)[0]}. {DISCLAIMER}"[:10240]
+    source = capture.SourceImageSequence[0]
+    source.ReferencedSOPClassUID, source.ReferencedSOPInstanceUID = header.SOPClassUID, header.SOPInstanceUID
+    capture.DateOfSecondaryCapture, capture.TimeOfSecondaryCapture = capture.ContentDate, capture.ContentTime
+    _put(capture, shown)
+    return capture
+
+
+@lru_cache(maxsize=16)
+def _blank(reader: str, reader_file: str, character_set: str) -> bytes:
+    """A picture of no film, made and checked by highdicom."""
+    header = nobody(character_set)
+    capture: Dataset = SCImage(
+        pixel_array=np.zeros((1, 1, 3), np.uint8),
         photometric_interpretation="RGB",
         bits_allocated=8,
         coordinate_system="PATIENT",
         patient_orientation=("L", "F"),
         study_instance_uid=header.StudyInstanceUID,
-        series_instance_uid=names.series,
+        series_instance_uid=header.SeriesInstanceUID,
         series_number=SERIES_NUMBERS["sc"],
-        sop_instance_uid=names.sop,
+        sop_instance_uid=header.SOPInstanceUID,
         instance_number=1,
         manufacturer=MANUFACTURER,
-        patient_id=header.PatientID or "",
-        patient_name=header.PatientName,
-        patient_birth_date=header.PatientBirthDate or None,
-        patient_sex=header.PatientSex or None,
-        accession_number=header.AccessionNumber,
-        study_id=header.StudyID,
-        study_date=header.StudyDate or None,
-        study_time=header.StudyTime or None,
-        referring_physician_name=header.ReferringPhysicianName or "",
         manufacturer_model_name="ai-for-sudan",
         software_versions=__version__,
-        device_serial_number=reading.reader_file[:16],
+        device_serial_number=reader_file[:16],
     )
-    _compress(capture, pixels)
     capture.ImageType = ["DERIVED", "SECONDARY"]
-    capture.SeriesDescription = f"AI for Sudan: picture of {reading.reader}"[:64]
+    capture.SeriesDescription = f"AI for Sudan: picture of {reader}"[:64]
     capture.DerivationDescription = "Film with heatmap and answer of a computer reader burned in"
-    capture.ImageComments = f"{answer(reading)[0]}. {DISCLAIMER}"[:10240]
     capture.Laterality = ""  # both sides are shown
     capture.BurnedInAnnotation = "NO"  # none that tells who the patient is (PS3.3 C.7.6.1.1)
     source = Dataset()
@@ -77,18 +87,21 @@ def secondary_capture(header: Dataset, film: Path, reading: FilmReading, names: 
     )
     capture.SourceImageSequence = Sequence([source])
     capture.DerivationCodeSequence = Sequence([_code("113076", "DCM", "Segmentation")])
-    for keyword in ("SpecificCharacterSet", "IssuerOfPatientID", "PatientAge", "StudyDescription"):
-        if keyword in header:
-            capture[keyword] = header[keyword]
-    return capture
+    if character_set:
+        capture.SpecificCharacterSet = header.SpecificCharacterSet
+    _put(capture, Image.new("RGB", (1, 1)))
+    file = BytesIO()
+    capture.save_as(file, enforce_file_format=True)
+    return file.getvalue()
 
 
-def _compress(capture: Dataset, pixels: np.ndarray) -> None:
-    """To JPEG baseline (PS3.5 A.4.1), which every viewer shows: an eighth of the size on a slow line."""
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, format="JPEG", quality=QUALITY, subsampling="4:2:2")
+def _put(capture: Dataset, picture: Image.Image) -> None:
+    """Put a picture in, as JPEG baseline (PS3.5 A.4.1), which every viewer shows: small on a slow line."""
+    file = BytesIO()
+    picture.save(file, format="JPEG", quality=QUALITY, subsampling="4:2:2")
     content = file.getvalue()
-    ratio = pixels.nbytes / len(content)
+    ratio = 3 * picture.width * picture.height / len(content)
+    capture.Rows, capture.Columns = picture.height, picture.width
     capture.PixelData = encapsulate([content])
     capture["PixelData"].VR = "OB"
     capture["PixelData"].is_undefined_length = True
@@ -118,38 +131,28 @@ def answer(reading: FilmReading) -> tuple[str, list[str]]:
     return first, lines
 
 
-def picture(film: Path, reading: FilmReading) -> Image.Image:
-    """The film with heatmap and outline above, the answer below; RGB."""
+def decoded(film: Path) -> np.ndarray:
+    """A film's pixels; one that cannot be decoded any more is black beside its answer."""
     try:
-        pixels = read_radiograph(film).pixels
+        return read_radiograph(film).pixels
     except UnreadableFilm:
-        pixels = np.zeros((LARGEST_SIDE // 2, LARGEST_SIDE // 2), dtype=np.uint8)
-    if reading.heatmap is not None and reading.status != "refused":
-        heat = unpacked(reading.heatmap).astype(np.float32)
-        shown = overlay(pixels, heat, reading.heatmap_reference, largest_side=LARGEST_SIDE)
-    else:
-        grey = Image.fromarray(pixels)
-        grey.thumbnail((LARGEST_SIDE, LARGEST_SIDE), Image.Resampling.BILINEAR)
-        shown = grey.convert("RGB")
-    if reading.lungs is not None:
-        _outline(shown, unpacked(reading.lungs))
+        return np.zeros((LARGEST_SIDE // 2, LARGEST_SIDE // 2), dtype=np.uint8)
+
+
+def picture(pixels: np.ndarray, reading: FilmReading) -> Image.Image:
+    """The film, uint8 ``(H, W)``, with heatmap and outline above, the answer below; RGB."""
+    heat = np.zeros((1, 1)) if reading.heatmap is None or reading.status == "refused" else unpacked(reading.heatmap)
+    lungs = None if reading.lungs is None else unpacked(reading.lungs).astype(np.float32) / 255
+    shown = overlay(
+        pixels, heat.astype(np.float32), reading.heatmap_reference, lungs=lungs, largest_side=LARGEST_SIDE
+    )  # fmt: skip
     return _with_answer(shown, reading)
-
-
-def _outline(shown: Image.Image, lungs: np.ndarray) -> None:
-    """Draw where the lungs end: the pixels at which their mask changes."""
-    inside = enlarge(lungs.astype(np.float32), shown.height, shown.width) >= 127.5
-    edge = np.zeros_like(inside)
-    edge[1:] |= inside[1:] != inside[:-1]
-    edge[:, 1:] |= inside[:, 1:] != inside[:, :-1]
-    edge[:-1] |= edge[1:]
-    shown.paste(OUTLINE, mask=Image.fromarray(edge))
 
 
 def _with_answer(shown: Image.Image, reading: FilmReading) -> Image.Image:
     width = max(shown.width, 480)
     size = max(14, width // 42)
-    big, small = ImageFont.load_default(round(1.5 * size)), ImageFont.load_default(size)
+    big, small = _font(round(1.5 * size)), _font(size)
     first, lines = answer(reading)
     local = reading.read_at.astimezone()
     lines = [
@@ -158,9 +161,10 @@ def _with_answer(shown: Image.Image, reading: FilmReading) -> Image.Image:
         f"reader {reading.reader}, {local:%Y-%m-%d %H:%M} ({local:%z}); not verified by a person",
     ]
     margin = size
-    wrapped = [row for line in lines if line for row in _wrap(line, small, width - 3 * margin)]
-    warning = _wrap(DISCLAIMER, big, width - 3 * margin)
-    heading = _wrap(first, big, width - 3 * margin)
+    room = width - 3 * margin
+    wrapped = [row for line in lines if line for row in _wrap(line, size, room)]
+    warning = _wrap(DISCLAIMER, round(1.5 * size), room)
+    heading = _wrap(first, round(1.5 * size), room)
     step, big_step = round(1.45 * size), round(2.1 * size)
     height = 2 * margin + big_step * (len(heading) + len(warning)) + step * len(wrapped)
     framed = Image.new("RGB", (width, shown.height + height), GROUND)
@@ -175,8 +179,14 @@ def _with_answer(shown: Image.Image, reading: FilmReading) -> Image.Image:
     return framed
 
 
-def _wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float) -> list[str]:
-    rows = [""]
+@lru_cache(maxsize=8)
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+@lru_cache(maxsize=64)
+def _wrap(text: str, size: int, width: int) -> list[str]:
+    font, rows = _font(size), [""]
     for word in text.split():
         longer = f"{rows[-1]} {word}".strip()
         if rows[-1] and font.getlength(longer) > width:

@@ -1,4 +1,8 @@
-"""What results take over from the film: identifiers that a PACS files them by, and UIDs that follow from it."""
+"""What results take over from the film: identifiers that a PACS files them by, and UIDs that follow from it.
+
+Of two results of one reader nearly everything is alike, and highdicom takes a while to make and check it. So each kind
+is made once as a blank, of no film and no patient; a film's result is the blank with what is its own filled in.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydicom.dataset import Dataset
-from pydicom.uid import UID
+from pydicom.uid import UID, ComputedRadiographyImageStorage
 
 from ai_for_sudan.clinic.header import facts_of, header_of
 from ai_for_sudan.clinic.store.tables import FilmReading
@@ -20,11 +24,9 @@ ALWAYS_THERE = (
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate"),
     *("StudyTime", "ReferringPhysicianName"),
 )
-#: of the film's header, what goes into its results: identifiers that a PACS files them by, and no more
-COPIED = (
-    *ALWAYS_THERE,
-    *("SpecificCharacterSet", "IssuerOfPatientID", "PatientAge", "StudyDescription", "SOPClassUID", "Modality"),
-)
+THERE_IF_KNOWN = ("SpecificCharacterSet", "IssuerOfPatientID", "PatientAge", "StudyDescription")
+#: of the film's header, what is looked at: identifiers that a PACS files results by, and no more
+COPIED = (*ALWAYS_THERE, *THERE_IF_KNOWN, "SOPClassUID", "Modality")
 
 
 @dataclass(frozen=True)
@@ -67,3 +69,43 @@ def evidence(film: Path) -> Dataset:
     clean.SeriesInstanceUID = UID(str(facts.film["series_uid"]))
     clean.Rows, clean.Columns = int(found.get("Rows", 0) or 0), int(found.get("Columns", 0) or 0)
     return clean
+
+
+def nobody(character_set: str) -> Dataset:
+    """The header of no film, to make a blank of.
+
+    Args:
+        character_set: values of (0008,0005), with backslashes; of the film, for the blank's own texts.
+    """
+    header = Dataset()
+    for keyword in ALWAYS_THERE:
+        setattr(header, keyword, "" if keyword not in ("StudyDate", "StudyTime") else None)
+    if character_set:
+        header.SpecificCharacterSet = character_set.split("\\")
+    header.SOPClassUID, header.Modality = ComputedRadiographyImageStorage, "CR"
+    header.SOPInstanceUID = header.StudyInstanceUID = header.SeriesInstanceUID = UID("2.25.0")
+    return header
+
+
+def character_set(header: Dataset) -> str:
+    """The film's, as :func:`nobody` takes it."""
+    found = header.get("SpecificCharacterSet", "") or ""
+    return found if isinstance(found, str) else "\\".join(found)
+
+
+def fill(blank: Dataset, header: Dataset, reading: FilmReading, names: Names) -> None:
+    """Make a blank the result of this film: whose it is, where a PACS files it, and when the film was read."""
+    for keyword in ALWAYS_THERE:
+        setattr(blank, keyword, header[keyword].value)
+    for keyword in THERE_IF_KNOWN:
+        if keyword in header:
+            blank[keyword] = header[keyword]
+    blank.StudyInstanceUID, blank.SeriesInstanceUID = header.StudyInstanceUID, names.series
+    blank.SOPInstanceUID = blank.file_meta.MediaStorageSOPInstanceUID = UID(names.sop)
+    # Not when this object was made: made twice, it is the same object.
+    local = reading.read_at.astimezone()
+    date, time = local.strftime("%Y%m%d"), local.strftime("%H%M%S")
+    blank.ContentDate = blank.InstanceCreationDate = blank.SeriesDate = date
+    blank.ContentTime = blank.InstanceCreationTime = blank.SeriesTime = time
+    blank.TimezoneOffsetFromUTC = local.strftime("%z")
+    blank.ContributingEquipmentSequence[0].ContributionDateTime = f"{date}{time}"

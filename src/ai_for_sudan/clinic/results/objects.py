@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+from sqlalchemy.orm import Session
 
 from ai_for_sudan.clinic.results.evidence import evidence, names
 from ai_for_sudan.clinic.store import Store, deliveries, films
@@ -22,27 +26,25 @@ class Made:
     content: bytes
 
 
-def objects(film: Path, reading: FilmReading) -> list[Made]:
+def objects(film: Path, reading: FilmReading, pixels: np.ndarray | None = None) -> list[Made]:
     """The structured report and the picture of a reading.
 
     Args:
         film: the DICOM file that was read.
         reading: with its heatmap.
+        pixels: of the film, where it is decoded already.
     """
-    from ai_for_sudan.clinic.results.capture import secondary_capture
+    from ai_for_sudan.clinic.results.capture import decoded, secondary_capture
     from ai_for_sudan.clinic.results.report import structured_report
 
     header = evidence(film)
     made = []
-    for kind, make in (("sr", structured_report), ("sc", secondary_capture)):
+    for kind in ("sr", "sc"):
         named = names(header, reading, kind)
-        dataset = make(header, film, reading, named)
-        # When the film was read, not when this object was made: made twice, it is the same object.
-        for keyword in ("ContentDate", "InstanceCreationDate", "SeriesDate"):
-            setattr(dataset, keyword, reading.read_at.astimezone().strftime("%Y%m%d"))
-        for keyword in ("ContentTime", "InstanceCreationTime", "SeriesTime"):
-            setattr(dataset, keyword, reading.read_at.astimezone().strftime("%H%M%S"))
-        dataset.TimezoneOffsetFromUTC = reading.read_at.astimezone().strftime("%z")
+        if kind == "sr":
+            dataset = structured_report(header, reading, named)
+        else:
+            dataset = secondary_capture(header, reading, named, decoded(film) if pixels is None else pixels)
         file = io.BytesIO()
         dataset.save_as(file, enforce_file_format=True)
         made.append(Made(kind, named.sop, str(dataset.SOPClassUID), named.series, file.getvalue()))
@@ -57,16 +59,22 @@ def make_results(store: Store, reading: int) -> None:
         unpacked_row = films.copy_of(row)  # loads the deferred columns
         if film.deleted_at is not None:
             return
-    made = [(one, store.results.keep(one.content)) for one in objects(store.films.path(film.file), unpacked_row)]
+    made = objects(store.films.path(film.file), unpacked_row)
+    digests = [store.results.keep(one.content) for one in made]
     with store.writing() as session:
-        kept = {result.kind: result for result in session.get_one(FilmReading, reading).results}
-        for one, digest in made:
-            result = kept.get(one.kind)
-            if result is None:
-                result = Result(
-                    reading_id=reading, kind=one.kind, sop_uid=one.sop_uid, sop_class=one.sop_class,
-                    series_uid=one.series_uid, file=digest, size=len(one.content),
-                )  # fmt: skip
-                session.add(result)
-                session.flush()
-            deliveries.enqueue(session, result)
+        keep_results(session, session.get_one(FilmReading, reading), made, digests)
+
+
+def keep_results(session: Session, reading: FilmReading, made: Sequence[Made], digests: Sequence[str]) -> None:
+    """Have objects sent everywhere, whose files are kept under their SHA-256; what is there already stays."""
+    kept = {result.kind: result for result in reading.results}
+    for one, digest in zip(made, digests, strict=True):
+        result = kept.get(one.kind)
+        if result is None:
+            result = Result(
+                reading_id=reading.id, kind=one.kind, sop_uid=one.sop_uid, sop_class=one.sop_class,
+                series_uid=one.series_uid, file=digest, size=len(one.content),
+            )  # fmt: skip
+            session.add(result)
+            session.flush()
+        deliveries.enqueue(session, result)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
 
 from highdicom.sr import (
     AlgorithmIdentification,
@@ -18,11 +20,12 @@ from highdicom.sr import (
     SourceImageForMeasurementGroup,
     TrackingIdentifier,
 )
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
 from ai_for_sudan import __version__
-from ai_for_sudan.clinic.results.evidence import MANUFACTURER, SERIES_NUMBERS, Names
+from ai_for_sudan.clinic.results.evidence import MANUFACTURER, SERIES_NUMBERS, Names, character_set, fill, nobody
 from ai_for_sudan.clinic.store.tables import FilmReading
 from ai_for_sudan.clinic.uids import derived
 from ai_for_sudan.reading import DISCLAIMER
@@ -45,49 +48,101 @@ STATUSES = {
 }
 
 
-def structured_report(header: Dataset, film: Path, reading: FilmReading, names: Names) -> Dataset:
+@dataclass(frozen=True)
+class _Said:
+    """What a reading says, but for its probability: the tree of a report depends on nothing else."""
+
+    reader: str
+    reader_file: str
+    operating_point: str
+    threshold: float
+    status: str
+    remarks: tuple[str, ...]
+    measured: bool
+    character_set: str
+
+
+def structured_report(header: Dataset, reading: FilmReading, names: Names) -> Dataset:
     """The report of a reading.
 
     Args:
         header: of the film, see :func:`ai_for_sudan.clinic.results.evidence.evidence`.
     """
-    name, _, version = reading.reader.rpartition(" ")
+    remarks = [*zip(reading.codes, reading.reasons, strict=False), *((w[0], w[-1]) for w in reading.warnings)]
+    said = _Said(
+        reading.reader,
+        reading.reader_file,
+        reading.operating_point,
+        reading.threshold,
+        reading.status,
+        tuple(f"{code}: {words}" for code, words in remarks),
+        reading.probability is not None and reading.status != "refused",
+        character_set(header),
+    )
+    report = dcmread(BytesIO(_blank(said)))
+    fill(report, header, reading, names)
+    study = report.CurrentRequestedProcedureEvidenceSequence[0]
+    study.StudyInstanceUID = header.StudyInstanceUID
+    study.ReferencedSeriesSequence[0].SeriesInstanceUID = header.SeriesInstanceUID
+    _refer(study.ReferencedSeriesSequence[0], header)
+    for item in report.ContentSequence[-1].ContentSequence[0].ContentSequence:
+        if item.ValueType == "UIDREF":
+            item.UID = derived("tracking", names.sop)
+        elif item.ValueType == "IMAGE":
+            _refer(item, header)
+        elif item.ValueType == "NUM" and item.ConceptNameCodeSequence[0].CodeValue == CERTAINTY.value:
+            value = item.MeasuredValueSequence[0]
+            value.FloatingPointValue = round(100 * float(reading.probability or 0), 4)
+            value.NumericValue = f"{value.FloatingPointValue:g}"
+    return report
+
+
+def _refer(item: Dataset, header: Dataset) -> None:
+    """Name the film where the blank names none (PS3.3 10.8)."""
+    reference = item.ReferencedSOPSequence[0]
+    reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = header.SOPClassUID, header.SOPInstanceUID
+
+
+@lru_cache(maxsize=64)
+def _blank(said: _Said) -> bytes:
+    """A report of no film, made and checked by highdicom."""
+    header = nobody(said.character_set)
+    name, _, version = said.reader.rpartition(" ")
     algorithm = AlgorithmIdentification(
-        name=name or reading.reader,
+        name=name or said.reader,
         version=version or "unknown",
         parameters=[
-            f"operating point: {reading.operating_point}",
-            f"threshold: {reading.threshold:.6f}",
-            f"reader file SHA-256: {reading.reader_file}",
-            *(f"{code}: {reason}" for code, reason in zip(reading.codes, reading.reasons, strict=False)),
-            *(f"{warning[0]}: {warning[-1]}" for warning in reading.warnings),
+            f"operating point: {said.operating_point}",
+            f"threshold: {said.threshold:.6f}",
+            f"reader file SHA-256: {said.reader_file}",
+            *said.remarks,
             DISCLAIMER,
         ],
     )
     measurements = []
-    if reading.probability is not None and reading.status != "refused":
-        for concept, value in ((CERTAINTY, reading.probability), (THRESHOLD, reading.threshold)):
+    if said.measured:
+        for concept, value in ((CERTAINTY, 0.0), (THRESHOLD, said.threshold)):
             measurements.append(Measurement(name=concept, value=round(100 * value, 4), unit=PERCENT))
     group = MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=TrackingIdentifier(uid=derived("tracking", names.sop), identifier="Pneumonia"),
+        tracking_identifier=TrackingIdentifier(uid=header.SOPInstanceUID, identifier="Pneumonia"),
         finding_type=PNEUMONIA,
         finding_sites=None,
         algorithm_id=algorithm,
         measurements=measurements or None,
         qualitative_evaluations=[
-            QualitativeEvaluation(name=STATUS, value=STATUSES[reading.status]),
-            QualitativeEvaluation(name=POINT, value=CodedConcept("POINT", SCHEME, reading.operating_point[:64])),
+            QualitativeEvaluation(name=STATUS, value=STATUSES[said.status]),
+            QualitativeEvaluation(name=POINT, value=CodedConcept("POINT", SCHEME, said.operating_point[:64])),
         ],
         source_images=[SourceImageForMeasurementGroup(header.SOPClassUID, header.SOPInstanceUID)],
     )
     observer = ObserverContext(
         observer_type=codes.DCM.Device,
         observer_identifying_attributes=DeviceObserverIdentifyingAttributes(
-            uid=derived("observer", reading.reader_file),
-            name=reading.reader[:64],
+            uid=derived("observer", said.reader_file),
+            name=said.reader[:64],
             manufacturer_name=MANUFACTURER,
             model_name="ai-for-sudan",
-            serial_number=reading.reader_file[:16],
+            serial_number=said.reader_file[:16],
         ),
     )
     content = MeasurementReport(
@@ -100,9 +155,9 @@ def structured_report(header: Dataset, film: Path, reading: FilmReading, names: 
     report: Dataset = Comprehensive3DSR(
         evidence=[header],
         content=content[0],
-        series_instance_uid=names.series,
+        series_instance_uid=header.SeriesInstanceUID,
         series_number=SERIES_NUMBERS["sr"],
-        sop_instance_uid=names.sop,
+        sop_instance_uid=header.SOPInstanceUID,
         instance_number=1,
         manufacturer=MANUFACTURER,
         is_complete=True,
@@ -110,14 +165,11 @@ def structured_report(header: Dataset, film: Path, reading: FilmReading, names: 
         is_verified=False,
         manufacturer_model_name="ai-for-sudan",
         software_versions=__version__,
-        device_serial_number=reading.reader_file[:16],
+        device_serial_number=said.reader_file[:16],
     )
-    report.SeriesDescription = f"AI for Sudan: report of {reading.reader}"[:64]
-    _copy_rest(header, report)
-    return report
-
-
-def _copy_rest(header: Dataset, to: Dataset) -> None:
-    for keyword in ("SpecificCharacterSet", "IssuerOfPatientID", "PatientAge", "StudyDescription"):
-        if keyword in header:
-            to[keyword] = header[keyword]
+    report.SeriesDescription = f"AI for Sudan: report of {said.reader}"[:64]
+    if said.character_set:
+        report.SpecificCharacterSet = header.SpecificCharacterSet
+    file = BytesIO()
+    report.save_as(file, enforce_file_format=True)
+    return file.getvalue()

@@ -124,8 +124,22 @@ def keep_reading(session: Session, film: Film, reading: FilmReading) -> FilmRead
         kept = reading
     film.status, film.probability = kept.status, kept.probability
     film.urgency = URGENCY_OF[kept.status]
-    film.on_worklist = not (kept.status in ("refused", "failed") and NO_CHEST_FILM & set(kept.codes))
+    film.on_worklist = not _is_no_chest_film(kept)
     return kept
+
+
+def _is_no_chest_film(reading: FilmReading) -> bool:
+    return reading.status in ("refused", "failed") and bool(NO_CHEST_FILM & set(reading.codes))
+
+
+def answers_the_pacs(film: Film, reading: FilmReading) -> bool:
+    """Whether a reading goes to the PACS: it has a study there, is of a chest film, and of no doubtful UID."""
+    return (
+        film.kind == "dicom"
+        and film.conflict_id is None
+        and reading.status != "failed"
+        and not _is_no_chest_film(reading)
+    )
 
 
 def copy_of(reading: FilmReading) -> FilmReading:
