@@ -32,7 +32,7 @@ def network(name: str, classes: tuple[str, ...] = ("normal", "pneumonia"), task:
 def bare(model: Architecture) -> ReaderNetwork:
     count = len(model.spec.classes)
     calibration = Calibration(torch.linspace(0.8, 1.2, count), torch.linspace(-0.1, 0.1, count), model.spec.task)
-    features = ReaderNetwork(model, calibration, None).gate_input(torch.rand(1, 1, 224, 224)).shape[1]
+    features = ReaderNetwork(model, calibration).gate_input(torch.rand(1, 1, 224, 224))[0].shape[1]
     return ReaderNetwork(model, calibration, Gate(torch.randn(2, features) * 0.01, torch.zeros(2))).eval()
 
 
@@ -161,11 +161,13 @@ def test_what_the_gate_is_said_to_refuse_of_good_films_is_not_what_its_limits_we
     random = np.random.default_rng(0)
 
     def drawn(count: int) -> Sample:
-        return Sample(random.normal(size=(count, 20)), np.zeros(count), np.arange(count) % 5, count)
+        return Sample(
+            random.normal(size=(count, 20)), np.zeros((count, 2)), np.zeros(count), np.arange(count) % 5, count
+        )
 
     said = []
     for _ in range(20):
-        facts = _fit({"clean": drawn(60)}, {"held out": drawn(40)}, {"negative": drawn(20)}, lambda _: None).facts
+        facts = _fit({"clean": drawn(60)}, {"held out": drawn(40)}, {"negative": drawn(20)}, lambda _: None)[1]
         said.append(facts["figures"]["good_refused"]["held out"])
     assert np.mean(said) > GOOD_REFUSED
 
@@ -174,7 +176,7 @@ def test_the_gate_refuses_what_it_was_fitted_to_refuse(exported: tuple[Path, dic
     folder, card = exported
     reader = Reader.open(folder / "reader.onnx")
     codes = [score["code"] for score in card["gate"]["scores"]]
-    assert codes == ["blank", "not_chest", "lateral", "upside_down", "sideways", "negative"]
+    assert codes == ["blank", "not_chest", "lateral", "upside_down", "sideways", "negative", "unfamiliar"]
     assert "blank" in reader.read(np.full((300, 300), 120, np.uint8)).codes
     noise = np.random.default_rng(5).integers(0, 256, (8, 8), np.uint8).repeat(40, 0).repeat(40, 1)
     assert reader.read(noise).status == "refused"
@@ -245,7 +247,9 @@ def test_no_gate_rule_is_asked_of_pictures_that_it_was_fitted_on() -> None:
     random = np.random.default_rng(0)
 
     def drawn(count: int) -> Sample:
-        return Sample(random.normal(size=(count, 600)), np.zeros(count), np.arange(count) % 5, count)
+        return Sample(
+            random.normal(size=(count, 600)), np.zeros((count, 2)), np.zeros(count), np.arange(count) % 5, count
+        )
 
-    figures = _fit({"clean": drawn(200)}, {"held out": drawn(100)}, {"negative": drawn(60)}, lambda _: None).facts
+    figures = _fit({"clean": drawn(200)}, {"held out": drawn(100)}, {"negative": drawn(60)}, lambda _: None)[1]
     assert figures["figures"]["bad_refused"]["negative"] < 0.2

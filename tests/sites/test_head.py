@@ -185,7 +185,7 @@ def test_an_exported_reader_can_be_adapted(tmp_path: Path, tiny_file: ReaderFile
     model = create("custom_cnn", ["normal", "pneumonia"], positive="pneumonia", task="exclusive").eval()
     torch.nn.init.normal_(model.classifier[-1].bias)  # of a trained network it is never 0
     calibration = Calibration(torch.tensor([0.7, 0.7]), torch.tensor([0.0, -0.2]), "exclusive")
-    network = OneFilm(ReaderNetwork(model, calibration, None)).eval()
+    network = OneFilm(ReaderNetwork(model, calibration)).eval()
     sides = {0: torch.export.Dim("height", min=64, max=8192), 1: torch.export.Dim("width", min=64, max=8192)}
     example = torch.zeros(261, 300, dtype=torch.uint8)
     exported = graph.export_graph(network, example, sides)

@@ -134,7 +134,7 @@ def export_reader(
     )
     points = choices.operating_points(clean, moved)
     fitted = _gate(model, calibration, train, validation, pictures, seed, say)
-    network = ReaderNetwork(model, calibration, fitted.gate).eval()
+    network = ReaderNetwork(model, calibration, fitted.gate, fitted.familiarity).eval()
     one = OneFilm(network).eval()
     say("writing the graph")
     side = {0: torch.export.Dim("height", min=64, max=8192), 1: torch.export.Dim("width", min=64, max=8192)}
@@ -281,7 +281,7 @@ def _gate(
     seed: int,
     say: Callable[[str], None],
 ) -> FittedGate:
-    bare = ReaderNetwork(model, calibration, None)
+    bare = ReaderNetwork(model, calibration)
     if pictures.not_chest is None:
         say("no other pictures were given (--not_chest): the gate knows blank, rotated and inverted films only")
     return fit_gate(bare, train, validation, pictures, seed=seed, say=say)

@@ -15,22 +15,16 @@ from torch import Tensor
 
 from ai_for_sudan import lungs
 from ai_for_sudan.contract.codes import advice_of, kind_of, text_of
+from ai_for_sudan.deployment.familiarity import CODE, Familiarity, fit_familiarity
 from ai_for_sudan.deployment.films import Films, GatePictures
 from ai_for_sudan.deployment.network import Gate, ReaderNetwork
 from ai_for_sudan.disturbances import STRESS_KINDS, augment, perturb
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.models import as_batch, as_pixels
 
-#: code -> (reason, what to do), in the order of the scores; ``blank`` is fixed, the others are fitted
-CODES: dict[str, tuple[str, str]] = {
-    "blank": ("there is next to nothing to see: blank, or far too dark or bright", "repeat the exposure or the photo"),
-    "not_chest": ("this does not look like a frontal chest X-ray", "check that the right picture was chosen"),
-    "lateral": ("this looks like a lateral film", "send the frontal film"),
-    "upside_down": ("the film is upside down", "turn it"),
-    "sideways": ("the film lies on its side", "turn it"),
-    "negative": ("the film is a negative: bone is black", "invert it"),
-}
-FITTED = tuple(code for code in CODES if code != "blank")
+#: in the order of the scores; ``blank`` is fixed, the others are fitted
+CODES = ("blank", "not_chest", "lateral", "upside_down", "sideways", "negative")
+FITTED = CODES[1:]
 #: of good films, at most this share may be refused by the limits that are chosen
 GOOD_REFUSED = 0.005
 #: of cross-validation
@@ -43,12 +37,14 @@ class Sample:
 
     Attributes:
         features: gate input ``(N, F)``.
+        embedding: ``(N, D)``.
         blank: the contrast score ``(N,)``.
         part: of cross-validation, ``(N,)``; the same for all films of a patient, however they were changed.
         pictures: how many there were before they were changed; the first so many rows are under the first change.
     """
 
     features: np.ndarray
+    embedding: np.ndarray
     blank: np.ndarray
     part: np.ndarray
     pictures: int
@@ -56,7 +52,13 @@ class Sample:
 
 @dataclass(frozen=True)
 class FittedGate:
+    """
+    Attributes:
+        facts: what the card says of gate and familiarity.
+    """
+
     gate: Gate
+    familiarity: Familiarity
     facts: dict[str, Any]
 
 
@@ -114,8 +116,8 @@ def fit_gate(
     def sample(films: np.ndarray, part: np.ndarray, changes: list[Callable[[Tensor], Tensor]]) -> Sample:
         """Each film under each change."""
         found = [_ask(network, films, change) for change in changes]
-        features, blank = (np.concatenate(values) for values in zip(*found, strict=True))
-        return Sample(features, blank, np.tile(part, len(changes)), len(films))
+        features, embedding, blank = (np.concatenate(values) for values in zip(*found, strict=True))
+        return Sample(features, embedding, blank, np.tile(part, len(changes)), len(films))
 
     same: Callable[[Tensor], Tensor] = lambda films: films  # noqa: E731 (named for the lists below)
     phone = _by_kind("phone_photo", generator)
@@ -149,18 +151,55 @@ def fit_gate(
         for code, rows in (("not_chest", ~is_lateral), ("lateral", is_lateral)):
             if rows.any():
                 bad[code] = sample(pictures.not_chest.pixels[rows], parts_of(sources[rows], seed), [same, *[mild] * 5])
-    fitted = _fit(good, limits_on, bad, say)
-    if network.model.view is not None:  # what the lungs' map says needs no fitting
-        fitted.facts["scores"] += [
-            {"code": code, "limit": 0.5, "reason": text_of(code), "advice": advice_of(code), "status": kind_of(code)}
-            for code in lungs.CODES
-        ]
-    return fitted
+    gate, facts = _fit(good, limits_on, bad, say)
+    familiarity, shares = _familiarity(good, limits_on, bad, say)
+    facts["figures"]["unfamiliar"] = shares
+    # What the lungs' map says needs no fitting.
+    found_by_lungs = lungs.CODES if network.model.view is not None else ()
+    facts["scores"] += [_score_facts(code, 0.5) for code in (*found_by_lungs, CODE)]
+    return FittedGate(gate, familiarity, facts)
+
+
+def _score_facts(code: str, limit: float) -> dict[str, Any]:
+    return {
+        "code": code,
+        "limit": limit,
+        "reason": text_of(code),
+        "advice": advice_of(code),
+        "status": kind_of(code),
+    }
+
+
+def _familiarity(
+    good: dict[str, Sample], held_out: dict[str, Sample], bad: dict[str, Sample], say: Callable[[str], None]
+) -> tuple[Familiarity, dict[str, float]]:
+    """Fitted, with the share that is called unfamiliar of each kind: of held-out films by limits without their part,
+    of other pictures as they are, none of which it was fitted on."""
+    known = np.concatenate([one.embedding for one in good.values()])
+    pool = np.concatenate([one.embedding for one in held_out.values()])
+    part = np.concatenate([one.part for one in held_out.values()])
+    shares = {}
+    for name, one in held_out.items():
+        without = [fit_familiarity(known, pool[part != number]) for number in range(PARTS)]
+        unfamiliar = np.stack([_is_unfamiliar(each, one.embedding) for each in without], 1)
+        shares[name] = float(unfamiliar[np.arange(len(one.part)), one.part].mean())
+    fitted = fit_familiarity(known, pool)
+    for name, one in bad.items():
+        shares[name] = float(_is_unfamiliar(fitted, one.embedding[: one.pictures]).mean())
+    for name, share in shares.items():
+        say(f"gate: unfamiliar are {share:6.1%} of {name}")
+    return fitted, shares
+
+
+def _is_unfamiliar(familiarity: Familiarity, embedding: np.ndarray) -> np.ndarray:
+    with torch.inference_mode():
+        scores: np.ndarray = familiarity(torch.from_numpy(embedding).float())[:, 0].numpy()
+    return scores > 0.5
 
 
 def _fit(
     good: dict[str, Sample], held_out: dict[str, Sample], bad: dict[str, Sample], say: Callable[[str], None]
-) -> FittedGate:
+) -> tuple[Gate, dict[str, Any]]:
     codes = [code for code in FITTED if code in bad]
     names = list(good)
     all_good = np.concatenate([good[name].features for name in names])
@@ -202,10 +241,7 @@ def _fit(
     gate = Gate(torch.from_numpy(weight).float(), torch.from_numpy(bias).float())
     order = ["blank", *codes]
     facts = {
-        "scores": [
-            {"code": code, "limit": limit, "reason": CODES[code][0], "advice": CODES[code][1]}
-            for code, limit in zip(order, [0.5, *limits.tolist()], strict=True)
-        ],
+        "scores": [_score_facts(code, limit) for code, limit in zip(order, [0.5, *limits.tolist()], strict=True)],
         "method": "logistic rules on features of the network, the film's thumbnail and its contrast",
         "fitted_on": {
             "good": {n: len(s.part) for n, s in good.items()},
@@ -222,7 +258,7 @@ def _fit(
     }
     for name, share in {**refused_good, **refused_bad}.items():
         say(f"gate: refuses {share:6.1%} of {name}")
-    return FittedGate(gate, facts)
+    return gate, facts
 
 
 def _rule(good: np.ndarray, bad: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> LogisticRegression:
@@ -263,16 +299,18 @@ def _refused(scores: np.ndarray, blank: np.ndarray, limits: np.ndarray) -> np.nd
 
 def _ask(
     network: ReaderNetwork, films: np.ndarray, change: Callable[[Tensor], Tensor]
-) -> tuple[np.ndarray, np.ndarray]:
-    features, blank = [], []
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    features, embeddings, blank = [], [], []
     with torch.inference_mode():
         for start in range(0, len(films), 64):
             # As a decoder would hand it over: in 256 grey levels.
             batch = as_batch(as_pixels(change(as_batch(films[start : start + 64]))))
-            features.append(network.gate_input(batch).numpy())
+            found, embedding = network.gate_input(batch)
+            features.append(found.numpy())
+            embeddings.append(embedding.numpy())
             spread = batch.std(dim=(1, 2, 3), unbiased=False)
             blank.append(torch.sigmoid((Gate.BLANK - spread) * 200).numpy())
-    return np.concatenate(features).astype(np.float64), np.concatenate(blank)
+    return np.concatenate(features).astype(np.float64), np.concatenate(embeddings), np.concatenate(blank)
 
 
 def _by_kind(kind: str, generator: torch.Generator) -> Callable[[Tensor], Tensor]:

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ai_for_sudan.deployment.familiarity import Familiarity
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.lungs import LungFindings, View, back
 from ai_for_sudan.models import Architecture, as_batch
@@ -106,9 +107,15 @@ class Gate(nn.Module):
 class ReaderNetwork(nn.Module):
     """A trained architecture with calibration, Grad-CAM in closed form, and the gate."""
 
-    def __init__(self, model: Architecture, calibration: Calibration, gate: Gate | None) -> None:
+    def __init__(
+        self,
+        model: Architecture,
+        calibration: Calibration,
+        gate: Gate | None = None,
+        familiarity: Familiarity | None = None,
+    ) -> None:
         super().__init__()
-        self.model, self.calibration, self.gate = model.eval(), calibration, gate
+        self.model, self.calibration, self.gate, self.familiarity = model.eval(), calibration, gate, familiarity
         # The last layer under a fixed name, so that a site can find it in the file.
         self.head: nn.Module = model.classifier[-1]
         self.hidden: list[nn.Linear] = [m for m in model.classifier[:-1] if isinstance(m, nn.Linear)]
@@ -134,6 +141,8 @@ class ReaderNetwork(nn.Module):
             gate = self.gate(films, self._gate_features(films, view, stages, embedding))
             if view is not None:
                 gate = torch.cat([gate, self.findings(view.lungs)], 1)
+            if self.familiarity is not None:
+                gate = torch.cat([gate, self.familiarity(embedding)], 1)
         found = Outputs(self.calibration(logits), logits, heatmap, embedding, gate)
         return found if view is None else found._replace(lungs=view.lungs[:, 0], box=view.box)
 
@@ -162,11 +171,12 @@ class ReaderNetwork(nn.Module):
         flat = maps.reshape(batch, channels, height * width) / (height * width)
         return (weights @ flat).reshape(batch, -1, height, width).relu()
 
-    def gate_input(self, films: Tensor) -> Tensor:
-        """What the gate is fitted on, ``(B, F)``."""
+    def gate_input(self, films: Tensor) -> tuple[Tensor, Tensor]:
+        """What the gate is fitted on, ``(B, F)``, and the embedding ``(B, D)``."""
         view = self.model.view(films) if self.model.view is not None else None
         stages = self.model.stages(films if view is None else view.pixels)
-        return self._gate_features(films, view, stages, self.model.embedding(stages["maps"]))
+        embedding = self.model.embedding(stages["maps"])
+        return self._gate_features(films, view, stages, embedding), embedding
 
 
 class OneFilm(nn.Module):

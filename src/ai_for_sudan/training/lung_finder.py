@@ -59,16 +59,35 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Cycle:
+    """One cycle of the learning rate (Smith 2018), which starts from the averaged weights that the one before left.
+
+    Attributes:
+        augmentation: strength; from far beyond what a clinic does towards mild, so that edges are learned last.
+        learning_rate: the highest.
+        seed: of what is drawn in it.
+    """
+
+    epochs: int = 40
+    augmentation: float = 1.6
+    learning_rate: float = 5e-3
+    seed: int = 7
+
+
+@dataclass(frozen=True)
 class LungRecipe:
-    """How the finder is fitted; AdamW with one cycle of the learning rate, and a running average of the weights."""
+    """How the finder is fitted; AdamW, and a running average of the weights.
+
+    Attributes:
+        average: how much of the average is kept at each step.
+        seed: of the patients that are held out.
+    """
 
     sources: tuple[Source, ...]
-    epochs: int = 40
+    cycles: tuple[Cycle, ...] = (Cycle(),)
     batch_size: int = 64
-    learning_rate: float = 4e-3
     weight_decay: float = 0.01
-    augmentation: float = 1.6
-    average: float = 0.995
+    average: float = 0.998
     seed: int = 7
 
     @classmethod
@@ -79,7 +98,8 @@ class LungRecipe:
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
             sources = tuple(Source(**each) for each in values.pop("source"))
-            return cls(sources=sources, **values)
+            cycles = tuple(Cycle(**each) for each in values.pop("cycle"))
+            return cls(sources=sources, cycles=cycles, **values)
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
             known = ", ".join(field.name for field in fields(cls))
             raise UserError(f"{path}: this is no recipe for a lung finder ({error}); it takes {known}") from error
@@ -123,10 +143,8 @@ def _held_out(recipe: LungRecipe, source: Source, masked: MaskedFilms) -> np.nda
     return held
 
 
-def fit_finder(
-    recipe: LungRecipe, sources: Sequence[Films], finder: LungFinder | None = None, say: Callable[[str], None] = print
-) -> LungFinder:
-    """Fit a finder, or go on with a fitted one.
+def fit_finder(recipe: LungRecipe, sources: Sequence[Films], say: Callable[[str], None] = print) -> LungFinder:
+    """Fit a finder from random weights, cycle after cycle.
 
     The loss is binary cross-entropy and one less the soft Dice coefficient (Milletari 2016). Films are moved, and
     their masks alike, far beyond what a clinic does: the finder must say where lungs end also when they are cut off.
@@ -138,18 +156,35 @@ def fit_finder(
         [np.full(count, each.source.share / count) for each in sources if (count := int((~each.held_out).sum()))]
     )
     weights /= weights.sum()
-    finder = (finder or LungFinder()).requires_grad_(True).to(memory_format=torch.channels_last)
+    finder = LungFinder()
+    for number, cycle in enumerate(recipe.cycles):
+        say(f"cycle {number + 1} of {len(recipe.cycles)}: {cycle.epochs} epochs, augmentation {cycle.augmentation}")
+        finder = _one_cycle(recipe, cycle, finder, films, masks, weights, say)
+    return finder.eval().requires_grad_(False)
+
+
+def _one_cycle(
+    recipe: LungRecipe,
+    cycle: Cycle,
+    finder: LungFinder,
+    films: Tensor,
+    masks: Tensor,
+    weights: np.ndarray,
+    say: Callable[[str], None],
+) -> LungFinder:
+    """The average of the weights over a cycle; ``weights`` ``(N,)`` is how often a film is drawn."""
+    finder = finder.to(memory_format=torch.channels_last)
     steps = max(1, len(films) // recipe.batch_size)
-    optimizer = torch.optim.AdamW(finder.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
-    schedule = OneCycleLR(optimizer, recipe.learning_rate, total_steps=recipe.epochs * steps, pct_start=0.15)
+    optimizer = torch.optim.AdamW(finder.parameters(), lr=cycle.learning_rate, weight_decay=recipe.weight_decay)
+    schedule = OneCycleLR(optimizer, cycle.learning_rate, total_steps=cycle.epochs * steps, pct_start=0.15)
     average = AveragedModel(finder, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)
-    for epoch in range(recipe.epochs):
+    for epoch in range(cycle.epochs):
         finder.train()
-        generator = torch.Generator().manual_seed(recipe.seed * 10_007 + epoch)
-        order = np.random.default_rng([recipe.seed, epoch]).choice(len(films), steps * recipe.batch_size, p=weights)
+        generator = torch.Generator().manual_seed(cycle.seed * 10_007 + epoch)
+        order = np.random.default_rng([cycle.seed, epoch]).choice(len(films), steps * recipe.batch_size, p=weights)
         total = 0.0
         for batch in tqdm(np.split(order, steps), desc=f"epoch {epoch + 1}", leave=False, disable=None):
-            seen, drawn = _moved(films[batch], masks[batch], generator, recipe.augmentation)
+            seen, drawn = _moved(films[batch], masks[batch], generator, cycle.augmentation)
             value = _loss(finder(seen.to(memory_format=torch.channels_last)), drawn)
             optimizer.zero_grad(set_to_none=True)
             value.backward()
@@ -158,9 +193,9 @@ def fit_finder(
             schedule.step()
             average.update_parameters(finder)
             total += float(value.detach())
-        say(f"epoch {epoch + 1:>3}/{recipe.epochs}  loss {total / steps:.4f}")
-    fitted: LungFinder = average.module.eval().requires_grad_(False)  # type: ignore[assignment]
-    return fitted
+        say(f"epoch {epoch + 1:>3}/{cycle.epochs}  loss {total / steps:.4f}")
+    averaged: LungFinder = average.module  # type: ignore[assignment]
+    return averaged
 
 
 def _moved(films: Tensor, masks: Tensor, generator: torch.Generator, strength: float) -> tuple[Tensor, Tensor]:
