@@ -95,21 +95,31 @@ def test_a_reader_of_lungs_is_a_coin_without_them_and_one_of_the_surroundings_is
     coin = evidence.outside_only(by_brightness, honest, regions, labels)
     assert coin.low < 0.5 < coin.high and coin.value < evidence.OUTSIDE_LIMIT
     assert evidence.outside_only(by_brightness, other, regions, labels).low > evidence.OUTSIDE_LIMIT
-    painted = evidence.without_lungs(honest, regions)
-    assert np.array_equal(painted[~regions], honest[~regions]) and honest.max() > 130
-    assert all(len(np.unique(film[region])) == 1 for film, region in zip(painted, regions, strict=True))
+
+
+def test_lungs_are_painted_over_with_a_rim_in_the_median_grey_of_the_rest() -> None:
+    regions = np.zeros((1, 28, 28), bool)
+    regions[0, 10:20, 5:12] = True
+    pixels = np.full((1, 56, 56), 40, np.uint8)
+    pixels[0, :20] = 90  # less than half of the rest
+    pixels[0, 20:40, 10:24] = 200
+    painted = evidence.without_lungs(pixels, regions)[0]
+    assert (painted[18:42, 8:26] == 40).all() and (painted[:18] == 90).all() and painted.max() == 90
+    assert evidence.without_lungs(pixels, np.ones_like(regions)).max() == 128
 
 
 def test_framing_tells_the_label_only_where_it_differs() -> None:
     labels, patients = np.arange(160) % 2, np.arange(160) // 4
-    same = evidence.framing_only(evidence.framing(lungs(160)), labels, patients)
-    moved = evidence.framing_only(evidence.framing(lungs(160, lower=labels == 1)), labels, patients)
+    same = evidence.framing_only(evidence.framing(evidence.boxes_around(lungs(160))), labels, patients)
+    moved = evidence.framing_only(
+        evidence.framing(evidence.boxes_around(lungs(160, lower=labels == 1))), labels, patients
+    )
     assert same.low < 0.5 < same.high + 0.05 and moved.low > 0.9
-    frame = evidence.framing(lungs(1, jitter=0))[0]
+    frame = evidence.boxes_around(lungs(1, jitter=0))[0]
     assert frame[1] == 14 / 64 and frame[3] == 44 / 64 and frame[0] < frame[2]
-    assert evidence.framing(lungs(2), np.array([1.0, 2.0])).shape == (2, 5)
+    assert evidence.framing(np.array([[0.1, 0.2, 0.7, 0.5]]))[0, 4] == pytest.approx(np.log(2), abs=1e-4)
     with pytest.raises(UserError, match="empty"):
-        evidence.framing(np.zeros((1, 8, 8), bool))
+        evidence.boxes_around(np.zeros((1, 8, 8), bool))
 
 
 def test_framing_that_patients_give_away_is_not_learned_by_heart() -> None:

@@ -12,6 +12,7 @@ from scipy.stats import spearmanr
 
 from ai_for_sudan.datasets.regions import load_boxes, load_masks
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.evaluation.explaincheck import inside_regions
 from ai_for_sudan.explanation import checks
 from ai_for_sudan.models import Architecture, ModelSpec
 from ai_for_sudan.models.registry import build
@@ -108,10 +109,13 @@ def test_share_of_heat_and_pointing_game_by_hand() -> None:
     maps[1, 6, 2] = 2.0  # below
     region = np.zeros((8, 8), bool)
     region[:4] = True
-    found = checks.inside(maps, [region, region, region])
-    assert found.share.tolist() == [1.0, 0.0] and found.hits.tolist() == [True, False]
-    assert found.area.tolist() == [0.5, 0.5] and found.blank == 1  # the third map has no heat
-    assert len(checks.inside(maps, [np.zeros((0, 0), bool)] * 3).share) == 0
+    found = inside_regions(maps, [region, region, region])
+    assert found["share"][0] == 0.5 and found["pointing"][0] == 0.5 and found["area"] == 0.5
+    assert found["films"] == 2 and found["blank"] == 1  # the third map has no heat
+    one = inside_regions(maps, [region, np.zeros((0, 0), bool), region])
+    assert one["share"][0] == one["pointing"][0] == 1 and one["without_region"] == 1
+    none = inside_regions(maps, [np.zeros((0, 0), bool)] * 3)
+    assert none["films"] == 0 and none["without_region"] == 3 and none["share"][0] is None
 
 
 def test_masks_and_boxes_draw_the_same_region(tmp_path: Path) -> None:

@@ -1,4 +1,3 @@
-import type { Card } from '../contract/card';
 import type { Status } from '../contract/names';
 
 /** What the server says of itself and of who is logged in. */
@@ -153,23 +152,4 @@ export function upload(file: File, told: (share: number) => void): Promise<{ fil
     };
     request.send(file);
   });
-}
-
-/** The parts of a card that the app's components show, from the card's JSON. */
-export function cardOf(facts: any): Card {
-  return {
-    name: facts.name,
-    version: facts.version,
-    classes: facts.classes,
-    positive: facts.positive,
-    task: facts.task,
-    intendedUse: facts.intended_use ?? '',
-    ageYears: facts.population?.age_years ?? null,
-    operatingPoints: facts.operating_points,
-    defaultOperatingPoint: facts.default_operating_point,
-    abstention: facts.abstention ?? null,
-    gate: facts.gate?.scores ?? [],
-    heatmapReference: facts.heatmap.reference,
-    training: '',
-  } as unknown as Card;
 }

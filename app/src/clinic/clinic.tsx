@@ -1,8 +1,8 @@
 import { createContext } from 'preact';
 import { useContext, useEffect, useMemo, useState } from 'preact/hooks';
 import { LANGUAGES, type Language, speech, SpeechContext } from '../i18n';
-import type { Card } from '../contract/card';
-import { call, cardOf, type Refused, type Session, useToken } from './api';
+import { type Card, cardOf, type Facts } from '../contract/card';
+import { call, type Refused, type Session, useToken } from './api';
 import { Fault } from './fault';
 import { AccountScreen } from './screens/account';
 import { ExportsScreen } from './screens/exports';
@@ -17,7 +17,7 @@ import { TrustScreen } from './screens/trust';
 import { UploadScreen } from './screens/upload';
 import { UsersScreen } from './screens/users';
 import { WorklistScreen } from './screens/worklist';
-import { useRoute } from './route';
+import { useRoute } from '../components/route';
 import { useWords } from './words';
 
 /** Who is here, and what reads. */
@@ -72,7 +72,7 @@ export function Clinic() {
     });
     setSession(found);
     if (found.user && !found.must_change_password)
-      call('GET', '/api/reader').then((facts) => setCard(cardOf(facts)), setFault);
+      call<Facts>('GET', '/api/reader').then((facts) => setCard(cardOf(facts)), setFault);
   };
   const load = () => {
     setFault(null);

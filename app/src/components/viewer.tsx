@@ -189,28 +189,33 @@ export function Viewer({ film, picture, heat, reference, children }: Props) {
       )}
       <details class="adjust">
         <summary>{t.viewer.adjust}</summary>
-        <label class="slider">
-          <span>{t.viewer.brightness}</span>
-          <input
-            type="range"
-            min="40"
-            max="250"
-            value={brightness}
-            onInput={(e) => setBrightness(Number(e.currentTarget.value))}
-          />
-        </label>
-        <label class="slider">
-          <span>{t.viewer.contrast}</span>
-          <input
-            type="range"
-            min="40"
-            max="300"
-            value={contrast}
-            onInput={(e) => setContrast(Number(e.currentTarget.value))}
-          />
-        </label>
+        <Slider label={t.viewer.brightness} most={250} value={brightness} change={setBrightness} />
+        <Slider label={t.viewer.contrast} most={300} value={contrast} change={setContrast} />
         {children}
       </details>
     </section>
+  );
+}
+
+interface SliderProps {
+  label: string;
+  /** Per cent. */
+  most: number;
+  value: number;
+  change: (value: number) => void;
+}
+
+function Slider({ label, most, value, change }: SliderProps) {
+  return (
+    <label class="slider">
+      <span>{label}</span>
+      <input
+        type="range"
+        min="40"
+        max={most}
+        value={value}
+        onInput={(event) => change(Number(event.currentTarget.value))}
+      />
+    </label>
   );
 }

@@ -4,7 +4,6 @@ import { LARGEST_CARD } from './limits';
 import { METADATA_KEY } from './names';
 import { check, type Json, Mismatch, parse } from './schema';
 
-/** What is known of a reader. It travels inside the reader file, as JSON under the metadata key `card`. */
 export interface OperatingPoint {
   threshold: number;
   reason?: string;
@@ -31,6 +30,7 @@ export interface SelfTest {
   tolerance: number;
 }
 
+/** What is known of a reader. It travels inside the reader file, as JSON under the metadata key `card`. */
 export interface Card {
   /** Name, version and the beginning of the content's identity, as every reading carries them. */
   title: string;
@@ -47,8 +47,12 @@ export interface Card {
   gate: GateScore[];
   /** Logit units drawn at full colour. */
   heatmapReference: number;
-  selfTest: SelfTest;
   training: string;
+}
+
+/** The card of a reader that is opened here, and proves itself. */
+export interface OwnCard extends Card {
+  selfTest: SelfTest;
 }
 
 /** Whether an age in years lies outside the population of the card. */
@@ -122,14 +126,14 @@ export function metadata(onnx: Uint8Array): Record<string, string> {
 }
 
 /** @throws NotAReader when the file holds no card, a newer one, or one with a value that is wrong or does not fit. */
-export function readCard(onnx: Uint8Array): Card {
+export function readCard(onnx: Uint8Array): OwnCard {
   const text = metadata(onnx)[METADATA_KEY];
   if (!text) throw new NotAReader('the file has no card: it is no reader file');
   return parseCard(text);
 }
 
 /** @throws NotAReader */
-export function parseCard(text: string): Card {
+export function parseCard(text: string): OwnCard {
   if (text.length > LARGEST_CARD) throw new NotAReader(`the card has ${text.length} characters`);
   try {
     const facts = parse(text);
@@ -141,7 +145,7 @@ export function parseCard(text: string): Card {
     }
     check(facts, cardSchema);
     checkFit(facts as unknown as Facts);
-    return cardOf(facts as unknown as Facts);
+    return ownCard(facts as unknown as Facts);
   } catch (error) {
     if (error instanceof Mismatch) throw new NotAReader(`the card is wrong at ${error.message}`, error.path);
     throw error;
@@ -149,7 +153,7 @@ export function parseCard(text: string): Card {
 }
 
 /** The entries that the app uses, after the schema was held against them. */
-interface Facts {
+export interface Facts {
   schema: number;
   name: string;
   version: string;
@@ -218,8 +222,8 @@ function checkFit(facts: Facts): void {
   if (found !== expected) fail(path, `${expected} bytes: dims float16 for each score`, found);
 }
 
-function cardOf(facts: Facts): Card {
-  const [height, width] = shapeOf(facts.selftest.size);
+/** What the entries of a checked card say; those of the self-test are not looked at. */
+export function cardOf(facts: Omit<Facts, 'selftest'>): Card {
   const content = facts.identity ? `+${facts.identity.slice(0, 8)}` : '';
   return {
     title: `${facts.name} ${facts.version}${content}`.trim(),
@@ -236,6 +240,14 @@ function cardOf(facts: Facts): Card {
     abstention: facts.abstention && facts.abstention.lower < facts.abstention.upper ? facts.abstention : null,
     gate: (facts.gate?.scores ?? []).map((score) => ({ ...score, status: score.status ?? 'refused' })),
     heatmapReference: facts.heatmap.reference,
+    training: facts.training?.data ?? '',
+  };
+}
+
+function ownCard(facts: Facts): OwnCard {
+  const [height, width] = shapeOf(facts.selftest.size);
+  return {
+    ...cardOf(facts),
     selfTest: {
       height,
       width,
@@ -245,7 +257,6 @@ function cardOf(facts: Facts): Card {
       heatmapSum: facts.selftest.heatmap_sum,
       tolerance: facts.selftest.tolerance,
     },
-    training: facts.training?.data ?? '',
   };
 }
 

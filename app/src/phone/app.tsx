@@ -9,7 +9,7 @@ import { useEngine } from './hooks/engine';
 import { useFilms } from './hooks/films';
 import { useIncomingFilms } from './hooks/incoming';
 import { useAutomaticLock } from './hooks/lock';
-import { useRoute } from './hooks/route';
+import { useRoute } from '../components/route';
 import { useSettings } from './hooks/settings';
 import { useWiping } from './hooks/wiping';
 import { watchOffline } from './offline/register';

@@ -1,5 +1,5 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-web/wasm';
-import { type Card, readCard } from '../contract/card';
+import { type OwnCard, readCard } from '../contract/card';
 import { SMALLEST_INPUT } from '../contract/limits';
 import { resized } from '../contract/resize';
 import type { Outputs } from '../contract/judge';
@@ -13,7 +13,7 @@ export class Reader {
   private constructor(
     private readonly runtime: Runtime,
     private readonly session: InferenceSession,
-    readonly card: Card,
+    readonly card: OwnCard,
   ) {}
 
   /**

@@ -35,10 +35,10 @@ from ai_for_sudan.deployment import choices, graph, int8
 from ai_for_sudan.deployment.films import Films, GatePictures
 from ai_for_sudan.deployment.gate import FittedGate, fit_gate
 from ai_for_sudan.deployment.network import Calibration, ManyFilms, OneFilm, ReaderNetwork
+from ai_for_sudan.deployment.shortcuts import knowledge_without_lungs
 from ai_for_sudan.disturbances import perturbed
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.metrics import measure
-from ai_for_sudan.evaluation.shortcuts import LIMIT, shortcuts
 from ai_for_sudan.models import Architecture, CheckpointState, as_batch, folded
 from ai_for_sudan.models import logits as predict
 from ai_for_sudan.statistics import Predictions, positive_truth
@@ -114,7 +114,7 @@ def export_reader(
     model = folded(model.cpu())
     spec, positive = model.spec, model.spec.positive_index
     seed = options.seed
-    told = _shortcuts(model, validation, options.force, say)
+    without_lungs = knowledge_without_lungs(model, validation, options.force, say)
     perturbed_pixels = perturbed(validation.pixels, seed + 1)
     say("predicting validation films, as they are and perturbed")
     both = torch.cat([predict(model, validation.pixels), predict(model, perturbed_pixels)])
@@ -177,7 +177,7 @@ def export_reader(
             text="logit units; the same scale for every film, not stretched",
         ),
         metrics=_metrics(validation, unseen, spec, points[options.operating_point]["threshold"], seed),
-        shortcuts=told,
+        shortcuts=without_lungs,
         compression=tuple(rows),
         self_test=_self_test(onnx_model, positive),
         reference=_site_reference(network, validation, positive, seed),
@@ -222,39 +222,6 @@ def _provenance(
 def _identity(role: str, name: str, pixels: Pixels) -> DataIdentity:
     identity = films_sha256(np.asarray(pixels[index]) for index in range(len(pixels)))
     return DataIdentity(role=role, name=name, identity=identity, films=len(pixels))
-
-
-def _shortcuts(model: Architecture, films: Films, force: bool, say: Callable[[str], None]) -> dict[str, Any]:
-    """What the card says of how much the label shows without the lungs.
-
-    Raises:
-        UserError: too much.
-    """
-    found = shortcuts(model, films.pixels, positive_truth(films.labels, model.spec.positive_index), films.patients)
-    if found.outside_only is None:
-        return {"text": "no lungs were found on most of the validation films"}
-    value = found.outside_only.value
-    say(f"without the lungs (painted over) the AUROC is {value:.3f}; at most {LIMIT} is allowed")
-    if value > LIMIT and not force:
-        raise UserError(
-            f"the model knows the label of {found.films} validation films without their lungs, with AUROC {value:.3f} "
-            f"(at most {LIMIT}): it reads the frame or the hospital, not the lungs; train it with --lungs auto, or "
-            "give --force to export it all the same"
-        )
-    estimates = {"outside_only": found.outside_only, "framing_only": found.framing_only}
-    return {
-        "films": found.films,
-        "limit": LIMIT,
-        **{
-            name: {"auroc": round(one.value, 4), "interval": [round(one.low, 4), round(one.high, 4)]}
-            for name, one in estimates.items()
-            if one is not None
-        },
-        "text": (
-            "outside_only: AUROC of the reader when the lungs are painted over; framing_only: of where the lungs lie "
-            "on the film, no pixel: what the films would give away to a reader that saw their frame"
-        ),
-    }
 
 
 def _of_the_run(state: CheckpointState) -> dict[str, Any]:

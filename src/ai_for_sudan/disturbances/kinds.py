@@ -50,34 +50,21 @@ def tilt(films: Tensor, severity: Tensor, generator: Generator) -> Tensor:
 
 def crop(films: Tensor, severity: Tensor, generator: Generator) -> Tensor:
     """Cut on all sides, off centre: at worst 70 % of each side is left."""
-    scale = 1 - severity * 0.06
-    return warp(
-        films,
-        affine(
-            films,
-            scale_x=scale,
-            scale_y=scale,
-            shift_x=uniform(films, generator, -1) * (1 - scale),
-            shift_y=uniform(films, generator, -1) * (1 - scale),
-        ),
-    )
+    return warp(films, _somewhere(films, 1 - severity * 0.06, generator))
 
 
 def border(films: Tensor, severity: Tensor, generator: Generator) -> Tensor:
     """The film lies small on a black, grey or white ground: at worst it fills 65 % of each side."""
     scale = 1 / (1 - severity * 0.07)
     ground = (uniform(films, generator) * 3).floor() / 2
-    return warp(
-        films,
-        affine(
-            films,
-            scale_x=scale,
-            scale_y=scale,
-            shift_x=uniform(films, generator, -1) * (scale - 1),
-            shift_y=uniform(films, generator, -1) * (scale - 1),
-        ),
-        fill=column(ground).expand_as(films),
-    )
+    return warp(films, _somewhere(films, scale, generator), fill=column(ground).expand_as(films))
+
+
+def _somewhere(films: Tensor, scale: Tensor, generator: Generator) -> Tensor:
+    """The transform to a part of the film, or to a ground around it, off centre by as much as there is room."""
+    room = (scale - 1).abs()
+    across, down = (uniform(films, generator, -1) * room for _ in range(2))
+    return affine(films, scale_x=scale, scale_y=scale, shift_x=across, shift_y=down)
 
 
 def aspect(films: Tensor, severity: Tensor, generator: Generator) -> Tensor:

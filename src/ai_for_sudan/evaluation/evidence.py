@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from scipy.ndimage import binary_dilation
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
@@ -24,6 +25,8 @@ from ai_for_sudan.statistics import Estimate, auroc_delong, bootstrap_by_patient
 GRID = 224
 #: AUROC of a reader that sees no lungs, above which it knows the answer by something else
 OUTSIDE_LIMIT = 0.65
+#: around the lungs, painted over with them, in shares of the film's side
+RIM = 1 / 28
 
 Predict = Callable[[np.ndarray], np.ndarray]
 
@@ -161,11 +164,21 @@ def _at(region: np.ndarray, place: tuple[float, float]) -> bool:
 
 
 def without_lungs(pixels: np.ndarray, lungs: np.ndarray) -> np.ndarray:
-    """Films uint8 ``(N, S, S)`` with their lungs ``(N, S, S)`` painted over in the film's mean grey outside of them."""
+    """Films uint8 ``(N, S, S)`` with their lungs bool ``(N, h, w)`` and a rim around them painted over.
+
+    The paint is the median grey of the rest of the film. The rim, a twenty-eighth of the film's side, takes the edge
+    of the lungs with it, by which whoever knows their outline would know them.
+    """
+    rim = max(1, round(lungs.shape[-1] * RIM))
+    hidden = binary_dilation(lungs, np.ones((1, 2 * rim + 1, 2 * rim + 1), bool))
+    rows, columns = (
+        np.arange(side) * cells // side for side, cells in zip(pixels.shape[1:], lungs.shape[1:], strict=True)
+    )
     painted = np.array(pixels)
-    for film, region in zip(painted, lungs, strict=True):
-        outside = film[~region]
-        film[region] = round(float(outside.mean())) if outside.size else 0
+    for film, region in zip(painted, hidden[:, rows[:, None], columns], strict=True):
+        rest = film[~region]
+        # The lower of the two middle ones: a grey level that the film has.
+        film[region] = np.partition(rest, (len(rest) - 1) // 2)[(len(rest) - 1) // 2] if len(rest) else 128
     return painted
 
 
@@ -174,23 +187,31 @@ def outside_only(predict: Predict, pixels: np.ndarray, lungs: np.ndarray, labels
 
     Args:
         predict: films uint8 ``(N, S, S)`` -> probability ``(N,)``.
+        lungs: bool ``(N, h, w)``.
         labels: 0 or 1 ``(N,)``.
     """
     return auroc_delong(labels, predict(without_lungs(pixels, lungs)))
 
 
-def framing(lungs: np.ndarray, aspects: np.ndarray | None = None) -> np.ndarray:
-    """Where the lungs lie in the frame, float64 ``(N, 4)`` (x0, y0, x1, y1 in shares of the film); with the films' own
-    width by height ``(N,)`` five numbers.
+def boxes_around(regions: np.ndarray) -> np.ndarray:
+    """The box around each region, float64 ``(N, 4)``: x0, y0, x1, y1 in shares of the film.
+
+    Raises:
+        UserError: a region is empty.
     """
     boxes = []
-    for region in lungs:
+    for region in regions:
         rows, columns = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
         if not len(rows):
             raise UserError("a film's lungs are empty; leave the film out")
         boxes.append([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
-    found = np.array(boxes, np.float64) / lungs.shape[1]
-    return found if aspects is None else np.column_stack([found, np.log(aspects)])
+    return np.array(boxes, np.float64).reshape(-1, 4) / regions.shape[1]
+
+
+def framing(boxes: np.ndarray) -> np.ndarray:
+    """Where the lungs' box ``(N, 4)`` lies in the frame, and the log of its width by height: float64 ``(N, 5)``."""
+    left, top, right, bottom = np.asarray(boxes, np.float64).T
+    return np.column_stack([boxes, np.log((right - left + 1e-6) / (bottom - top + 1e-6))])
 
 
 def framing_only(frames: np.ndarray, labels: np.ndarray, patients: np.ndarray, *, seed: int = 0) -> Estimate:

@@ -9,22 +9,31 @@ from markupsafe import Markup
 from PIL import Image
 from torch import Tensor
 
+from ai_for_sudan.evaluation.evidence import inside
 from ai_for_sudan.explanation import checks
 from ai_for_sudan.pages import figures, inline, interval
 from ai_for_sudan.reading.overlay import overlay
 from ai_for_sudan.statistics import wilson
 
 
-def inside_regions(own: Tensor, regions: list[np.ndarray]) -> dict[str, Any]:
-    found = checks.inside(own, regions)
+def inside_regions(maps: Tensor, regions: list[np.ndarray]) -> dict[str, Any]:
+    """Attribution maps ``(B, h, w)`` against regions bool ``(S, S)`` that people drew; an empty array: none was drawn.
+
+    Returns:
+        plain JSON; shares and the pointing game are of films with a region and a map that is not blank.
+    """
+    drawn = [number for number, region in enumerate(regions) if region.size]
+    found = inside(maps[drawn].numpy(), np.stack([regions[i] for i in drawn]) if drawn else np.zeros((0, 1, 1), bool))
+    shown = ~np.isnan(found.share)
+    share, area = found.share[shown], found.area[shown]
     return {
-        "films": len(found.share),
+        "films": len(share),
         "blank": found.blank,
-        "without_region": sum(not region.size for region in regions),
-        "share": checks.median(found.share),
-        "area": float(found.area.mean()) if len(found.area) else None,
-        "more_than_area": checks.median(found.share - found.area),
-        "pointing": wilson(int(found.hits.sum()), len(found.hits)).to_list(),
+        "without_region": len(regions) - len(drawn),
+        "share": checks.median(share),
+        "area": float(area.mean()) if len(area) else None,
+        "more_than_area": checks.median(share - area),
+        "pointing": wilson(int(found.hit[shown].sum()), len(share)).to_list(),
     }
 
 

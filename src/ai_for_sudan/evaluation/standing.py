@@ -84,7 +84,7 @@ def on_lungs(
         counts = [len(np.unique(patients[rows][labels[rows] == label])) for label in (0, 1)]
         if min(counts) < SMALLEST:
             return None
-        frames = evidence.framing(lungs[rows])
+        frames = evidence.framing(evidence.boxes_around(lungs[rows]))
         outside = evidence.outside_only(predict, pixels[rows], lungs[rows], labels[rows])
         result: dict[str, Any] = {
             "films": len(rows),

@@ -290,36 +290,3 @@ def stability(model: Architecture, films: Tensor, class_index: int, layer: str |
         np.concatenate([part.ssim for part in parts]),
         float(np.mean([part.blank for part in parts])),
     )
-
-
-@dataclass(frozen=True)
-class Inside:
-    """Heat against regions that people drew.
-
-    Attributes:
-        share: part of a film's heat inside ``(M,)``, of films that have a region and heat.
-        area: part of the film inside ``(M,)``: what a map without meaning would reach.
-        hits: whether the hottest place lies inside (pointing game, Zhang 2016) ``(M,)``.
-        blank: films with a region, but without heat.
-    """
-
-    share: np.ndarray
-    area: np.ndarray
-    hits: np.ndarray
-    blank: int
-
-
-def inside(maps: Tensor, regions: list[np.ndarray]) -> Inside:
-    """Compare maps ``(B, h, w)`` with regions bool ``(S, S)``; an empty array is a film without one."""
-    share, area, hits, blank = [], [], [], 0
-    for one, region in zip(maps, regions, strict=True):
-        if not region.size:
-            continue
-        shown = _enlarged(one[None], region.shape[0])[0].numpy()
-        if shown.sum() <= 0:
-            blank += 1
-            continue
-        share.append(float(shown[region].sum() / shown.sum()))
-        area.append(float(region.mean()))
-        hits.append(bool(region.flat[int(shown.argmax())]))
-    return Inside(np.array(share), np.array(area), np.array(hits, bool), blank)

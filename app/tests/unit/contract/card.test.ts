@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { metadata, NotAReader, outsidePopulation, parseCard, readCard } from '../../../src/contract/card';
+import {
+  cardOf as shownCard,
+  metadata,
+  NotAReader,
+  outsidePopulation,
+  parseCard,
+  readCard,
+} from '../../../src/contract/card';
 import { changed, load } from './vectors';
 
 interface Case {
@@ -36,6 +43,13 @@ const onnx = (card: string): Uint8Array =>
 
 const cards = load('cards');
 const cardOf = (changes: object) => readCard(onnx(JSON.stringify({ ...cards.base, ...changes })));
+
+test('a page that is given a card without its self-test shows the same, and no empty band', () => {
+  const { selftest: _, ...facts } = cards.base as any;
+  const { selfTest: __, ...own } = parseCard(JSON.stringify(cards.base));
+  expect(shownCard(facts)).toEqual(own);
+  expect(shownCard({ ...facts, abstention: { lower: 0.5, upper: 0.5 } }).abstention).toBeNull();
+});
 
 describe('the card of a reader file', () => {
   test('is found in the metadata of the ONNX file', () => {

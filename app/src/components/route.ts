@@ -10,6 +10,8 @@ export function useRoute(): string[] {
       document.getElementById('content')?.focus();
     };
     addEventListener('hashchange', changed);
+    // The address may have changed before anybody listened.
+    setHash(location.hash);
     return () => removeEventListener('hashchange', changed);
   }, []);
   return hash.replace(/^#\/?/, '').split('/');
