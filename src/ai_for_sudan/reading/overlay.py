@@ -40,17 +40,20 @@ def overlay(
     film = Image.fromarray(pixels)
     film.thumbnail((largest_side, largest_side), Image.Resampling.BILINEAR)
     grey = np.asarray(film)
-    heat = enlarge(heatmap / reference, *grey.shape) * (HEAT_STEPS - 1) + np.float32(0.5)
-    step = heat.clip(0, HEAT_STEPS - 1).astype(np.int32)
-    drawn = _mixed().take(step * 256 + grey).view(np.uint8).reshape(*grey.shape, 4)
+    # Made larger in steps, not in shares: between two values both lie on the same line.
+    heat = enlarge(heatmap * ((HEAT_STEPS - 1) / reference) + 0.5, *grey.shape)
+    at = heat.clip(0, HEAT_STEPS - 1).astype(np.int32)
+    at <<= 8
+    at |= grey
+    drawn = _mixed().take(at)
     if lungs is not None:
-        drawn[outline(lungs, *grey.shape), :3] = OUTLINE
-    return Image.fromarray(drawn[..., :3])
+        drawn[outline(lungs, *grey.shape)] = np.array([*OUTLINE, 255], dtype=np.uint8).view(np.uint32)[0]
+    return Image.fromarray(drawn.view(np.uint8).reshape(*grey.shape, 4)).convert("RGB")
 
 
 @lru_cache(maxsize=1)
 def _mixed() -> np.ndarray:
-    """Every step of heat over every grey level, four bytes in one number: a film is looked up, not mixed in floats."""
+    """Every step of heat over every grey level, RGBA in one number: a film is looked up, not mixed in floats."""
     heat = colours(np.linspace(0, 1, HEAT_STEPS, dtype=np.float32))[:, None]
     grey = np.arange(256, dtype=np.float32)[None, :, None] / 255
     mixed = grey * (1 - heat[..., 3:]) + heat[..., :3] * heat[..., 3:]
