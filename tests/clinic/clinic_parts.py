@@ -89,12 +89,14 @@ def running(configuration: Config) -> Iterator[Clinic]:
         clinic.stop()
 
 
-def send(port: int, datasets: list[Dataset], *, title: str = "CR1", called: str = TITLE) -> list[int]:
+def send(
+    port: int, datasets: list[Dataset], *, title: str = "CR1", called: str = TITLE, tls: tuple[Any, str] | None = None
+) -> list[int]:
     """C-STORE by pynetdicom over one association; the statuses, 0xFFFF where there was no answer."""
     ae = AE(ae_title=title)
     for kind, syntax in {(d.SOPClassUID, d.file_meta.TransferSyntaxUID) for d in datasets}:
         ae.add_requested_context(kind, syntax)
-    association = ae.associate("127.0.0.1", port, ae_title=called)
+    association = ae.associate("127.0.0.1", port, ae_title=called, tls_args=tls)
     if not association.is_established:
         return []
     try:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,9 +18,12 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, evt
 from sqlalchemy import select
 
+from ai_for_sudan.clinic.care import certificate
 from ai_for_sudan.clinic.clinic import Clinic
 from ai_for_sudan.clinic.config import Destination
-from ai_for_sudan.clinic.store import deliveries
+from ai_for_sudan.clinic.delivery.deliverers import Deliverer
+from ai_for_sudan.clinic.delivery.dicom import DicomPeer
+from ai_for_sudan.clinic.store import Store, deliveries, jobs, tables
 from ai_for_sudan.clinic.store.tables import Delivery, Film, FilmReading, Result
 
 SR, SC = "1.2.840.10008.5.1.4.1.1.88.34", "1.2.840.10008.5.1.4.1.1.7"
@@ -113,7 +119,13 @@ def test_what_was_confirmed_is_not_sent_again_after_a_restart(
 
 @contextmanager
 def pacs(
-    store_status: int = 0, *, keeps: bool = True, finds: bool = True, jpeg: bool = True
+    store_status: int = 0,
+    *,
+    keeps: bool = True,
+    finds: bool = True,
+    jpeg: bool = True,
+    port: int = 0,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[tuple[int, list[str]]]:
     """A PACS of the tests' own that behaves badly in one way; its port and the transfer syntaxes of what came."""
     kept: dict[str, str] = {}
@@ -140,7 +152,7 @@ def pacs(
     if finds:
         ae.add_supported_context(FIND)
     handlers = [(evt.EVT_C_STORE, on_store), (evt.EVT_C_FIND, on_find)]
-    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+    server = ae.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers, ssl_context=tls)
     try:
         yield server.socket.getsockname()[1], syntaxes
     finally:
@@ -149,6 +161,61 @@ def pacs(
 
 def there(port: int) -> Destination:
     return Destination(name="PACS", host="127.0.0.1", port=port, title="PACS")
+
+
+def test_a_pacs_that_is_away_for_a_day_is_tried_ever_less_often_and_gets_everything(
+    tmp_path: Path, reader_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    with running(config(tmp_path, reader_file)) as clinic:  # its results wait for a PACS to come
+        assert send(clinic.node.port, [film(number=n) for n in range(3)]) == [0, 0, 0]
+        assert wait_for(lambda: _count(clinic, Result) == 6)
+    store = Store.open(tmp_path / "data")
+    moment = [tables.now()]
+    for module in (deliveries, jobs):
+        monkeypatch.setattr(module, "now", lambda: moment[0])
+    with store.writing() as session:
+        deliveries.set_destinations(session, {"PACS": ("sr", "sc")})
+        session.flush()
+        for result in session.scalars(select(Result)):
+            deliveries.enqueue(session, result)
+    deliverer = Deliverer(DicomPeer(config(tmp_path, reader_file), there(port)), there(port), store)
+    tries = []
+    for minute in range(24 * 60):
+        moment[0] += timedelta(minutes=1)
+        if deliverer.work():
+            tries.append(minute)
+    with store.reading() as session:
+        waiting = deliveries.not_confirmed(session)
+    assert len(waiting) == 6 and all("does not answer" in one.why for one in waiting)
+    # Ever less often, and at the end twice an hour: it knows within half an hour that the PACS is back.
+    assert 40 < len(tries) < 65 and max(b - a for a, b in pairwise(tries)) <= 31
+    with pacs(port=port) as (_, came):
+        moment[0] += timedelta(minutes=31)
+        assert deliverer.work() == 6 and len(came) == 6
+    with store.reading() as session:
+        assert {row.state for row in session.scalars(select(Delivery))} == {"confirmed"}
+    store.close()
+
+
+def _count(clinic: Clinic, table: type[tables.Table]) -> int:
+    with clinic.store.reading() as session:
+        return len(session.scalars(select(table)).all())
+
+
+def test_a_pacs_behind_tls_is_spoken_to_only_where_its_certificate_is_known(tmp_path: Path, reader_file: Path) -> None:
+    folder = tmp_path / "pacs"
+    certificate.make(folder / "pacs.pem", folder / "pacs.key", ["127.0.0.1"], "PACS")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "pacs.pem", folder / "pacs.key")
+    with pacs(tls=context) as (port, _):
+        unknown = dataclasses.replace(there(port), name="Unknown", tls=True)
+        known = dataclasses.replace(there(port), tls=True, tls_authority=str(folder / "authority.pem"))
+        with running(config(tmp_path, reader_file, destinations=(known, unknown))) as clinic:
+            send(clinic.node.port, [film()])
+            assert wait_for(lambda: states(clinic) == ["confirmed"] * 2 + ["waiting"] * 2)
+            with clinic.store.reading() as session:
+                assert {one.destination for one in deliveries.not_confirmed(session)} == {"Unknown"}
 
 
 def test_a_pacs_that_says_yes_and_keeps_nothing_is_a_fault_that_is_shown(tmp_path: Path, reader_file: Path) -> None:

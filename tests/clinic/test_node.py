@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import ssl
 import subprocess
 from pathlib import Path
 
@@ -22,11 +23,12 @@ from pydicom.uid import (
 from pynetdicom import AE
 from sqlalchemy import select
 
+from ai_for_sudan.clinic.care import certificate
 from ai_for_sudan.clinic.clinic import Clinic
-from ai_for_sudan.clinic.config import Modality, Node
+from ai_for_sudan.clinic.config import Modality, Node, Web
 from ai_for_sudan.clinic.node import decodable
 from ai_for_sudan.clinic.store import films
-from ai_for_sudan.clinic.store.tables import Film, FilmReading
+from ai_for_sudan.clinic.store.tables import Film, FilmReading, Result
 
 
 def read(clinic: Clinic, count: int = 1) -> list[Film]:
@@ -131,13 +133,17 @@ def test_a_film_that_is_sent_again_is_recognised_and_not_read_twice(clinic: Clin
     assert clinic.workers.read_films == 1
 
 
-def test_other_pixels_under_one_uid_are_kept_beside_each_other_and_neither_is_sent(clinic: Clinic) -> None:
+def test_other_pixels_under_one_uid_are_kept_beside_each_other_and_only_the_first_answers(clinic: Clinic) -> None:
     one = film(number=1)
     other = film(number=2, SOPInstanceUID=one.SOPInstanceUID)
     assert send(clinic.node.port, [one, other]) == [0, 0]
     first, second = read(clinic, 2)
     assert second.conflict_id == first.id and first.file != second.file
     assert clinic.store.films.path(first.file).exists() and clinic.store.films.path(second.file).exists()
+    # A PACS could not say to which of the two an answer belongs.
+    with clinic.store.reading() as session:
+        answered = set(session.scalars(select(FilmReading.film_id).join(Result)))
+        assert answered == {first.id} and len(session.scalars(select(FilmReading)).all()) == 2
 
 
 def test_a_ct_and_a_lateral_are_kept_with_their_reason_beside_the_worklist(clinic: Clinic) -> None:
@@ -204,6 +210,35 @@ class _Cut:
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._inner, name)
+
+
+def test_tls_takes_films_from_those_whose_certificate_it_knows(tmp_path: Path, reader_file: Path) -> None:
+    """DICOM TLS (PS3.15 B.9): both sides show a certificate; a peer that says nothing holds nobody up."""
+    for name in ("data/tls", "stranger"):
+        (tmp_path / name).mkdir(parents=True)
+        certificate.make(tmp_path / name / "clinic.pem", tmp_path / name / "clinic.key", ["clinic.local"], "Test")
+    node = Node(
+        title="AIFORSUDAN", host="127.0.0.1", port=0, modalities=(Modality("CR1"),), tls=True,
+        tls_clients="tls/authority.pem",
+    )  # fmt: skip
+    web = Web(host="127.0.0.1", port=0, certificate="tls/clinic.pem", key="tls/clinic.key")
+
+    def context(folder: Path | None) -> ssl.SSLContext:
+        made = ssl.create_default_context(cafile=str(tmp_path / "data" / "tls" / "authority.pem"))
+        if folder is not None:
+            made.load_cert_chain(folder / "clinic.pem", folder / "clinic.key")
+        return made
+
+    with running(config(tmp_path, reader_file, node=node, web=web)) as clinic:
+        silent = socket.create_connection(("127.0.0.1", clinic.node.port))
+        known = (context(tmp_path / "data" / "tls"), "clinic.local")
+        assert send(clinic.node.port, [film(side=1024), film(number=2)], tls=known) == [0, 0]
+        read(clinic, 2)
+        assert send(clinic.node.port, [film(number=3)]) == []  # in the clear
+        for folder in (None, tmp_path / "stranger"):
+            assert send(clinic.node.port, [film(number=4)], tls=(context(folder), "clinic.local")) == []
+        silent.close()
+        assert len(read(clinic, 2)) == 2
 
 
 def test_a_port_that_is_taken_is_one_line(clinic: Clinic, tmp_path: Path, reader_file: Path) -> None:

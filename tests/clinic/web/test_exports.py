@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ai_for_sudan.clinic.store import tables
+from ai_for_sudan.clinic.store import films, tables
 from tests.clinic.web.conftest import PASSWORD, SAMPLES, Clinic, Person
 
 NAME, NUMBER, ACCESSION = "Idris^Mona", "HOSP-4711", "ACC-99"
@@ -134,6 +134,28 @@ def test_fhir_names_what_the_hospital_files_by(filled: Clinic) -> None:
     assert client.get("/fhir/metadata").json()["fhirVersion"] == "4.0.1"
     assert client.get("/fhir/DiagnosticReport/1").headers["content-type"] == "application/fhir+json"
     assert client.get("/fhir/Observation/999").status_code == 404
+
+
+@pytest.mark.parametrize("kind", ["DiagnosticReport", "Observation", "ImagingStudy", "metadata"])
+def test_every_fhir_resource_is_valid_r4(filled: Clinic, kind: str) -> None:
+    resources = pytest.importorskip("fhir.resources.R4B", reason="fhir.resources is not installed")
+    client = program(filled)
+    with filled.store.writing() as session:  # one that was refused has no value, and says why
+        reading = films.newest_reading(session, filled.numbers[1])
+        assert reading is not None
+        reading.status, reading.reasons = "refused", ["the film is upside down"]
+    if kind == "metadata":
+        found = [client.get("/fhir/metadata").json()]
+    else:
+        bundle = client.get(f"/fhir/{kind}?_count=100").json()
+        resources.get_fhir_model_class("Bundle").model_validate(bundle)
+        found = [entry["resource"] for entry in bundle["entry"]]
+        assert len(found) == len(filled.numbers)
+    for resource in found:
+        model = resources.get_fhir_model_class(resource["resourceType"])
+        model.model_validate(resource)
+        with pytest.raises(ValueError, match="statuss"):  # the model is strict enough to see a slip
+            model.model_validate({**resource, "statuss": "x"})
 
 
 def test_fhir_is_read_in_pages_and_can_only_be_read(filled: Clinic) -> None:

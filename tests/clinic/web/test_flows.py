@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
-from ai_for_sudan.clinic.store import tables
+from ai_for_sudan.clinic.store import deliveries, tables
 from tests.clinic.web.conftest import APP, SAMPLES, Clinic
 from tests.clinic.web.test_pages import Window
 
@@ -124,6 +125,26 @@ def test_faults_are_said_in_words(browser: Any, busy: Clinic, language: str, tmp
     page.click("nav a:nth-of-type(3)")
     page.wait_for_selector("input[name=password]")
     window.shot("ended")
+
+
+def test_what_a_pacs_refused_is_sent_again_from_its_page_and_a_viewer_cannot(browser: Any, busy: Clinic) -> None:
+    with busy.store.writing() as session:
+        (delivery,) = session.scalars(select(tables.Delivery).where(tables.Delivery.destination_id == 1))
+        deliveries.mark_refused(session, [delivery.id], "main PACS did not take it: it has no room (A700H)")
+    viewer = Window(browser, busy, "en").log_in("huda")
+    page = viewer.go("outgoing")
+    page.wait_for_selector("text=it has no room")
+    assert page.locator("main button").count() == 0
+    window = Window(browser, busy, "en").log_in("omar")
+    page = window.go("outgoing")
+    page.locator("main li", has_text="it has no room").locator("button").click()
+    page.wait_for_selector("text=it has no room", state="detached")
+    window.check("outgoing-again")
+    with busy.store.reading() as session:
+        assert session.get_one(tables.Delivery, delivery.id).state == "waiting"
+        batch = deliveries.next_batch(session, "main PACS", 10)
+        assert [row.id for row, _ in batch] == [delivery.id]  # now, whatever it waited for
+    assert [(row.actor, row.subject) for row in busy.trail("delivery")] == [("user:omar", f"delivery:{delivery.id}")]
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
 import tempfile
 import threading
@@ -130,7 +131,7 @@ class DicomNode:
         if not self.config.node.tls:
             return None
         web = self.config.web
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context = _Tls(ssl.PROTOCOL_TLS_SERVER)
         try:
             context.load_cert_chain(self.config.path(web.certificate), self.config.path(web.key))
             if self.config.node.tls_clients:
@@ -237,6 +238,13 @@ class _Context(PresentationContext):
 
     def __deepcopy__(self, memo: object) -> _Context:
         return self
+
+
+class _Tls(ssl.SSLContext):
+    """Greets each peer in the thread of its own association: one that connects and says nothing holds nobody up."""
+
+    def wrap_socket(self, sock: socket.socket, *args: Any, **more: Any) -> ssl.SSLSocket:
+        return super().wrap_socket(sock, *args, **more | {"do_handshake_on_connect": False})
 
 
 class _QuickSocket(AssociationSocket):

@@ -132,8 +132,8 @@ def observation(session: Session, film: Film, reading: FilmReading) -> dict[str,
     resource: dict[str, Any] = {
         "resourceType": "Observation",
         "id": str(film.id),
-        # A machine's word is preliminary until a person has signed.
-        "status": "preliminary" if film.review == "open" else "final",
+        # A machine's word is preliminary until people have signed and are of one mind.
+        "status": "final" if film.review in ("agree", "disagree") else "preliminary",
         "category": [
             _coding("http://terminology.hl7.org/CodeSystem/observation-category", "imaging", "Imaging"),
         ],
@@ -181,8 +181,7 @@ def report(session: Session, film: Film, reading: FilmReading) -> dict[str, Any]
            if study.accession_number else {}),
         "status": "preliminary" if not signed else "partial",
         "category": [_coding("http://terminology.hl7.org/CodeSystem/v2-0074", "RAD", "Radiology")],
-        "code": _coding(LOINC, "36643-5", "XR Chest 2 Views") if film.view == "" else
-        _coding(LOINC, "36554-4", "XR Chest Single view"),
+        "code": _coding(LOINC, "36554-4", "XR Chest Single view"),
         "subject": _subject(session, film),
         "effectiveDateTime": film.arrived_at.isoformat(),
         "issued": reading.read_at.isoformat(),
