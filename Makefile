@@ -50,9 +50,11 @@ dist: app/node_modules/.package-lock.json $(VENV)/ready
 bundle: dist
 	$(VENV)/$(BIN)/python packaging/bundle.py $(BUNDLE)
 
-# A clinic with its pages, and a real Orthanc beside it, until Ctrl+C.
-demo-clinic: $(DEMO)/ready
+# A clinic with its pages (built with Node 20 or later), and a real Orthanc beside it, until Ctrl+C.
+demo-clinic: app/node_modules/.package-lock.json $(DEMO)/ready
+	if [ -d app/node_modules ]; then cd app && npm run build; else echo "Without Node the pages are not built."; fi
 	$(DEMO)/$(BIN)/pip install --quiet --disable-pip-version-check ".[clinic]"
+	$(DEMO)/$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall .
 	$(DEMO)/$(BIN)/python deploy/clinic/demo.py
 
 bench: $(VENV)/ready

@@ -17,7 +17,15 @@ from pydicom.uid import JPEGBaseline8Bit
 
 from ai_for_sudan import __version__
 from ai_for_sudan.clinic.arrays import unpacked
-from ai_for_sudan.clinic.results.evidence import MANUFACTURER, SERIES_NUMBERS, Names, character_set, fill, nobody
+from ai_for_sudan.clinic.results.evidence import (
+    MANUFACTURER,
+    SERIES_NUMBERS,
+    Names,
+    character_set,
+    encoded,
+    fill,
+    nobody,
+)
 from ai_for_sudan.clinic.store.tables import FilmReading
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.radiographs import read_radiograph
@@ -90,9 +98,7 @@ def _blank(reader: str, reader_file: str, character_set: str) -> bytes:
     if character_set:
         capture.SpecificCharacterSet = header.SpecificCharacterSet
     _put(capture, Image.new("RGB", (1, 1)))
-    file = BytesIO()
-    capture.save_as(file, enforce_file_format=True)
-    return file.getvalue()
+    return encoded(capture)
 
 
 def _put(capture: Dataset, picture: Image.Image) -> None:

@@ -6,7 +6,9 @@ is made once as a blank, of no film and no patient; a film's result is the blank
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 from pydicom.dataset import Dataset
@@ -91,6 +93,18 @@ def character_set(header: Dataset) -> str:
     """The film's, as :func:`nobody` takes it."""
     found = header.get("SpecificCharacterSet", "") or ""
     return found if isinstance(found, str) else "\\".join(found)
+
+
+def encoded(blank: Dataset) -> bytes:
+    """A blank as a file. Lets go of highdicom's table of the whole standard, 60 MB that only blanks are checked by."""
+    file = BytesIO()
+    blank.save_as(file, enforce_file_format=True)
+    with suppress(ImportError, AttributeError):  # a name of its own has changed: the table only stays
+        from highdicom import _standard_utils as standard
+
+        for table in (standard.get_iod_module_map, standard.get_module_attribute_map, standard.get_sop_class_iod_map):
+            table.cache_clear()
+    return file.getvalue()
 
 
 def fill(blank: Dataset, header: Dataset, reading: FilmReading, names: Names) -> None:

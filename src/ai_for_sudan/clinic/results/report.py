@@ -25,7 +25,15 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
 from ai_for_sudan import __version__
-from ai_for_sudan.clinic.results.evidence import MANUFACTURER, SERIES_NUMBERS, Names, character_set, fill, nobody
+from ai_for_sudan.clinic.results.evidence import (
+    MANUFACTURER,
+    SERIES_NUMBERS,
+    Names,
+    character_set,
+    encoded,
+    fill,
+    nobody,
+)
 from ai_for_sudan.clinic.store.tables import FilmReading
 from ai_for_sudan.clinic.uids import derived
 from ai_for_sudan.reading import DISCLAIMER
@@ -170,6 +178,4 @@ def _blank(said: _Said) -> bytes:
     report.SeriesDescription = f"AI for Sudan: report of {said.reader}"[:64]
     if said.character_set:
         report.SpecificCharacterSet = header.SpecificCharacterSet
-    file = BytesIO()
-    report.save_as(file, enforce_file_format=True)
-    return file.getvalue()
+    return encoded(report)
