@@ -15,7 +15,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from ai_for_sudan.clinic.arrays import packed
-from ai_for_sudan.clinic.results import Made, capture, objects, report
+from ai_for_sudan.clinic.results import Made, arabic, capture, objects, report
 from ai_for_sudan.clinic.store.tables import FilmReading, now
 from ai_for_sudan.clinic.work import OpenReader
 from ai_for_sudan.reading import DISCLAIMER
@@ -155,6 +155,37 @@ def test_the_picture_shows_heatmap_outline_answer_and_disclaimer(reader: OpenRea
     assert len(rows) > 500 and np.percentile(abs(radius - 30 / 112 * 1024), 95) < 16
     assert DISCLAIMER in capture.ImageComments
     assert capture.BurnedInAnnotation == "NO" and "DERIVED" in capture.ImageType
+
+
+def test_arabic_is_shaped_as_a_shaper_of_its_own_does(reader: OpenReader, tmp_path: Path) -> None:
+    assert [f"{ord(sign):04X}" for sign in arabic.shaped("لا سلام")] == [
+        *("FEE1", "FEFC", "FEB3"),  # salam, from the left: meem isolated, lam-alef at its end, seen that begins
+        *("0020", "FEFB"),
+    ]
+    assert arabic.shaped("صورة") == "\ufe93\ufead\ufeee\ufebb"
+    with pytest.raises(ValueError, match="more than Arabic"):
+        arabic.shaped("سنة 3")
+    words = (Path(__file__).parents[2] / "app" / "src" / "i18n" / "ar.ts").read_text(encoding="utf-8")
+    for sentence in arabic.SENTENCES:  # as the app says it, with a sign in the font for each of its letters
+        assert f"'{sentence}'" in words
+        for sign in set(arabic.shaped(sentence)) - {" "}:
+            font = arabic.font(40)
+            assert font.getmask(sign).getbbox() and bytes(font.getmask(sign)) != bytes(font.getmask("\u0e01"))
+
+
+def test_the_picture_of_an_arabic_clinic_says_it_in_both_languages(reader: OpenReader, tmp_path: Path) -> None:
+    file = tmp_path / "film.dcm"
+    file.write_bytes(as_bytes(film(side=1024)))
+    row, pixels = reader.read(file, "x")
+    assert pixels is not None
+    for status in arabic.STATUS_WORDS:
+        row.status = status
+        english, both = (capture.picture(pixels, row, language) for language in ("en", "ar"))
+        assert both.height > english.height and both.width == english.width
+        strip = np.asarray(both.convert("L"))[1024 : 1024 + 80]
+        assert (strip[:, 700:] > 150).sum() > 300  # the answer stands at the right
+    shown = {one.kind: opened(one) for one in objects(file, row, pixels, "ar")}
+    assert shown["sc"].Rows == both.height and shown["sr"].Modality == "SR"
 
 
 def test_a_validator_of_the_standard_finds_nothing(reader: OpenReader, tmp_path: Path) -> None:

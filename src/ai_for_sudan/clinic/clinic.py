@@ -69,7 +69,7 @@ class Clinic:
         self.pseudonyms = Pseudonyms(self.store.folder) if self.config.storage.pseudonymise else None
         self.deliverers = Deliverers(self.config, self.store)
         count = self.config.reading.workers or _cores()
-        self.workers = Workers(self.store, self.reader, count, self.deliverers.wake)
+        self.workers = Workers(self.store, self.reader, count, self.deliverers.wake, self.config.site.language)
         self.node = DicomNode(self.config, self.store, self._received, self.pseudonyms)
         self.folder = FolderWatch(self.config, self.store, self._received, self.pseudonyms)
         self.housekeeper = Housekeeper(self)

@@ -102,6 +102,7 @@ class Workers:
 
     Args:
         new_results: called after results were made, to wake who delivers them.
+        language: of the clinic, for the pictures.
     """
 
     def __init__(
@@ -110,11 +111,12 @@ class Workers:
         reader: OpenReader,
         count: int,
         new_results: Callable[[], None] = lambda: None,
+        language: str = "en",
     ) -> None:
         self.store, self.reader = store, reader
         self.read_films = 0
         self.reading_seconds = 0.0
-        self._new_results = new_results
+        self._new_results, self._language = new_results, language
         self._stopping = False
         self._work = threading.Condition()
         self._signals = 0
@@ -169,7 +171,7 @@ class Workers:
             if job.kind == "read":
                 self._read(job)
             else:
-                make_results(self.store, int(job.key))
+                make_results(self.store, int(job.key), self._language)
                 with self.store.writing() as session:
                     jobs.end(session, job.id)
             self._new_results()
@@ -211,7 +213,7 @@ class Workers:
         if pixels is None or not films.answers_the_pacs(film, row):
             return [], []
         try:
-            made = objects(self.store.films.path(film.file), row, pixels)
+            made = objects(self.store.films.path(film.file), row, pixels, self._language)
             return made, [self.store.results.keep(one.content) for one in made]
         except Exception:  # the reading is kept whatever becomes of its results
             LOG.exception("results could not be made", extra={"film": film.id})

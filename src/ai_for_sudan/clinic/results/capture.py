@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -17,6 +18,7 @@ from pydicom.uid import JPEGBaseline8Bit
 
 from ai_for_sudan import __version__
 from ai_for_sudan.clinic.arrays import unpacked
+from ai_for_sudan.clinic.results import arabic
 from ai_for_sudan.clinic.results.evidence import (
     MANUFACTURER,
     SERIES_NUMBERS,
@@ -45,14 +47,17 @@ COLOURS = {
 }
 
 
-def secondary_capture(header: Dataset, reading: FilmReading, names: Names, film: np.ndarray) -> Dataset:
+def secondary_capture(
+    header: Dataset, reading: FilmReading, names: Names, film: np.ndarray, language: str = "en"
+) -> Dataset:
     """The picture as a Secondary Capture (PS3.3 A.8.1), JPEG-compressed: a film with colours is no measurement.
 
     Args:
         header: of the film, see :func:`ai_for_sudan.clinic.results.evidence.evidence`.
         film: uint8 ``(H, W)``.
+        language: of the clinic; in Arabic, answer and disclaimer stand there in both languages.
     """
-    shown = picture(film, reading)
+    shown = picture(film, reading, language)
     capture = dcmread(BytesIO(_blank(reading.reader, reading.reader_file, character_set(header))))
     fill(capture, header, reading, names)
     capture.ImageComments = f"{answer(reading)[0]}. {DISCLAIMER}"[:10240]
@@ -145,20 +150,20 @@ def decoded(film: Path) -> np.ndarray:
         return np.zeros((LARGEST_SIDE // 2, LARGEST_SIDE // 2), dtype=np.uint8)
 
 
-def picture(pixels: np.ndarray, reading: FilmReading) -> Image.Image:
+def picture(pixels: np.ndarray, reading: FilmReading, language: str = "en") -> Image.Image:
     """The film, uint8 ``(H, W)``, with heatmap and outline above, the answer below; RGB."""
     heat = np.zeros((1, 1)) if reading.heatmap is None or reading.status == "refused" else unpacked(reading.heatmap)
     lungs = None if reading.lungs is None else unpacked(reading.lungs).astype(np.float32) / 255
     shown = overlay(
         pixels, heat.astype(np.float32), reading.heatmap_reference, lungs=lungs, largest_side=LARGEST_SIDE
     )  # fmt: skip
-    return _with_answer(shown, reading)
+    return _with_answer(shown, reading, language)
 
 
-def _with_answer(shown: Image.Image, reading: FilmReading) -> Image.Image:
+def _with_answer(shown: Image.Image, reading: FilmReading, language: str) -> Image.Image:
     width = max(shown.width, 480)
     size = max(14, width // 42)
-    big, small = _font(round(1.5 * size)), _font(size)
+    large = round(1.5 * size)
     first, lines = answer(reading)
     local = reading.read_at.astimezone()
     lines = [
@@ -168,20 +173,27 @@ def _with_answer(shown: Image.Image, reading: FilmReading) -> Image.Image:
     ]
     margin = size
     room = width - 3 * margin
-    wrapped = [row for line in lines if line for row in _wrap(line, size, room)]
-    warning = _wrap(DISCLAIMER, round(1.5 * size), room)
-    heading = _wrap(first, round(1.5 * size), room)
     step, big_step = round(1.45 * size), round(2.1 * size)
-    height = 2 * margin + big_step * (len(heading) + len(warning)) + step * len(wrapped)
+    rows = [
+        *_rows(first, _font(large), big_step, room),
+        *(row for line in lines if line for row in _rows(line, _font(size), step, room)),
+        *_rows(DISCLAIMER, _font(large), big_step, room),
+    ]
+    if language == "ar":
+        rows[:0] = _rows(arabic.STATUS_WORDS[reading.status], arabic.font(large), big_step, room)
+        rows += _rows(arabic.DISCLAIMER, arabic.font(large), big_step, room)
+    height = 2 * margin + sum(row.high for row in rows)
     framed = Image.new("RGB", (width, shown.height + height), GROUND)
     framed.paste(shown, ((width - shown.width) // 2, 0))
     draw = ImageDraw.Draw(framed)
     top = shown.height + margin
     draw.rectangle((0, shown.height, margin // 2, framed.height), fill=COLOURS.get(reading.status, INK))
-    for rows, font, high in ((heading, big, big_step), (wrapped, small, step), (warning, big, big_step)):
-        for row in rows:
-            draw.text((1.5 * margin, top), row, font=font, fill=INK)
-            top += high
+    for row in rows:
+        if row.arabic:
+            draw.text((width - 1.5 * margin, top), row.text, font=row.font, fill=INK, anchor="ra")
+        else:
+            draw.text((1.5 * margin, top), row.text, font=row.font, fill=INK)
+        top += row.high
     return framed
 
 
@@ -190,13 +202,28 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
+@dataclass(frozen=True)
+class _Row:
+    """A row of text as it is drawn."""
+
+    text: str
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont
+    high: int
+
+    @property
+    def arabic(self) -> bool:
+        return any("\ufe70" <= letter <= "\ufeff" for letter in self.text)
+
+
 @lru_cache(maxsize=64)
-def _wrap(text: str, size: int, width: int) -> list[str]:
-    font, rows = _font(size), [""]
+def _rows(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, high: int, width: int) -> tuple[_Row, ...]:
+    """A text in rows that fit."""
+    shape = arabic.shaped if text in arabic.SENTENCES else str
+    rows = [""]
     for word in text.split():
         longer = f"{rows[-1]} {word}".strip()
-        if rows[-1] and font.getlength(longer) > width:
+        if rows[-1] and font.getlength(shape(longer)) > width:
             rows.append(word)
         else:
             rows[-1] = longer
-    return rows
+    return tuple(_Row(shape(row), font, high) for row in rows)

@@ -26,13 +26,14 @@ class Made:
     content: bytes
 
 
-def objects(film: Path, reading: FilmReading, pixels: np.ndarray | None = None) -> list[Made]:
+def objects(film: Path, reading: FilmReading, pixels: np.ndarray | None = None, language: str = "en") -> list[Made]:
     """The structured report and the picture of a reading.
 
     Args:
         film: the DICOM file that was read.
         reading: with its heatmap.
         pixels: of the film, where it is decoded already.
+        language: of the clinic, for the picture.
     """
     from ai_for_sudan.clinic.results.capture import decoded, secondary_capture
     from ai_for_sudan.clinic.results.report import structured_report
@@ -44,14 +45,14 @@ def objects(film: Path, reading: FilmReading, pixels: np.ndarray | None = None) 
         if kind == "sr":
             dataset = structured_report(header, reading, named)
         else:
-            dataset = secondary_capture(header, reading, named, decoded(film) if pixels is None else pixels)
+            dataset = secondary_capture(header, reading, named, decoded(film) if pixels is None else pixels, language)
         file = io.BytesIO()
         dataset.save_as(file, enforce_file_format=True)
         made.append(Made(kind, named.sop, str(dataset.SOPClassUID), named.series, file.getvalue()))
     return made
 
 
-def make_results(store: Store, reading: int) -> None:
+def make_results(store: Store, reading: int, language: str = "en") -> None:
     """The job ``results``: make the DICOM objects of a reading, keep them, and have them sent everywhere."""
     with store.reading() as session:
         row = session.get_one(FilmReading, reading)
@@ -59,7 +60,7 @@ def make_results(store: Store, reading: int) -> None:
         unpacked_row = films.copy_of(row)  # loads the deferred columns
         if film.deleted_at is not None:
             return
-    made = objects(store.films.path(film.file), unpacked_row)
+    made = objects(store.films.path(film.file), unpacked_row, language=language)
     digests = [store.results.keep(one.content) for one in made]
     with store.writing() as session:
         keep_results(session, session.get_one(FilmReading, reading), made, digests)
