@@ -191,9 +191,9 @@ def test_the_comparison_holds_what_went_apart_before(folder: Path) -> None:
     assert rows["header_ct_frames.dcm"]["status"] == "refused"
     assert rows["header_frames.dcm"]["codes"] == ["multi_frame"]
     for name in ("header_dates_64.dcm", "header_acquired_64.dcm", "header_age_64.dcm"):
-        assert rows[name]["warning_codes"] == ["age_outside"] and "64 years old" in rows[name]["warnings"][0]
+        assert rows[name]["warning_codes"][0] == "age_outside" and "64 years old" in rows[name]["warnings"][0]
     for index in range(3):
         wrong, right = rows[f"film{index}_monochrome1_wrongly.dcm"], rows[f"film{index}_grey8.dcm"]
-        assert wrong["warning_codes"] == ["header_contradicts_pixels"]
+        assert wrong["warning_codes"][0] == "header_contradicts_pixels"
         assert wrong["probability"] == right["probability"]
     assert rows["header_free_text.dcm"]["codes"][0] == "header_body_part"

@@ -15,7 +15,7 @@ from PIL import Image
 
 from ai_for_sudan.contract import ages, codes, colours, headers, polarity
 from ai_for_sudan.contract.card import Card
-from ai_for_sudan.contract.judge import judge
+from ai_for_sudan.contract.judge import edge_warning, judge
 
 VECTORS = Path(__file__).resolve().parent / "vectors"  # the app's tests read the same
 
@@ -51,6 +51,14 @@ def test_who_is_outside_and_what_is_said() -> None:
         assert ages.outside(tuple(population) if population else None, years) == expected, (population, years)
     for population, years, expected in AGES["warnings"]:
         assert ages.warning(tuple(population), years) == ("age_outside", expected)
+
+
+@pytest.mark.parametrize("case", JUDGE["edges"], ids=lambda case: case["name"])
+def test_lungs_at_the_edge(case: dict[str, Any]) -> None:
+    lungs = np.zeros(case["size"], np.float32)
+    lungs.flat[case["at"]] = case["value"]
+    found = edge_warning(lungs)
+    assert [remark.code for remark in found] == (["lungs_at_edge"] if case["warned"] else [])
 
 
 @pytest.mark.parametrize("case", JUDGE["cases"], ids=lambda case: case["name"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -176,10 +177,22 @@ def test_the_gate_refuses_what_it_was_fitted_to_refuse(exported: tuple[Path, dic
     folder, card = exported
     reader = Reader.open(folder / "reader.onnx")
     codes = [score["code"] for score in card["gate"]["scores"]]
-    assert codes == ["blank", "not_chest", "lateral", "upside_down", "sideways", "negative", "unfamiliar"]
+    fitted = ["not_chest", "lateral", "upside_down", "sideways", "negative", "several_films", "part_of_chest"]
+    assert codes == ["blank", *fitted, "unfamiliar"]
     assert "blank" in reader.read(np.full((300, 300), 120, np.uint8)).codes
     noise = np.random.default_rng(5).integers(0, 256, (8, 8), np.uint8).repeat(40, 0).repeat(40, 1)
     assert reader.read(noise).status == "refused"
+
+
+def test_two_films_on_one_picture_and_half_a_chest_are_refused_for_that(
+    exported: tuple[Path, dict], samples: Path
+) -> None:
+    reader = Reader.open(exported[0] / "reader.onnx")
+    films = [np.asarray(Image.open(path).convert("L").resize((300, 300))) for path in sorted(samples.glob("*.png"))[:8]]
+    beside = [reader.read(np.concatenate(pair, 1)).codes for pair in pairwise(films)]
+    halves = [reader.read(np.ascontiguousarray(film[:, 150:])).codes for film in films]
+    assert np.mean(["several_films" in codes for codes in beside]) > 0.6, beside
+    assert np.mean(["part_of_chest" in codes for codes in halves]) > 0.6, halves
 
 
 def test_companions_for_pytorch_give_the_same(exported: tuple[Path, dict], films: Films) -> None:

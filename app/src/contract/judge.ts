@@ -1,5 +1,6 @@
 import rule from '../../../src/ai_for_sudan/contract/judge.json';
 import type { Card, GateScore } from './card';
+import { type Remark, remark } from './codes';
 import { SMALLEST_SIDE } from './limits';
 import type { Status } from './names';
 
@@ -57,6 +58,19 @@ export function judge(
   if (band && band.lower < probability && probability < band.upper) doubts.push(rule.abstained);
   if (doubts.length > 0) return { ...judged, status: 'uncertain', codes: doubts };
   return { ...judged, status: probability >= threshold ? 'suspected' : 'not_seen', codes: [] };
+}
+
+/** What a reading must carry where lung reaches the film's edge along a tenth of a side or more, all sides together. */
+export function edgeWarning({ values, size: [height, width] }: NonNullable<Outputs['lungs']>): Remark[] {
+  const { code, lung, edge } = rule.lungs_at_edge;
+  let reached = 0;
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      if (values[y * width + x] < lung) continue;
+      if (y === 0 || y === height - 1) reached += 1 / width;
+      if (x === 0 || x === width - 1) reached += 1 / height;
+    }
+  return reached >= edge ? [remark(code)] : [];
 }
 
 /** How far a score lies above its limit, in log-odds. */

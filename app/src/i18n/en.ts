@@ -95,6 +95,8 @@ export const en = {
     ],
     lateral: ['This looks like a film from the side.', 'Choose the frontal film.'],
     upside_down: ['The film is upside down.', 'Turn the film.'],
+    part_of_chest: ['A large part of the chest is not on this picture.', 'Take the whole film.'],
+    several_films: ['There are several films on this picture.', 'Take one film alone.'],
     sideways: ['The film lies on its side.', 'Turn the film.'],
     negative: ['The film is a negative: bone is black.', 'Swap black and white.'],
     abstained: ['The probability lies where errors are frequent.', 'A person reads this film first.'],
@@ -132,6 +134,7 @@ export const en = {
   warnings: {
     age_outside: (age: string, ages: string) =>
       `The patient's age (${age}) is outside ${ages}: the reader was not made for this patient, and its answer is not proven here.`,
+    lungs_at_edge: () => 'A lung reaches the edge of the film: what lies beyond it was not read.',
     header_contradicts_pixels: () =>
       'The file and its picture disagree about black and white. Look at the film before you trust the answer.',
   } as Record<string, (age: string, ages: string) => string>,

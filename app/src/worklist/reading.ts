@@ -1,7 +1,7 @@
 import { ageWarning } from '../contract/ages';
 import { type Card, outsidePopulation } from '../contract/card';
 import { kindOf, type Remark, remark } from '../contract/codes';
-import { judge, labelOf, type Outputs, type Status } from '../contract/judge';
+import { edgeWarning, judge, labelOf, type Outputs, type Status } from '../contract/judge';
 import { SMALLEST_SIDE } from '../contract/limits';
 import type { Film } from '../film/film';
 
@@ -98,7 +98,11 @@ export function readingOf(card: Card, film: Film, outputs: Outputs, operatingPoi
     label: labelOf(card, outputs.probability, judgement.threshold),
     reasons: judgement.codes.map((code) => reasonOf(code, card, film)),
     age: film.ageYears === null ? null : Math.round(film.ageYears * 100) / 100,
-    warnings: [...film.warnings, ...ageWarnings(card, film.ageYears)],
+    warnings: [
+      ...film.warnings,
+      ...ageWarnings(card, film.ageYears),
+      ...(outputs.lungs && judgement.status !== 'refused' ? edgeWarning(outputs.lungs) : []),
+    ],
     reader: card.title,
     logits: [...outputs.logits],
     gate: [...outputs.gate],

@@ -161,9 +161,9 @@ describe('the worklist', () => {
     const line = JSON.parse(await exported(page, 'For monitoring'));
     const python = JSON.parse(readFileSync(join(FILMS, 'adult.json'), 'utf8'));
     expect([line.warning_codes, line.warnings]).toEqual([python.codes, python.texts]);
-    expect(line.warning_codes).toEqual(['age_outside']);
+    expect(line.warning_codes[0]).toBe('age_outside');
     const table = await exported(page, 'Table, also for adaptation');
-    expect(table).toContain(',age_outside,');
+    expect(table).toContain(',age_outside');
     expect(table).toContain(python.texts[0]);
   });
 

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ai_for_sudan.contract.card import Card, GateScore, OperatingPoint
 from ai_for_sudan.contract.codes import Remark, remark
 from ai_for_sudan.contract.data import load
@@ -65,6 +67,18 @@ def judge(
     if doubts:
         return Verdict("uncertain", tuple(doubts))
     return Verdict("suspected" if probability >= point.threshold else "not_seen", ())
+
+
+def edge_warning(lungs: np.ndarray) -> tuple[Remark, ...]:
+    """What a reading must carry where lung reaches the film's edge along a tenth of a side or more, all sides together.
+
+    Args:
+        lungs: probability of lung over the whole film ``(h, w)``.
+    """
+    rule = _RULE["lungs_at_edge"]
+    is_lung = lungs >= rule["lung"]
+    edge = float(sum(side.mean() for side in (is_lung[0], is_lung[-1], is_lung[:, 0], is_lung[:, -1])))
+    return (remark(rule["code"]),) if edge >= rule["edge"] else ()
 
 
 def _excess(score: float, entry: GateScore) -> float:

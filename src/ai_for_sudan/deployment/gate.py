@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
@@ -18,12 +19,13 @@ from ai_for_sudan.contract.codes import advice_of, kind_of, text_of
 from ai_for_sudan.deployment.familiarity import CODE, Familiarity, fit_familiarity
 from ai_for_sudan.deployment.films import Films, GatePictures
 from ai_for_sudan.deployment.network import Gate, ReaderNetwork
-from ai_for_sudan.disturbances import STRESS_KINDS, augment, perturb
+from ai_for_sudan.disturbances import STRESS_KINDS, augment, perturb, warp
+from ai_for_sudan.disturbances.geometry import affine
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.models import as_batch, as_pixels
 
 #: in the order of the scores; ``blank`` is fixed, the others are fitted
-CODES = ("blank", "not_chest", "lateral", "upside_down", "sideways", "negative")
+CODES = ("blank", "not_chest", "lateral", "upside_down", "sideways", "negative", "several_films", "part_of_chest")
 FITTED = CODES[1:]
 #: of good films, at most this share may be refused by the limits that are chosen
 GOOD_REFUSED = 0.005
@@ -143,6 +145,8 @@ def fit_gate(
         "upside_down": sample(fewer, part, [lambda f: f.rot90(2, (2, 3)), lambda f: mild(f).rot90(2, (2, 3))]),
         "sideways": sample(fewer, part, [lambda f: mild(f).rot90(1, (2, 3)), lambda f: mild(f).rot90(3, (2, 3))]),
         "negative": sample(fewer, part, [lambda f: 1 - f, lambda f: 1 - mild(f)]),
+        "several_films": sample(fewer, part, [_beside(3), _beside(2), lambda f: _beside(3)(_beside(2)(f))]),
+        "part_of_chest": sample(fewer, part, [_half(side, generator) for side in ((-1, 0), (1, 0), (0, -1), (0, 1))]),
     }
     if pictures.not_chest is not None:
         paths = pictures.not_chest.paths
@@ -330,6 +334,37 @@ def _any_kind(generator: torch.Generator) -> Callable[[Tensor], Tensor]:
             if chosen.any():
                 result[chosen] = perturb(films[chosen], kind, severity[chosen], generator)
         return result
+
+    return change
+
+
+def _beside(axis: int) -> Callable[[Tensor], Tensor]:
+    """Each film and the next one of the batch on one picture, squashed: side by side (3) or one above the other (2)."""
+
+    def change(films: Tensor) -> Tensor:
+        both = torch.cat([films, films.roll(1, 0)], axis)
+        return F.interpolate(both, size=films.shape[-2:], mode="bilinear", antialias=True)
+
+    return change
+
+
+def _half(side: tuple[int, int], generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+    """Films that lack 45 to 60 % on one side (across, down): cut off and squashed, or moved out of the frame."""
+    across, down = side
+
+    def change(films: Tensor) -> Tensor:
+        gone = torch.rand(len(films), generator=generator) * 0.15 + 0.45
+        is_cut = torch.rand(len(films), generator=generator) < 0.5
+        scale = torch.where(is_cut, 1 - gone, torch.ones_like(gone))
+        shift = torch.where(is_cut, gone, 2 * gone)
+        matrix = affine(
+            films,
+            scale_x=scale if across else 1.0,
+            scale_y=scale if down else 1.0,
+            shift_x=across * shift,
+            shift_y=down * shift,
+        )
+        return warp(films, matrix)
 
     return change
 

@@ -15,7 +15,7 @@ from ai_for_sudan import onnx_runtime
 from ai_for_sudan.contract import ages
 from ai_for_sudan.contract.card import Card
 from ai_for_sudan.contract.codes import Remark
-from ai_for_sudan.contract.judge import judge
+from ai_for_sudan.contract.judge import Verdict, edge_warning, judge
 from ai_for_sudan.contract.limits import LARGEST_INPUT, SMALLEST_INPUT
 from ai_for_sudan.contract.names import INPUT, METADATA_KEY, OPTIONAL_OUTPUTS, OUTPUTS
 from ai_for_sudan.errors import UnreadableFilm, UserError
@@ -189,7 +189,7 @@ class Reader:
             film,
             replace(verdict, remarks=remarks),
             probabilities,
-            warnings=self._age_warning(film),
+            warnings=(*self._age_warning(film), *_edge_warning(verdict, found.get("lungs"))),
             elapsed_ms=elapsed_ms(),
             heatmap=found["heatmap"][self.card.positive_index],
             **{name: found.get(name) for name in ("lungs", "box", "logits", "gate", "embedding")},
@@ -221,6 +221,11 @@ class Reader:
         if years is None or population is None or not ages.outside(population, years):
             return ()
         return (ages.warning(population, years),)
+
+
+def _edge_warning(verdict: Verdict, lungs: np.ndarray | None) -> tuple[Remark, ...]:
+    """Of a film that is answered for: whether lung may lie beyond it."""
+    return () if lungs is None or verdict.status == "refused" else edge_warning(lungs)
 
 
 def find_reader(reader: str | Path) -> Path:

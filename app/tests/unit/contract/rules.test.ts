@@ -4,7 +4,7 @@ import { parseCard } from '../../../src/contract/card';
 import { codesOf, KINDS, kindOf, remark } from '../../../src/contract/codes';
 import { colour, LEGEND } from '../../../src/contract/colours';
 import { codeString, refusals } from '../../../src/contract/headers';
-import { judge } from '../../../src/contract/judge';
+import { edgeWarning, judge } from '../../../src/contract/judge';
 import { inverts, looksNegative, thumbnail } from '../../../src/contract/polarity';
 import { LANGUAGES } from '../../../src/i18n';
 import { load } from './vectors';
@@ -33,6 +33,15 @@ describe('ages', () => {
     for (const [population, years, text] of ages.warnings) {
       expect(ageWarning(population, years)).toEqual({ code: 'age_outside', text });
     }
+  });
+});
+
+describe('lungs at the edge', () => {
+  test.each<any>(rule.edges)('$name', ({ size, at, value, warned }) => {
+    const values = new Float32Array(size[0] * size[1]);
+    for (const place of at) values[place] = value;
+    const found = edgeWarning({ values, size });
+    expect(found.map(({ code }) => code)).toEqual(warned ? ['lungs_at_edge'] : []);
   });
 });
 
