@@ -55,6 +55,27 @@ def test_init_writes_a_file_that_a_server_starts_with_and_asks_nothing_when_told
     assert (tmp_path / "clinic.toml").read_bytes() == before
 
 
+def test_init_asks_again_for_an_answer_that_does_not_fit_and_loses_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answers = iter([
+        "مستشفى أم درمان", "fr", "ar", "", "A TITLE THAT IS TOO LONG", "READER", "dicom", "104", "99999", "",
+        "CR1@10.0.0.7, DX", "main", "Main=PACS@10.0.0.9:104", "amina",
+    ])  # fmt: skip
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda question: next(answers))
+    assert main(["clinic", "init"]) == 0
+    said = capsys.readouterr().out
+    made = load(tmp_path / "clinic.toml")
+    assert next(answers, None) is None
+    assert (made.site.name, made.site.language, made.node.title) == ("مستشفى أم درمان", "ar", "READER")
+    assert (made.node.port, made.web.port, len(made.node.modalities)) == (104, 8443, 2)
+    assert made.destinations[0].host == "10.0.0.9" and "'amina'" in said
+    for words in ("not 'fr'", "AE title", "not 'dicom'", "not '99999'", "NAME=TITLE@HOST:PORT"):
+        assert words in said
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

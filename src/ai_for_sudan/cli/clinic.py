@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from ai_for_sudan.errors import UserError
@@ -56,21 +57,23 @@ def run(args: argparse.Namespace) -> int:
 
 def _init(args: argparse.Namespace) -> int:
     from ai_for_sudan.clinic.care import certificate
-    from ai_for_sudan.clinic.config import load
-    from ai_for_sudan.clinic.setup import Answers, write
+    from ai_for_sudan.clinic.config import check_title, load
+    from ai_for_sudan.clinic.setup import Answers, destination, modality, write
 
     if args.config.exists():
         raise UserError(f"{args.config} is there already; change it by hand, or move it away to begin anew")
     answers = Answers(
         site=_ask(args, args.site, "Name of the clinic", "Clinic"),
-        language=_ask(args, args.language, "Language of the pages, en or ar", "en"),
+        language=_ask(args, args.language, "Language of the pages, en or ar", "en", _language),
         folder=Path(_ask(args, args.folder, "Folder for films and database", "clinic-data")),
         reader=args.reader or "mobilenet_v2_int8",
-        title=_ask(args, args.title, "AE title of this node", "AIFORSUDAN"),
-        port=int(_ask(args, args.port, "Port of the DICOM node", "11112")),
-        web_port=int(_ask(args, args.web_port, "Port of the pages", "8443")),
-        modalities=args.modality or _list(args, "Who may send films, as TITLE or TITLE@ADDRESS, with commas"),
-        destinations=args.pacs or _list(args, "PACS that gets the results, as NAME=TITLE@HOST:PORT, or nothing"),
+        title=_ask(args, args.title, "AE title of this node", "AIFORSUDAN", lambda text: check_title("title", text)),
+        port=int(_ask(args, args.port, "Port of the DICOM node", "11112", _port)),
+        web_port=int(_ask(args, args.web_port, "Port of the pages", "8443", _port)),
+        modalities=args.modality
+        or _list(args, "Who may send films, as TITLE or TITLE@ADDRESS, with commas between", modality),
+        destinations=args.pacs
+        or _list(args, "PACS that gets the results, as NAME=TITLE@HOST:PORT, or nothing", destination),
         names=args.name or certificate.own_names(),
     )
     administrator = _ask(args, args.administrator, "Name of the first administrator", "admin")
@@ -88,18 +91,41 @@ def _init(args: argparse.Namespace) -> int:
     return 0
 
 
-def _ask(args: argparse.Namespace, given: object, question: str, default: str) -> str:
+def _ask(
+    args: argparse.Namespace,
+    given: object,
+    question: str,
+    default: str,
+    check: Callable[[str], object] = lambda text: None,
+) -> str:
+    """An answer that fits; one that does not is asked for again, and the others are not lost."""
     if given is not None:
         return str(given)
-    if args.yes or not sys.stdin.isatty():
-        return default
-    return input(f"{question} [{default}]: ").strip() or default
+    while not args.yes and sys.stdin.isatty():
+        answer = input(f"{question} [{default}]: " if default else f"{question}: ").strip() or default
+        try:
+            check(answer)
+            return answer
+        except (ValueError, UserError) as error:
+            print(f"  {error}")
+    return default
 
 
-def _list(args: argparse.Namespace, question: str) -> list[str]:
-    if args.yes or not sys.stdin.isatty():
-        return []
-    return [part.strip() for part in input(f"{question}: ").split(",") if part.strip()]
+def _list(args: argparse.Namespace, question: str, check: Callable[[str], object]) -> list[str]:
+    def parts(text: str) -> list[str]:
+        return [part.strip() for part in text.split(",") if part.strip()]
+
+    return parts(_ask(args, None, question, "", lambda text: [check(part) for part in parts(text)]))
+
+
+def _language(text: str) -> None:
+    if text not in ("en", "ar"):
+        raise ValueError(f"there are en and ar, not '{text}'")
+
+
+def _port(text: str) -> None:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise ValueError(f"a port is a number from 1 to 65535, not '{text}'")
 
 
 def _first_account(folder: Path, name: str) -> str:
@@ -116,9 +142,15 @@ def _first_account(folder: Path, name: str) -> str:
 
 def _run(args: argparse.Namespace) -> int:
     from ai_for_sudan.clinic.config import load
+
+    config = load(args.config)
+    # pydicom would load it to fetch its example films: 8 MB that a server has no use for, but for a PACS by DICOMweb.
+    sys.modules.setdefault("requests", None)  # type: ignore[arg-type]
     from ai_for_sudan.clinic.server import run as serve
 
-    serve(load(args.config))
+    if sys.modules["requests"] is None:
+        del sys.modules["requests"]
+    serve(config)
     return 0
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ai_for_sudan.clinic.config import Destination, Modality, from_facts
+from ai_for_sudan.clinic.config import Destination, Modality, check_title, from_facts
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import write_text
 
@@ -47,8 +47,8 @@ def write(file: Path, answers: Answers) -> None:
     Raises:
         UserError: an answer is wrong, by its name.
     """
-    modalities = [_modality(text) for text in answers.modalities]
-    destinations = [_destination(text) for text in answers.destinations]
+    modalities = [modality(text) for text in answers.modalities]
+    destinations = [destination(text) for text in answers.destinations]
     text = _TEXT.format(
         site=_text(answers.site),
         language=_text(answers.language),
@@ -67,12 +67,21 @@ def write(file: Path, answers: Answers) -> None:
     write_text(file, text)
 
 
-def _modality(text: str) -> Modality:
+def modality(text: str) -> Modality:
+    """
+    Raises:
+        ValueError: the title is no AE title.
+    """
     title, _, address = text.partition("@")
+    check_title("modality", title.strip())
     return Modality(title.strip(), address.strip())
 
 
-def _destination(text: str) -> Destination:
+def destination(text: str) -> Destination:
+    """
+    Raises:
+        UserError: it has another form.
+    """
     name, _, where = text.partition("=")
     if re.match(r"https?://", where):
         return Destination(name.strip(), protocol="dicomweb", url=where.strip())
