@@ -6,6 +6,7 @@ import csv
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -253,7 +254,7 @@ def test_two_processes_match_one(tmp_path: Path, fitted) -> None:
     assert losses[-1] == pytest.approx(fitted.history[-1]["val_loss"], abs=0.25)
 
 
-def test_an_interrupt_leaves_a_usable_checkpoint(tmp_path: Path) -> None:
+def test_an_interrupt_leaves_a_usable_checkpoint(start: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
     script = tmp_path / "long.py"
     script.write_text(
         "import sys, os, signal, threading, time; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
@@ -266,12 +267,8 @@ def test_an_interrupt_leaves_a_usable_checkpoint(tmp_path: Path) -> None:
         "films = drawn_films(96, 0)\n"
         "fit(Recipe(epochs=100000, patience=100000), network(), films, films, Path(sys.argv[2]), quiet=True)\n"
     )
-    done = subprocess.run(
-        [sys.executable, str(script), str(Path(__file__).parent), str(tmp_path / "out")],
-        capture_output=True,
-        timeout=300,
-    )
-    assert b"KeyboardInterrupt" in done.stderr
+    running = start([sys.executable, script, Path(__file__).parent, tmp_path / "out"], stderr=subprocess.PIPE)
+    assert "KeyboardInterrupt" in running.communicate(timeout=300)[1]
     load_checkpoint(tmp_path / "out" / "checkpoints" / "best_model.pth", expect="custom_cnn")
     assert not list((tmp_path / "out").rglob("*.part"))
 

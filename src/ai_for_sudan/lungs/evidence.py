@@ -21,7 +21,9 @@ class Evidence(nn.Module):
         """Maps ``(B, K, h, w)`` and the probability of lung ``(B, 1, V, V)`` -> ``(B, K, 2h, 2w)``."""
         size = (2 * maps.shape[-2], 2 * maps.shape[-1])
         reach = round(lungs.shape[-1] * self.REACH / 2)
-        depth = (F.avg_pool2d(lungs, 2 * reach + 1, stride=1, padding=reach) - 0.5).clamp_min(0)
+        # The mean over a square, along one side after the other: its full kernel took four fifths of a training step.
+        down = F.avg_pool2d(lungs, (2 * reach + 1, 1), stride=1, padding=(reach, 0))
+        depth = (F.avg_pool2d(down, (1, 2 * reach + 1), stride=1, padding=(0, reach)) - 0.5).clamp_min(0)
         share = F.adaptive_avg_pool2d(depth, size).to(maps.dtype)
         fine = F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
         return fine * (share / share.mean(dim=(2, 3), keepdim=True).clamp_min(1e-3))

@@ -75,6 +75,7 @@ class DicomNode:
         self._received, self._pseudonyms = received, pseudonyms
         self._lock = threading.Lock()
         self._server: Any = None
+        self._tempdir: str | None = None
 
     @property
     def port(self) -> int:
@@ -93,7 +94,7 @@ class DicomNode:
         # that is whole only gets another name.
         _config.STORE_RECV_CHUNKED_DATASET = True
         _config.LOG_HANDLER_LEVEL = "none"
-        tempfile.tempdir = str(self.store.films.incoming)
+        self._tempdir, tempfile.tempdir = tempfile.tempdir, str(self.store.films.incoming)
         ae = AE(ae_title=node.title)
         # Counted below, among those that have said who they are: port checks must not lock modalities out.
         ae.maximum_associations = 10_000
@@ -126,6 +127,7 @@ class DicomNode:
         if self._server is not None:
             self._server.shutdown()
             self._server.ae.shutdown()
+            tempfile.tempdir = self._tempdir  # the rest of the program is not this node's
 
     def _tls(self) -> ssl.SSLContext | None:
         if not self.config.node.tls:
