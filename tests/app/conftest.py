@@ -197,11 +197,14 @@ def _codings(pixels: np.ndarray, folder: Path) -> None:
             film = dicom(values)
             film.compress(syntax)
             films[f"{name}_{depth}"] = film
-    jpeg = io.BytesIO()
-    Image.fromarray(pixels).save(jpeg, "JPEG", quality=95)
-    films["jpeg"] = dicom(pixels, PixelData=encapsulate([jpeg.getvalue()]))
-    films["jpeg"]["PixelData"].is_undefined_length = True
-    films["jpeg"].file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    ybr = {"SamplesPerPixel": 3, "PhotometricInterpretation": "YBR_FULL_422", "PlanarConfiguration": 0}
+    films["jpeg"] = _jpeg(pixels, pixels)
+    films["jpeg_colour"] = _jpeg(pixels, colour, **ybr)
+    # Red, green and blue as they are: said by the stream, or by the header alone.
+    films["jpeg_rgb"] = _jpeg(pixels, colour, keep_rgb=True, **ybr | {"PhotometricInterpretation": "RGB"})
+    films["jpeg_rgb_unsaid"] = _jpeg(
+        pixels, colour, keep_rgb=True, unsaid=True, **ybr | {"PhotometricInterpretation": "RGB"}
+    )
     for name, film in films.items():
         film.save_as(folder / f"{name}.dcm")
     implicit = dicom(deep)
@@ -221,6 +224,25 @@ def _codings(pixels: np.ndarray, folder: Path) -> None:
         expected[path.stem] = {"height": film.pixels.shape[0], "width": film.pixels.shape[1]}
         expected[path.stem]["warnings"] = film.warnings
     (folder / "expected.json").write_text(json.dumps(expected))
+
+
+def _jpeg(
+    pixels: np.ndarray, coded: np.ndarray, *, keep_rgb: bool = False, unsaid: bool = False, **elements: object
+) -> FileDataset:
+    """A film of the size of ``pixels`` that holds ``coded`` as JPEG, whose colour space may be ``unsaid``."""
+    stream = io.BytesIO()
+    Image.fromarray(coded).save(stream, "JPEG", quality=95, keep_rgb=keep_rgb)
+    data = stream.getvalue()
+    if unsaid:
+        adobe = data.index(b"\xff\xee\x00\x0eAdobe")
+        data = data[:adobe] + data[adobe + 16 :]
+        # Its components are named R, G, B, by which decoders would tell.
+        data = data.replace(b"R\x11\0G\x11\0B\x11\0", b"\0\x11\0\1\x11\0\2\x11\0")
+        data = data.replace(b"\3R\0G\0B\0", b"\3\0\0\1\0\2\0")
+    film = dicom(pixels, PixelData=encapsulate([data]), **elements)
+    film["PixelData"].is_undefined_length = True
+    film.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    return film
 
 
 def _photo(reader: Reader, film: np.ndarray, folder: Path) -> None:

@@ -34,9 +34,9 @@ function unopened(head: Uint8Array): string {
   return /^....ftyp(hei[cfmsx]|hev[cmsx]|mif1|msf1)/s.test(text) ? 'heic' : 'not_a_picture';
 }
 
-/** Whether the first element names its value representation in two capital letters. */
-export function explicitVr(head: Uint8Array): boolean {
-  return [head[4], head[5]].every((letter) => letter >= 65 && letter <= 90);
+/** Whether the element that begins at `at` names its value representation in two capital letters. */
+export function explicitVr(bytes: Uint8Array, at = 0): boolean {
+  return [bytes[at + 4], bytes[at + 5]].every((letter) => letter >= 65 && letter <= 90);
 }
 
 /** JPEG, PNG, WebP and whatever else this browser opens, upright as its EXIF header says. */

@@ -1,5 +1,13 @@
 /** What a DICOM header says: whether the file is a film at all, whose, and of what. */
-import { type DataSet, parseDicom } from 'dicom-parser';
+import {
+  bigEndianByteArrayParser,
+  ByteStream,
+  type DataSet,
+  findEndOfEncapsulatedElement,
+  readDicomElementExplicit,
+  readDicomElementImplicit,
+  readPart10Header,
+} from 'dicom-parser';
 import { ageYears, EXAMINED } from '../../contract/ages';
 import type { Remark } from '../../contract/codes';
 import { codeString, LONGEST_MEANING, refusals } from '../../contract/headers';
@@ -8,8 +16,9 @@ import { explicitVr } from '../decode';
 import { UnreadableFilm } from '../film';
 
 export const IMPLICIT = '1.2.840.10008.1.2';
-const EXPLICIT = '1.2.840.10008.1.2.1';
+export const BIG_ENDIAN = '1.2.840.10008.1.2.2';
 const DEFLATED = '1.2.840.10008.1.2.1.99';
+const LAST_OF_META = 'x0002ffff';
 
 export const TAG = {
   syntax: 'x00020010',
@@ -31,6 +40,7 @@ export const TAG = {
   rows: 'x00280010',
   columns: 'x00280011',
   bitsAllocated: 'x00280100',
+  bitsStored: 'x00280101',
   signed: 'x00280103',
   center: 'x00281050',
   width: 'x00281051',
@@ -56,21 +66,50 @@ export function ageOf(header: DataSet): number | null {
   return ageYears(code(header, TAG.age), code(header, TAG.born), dates.find((date) => date !== null) ?? null);
 }
 
-/** @throws UnreadableFilm; of a header that is cut short, with what its beginning refuses */
-export async function parsed(bytes: Uint8Array): Promise<DataSet> {
-  const preamble = String.fromCharCode(...bytes.subarray(128, 132)) === 'DICM';
-  const inflated = preamble && isDeflated(bytes) ? await inflatedFrom(bytes) : null;
+/**
+ * Header and pixels. Each element is read as it is written, whatever the transfer syntax promises, as pydicom does.
+ *
+ * @throws UnreadableFilm; of a header that is cut short, with what its beginning refuses
+ */
+export async function parsed(file: Uint8Array): Promise<DataSet> {
+  let header: (DataSet & { position: number }) | null = null;
   try {
-    if (inflated) return parseDicom(bytes, { inflater: () => inflated });
-    if (preamble) return parseDicom(bytes);
-    return parseDicom(bytes, { TransferSyntaxUID: explicitVr(bytes) ? EXPLICIT : IMPLICIT });
+    header = readPart10Header(withPreamble(file)) as DataSet & { position: number };
+    const syntax = header.string(TAG.syntax);
+    if (syntax === DEFLATED) header.byteArray = await inflatedFrom(header.byteArray as Uint8Array, header.position);
+    if (syntax === BIG_ENDIAN) header.byteArrayParser = bigEndianByteArrayParser;
+    readElements(header, new ByteStream(header.byteArrayParser, header.byteArray, header.position));
+    return header;
   } catch (error) {
-    const { exception, dataSet } = error as { exception?: unknown; dataSet?: DataSet };
-    const remarks = dataSet ? remarksOf(dataSet) : [];
+    if (error instanceof UnreadableFilm) throw error;
+    const remarks = header ? remarksOf(header) : [];
     if (remarks.length > 0) throw new UnreadableFilm(remarks.map((remark) => remark.code));
-    const begun = dataSet && Object.keys(dataSet.elements).length > 0;
-    const reason = dataSet?.elements[TAG.rows] ? 'truncated' : begun ? 'no_pixels' : 'damaged';
-    throw new UnreadableFilm(reason, String(exception ?? error));
+    const begun = Object.keys(header?.elements ?? {}).some((tag) => tag > LAST_OF_META);
+    const reason = header?.elements[TAG.rows] ? 'truncated' : begun ? 'no_pixels' : 'damaged';
+    throw new UnreadableFilm(reason, String(error));
+  }
+}
+
+/** Old devices leave out the preamble and its four letters (PS3.10 7.1). */
+function withPreamble(file: Uint8Array): Uint8Array {
+  if (String.fromCharCode(...file.subarray(128, 132)) === 'DICM') return file;
+  const whole = new Uint8Array(132 + file.length);
+  whole.set(new TextEncoder().encode('DICM'), 128);
+  whole.set(file, 132);
+  return whole;
+}
+
+function readElements(header: DataSet, stream: ByteStream): void {
+  const bytes = stream.byteArray;
+  const implicit = !explicitVr(bytes, stream.position);
+  while (stream.position + 8 <= bytes.length) {
+    const explicit = !implicit && explicitVr(bytes, stream.position);
+    const element = explicit ? readDicomElementExplicit(stream) : readDicomElementImplicit(stream, TAG.pixels);
+    header.elements[element.tag] = element;
+    if (explicit || element.tag !== TAG.pixels) continue;
+    // The parser stands before these pixels: without a kind it would take compressed ones for a sequence.
+    if (element.hadUndefinedLength) findEndOfEncapsulatedElement(stream, element);
+    else stream.seek(element.length);
   }
 }
 
@@ -78,26 +117,15 @@ export async function parsed(bytes: Uint8Array): Promise<DataSet> {
 export const remarksOf = (header: DataSet): Remark[] =>
   refusals(code(header, TAG.modality), code(header, TAG.bodyPart), viewOf(header));
 
-/** Where the meta header of a file ends (PS3.10 7.1): behind the length of group 2, which is its first element. */
-function metaEnd(bytes: Uint8Array): number {
-  return 144 + new DataView(bytes.buffer, bytes.byteOffset).getUint32(140, true);
-}
-
-function isDeflated(bytes: Uint8Array): boolean {
-  if (bytes.length < 144) return false;
-  return new TextDecoder('latin1').decode(bytes.subarray(144, metaEnd(bytes))).includes(DEFLATED);
-}
-
-/** The whole file with its data set inflated (PS3.5 A.5), at most as large as any film. */
-async function inflatedFrom(bytes: Uint8Array): Promise<Uint8Array> {
-  const end = metaEnd(bytes);
+/** The whole file with its data set, which begins at `at`, inflated (PS3.5 A.5), at most as large as any film. */
+async function inflatedFrom(bytes: Uint8Array, at: number): Promise<Uint8Array> {
   // Browsers take for junk, and lose the end of the data over it, what may follow them: padding, or gzip's check sum.
   let body: Uint8Array | null = null;
-  for (const behind of [0, 1, 8]) body ??= await inflated(bytes.slice(end, bytes.length - behind));
+  for (const behind of [0, 1, 8]) body ??= await inflated(bytes.slice(at, bytes.length - behind));
   if (!body) throw new UnreadableFilm('damaged', 'the deflated data set is damaged');
-  const whole = new Uint8Array(end + body.length);
-  whole.set(bytes.subarray(0, end));
-  whole.set(body, end);
+  const whole = new Uint8Array(at + body.length);
+  whole.set(bytes.subarray(0, at));
+  whole.set(body, at);
   return whole;
 }
 

@@ -3,13 +3,13 @@ import type { DataSet } from 'dicom-parser';
 import { type Film, MOST_PIXELS, UnreadableFilm } from '../film';
 import { ageOf, checked, code, parsed, remarksOf, TAG, text } from './header';
 import { boneWhite } from './polarity';
-import { storedValues, type Values } from './stored_values';
+import { type Size, storedValues, type Values } from './stored_values';
 
 /** @throws UnreadableFilm */
 export async function decodeDicom(bytes: Uint8Array, name: string): Promise<Film> {
   const header = await parsed(bytes);
   const remarks = remarksOf(header);
-  let size: { width: number; height: number };
+  let size: Size;
   let values: Float32Array;
   try {
     size = checked(header);
@@ -30,7 +30,7 @@ export async function decodeDicom(bytes: Uint8Array, name: string): Promise<Film
   });
 }
 
-async function displayValues(header: DataSet, size: { width: number; height: number }): Promise<Float32Array> {
+async function displayValues(header: DataSet, size: Size): Promise<Float32Array> {
   const raw = await storedValues(header, size);
   const count = size.width * size.height;
   const photometric = text(header, TAG.photometric);

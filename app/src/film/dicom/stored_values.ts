@@ -1,13 +1,18 @@
 /** The pixels of a DICOM file as they are stored, by transfer syntax (PS3.5 A). */
 import type { DataSet, Element } from 'dicom-parser';
-import { bitmapOf, drawn } from '../decode';
+import { bitmapOf, drawn, grey } from '../decode';
 import type { Decoded } from '../codecs';
 import { UnreadableFilm } from '../film';
-import { IMPLICIT, TAG, text } from './header';
+import { BIG_ENDIAN, IMPLICIT, TAG, text } from './header';
 
 export type Values = Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array;
 
-export async function storedValues(header: DataSet, size: { width: number; height: number }): Promise<Values> {
+export interface Size {
+  width: number;
+  height: number;
+}
+
+export async function storedValues(header: DataSet, size: Size): Promise<Values> {
   const syntax = text(header, TAG.syntax) || IMPLICIT;
   const element = header.elements[TAG.pixels];
   const bits = header.uint16(TAG.bitsAllocated) ?? 16;
@@ -16,7 +21,7 @@ export async function storedValues(header: DataSet, size: { width: number; heigh
     if (![1, 8, 16, 32].includes(bits)) throw new UnreadableFilm('no_decoder', `${bits} bits a pixel`);
     const bytes = header.byteArray.slice(element.dataOffset, element.dataOffset + element.length);
     // Other Word (OW): bytes are turned round in pairs, also where a pixel has only one (PS3.5 7.3).
-    if (syntax === '1.2.840.10008.1.2.2') swap(bytes, Math.max(bits / 8, element.vr === 'OB' ? 1 : 2));
+    if (syntax === BIG_ENDIAN) swap(bytes, Math.max(bits / 8, element.vr === 'OB' ? 1 : 2));
     if (bits === 1) return unpackBits(bytes, size.width * size.height);
     return typed(bytes, bits, signed);
   }
@@ -30,7 +35,8 @@ export async function storedValues(header: DataSet, size: { width: number; heigh
       );
     case '1.2.840.10008.1.2.4.50':
     case '1.2.840.10008.1.2.4.51':
-      return browserJpeg(header, frame);
+      if ((header.uint16(TAG.bitsStored) ?? 8) > 8) throw new UnreadableFilm('no_decoder', 'JPEG of more than 8 bits');
+      return browserJpeg(header, frame, size);
     case '1.2.840.10008.1.2.4.57':
     case '1.2.840.10008.1.2.4.70': {
       if ((header.uint16(TAG.samples) ?? 1) !== 1) throw new UnreadableFilm('no_decoder', 'lossless JPEG in colour');
@@ -90,21 +96,28 @@ function swap(bytes: Uint8Array, size: number): void {
   for (let at = 0; at + size <= bytes.length; at += size) bytes.subarray(at, at + size).reverse();
 }
 
-/** 8-bit JPEG, by the browser. */
-async function browserJpeg(header: DataSet, frame: Uint8Array<ArrayBuffer>): Promise<Values> {
-  const bitmap = await bitmapOf(new Blob([frame], { type: 'image/jpeg' })).catch(() => {
-    throw new UnreadableFilm('no_decoder', 'JPEG of more than 8 bits, or damaged');
+/** Adobe's APP14 (ISO 10918-6 6.5.3): the components are red, green and blue, not luma and colour differences. */
+const RED_GREEN_BLUE = Uint8Array.from('\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0', (byte) => byte.charCodeAt(0));
+
+/** 8-bit JPEG, by the browser, in grey or RGB; the header's colour space counts only where the stream names none. */
+async function browserJpeg(header: DataSet, frame: Uint8Array<ArrayBuffer>, size: Size): Promise<Values> {
+  // A marker that comes later, or JFIF's, overrules this one.
+  const marker = text(header, TAG.photometric) === 'RGB' ? RED_GREEN_BLUE : '';
+  const stream = new Blob([frame.subarray(0, 2), marker, frame.subarray(2)], { type: 'image/jpeg' });
+  const bitmap = await bitmapOf(stream).catch(() => {
+    throw new UnreadableFilm('truncated', 'the JPEG in the film is damaged');
   });
+  const { width, height } = bitmap;
   const { data } = drawn(bitmap, Infinity);
   bitmap.close();
-  const samples = header.uint16(TAG.samples) ?? 1;
-  const out = new Uint8Array((data.length / 4) * samples);
-  for (let i = 0; i < data.length / 4; i++) {
-    for (let s = 0; s < samples; s++) out[i * samples + s] = data[i * 4 + s];
+  if (width !== size.width || height !== size.height) throw new UnreadableFilm('damaged', 'two sizes');
+  if ((header.uint16(TAG.samples) ?? 1) === 1) return grey(data);
+  header.elements[TAG.photometric] = { ...header.elements[TAG.photometric], length: 0 };
+  const colours = new Uint8Array(3 * width * height);
+  for (let i = 0; i < width * height; i++) {
+    for (let s = 0; s < 3; s++) colours[3 * i + s] = data[4 * i + s];
   }
-  // The browser has turned YBR to RGB.
-  if (samples === 3) header.elements[TAG.photometric] = { ...header.elements[TAG.photometric], length: 0 };
-  return out;
+  return colours;
 }
 
 /** RLE Lossless (PS3.5 G): one PackBits segment for each byte of each sample, the highest byte first. */

@@ -48,8 +48,8 @@ def _tag(keyword: str) -> int:
 
 _LARGEST = {_tag(word): LARGEST_TEXT for word in _TEXTS} | {_tag(word): LARGEST_TABLE for word in _TABLES}
 _WANTED: list[BaseTag | int] = [*_LARGEST, _PIXELS]
-#: the pixels' kinds of value that stay bytes; None in a file that names no kinds
-_BYTES = {"OB", "OW", "UN", None}
+#: the pixels' kinds of value that stay bytes; None in a file that names none, "OB or OW" in one that promised to
+_BYTES = {"OB", "OW", "OB or OW", "UN", None}
 
 
 def read_dataset(data: bytes) -> Dataset:
