@@ -16,6 +16,7 @@ from PIL import Image
 from ai_for_sudan.contract import ages, codes, colours, headers, polarity
 from ai_for_sudan.contract.card import Card
 from ai_for_sudan.contract.judge import edge_warning, judge
+from ai_for_sudan.pages import percent, share
 
 VECTORS = Path(__file__).resolve().parent / "vectors"  # the app's tests read the same
 
@@ -105,6 +106,17 @@ def test_the_thumbnail_is_pillows() -> None:
     for case in POLARITY["resize"]:
         film = greys(case["pixels"], case["height"], case["width"])
         np.testing.assert_array_equal(polarity.thumbnail(film), greys(case["thumbnail"]))
+
+
+@pytest.mark.parametrize("case", load("percent"), ids=str)
+def test_percentages(case: tuple[float, float | None, str]) -> None:
+    value, other, shown = case
+    assert percent(value, other) == f"{shown} %"
+
+
+def test_no_share_is_shown_as_surer_than_it_is() -> None:
+    assert [share(value, 3) for value in (0, 0.0001, 0.9999, 1)] == ["0.000", "0.001", "0.999", "1.000"]
+    assert [percent(value, places=3) for value in (0.0222, 0.9996)] == ["2.2 %", "99.9 %"]
 
 
 def test_colours() -> None:

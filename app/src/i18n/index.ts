@@ -10,11 +10,17 @@ export type Language = keyof typeof LANGUAGES;
 /** `arab`: ٠١٢٣, `latn`: 0123. */
 export type Digits = 'arab' | 'latn';
 
+/** Decimals of a percentage that is told from another. */
+const MOST_PLACES = 4;
+
 export interface Speech {
   language: Language;
   t: Words;
   number: (value: number, digits?: number) => string;
-  /** A share in percent; so exact that it differs from `other`, with which it is compared. */
+  /**
+   * A share in percent, with a decimal near the ends; what is below 1 is never shown as 100 %, nor what is above 0 as 0 %,
+   * and so exact that it differs from `other`, beside which it stands. As `ai_for_sudan.pages.percent`.
+   */
   percent: (share: number, other?: number) => string;
   /** So many things, in the plural form that the language has for that number. */
   count: (things: keyof Words['counted'], count: number) => string;
@@ -42,13 +48,15 @@ export function speech(language: Language, digits: Digits): Speech {
     language,
     t,
     number,
-    // One decimal near the ends, and never 100 % or 0 %: no reader is that sure.
     percent: (share, other = share) => {
-      const close = share !== other && Math.round(share * 100) === Math.round(other * 100);
-      return Math.min(0.999, Math.max(0.001, share)).toLocaleString(locale, {
-        style: 'percent',
-        maximumFractionDigits: close ? 2 : share < 0.01 || share > 0.99 ? 1 : 0,
-      });
+      let places = share < 0.01 || share > 0.99 ? 1 : 0;
+      const shown = (value: number) => {
+        const least = 10 ** -(places + 2);
+        const inside = value > 0 && value < 1 ? Math.min(1 - least, Math.max(least, value)) : value;
+        return inside.toLocaleString(locale, { style: 'percent', maximumFractionDigits: places });
+      };
+      while (share !== other && places < MOST_PLACES && shown(share) === shown(other)) places++;
+      return shown(share);
     },
     count: (things, count) => {
       const forms = t.counted[things];

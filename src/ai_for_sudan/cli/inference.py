@@ -17,6 +17,7 @@ from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.films import add_film_options, films_and_place, save_png
 from ai_for_sudan.contract import Verdict
 from ai_for_sudan.errors import UnreadableFilm, UserError, printable
+from ai_for_sudan.pages import share
 from ai_for_sudan.radiographs import read_radiograph
 from ai_for_sudan.reading import Reader, Reading
 from ai_for_sudan.reading.reading import Terms
@@ -134,10 +135,10 @@ def _print(reading: Reading, line: dict[str, Any], positive: str, *, first: bool
         # Of a film that was refused the numbers say nothing, and would be read as a verdict.
         label, confidence = reading.status, ""
     else:
-        label, confidence = reading.label or "no finding", f"{line['confidence']:.3f}"
+        label, confidence = reading.label or "no finding", share(line["confidence"], 3)
         # The predicted class may have less than half of the probability: the threshold decides, so it stands beside.
         side = "below" if reading.probability < reading.threshold else "at or above"
-        notes.insert(0, f"{positive} {reading.probability:.3f}, {side} the threshold {reading.threshold:.3f}")
+        notes.insert(0, f"{positive} {share(reading.probability, 3)}, {side} the threshold {reading.threshold:.3f}")
     if reading.status == "uncertain":
         notes.insert(0, STATUS_WORDS["uncertain"])
     print(f"{label:<14}{confidence:>10}  {printable(line['file'])}")

@@ -16,6 +16,7 @@ from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.films import common_parent, no_films, once, picture_path, save_png
 from ai_for_sudan.cli.targets import PAGE, check_apart, check_folder, check_target
 from ai_for_sudan.errors import UserError, printable
+from ai_for_sudan.pages import share
 from ai_for_sudan.radiographs import Skipped, find_films, prepare
 from ai_for_sudan.reading import Reader
 from ai_for_sudan.reading.reader import find_reader
@@ -224,7 +225,7 @@ def _print(line: dict[str, Any], *, first: bool) -> None:
         print(f"{'status':<12}{'probability':>11}  film")
     # Of a film that was refused the number says nothing, and would be read as a verdict.
     said = line["status"] not in ("refused", "failed")
-    probability = f"{line['probability']:.3f}" if said else ""
+    probability = share(line["probability"], 3) if said else ""
     notes = printable("; ".join([*line["reasons"], *line["warnings"]]))
     print(f"{line['status']:<12}{probability:>11}  {printable(line['file'])}" + (f"\n{'':25}{notes}" if notes else ""))
 

@@ -30,6 +30,7 @@ from ai_for_sudan.clinic.results.evidence import (
 )
 from ai_for_sudan.clinic.store.tables import FilmReading
 from ai_for_sudan.errors import UnreadableFilm
+from ai_for_sudan.pages import percent
 from ai_for_sudan.radiographs import read_radiograph
 from ai_for_sudan.reading import DISCLAIMER
 from ai_for_sudan.reading.overlay import overlay
@@ -136,7 +137,8 @@ def answer(reading: FilmReading) -> tuple[str, list[str]]:
     lines = []
     if reading.probability is not None and reading.status != "refused":
         lines.append(
-            f"probability {reading.probability:.2f}, threshold {reading.threshold:.2f} ({reading.operating_point})"
+            f"probability {percent(reading.probability, reading.threshold)}, "
+            f"threshold {percent(reading.threshold, reading.probability)} ({reading.operating_point})"
         )
     lines += [*reading.reasons, *(warning[-1] for warning in reading.warnings)]
     return first, lines
