@@ -14,9 +14,11 @@ from PIL import Image
 
 from ai_for_sudan.contract import Card
 from ai_for_sudan.contract.names import OUTPUTS
+from ai_for_sudan.datasets import squash
 from ai_for_sudan.deployment import ExportOptions, Films, GatePictures, Pictures, export_reader, graph, int8
 from ai_for_sudan.deployment.gate import GOOD_REFUSED, Sample, _fit, parts_of, source
 from ai_for_sudan.deployment.network import Calibration, Gate, OneFilm, ReaderNetwork
+from ai_for_sudan.deployment.shortcuts import knowledge_without_lungs
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.explanation import GradCAM
 from ai_for_sudan.models import Architecture, CheckpointState, create, names
@@ -266,3 +268,46 @@ def test_no_gate_rule_is_asked_of_pictures_that_it_was_fitted_on() -> None:
 
     figures = _fit({"clean": drawn(200)}, {"held out": drawn(100)}, {"negative": drawn(60)}, lambda _: None)[1]
     assert figures["figures"]["bad_refused"]["negative"] < 0.2
+
+
+def test_no_limit_of_the_gate_is_chosen_on_scores_of_good_films_that_its_rule_was_fitted_on() -> None:
+    """In many dimensions a rule gives its own good films low scores; a limit below them refuses nearly all others."""
+    random = np.random.default_rng(0)
+
+    def drawn(count: int) -> Sample:
+        return Sample(
+            random.normal(size=(count, 600)), np.zeros((count, 2)), np.zeros(count), np.arange(count) % 5, count
+        )
+
+    good = {"clean": drawn(200), "another site": drawn(200)}
+    figures = _fit(good, {"held out": drawn(100)}, {"negative": drawn(60)}, lambda _: None)[1]["figures"]
+    refused = figures["good_refused"]
+    assert refused["held out"] <= 3 * GOOD_REFUSED + 0.03 and abs(refused["held out"] - refused["another site"]) < 0.05
+
+
+@pytest.mark.parametrize("reads_the_frame", [True, False])
+def test_a_network_that_knows_the_label_without_the_lungs_is_not_exported(samples: Path, reads_the_frame: bool) -> None:
+    class Brightness(torch.nn.Module):
+        """Of a corner of the film, or of a place in a lung."""
+
+        view = None
+        spec = network("custom_cnn").spec
+
+        def forward(self, films: torch.Tensor) -> torch.Tensor:
+            part = films[..., :12, :12] if reads_the_frame else films[..., 100:110, 60:70]
+            score = part.mean((1, 2, 3)) * 50
+            return torch.stack([torch.zeros_like(score), score], 1)
+
+    drawn = sorted(samples.glob("*.png"))
+    labels = np.arange(len(drawn)) % 2
+    pixels = np.stack([squash(np.asarray(Image.open(path).convert("L")), 224) for path in drawn])
+    pixels[:, :12, :12] = 40 + 60 * labels[:, None, None] if reads_the_frame else 40
+    pixels[:, 100:110, 60:70] = 40 + 60 * labels[:, None, None]
+    films, said = Films(pixels, labels, np.arange(len(drawn))), []
+    if reads_the_frame:
+        with pytest.raises(UserError, match="without their lungs, with AUROC 1"):
+            knowledge_without_lungs(Brightness(), films, False, said.append)
+        assert knowledge_without_lungs(Brightness(), films, True, said.append)["outside_only"]["auroc"] == 1
+    else:
+        found = knowledge_without_lungs(Brightness(), films, False, said.append)
+        assert found["films"] == len(drawn) and found["outside_only"]["auroc"] < 0.65

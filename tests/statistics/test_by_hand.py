@@ -1,0 +1,119 @@
+"""Figures that can be counted on two hands."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ai_for_sudan.statistics import (
+    Calls,
+    Predictions,
+    Resamples,
+    abstention_band,
+    auroc_delong,
+    choose,
+    compare,
+    delong_paired,
+    delong_unpaired,
+    link,
+    mcnemar,
+    predictive_values,
+    recalibrated,
+    reliability,
+    sensitivity,
+    specificity,
+    wilson,
+)
+from ai_for_sudan.statistics.operating_points import REASONS
+
+#: four positive films, of which three are called, and six negative ones, of which one is
+LABELS = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 0])
+CALLED = np.array([1, 1, 1, 0, 1, 0, 0, 0, 0, 0], bool)
+
+
+def test_sensitivity_and_specificity() -> None:
+    assert sensitivity(LABELS, CALLED) == wilson(3, 4) and specificity(LABELS, CALLED) == wilson(5, 6)
+    resamples = Resamples(np.array([np.ones(10), np.r_[2, np.ones(4), 3, np.zeros(4)]]), LABELS)
+    assert resamples.sensitivity(CALLED) == pytest.approx([3 / 4, 4 / 5])
+    assert resamples.specificity(CALLED) == pytest.approx([5 / 6, 3 / 4])
+    assert resamples.mean(CALLED.astype(float)) == pytest.approx([4 / 10, 5 / 9])
+    assert resamples.brier(np.full(10, 0.5)) == pytest.approx([0.25, 0.25])
+
+
+def test_predictive_values_at_another_prevalence() -> None:
+    """Of 1000 films 100 are positive: 75 are called, and 150 of the others."""
+    assert predictive_values(3 / 4, 5 / 6, 0.1) == pytest.approx((75 / 225, 750 / 775))
+    assert np.isnan(predictive_values(0.0, 1.0, 0.1)[0]) and np.isnan(predictive_values(1.0, 0.0, 0.1)[1])
+
+
+def test_no_film_no_figure() -> None:
+    nothing = wilson(0, 0)
+    assert np.isnan([nothing.value, nothing.low, nothing.high]).all()
+    only = link(np.zeros(3), np.array(["b", "a", "b"]))
+    assert only.groups == ("a", "b") and only.counts.tolist() == [[1, 0], [2, 0]]
+    assert (only.cramers_v, only.p_value) == (0.0, 1.0)
+
+
+def test_areas_of_different_patients_differ_by_the_sum_of_their_variances() -> None:
+    random = np.random.default_rng(0)
+    labels = np.arange(200) % 2
+    first, second = (labels * apart + random.normal(size=200) for apart in (1.5, 0.5))
+    found = delong_unpaired(labels, first, labels, second)
+    # The difference with a constant score, whose area is 1/2 without variance, has the variance of the area itself.
+    alone = [delong_paired(labels, one, np.zeros(200)) for one in (first, second)]
+    errors = [one.estimate.high - one.estimate.value for one in alone]
+    assert found.estimate.value == pytest.approx(auroc_delong(labels, first).value - auroc_delong(labels, second).value)
+    assert found.estimate.high - found.estimate.value == pytest.approx(np.hypot(*errors))
+    assert found.p_value < 0.01 and delong_unpaired(labels, first, labels, first).p_value == 1.0
+
+
+def test_bins_of_a_reliability_diagram() -> None:
+    probabilities = np.r_[np.full(15, 0.8), np.full(15, 0.3)]
+    labels = np.r_[np.ones(12), np.zeros(3), np.ones(3), np.zeros(12)]
+    low, middle, high = reliability(labels, probabilities)
+    assert [one.films for one in (low, middle, high)] == [10, 10, 10]
+    assert low.given == pytest.approx(0.3) and middle.given == pytest.approx(0.55) and high.given == pytest.approx(0.8)
+    assert low.share == wilson(3, 10) and middle.share == wilson(5, 10) and high.share == wilson(7, 10)
+    assert len(reliability(labels[:9], probabilities[:9])) == 1
+    many = np.arange(500) / 500
+    assert len(reliability((many > 0.5).astype(int), many)) == 10
+
+
+def test_two_readers_on_the_same_films() -> None:
+    first = Calls(np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0]), 0.55)
+    second = Calls(np.array([0.9, 0.1, 0.1, 0.1, 0.9, 0.1, 0.1, 0.1, 0.1, 0.1]), 0.5)
+    found = compare(LABELS, first, second)
+    areas = delong_paired(LABELS, first.probabilities, second.probabilities)
+    assert found == {
+        "films": 10,
+        "auroc_difference": areas.estimate.to_list(),
+        "auroc_p": areas.p_value,
+        "only_first_right": 4,
+        "only_second_right": 0,
+        "calls_p": pytest.approx(2 * 0.5**4),
+    }
+    swapped = compare(LABELS, second, first)
+    assert (swapped["only_first_right"], swapped["only_second_right"]) == (0, 4)
+    assert mcnemar(np.array([1, 0]), np.array([0, 1])) == pytest.approx(1.0)
+    assert mcnemar(np.array([1, 1, 1, 0]), np.array([0, 0, 0, 1])) == pytest.approx(2 * 5 / 16)
+
+
+def test_one_error_is_allowed_where_the_rank_is_one() -> None:
+    """Of nine films a rate of 0.1 allows floor(0.1 * 10) = 1 error."""
+    films = Predictions(np.repeat([1, 0], 9), np.r_[0.3 + np.arange(9) / 100, 0.2 + np.arange(9) / 100])
+    band = abstention_band(films, 0.1)
+    assert (band.lower, band.upper) == pytest.approx((0.28, 0.3))
+
+
+def test_every_point_tells_its_own_reason_and_the_mean_of_its_sets() -> None:
+    sure = Predictions(LABELS, np.where(CALLED, 0.9, 0.1))
+    other = Predictions(LABELS, np.where(LABELS == 1, 0.9, 0.1))
+    points = choose([sure, other])
+    assert {name: point.reason for name, point in points.items()} == REASONS
+    assert points["balanced"].sensitivity == pytest.approx((3 / 4 + 1) / 2)
+    assert points["balanced"].specificity == pytest.approx((5 / 6 + 1) / 2) and points["balanced"].films == 20
+
+
+def test_a_threshold_at_an_end_stays_a_probability() -> None:
+    assert recalibrated(1.0, 1.0, 0.0) == pytest.approx(1 - 1e-6, abs=1e-9)
+    assert recalibrated(0.0, 1.0, 0.0) == pytest.approx(1e-6, abs=1e-9)
