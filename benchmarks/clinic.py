@@ -32,17 +32,22 @@ READER = shipped()["mobilenet_v2_int8"]
 SIDE = 1024
 
 
+def family(pid: int) -> list[int]:
+    """A process and its children, which decode films; each thread has those that it started."""
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return [pid, *(int(child) for found in lists for child in found.read_text().split())]
+
+
 def resident(pid: int) -> int:
-    """Bytes of a process and of its children, which decode films."""
-    pids = [pid, *(int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
-    return sum(int(Path(f"/proc/{p}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") for p in pids)
+    """Bytes of a process and of its children."""
+    pages = (Path(f"/proc/{one}/statm").read_text().split()[1] for one in family(pid))
+    return sum(int(count) for count in pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def processor_seconds(pid: int) -> float:
     """Of a process and of its children: what a film costs, however busy the machine is."""
-    pids = [pid, *(int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
     ticks = 0
-    for one in pids:
+    for one in family(pid):
         fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
         ticks += int(fields[11]) + int(fields[12])  # utime, stime: proc(5)
     return ticks / os.sysconf("SC_CLK_TCK")

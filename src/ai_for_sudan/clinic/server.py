@@ -19,7 +19,7 @@ from ai_for_sudan.errors import UserError
 
 LOG = logging.getLogger(__name__)
 #: mallopt(3)
-M_ARENA_MAX = -8
+M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3
 
 
 def _socket(config: Config) -> socket.socket:
@@ -35,9 +35,11 @@ def _socket(config: Config) -> socket.socket:
 
 
 def _share_memory() -> None:
-    """Have threads take memory from two places, not from one each: glibc keeps what a thread once needed there."""
+    """Have glibc give a film's memory back at once, and not keep for each thread what it once needed."""
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, 2)
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+        mallopt(M_ARENA_MAX, 2)
+        mallopt(M_MMAP_THRESHOLD, 1 << 20)
 
 
 def run(config: Config) -> None:

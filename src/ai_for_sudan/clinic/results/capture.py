@@ -20,6 +20,7 @@ from ai_for_sudan import __version__
 from ai_for_sudan.clinic.arrays import unpacked
 from ai_for_sudan.clinic.results import arabic
 from ai_for_sudan.clinic.results.evidence import (
+    MAKING,
     MANUFACTURER,
     SERIES_NUMBERS,
     Names,
@@ -59,7 +60,9 @@ def secondary_capture(
         language: of the clinic; in Arabic, answer and disclaimer stand there in both languages.
     """
     shown = picture(film, reading, language)
-    capture = dcmread(BytesIO(_blank(reading.reader, reading.reader_file, character_set(header))))
+    with MAKING:
+        blank = _blank(reading.reader, reading.reader_file, character_set(header))
+    capture = dcmread(BytesIO(blank))
     fill(capture, header, reading, names)
     capture.ImageComments = f"{answer(reading)[0]}. {DISCLAIMER}"[:10240]
     source = capture.SourceImageSequence[0]

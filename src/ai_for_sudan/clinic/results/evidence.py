@@ -6,6 +6,7 @@ is made once as a blank, of no film and no patient; a film's result is the blank
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
@@ -29,6 +30,10 @@ ALWAYS_THERE = (
 THERE_IF_KNOWN = ("SpecificCharacterSet", "IssuerOfPatientID", "PatientAge", "StudyDescription")
 #: of the film's header, what is looked at: identifiers that a PACS files results by, and no more
 COPIED = (*ALWAYS_THERE, *THERE_IF_KNOWN, "SOPClassUID", "Modality")
+
+
+#: held while a blank is made: several at once would each need highdicom's table of the whole standard
+MAKING = threading.Lock()
 
 
 @dataclass(frozen=True)

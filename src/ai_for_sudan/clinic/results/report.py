@@ -26,6 +26,7 @@ from pydicom.sr.codedict import codes
 
 from ai_for_sudan import __version__
 from ai_for_sudan.clinic.results.evidence import (
+    MAKING,
     MANUFACTURER,
     SERIES_NUMBERS,
     Names,
@@ -87,7 +88,9 @@ def structured_report(header: Dataset, reading: FilmReading, names: Names) -> Da
         reading.probability is not None and reading.status != "refused",
         character_set(header),
     )
-    report = dcmread(BytesIO(_blank(said)))
+    with MAKING:
+        blank = _blank(said)
+    report = dcmread(BytesIO(blank))
     fill(report, header, reading, names)
     study = report.CurrentRequestedProcedureEvidenceSequence[0]
     study.StudyInstanceUID = header.StudyInstanceUID
