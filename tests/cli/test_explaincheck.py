@@ -34,6 +34,44 @@ def test_a_report_with_every_check(dataset: Path, checkpoint: Callable[..., Path
     assert ("Grad-CAM fails" in page) == (code == 1)
 
 
+def test_a_reader_is_held_to_boxes_and_its_own_lungs(
+    build_tiny: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The tiny reader finds lungs in two places and calls what is bright; sick films are bright in one of them."""
+    reader, random, lines = build_tiny(lungs=True), np.random.default_rng(0), []
+    for i in range(48):
+        pixels = random.integers(40, 80, (128, 128))
+        if i % 2:
+            pixels[40:90, 20:50] += 170
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(tmp_path / f"f{i}.png")
+        lines.append((f"f{i}.png", ("normal", "pneumonia")[i % 2], f"p{i}", "0.15 0.31 0.24 0.4" if i % 2 else ""))
+    table, boxes = tmp_path / "films.csv", tmp_path / "boxes.csv"
+    table.write_text("\n".join(["file,label,patient", *(",".join(line[:3]) for line in lines)]))
+    boxes.write_text("\n".join(["file,boxes", *(f"{line[0]},{line[3]}" for line in lines)]))
+    command = ["explaincheck", "--reader", str(reader), "--data_dir", str(table), "--cache_dir", str(tmp_path)]
+    code = main([*command, "--boxes", str(boxes), "--output_dir", str(tmp_path / "out")])
+    facts = json.loads((tmp_path / "out/explaincheck.json").read_text())
+    found, passed = facts["evidence"], {v["check"]: v["passed"] for v in facts["verdicts"]}
+    assert found["boxes"]["films"] == 24 and found["boxes"]["pointing"][0] == 1
+    assert found["boxes"]["pointing_constant"][0] == 1 and passed["hottest place inside the boxes"] is False
+    assert found["own_lungs"]["films"] == 48 and found["films_without_lungs"] == 0 and found["lungs"] is None
+    assert 0.3 < found["own_lungs"]["outside_only"][0] <= 1 and "lungs as found, painted over" in passed
+    assert found["own_lungs"]["framing_only"][0] == pytest.approx(0.5)
+    assert code == (1 if False in passed.values() else 0)
+    page, told = (tmp_path / "out/explaincheck.html").read_text(), capsys.readouterr().out
+    assert "Where the evidence comes from" in page and "lungs as the reader found them" in page
+    assert "hottest place inside the boxes" in told
+    assert main([*command, "--boxes", str(tmp_path / "none.csv"), "--output_dir", str(tmp_path / "out")]) == 2
+    assert "cannot be read as boxes" in capsys.readouterr().err
+    boxes.write_text("file,boxes\nother.png,0 0 1 1\n")
+    assert main([*command, "--boxes", str(boxes), "--output_dir", str(tmp_path / "out")]) == 2
+    assert "has no box for any of the 48 films" in capsys.readouterr().err
+    audit = ["audit", *command[1:], "--output_dir", str(tmp_path / "audit")]
+    assert main(audit) == 0, "its own lungs are reason enough for an audit without groups"
+    assert json.loads((tmp_path / "audit/audit.json").read_text())["evidence"]["own_lungs"] == found["own_lungs"]
+    assert "lungs as the reader found them" in (tmp_path / "audit/audit.html").read_text()
+
+
 def test_a_reader_file_and_films_that_are_not_called(
     dataset: Path,
     checkpoint: Callable[..., Path],

@@ -5,24 +5,21 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, manifest_of
-from ai_for_sudan.contract import Remark
-from ai_for_sudan.datasets import Film, Manifest, load_pixels, patients
+from ai_for_sudan.datasets import patients
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.audit import COLUMNS, audit, groups_of
-from ai_for_sudan.evaluation.films import truth_of
+from ai_for_sudan.evaluation.films import readings_of, truth_of
 from ai_for_sudan.evaluation.report import WORST
-from ai_for_sudan.evaluation.standing import boxes_of, lungs_of, on_boxes, on_lungs
+from ai_for_sudan.evaluation.standing import Measured, boxes_of
 from ai_for_sudan.evaluation.standing import in_words as in_words_of_evidence
 from ai_for_sudan.files import write_json
 from ai_for_sudan.pages import interval, write_page
-from ai_for_sudan.processes import in_parallel
-from ai_for_sudan.reading import Reader, Reading
+from ai_for_sudan.reading import Reader
 from ai_for_sudan.statistics import Calls, compare
 from ai_for_sudan.statistics.comparison import in_words
 
@@ -37,7 +34,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--lungs",
         type=Path,
         metavar="MASK_DIR",
-        help="lungs as PNGs named like the films (not black is lung): what does the reader know without them?",
+        help="lungs as PNGs named like the films (not black is lung), beside those that the reader finds itself",
+    )
+    parser.add_argument(
+        "--boxes", type=Path, metavar="CSV", help="file,boxes or file,x,y,width,height (default: the column 'boxes')"
     )
     parser.add_argument("--output_dir", type=Path, default=Path("outputs/audit"))
 
@@ -48,12 +48,11 @@ def run(args: argparse.Namespace) -> int:
     other = Reader.open(args.against) if args.against else None
     manifest = manifest_of(args)
     truth = truth_of(manifest, reader.card)
-    boxes = boxes_of(manifest.films)
-    has_boxes = any(len(one) for one in boxes)
-    readings, excluded = _read(reader, manifest, keep_maps=has_boxes or args.lungs is not None)
+    boxes = boxes_of(manifest.films, args.boxes)
+    readings, excluded = readings_of(reader, manifest, keep_maps=True)
     if other is not None:
         truth_of(manifest, other.card)
-        others, more = _read(other, manifest)
+        others, more = readings_of(other, manifest)
         excluded += [text for text in more if text not in excluded]
         readings = [
             r if o.probability is not None else replace(r, probability=None)
@@ -69,7 +68,8 @@ def run(args: argparse.Namespace) -> int:
         for name in args.columns
         if any(manifest.films[i].facts.get(name) for i in rows)
     }
-    if not columns and not has_boxes and args.lungs is None:
+    has_evidence = any(one.size for one in boxes) or args.lungs or any(readings[i].lungs is not None for i in rows)
+    if not columns and not has_evidence:
         raise UserError(f"{args.data_dir} has none of the columns {', '.join(args.columns)}: there are no groups")
     patient_ids = patients(manifest)[rows]
     result = audit(truth[rows].astype(int), probability, point.threshold, columns, patient_ids)
@@ -79,7 +79,8 @@ def run(args: argparse.Namespace) -> int:
         cut = other.card.operating_point(args.operating_point).threshold
         result["comparison"] = compare(truth[rows].astype(int), Calls(probability, point.threshold), Calls(theirs, cut))
         words = in_words(result["comparison"], reader.card.title, other.card.title)
-    result["evidence"] = _evidence(args, reader, manifest, rows, readings, boxes, truth, point.threshold)
+    measured = Measured(reader, manifest, rows, readings, truth, point.threshold)
+    result["evidence"] = measured.evidence(boxes, args.lungs, cache_dir=args.cache_dir)
     refused = float(np.mean([readings[i].status == "refused" for i in rows]))
     facts = {"reader": reader.card.title, "data": str(args.data_dir), "threshold": point.threshold, "refused": refused}
     wrong = np.flatnonzero((probability >= point.threshold) != (truth[rows] == 1))
@@ -121,61 +122,3 @@ def run(args: argparse.Namespace) -> int:
         print(words)
     print(f"{args.output_dir / 'audit.html'}\n{DISCLAIMER}")
     return 0
-
-
-def _evidence(
-    args: argparse.Namespace,
-    reader: Reader,
-    manifest: Manifest,
-    rows: np.ndarray,
-    readings: list[Reading],
-    boxes: list[np.ndarray],
-    truth: np.ndarray,
-    threshold: float,
-) -> dict[str, Any]:
-    """The standing checks that boxes and lungs allow."""
-    found: dict[str, Any] = {"boxes": None, "lungs": None}
-    ids, sites = patients(manifest), np.array([film.facts.get("site", "") for film in manifest.films])
-    maps = {i: heatmap for i in rows if (heatmap := readings[i].heatmap) is not None}
-    if any(len(boxes[i]) for i in rows):
-        found["boxes"] = on_boxes([maps[i] for i in rows], [boxes[i] for i in rows], ids[rows], sites[rows])
-    if args.lungs is not None:
-        masks = lungs_of([manifest.films[i] for i in rows], args.lungs)
-        found["films_without_mask"] = len(rows) - len(masks)
-        have = rows[sorted(masks)]
-        pixels = load_pixels(replace(manifest, films=tuple(manifest.films[i] for i in have)), cache_dir=args.cache_dir)
-        called = np.array([(readings[i].probability or 0.0) >= threshold for i in have])
-        found["lungs"] = on_lungs(
-            lambda films: np.array(list(in_parallel(lambda film: _probability(reader, film), films))),
-            np.asarray(pixels),
-            np.stack([maps[i] for i in have]),
-            np.stack([masks[place] for place in sorted(masks)]),
-            truth[have].astype(int),
-            called,
-            ids[have],
-            sites[have],
-        )
-    return found
-
-
-def _probability(reader: Reader, film: np.ndarray) -> float:
-    return float(reader.outputs(np.ascontiguousarray(film))["probability"][reader.card.positive_index])
-
-
-def _read(reader: Reader, manifest: Manifest, *, keep_maps: bool = False) -> tuple[list[Reading], list[str]]:
-    """A reading of each film, without its pixels; without probability where there is none of use, and why in words."""
-
-    def one(film: Film) -> Reading:
-        reading = reader.read(film.source)
-        reading = replace(reading, radiograph=None, embedding=None, heatmap=reading.heatmap if keep_maps else None)
-        if reading.probability is not None and not np.isfinite(reading.probability):
-            return replace(reading, probability=None, remarks=(Remark("not_read", "the probability is not a number"),))
-        return reading
-
-    readings = list(in_parallel(one, manifest.films))
-    excluded = [
-        f"{film.file} was left out: {'; '.join(reading.reasons)}"
-        for film, reading in zip(manifest.films, readings, strict=True)
-        if reading.probability is None
-    ]
-    return readings, excluded

@@ -12,15 +12,18 @@ from torch import Tensor
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, manifest_of
 from ai_for_sudan.datasets import Manifest, labels, load_pixels
-from ai_for_sudan.datasets.regions import load_boxes, load_masks
+from ai_for_sudan.datasets.regions import load_masks
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.explaincheck import examples, figure, inside_regions, verdicts
-from ai_for_sudan.evaluation.films import chosen_films
+from ai_for_sudan.evaluation.films import chosen_films, readings_of, truth_of
+from ai_for_sudan.evaluation.standing import Measured, boxes_of
+from ai_for_sudan.evaluation.standing import verdicts as standing_verdicts
 from ai_for_sudan.evaluation.subject import load_model
 from ai_for_sudan.explanation import GradCAM, checks
 from ai_for_sudan.files import write_json
 from ai_for_sudan.models import Architecture, as_batch, logits, probabilities
 from ai_for_sudan.pages import interval, write_page
+from ai_for_sudan.reading import Reader
 from ai_for_sudan.statistics import positive_truth
 
 #: films from which the head with random labels learns
@@ -29,7 +32,12 @@ LEARNED = 400
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_data_options(parser)
-    parser.add_argument("--checkpoint", type=Path, required=True, help="written by train.py")
+    model = parser.add_mutually_exclusive_group(required=True)
+    model.add_argument("--checkpoint", type=Path, help="written by train.py")
+    model.add_argument(
+        "--reader",
+        help="a shipped reader or a reader file: where its evidence comes from on all films, by boxes and lungs",
+    )
     parser.add_argument("--layer", help="name of a module with a feature map (default: the last feature map)")
     parser.add_argument("--split", type=Path, metavar="split.json", help="explain films that this run held out")
     parser.add_argument("--films", type=int, default=32, help="explain at most so many (default: %(default)s)")
@@ -40,12 +48,47 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="a model that was trained on permuted labels (default: a last layer that is trained so here)",
     )
     parser.add_argument("--masks", type=Path, metavar="FOLDER", help="PNGs named like the films; not black is inside")
-    parser.add_argument("--boxes", type=Path, metavar="CSV", help="file,x,y,width,height in pixels of the film")
+    parser.add_argument(
+        "--boxes",
+        type=Path,
+        metavar="CSV",
+        help="file,boxes (x y w h in shares of the film, ';' between boxes) or file,x,y,width,height in pixels "
+        "(default: the column 'boxes' of --data_dir)",
+    )
     parser.add_argument("--output_dir", type=Path, default=Path("outputs/explaincheck"))
     parser.add_argument("--seed", type=int, default=0)
 
 
 def run(args: argparse.Namespace) -> int:
+    return _of_reader(args) if args.reader else _of_checkpoint(args)
+
+
+def _of_reader(args: argparse.Namespace) -> int:
+    """The standing checks, which need no weights."""
+    reader = Reader.open(args.reader)
+    manifest = manifest_of(args)
+    truth = truth_of(manifest, reader.card)
+    boxes = boxes_of(manifest.films, args.boxes)
+    readings, excluded = readings_of(reader, manifest, keep_maps=True)
+    rows = np.array([i for i, r in enumerate(readings) if r.probability is not None and not np.isnan(truth[i])], int)
+    threshold = reader.card.threshold()
+    found = Measured(reader, manifest, rows, readings, truth, threshold).evidence(
+        boxes, args.masks, cache_dir=args.cache_dir
+    )
+    facts = {
+        "reader": reader.card.title,
+        "class": reader.card.positive,
+        "data": str(args.data_dir),
+        "films": len(rows),
+        "called": int(sum((readings[i].probability or 0.0) >= threshold for i in rows)),
+        "excluded": excluded,
+        "evidence": found,
+        "verdicts": standing_verdicts(found),
+    }
+    return _told(args, facts, f"Where {reader.card.title} takes its evidence", examples=[], figure="")
+
+
+def _of_checkpoint(args: argparse.Namespace) -> int:
     if args.checkpoint.suffix == ".onnx":
         raise UserError(f"{args.checkpoint} is a reader file, whose weights cannot be drawn anew; give its checkpoint")
     if args.films < 2:
@@ -96,20 +139,23 @@ def run(args: argparse.Namespace) -> int:
         "regions": inside_regions(own, regions) if regions else None,
     }
     facts["verdicts"] = verdicts(facts)
-    write_json(args.output_dir / "explaincheck.json", facts)
-    write_page(
-        "ai_for_sudan.evaluation",
-        "explaincheck.html",
-        args.output_dir / "explaincheck.html",
-        title=f"Do the heatmaps of {model.spec.name} mean anything?",
-        facts=facts,
+    return _told(
+        args,
+        facts,
+        f"Do the heatmaps of {model.spec.name} mean anything?",
         figure=figure(rows, curves),
         examples=examples(facts["files"][:6], pixels[explained[:6]], own, random_maps),
     )
+
+
+def _told(args: argparse.Namespace, facts: dict[str, Any], title: str, **shown: Any) -> int:
+    write_json(args.output_dir / "explaincheck.json", facts)
+    page = args.output_dir / "explaincheck.html"
+    write_page("ai_for_sudan.evaluation", "explaincheck.html", page, title=title, facts=facts, **shown)
     for verdict in facts["verdicts"]:
         word = {None: "not measured", True: "passed", False: "FAILED"}[verdict["passed"]]
         print(f"{verdict['check']:<36}{word:<14}{verdict['found']}")
-    print(f"{args.output_dir / 'explaincheck.html'}\n{DISCLAIMER}")
+    print(f"{page}\n{DISCLAIMER}")
     return 1 if any(verdict["passed"] is False for verdict in facts["verdicts"]) else 0
 
 
@@ -123,10 +169,9 @@ def _explained(args: argparse.Namespace, manifest: Manifest, called: np.ndarray)
     if args.masks:
         there = np.array([(args.masks / f"{name.stem}.png").is_file() for name in names], bool)
         called = np.concatenate([called[there], called[~there]]) if len(called) else called
-    elif args.boxes:
-        text = args.boxes.read_text(encoding="utf-8-sig") if args.boxes.is_file() else ""
-        boxed = {Path(line.split(",")[0]).name for line in text.splitlines()}
-        there = np.array([name.name in boxed for name in names], bool)
+    elif args.boxes or any(film.facts.get("boxes") for film in manifest.films):
+        drawn = boxes_of([manifest.films[i] for i in called], args.boxes) if len(called) else []
+        there = np.array([region.size > 0 for region in drawn], bool)
         called = np.concatenate([called[there], called[~there]]) if len(called) else called
     return called[: args.films]
 
@@ -151,10 +196,9 @@ def _labels_at_random(
 
 
 def _regions(args: argparse.Namespace, manifest: Manifest, rows: np.ndarray, size: int) -> list[np.ndarray] | None:
-    if not (args.masks or args.boxes):
-        return None
-    files = [manifest.films[i].file for i in rows]
-    shapes = [manifest.films[i].pixels().shape for i in rows]
+    films = [manifest.films[i] for i in rows]
     if args.masks:
-        return load_masks(args.masks, files, shapes, size)
-    return load_boxes(args.boxes, files, shapes, size)
+        return load_masks(args.masks, [film.file for film in films], [film.pixels().shape for film in films], size)
+    if args.boxes or any(film.facts.get("boxes") for film in films):
+        return boxes_of(films, args.boxes)
+    return None

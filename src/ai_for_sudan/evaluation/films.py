@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ai_for_sudan.contract import Card
-from ai_for_sudan.datasets import Manifest, labels, split_manifest
+from ai_for_sudan.contract import Card, Remark
+from ai_for_sudan.contract.colours import OUTLINE_AT
+from ai_for_sudan.datasets import Film, Manifest, labels, split_manifest
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.processes import in_parallel
+from ai_for_sudan.reading import Reader, Reading
 from ai_for_sudan.statistics import positive_truth
 
 
@@ -47,3 +51,28 @@ def chosen_films(split: Path | None, manifest: Manifest, seed: int, most: int) -
             raise UserError(f"{split} is no split.json of a training run ({error})") from error
         rows = np.array(split_manifest(manifest, fraction=fraction, seed=of, path=split).validation)
     return np.sort(np.random.default_rng(seed).permutation(rows)[:most])
+
+
+def readings_of(reader: Reader, manifest: Manifest, *, keep_maps: bool = False) -> tuple[list[Reading], list[str]]:
+    """A reading of each film, without its pixels; without probability where there is none of use, and why in words.
+
+    Args:
+        keep_maps: keep heatmap and lungs, these as bool.
+    """
+
+    def one(film: Film) -> Reading:
+        reading = reader.read(film.source)
+        lungs = reading.lungs >= OUTLINE_AT if keep_maps and reading.lungs is not None else None
+        heatmap = reading.heatmap if keep_maps else None
+        reading = replace(reading, radiograph=None, embedding=None, heatmap=heatmap, lungs=lungs)
+        if reading.probability is not None and not np.isfinite(reading.probability):
+            return replace(reading, probability=None, remarks=(Remark("not_read", "the probability is not a number"),))
+        return reading
+
+    readings = list(in_parallel(one, manifest.films))
+    excluded = [
+        f"{film.file} was left out: {'; '.join(reading.reasons)}"
+        for film, reading in zip(manifest.films, readings, strict=True)
+        if reading.probability is None
+    ]
+    return readings, excluded

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ai_for_sudan.datasets import Film
-from ai_for_sudan.datasets.regions import load_masks
+from ai_for_sudan.datasets import Film, Manifest, load_pixels, patients
+from ai_for_sudan.datasets.regions import load_boxes, load_masks
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation import evidence
+from ai_for_sudan.pages import interval
+from ai_for_sudan.processes import in_parallel
+from ai_for_sudan.reading import Reader, Reading
 from ai_for_sudan.statistics import Estimate
 
 #: films of a site, with the fewest for which a check is made
@@ -20,19 +25,55 @@ SMALLEST = 20
 DELETED = 60
 
 
-def boxes_of(films: Sequence[Film]) -> list[np.ndarray]:
-    """The column ``boxes`` of each film, ``(K, 4)``; empty where it names none.
+#: least share of a film that lungs fill, for its lungs to count as found
+FOUND = 0.05
+
+
+def boxes_of(films: Sequence[Film], table: Path | None = None) -> list[np.ndarray]:
+    """The boxes of each film, drawn as a region bool ``(224, 224)``; ``(0, 0)`` for a film without any.
+
+    Args:
+        table: a CSV ``file,boxes`` (see :func:`ai_for_sudan.evaluation.evidence.parse_boxes`) or
+            ``file,x,y,width,height`` in pixels; the column ``boxes`` of the films themselves if not given.
 
     Raises:
-        UserError: names the film whose boxes are none.
+        UserError: names the film whose boxes are none; or a table without a box for any film.
     """
+    texts = [film.facts.get("boxes", "") for film in films]
+    if table is not None:
+        named = _boxes_by_name(table)
+        if named is None:
+            shapes = [film.pixels().shape for film in films]
+            return load_boxes(table, [film.file for film in films], shapes, evidence.GRID)
+        texts = [next((named[key] for key in _names(film) if key in named), "") for film in films]
+        if not any(texts):
+            raise UserError(f"{table} has no box for any of the {len(films)} films")
     found = []
-    for film in films:
+    for film, text in zip(films, texts, strict=True):
         try:
-            found.append(evidence.parse_boxes(film.facts.get("boxes", "")))
+            boxes = evidence.parse_boxes(text)
         except UserError as error:
             raise UserError(f"{film.file}: {error}") from error
+        found.append(evidence.drawn(boxes) if len(boxes) else np.zeros((0, 0), bool))
     return found
+
+
+def _boxes_by_name(table: Path) -> dict[str, str] | None:
+    """The column ``boxes`` of a table by file; None of one without it."""
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as opened:
+            rows = csv.DictReader(opened)
+            if not {"file", "boxes"} <= set(rows.fieldnames or ()):
+                return None
+            return {row["file"]: row["boxes"] or "" for row in rows}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{table} cannot be read as boxes ({error}); expected a CSV file,boxes") from error
+
+
+def _names(film: Film) -> list[str]:
+    """What a table may call a film: its path, from any of its folders on."""
+    parts = Path(film.file).parts
+    return [film.file, *("/".join(parts[start:]) for start in range(len(parts)))]
 
 
 def lungs_of(films: Sequence[Film], folder: Path) -> dict[int, np.ndarray]:
@@ -46,18 +87,18 @@ def lungs_of(films: Sequence[Film], folder: Path) -> dict[int, np.ndarray]:
 
 
 def on_boxes(
-    maps: Sequence[np.ndarray], boxes: Sequence[np.ndarray], patients: np.ndarray, sites: np.ndarray
+    maps: Sequence[np.ndarray], boxes: Sequence[np.ndarray], whose: np.ndarray, sites: np.ndarray
 ) -> dict[str, Any] | None:
     """:func:`ai_for_sudan.evaluation.evidence.against_regions` over all films with boxes and for each site; None where
     fewer than :data:`SMALLEST` films have any.
     """
-    rows = np.array([number for number, one in enumerate(boxes) if len(one)], int)
+    rows = np.array([number for number, one in enumerate(boxes) if one.size], int)
 
     def check(some: np.ndarray) -> dict[str, Any] | None:
-        if len(np.unique(patients[rows[some]])) < SMALLEST:
+        if len(np.unique(whose[rows[some]])) < SMALLEST:
             return None
-        drawn = np.stack([evidence.drawn(boxes[i]) for i in rows[some]])
-        return evidence.against_regions(np.stack([maps[i] for i in rows[some]]), drawn, patients[rows[some]])
+        drawn = np.stack([boxes[i] for i in rows[some]])
+        return evidence.against_regions(np.stack([maps[i] for i in rows[some]]), drawn, whose[rows[some]])
 
     return _over_sites(check, sites[rows])
 
@@ -69,7 +110,7 @@ def on_lungs(
     lungs: np.ndarray,
     labels: np.ndarray,
     called: np.ndarray,
-    patients: np.ndarray,
+    whose: np.ndarray,
     sites: np.ndarray,
 ) -> dict[str, Any] | None:
     """All checks that need the lungs, over all films and for each site; None where a class has too few films.
@@ -81,7 +122,7 @@ def on_lungs(
     """
 
     def check(rows: np.ndarray) -> dict[str, Any] | None:
-        counts = [len(np.unique(patients[rows][labels[rows] == label])) for label in (0, 1)]
+        counts = [len(np.unique(whose[rows][labels[rows] == label])) for label in (0, 1)]
         if min(counts) < SMALLEST:
             return None
         frames = evidence.framing(evidence.boxes_around(lungs[rows]))
@@ -89,18 +130,103 @@ def on_lungs(
         result: dict[str, Any] = {
             "films": len(rows),
             "outside_only": outside.to_list(),
-            "framing_only": evidence.framing_only(frames, labels[rows], patients[rows]).to_list(),
+            "framing_only": evidence.framing_only(frames, labels[rows], whose[rows]).to_list(),
             "knows_without_lungs": outside.value > evidence.OUTSIDE_LIMIT,
             "attribution": None,
         }
         shown = rows[called[rows]]
-        if len(np.unique(patients[shown])) >= 2:
-            result["attribution"] = evidence.against_regions(maps[shown], lungs[shown], patients[shown])
+        if len(np.unique(whose[shown])) >= 2:
+            result["attribution"] = evidence.against_regions(maps[shown], lungs[shown], whose[shown])
             some = shown[:DELETED]
-            result |= evidence.deletion_insertion(predict, pixels[some], maps[some], lungs[some], patients[some])
+            result |= evidence.deletion_insertion(predict, pixels[some], maps[some], lungs[some], whose[some])
         return result
 
     return _over_sites(check, sites)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A reader's readings of films whose truth is known.
+
+    Attributes:
+        rows: numbers of the films that take part.
+        readings: of all films of the manifest, with heatmap and lungs.
+        truth: 0, 1 or NaN of all films.
+        threshold: at or above it a film is called.
+    """
+
+    reader: Reader
+    manifest: Manifest
+    rows: np.ndarray
+    readings: Sequence[Reading]
+    truth: np.ndarray
+    threshold: float
+
+    def evidence(self, boxes: Sequence[np.ndarray], masks: Path | None, *, cache_dir: Path | None) -> dict[str, Any]:
+        """The standing checks that there are boxes and lungs for, in plain JSON.
+
+        Args:
+            boxes: of all films, see :func:`boxes_of`.
+            masks: a folder of lungs that people drew.
+
+        Returns:
+            ``boxes`` (:func:`on_boxes`); ``lungs`` (:func:`on_lungs`, of masks) and ``films_without_mask``; and
+            ``own_lungs`` (the same, of lungs that the reader found) and ``films_without_lungs``.
+        """
+        found: dict[str, Any] = {"boxes": None, "lungs": None, "own_lungs": None}
+        rows = np.array([i for i in self.rows if self.readings[i].heatmap is not None], int)
+        if any(boxes[i].size for i in rows):
+            maps = [self._map(i) for i in rows]
+            found["boxes"] = on_boxes(maps, [boxes[i] for i in rows], self._whose[rows], self._sites[rows])
+        if masks is not None:
+            drawn = lungs_of([self.manifest.films[i] for i in rows], masks)
+            found["films_without_mask"] = len(rows) - len(drawn)
+            found["lungs"] = self._on_lungs({int(rows[place]): mask for place, mask in drawn.items()}, cache_dir)
+        own = {int(i): _at_grid(lungs) for i in rows if (lungs := self.readings[i].lungs) is not None}
+        if own:
+            own = {i: lungs for i, lungs in own.items() if lungs.mean() > FOUND}
+            found["films_without_lungs"] = len(rows) - len(own)
+            found["own_lungs"] = self._on_lungs(own, cache_dir)
+        return found
+
+    def _on_lungs(self, lungs: dict[int, np.ndarray], cache_dir: Path | None) -> dict[str, Any] | None:
+        have = np.array(sorted(lungs), int)
+        if not len(have):
+            return None
+        films = replace(self.manifest, films=tuple(self.manifest.films[i] for i in have))
+        return on_lungs(
+            lambda pixels: np.array(list(in_parallel(self._probability, pixels))),
+            np.asarray(load_pixels(films, cache_dir=cache_dir)),
+            np.stack([self._map(i) for i in have]),
+            np.stack([lungs[i] for i in have]),
+            self.truth[have].astype(int),
+            np.array([(self.readings[i].probability or 0.0) >= self.threshold for i in have]),
+            self._whose[have],
+            self._sites[have],
+        )
+
+    @property
+    def _whose(self) -> np.ndarray:
+        return patients(self.manifest)
+
+    @property
+    def _sites(self) -> np.ndarray:
+        return np.array([film.facts.get("site", "") for film in self.manifest.films])
+
+    def _map(self, row: int) -> np.ndarray:
+        heatmap = self.readings[row].heatmap
+        assert heatmap is not None
+        return heatmap
+
+    def _probability(self, film: np.ndarray) -> float:
+        return float(self.reader.outputs(np.ascontiguousarray(film))["probability"][self.reader.card.positive_index])
+
+
+def _at_grid(lungs: np.ndarray) -> np.ndarray:
+    """bool ``(h, w)`` -> ``(224, 224)``."""
+    down, across = (np.arange(evidence.GRID) * side // evidence.GRID for side in lungs.shape)
+    grown: np.ndarray = lungs[down[:, None], across]
+    return grown
 
 
 def _over_sites(check: Any, sites: np.ndarray) -> dict[str, Any] | None:
@@ -111,8 +237,74 @@ def _over_sites(check: Any, sites: np.ndarray) -> dict[str, Any] | None:
     return {**whole, "sites": {name: found for name, found in named.items() if found} if len(named) > 1 else {}}
 
 
+def verdicts(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each standing check in a line: passed, failed or, with ``None``, not measured."""
+
+    def verdict(check: str, one: Any, passed: Any, told: Any, meaning: str) -> dict[str, Any]:
+        if not one:
+            return {"check": check, "passed": None, "found": "not measured: too few films", "meaning": meaning}
+        return {"check": check, "passed": bool(passed(one)), "found": told(one), "meaning": meaning}
+
+    boxes, rows = found.get("boxes"), []
+    rows.append(
+        verdict(
+            "hottest place inside the boxes",
+            boxes,
+            lambda b: b["pointing_gain"][1] > 0,
+            lambda b: f"{interval(b['pointing'], 3)}, best constant map {interval(b['pointing_constant'], 3)}",
+            "Beyond chance more often than the best map that is the same for every film.",
+        )
+    )
+    rows.append(
+        verdict(
+            "attribution inside the boxes",
+            boxes,
+            lambda b: b["share"][1] > b["share_constant"][2],
+            lambda b: f"{interval(b['share'], 3)}, best constant map {interval(b['share_constant'], 3)}",
+            "More than of the best map that is the same for every film.",
+        )
+    )
+    for title, key in (("drawn", "lungs"), ("found", "own_lungs")):
+        lungs = found.get(key)
+        if key not in found or (key == "lungs" and lungs is None):
+            continue
+        attribution = lungs if lungs and lungs["attribution"] else None
+        rows += [
+            verdict(
+                f"lungs as {title}, painted over",
+                lungs,
+                lambda one: not one["knows_without_lungs"],
+                lambda one: f"AUROC {interval(one['outside_only'])}; their frame alone {interval(one['framing_only'])}",
+                f"Without lungs the label must not be told: at most {evidence.OUTSIDE_LIMIT}.",
+            ),
+            verdict(
+                f"attribution inside lungs as {title}",
+                attribution,
+                lambda one: one["attribution"]["share"][1] > one["attribution"]["area"],
+                lambda one: (
+                    f"{interval(one['attribution']['share'], 3)} where lungs cover {one['attribution']['area']:.2f}"
+                ),
+                "More than a map without meaning has there.",
+            ),
+            *(
+                verdict(
+                    f"{kind} inside lungs as {title}",
+                    attribution,
+                    lambda one, kind=kind, sign=sign: min(sign * bound for bound in one[kind]["difference"][1:]) > 0,
+                    lambda one, kind=kind: f"difference {interval(one[kind]['difference'], 3)}",
+                    meaning,
+                )
+                for kind, sign, meaning in (
+                    ("deletion", -1, "Taking hot places of the lungs away must lower the score more than others."),
+                    ("insertion", 1, "Giving hot places of the lungs must raise the score more than giving others."),
+                )
+            ),
+        ]
+    return rows
+
+
 def in_words(found: dict[str, Any]) -> list[str]:
-    """Lines for the terminal, of what ``audit`` keeps under ``evidence``."""
+    """Lines for the terminal, of what ``audit`` and ``explaincheck`` keep under ``evidence``."""
 
     def told(values: list[float | None]) -> str:
         value = Estimate(*(float("nan") if v is None else v for v in values))
@@ -126,8 +318,9 @@ def in_words(found: dict[str, Any]) -> list[str]:
                 f"{told(one['pointing_constant'])}; attribution inside {told(one['share'])} where boxes "
                 f"cover {one['area']:.2f} ({one['films']} films, {one['blank']} blank)"
             )
-    if lungs := found.get("lungs"):
-        for name, one in (("lungs", lungs), *lungs["sites"].items()):
+    for title, key in (("lungs as drawn", "lungs"), ("lungs as found", "own_lungs")):
+        lungs = found.get(key)
+        for name, one in ((title, lungs), *lungs["sites"].items()) if lungs else ():
             lines.append(
                 f"{name}: painted over AUROC {told(one['outside_only'])}, their frame alone {told(one['framing_only'])}"
                 f" ({one['films']} films)"
@@ -138,7 +331,7 @@ def in_words(found: dict[str, Any]) -> list[str]:
                     f"{told(one['deletion']['difference'])}, insertion {told(one['insertion']['difference'])} "
                     "against places in random order"
                 )
-        if lungs["knows_without_lungs"]:
+        if lungs and lungs["knows_without_lungs"]:
             lines.append(
                 f"WARNING: with the lungs painted over AUROC is above {evidence.OUTSIDE_LIMIT}: this reader knows the "
                 "label by something else than the lungs"
