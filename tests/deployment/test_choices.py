@@ -40,8 +40,8 @@ def test_operating_points_keep_their_promise() -> None:
     (labels, odds), (moved_labels, moved) = drawn(4000, 2, 5.0), drawn(4000, 3, 4.0)
     clean = Predictions(labels, 1 / (1 + np.exp(-odds)))
     points = operating_points(clean, Predictions(moved_labels, 1 / (1 + np.exp(-moved))))
-    assert points["screening"]["shifted"]["sensitivity"][0] >= 0.95
-    assert points["rule-in"]["shifted"]["specificity"][0] >= 0.95
+    assert points["screening"]["perturbed"]["sensitivity"][0] >= 0.95
+    assert points["rule-in"]["perturbed"]["specificity"][0] >= 0.95
     assert points["screening"]["threshold"] <= points["balanced"]["threshold"] <= points["rule-in"]["threshold"]
 
 
@@ -65,5 +65,5 @@ def test_the_card_tells_how_much_the_band_leaves_to_a_person() -> None:
     films = Predictions(np.repeat([0, 1], 100), np.r_[np.linspace(0, 0.6, 100), np.linspace(0.4, 1, 100)])
     band = abstention(films, films, 0.02)
     inside = (films.probabilities > band["lower"]) & (films.probabilities < band["upper"])
-    assert 0 < band["share"]["clean"] == band["share"]["shifted"] == inside.mean() < 0.6
+    assert 0 < band["share"]["clean"] == band["share"]["perturbed"] == inside.mean() < 0.6
     assert 0.39 < band["lower"] < 0.43 < 0.57 < band["upper"] < 0.61

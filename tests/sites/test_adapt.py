@@ -38,7 +38,7 @@ def test_a_reader_that_fails_here_is_told_so_and_refitted(make_films: Make, tiny
     assert result["usable"] is False and "must not be used" in result["verdict"] and "chance" in result["verdict"]
     steps = {step["name"]: step for step in result["steps"]}
     assert steps["head"]["adopted"] and steps["head"]["after"]["auroc"][1] > 0.8
-    assert outcome.head is not None and outcome.head.freedom > 0
+    assert outcome.head is not None and outcome.head.prior_std > 0
     assert [point["labels"] for point in result["curve"]] == [40, 100]
     first, second = (point["auroc"]["all films"]["after"][0] for point in result["curve"])
     assert second > 0.8 and second >= first - 0.05
@@ -428,7 +428,7 @@ def test_a_head_that_is_worse_at_the_source_site_is_not_adopted(
     step = next(step for step in outcome.result["steps"] if step["name"] == "head")
     assert step["gain_at_source"][2] < 0 and step["gain"][1] > 0 and not step["adopted"]
     assert any("worse at the source site" in text for text in outcome.result["warnings"])
-    assert outcome.head is None or outcome.head.freedom == 0
+    assert outcome.head is None or outcome.head.prior_std == 0
 
 
 # --- step 0 ----------------------------------------------------------------------------------------------------------
@@ -493,7 +493,7 @@ def test_the_reader_that_only_knows_another_share_calls_the_same_films(
     rows = _rows(films, calibrated, card, every, Space.of(films.embeddings))
     judge = Judge.of(films, every, rows, None, card, (), 0, lambda _: None)
     head, thresholds, band = _final(judge, {"label shift"}, None, {"shift": -1.7})
-    assert head is not None and thresholds is not None and band is not None and head.freedom == 0
+    assert head is not None and thresholds is not None and band is not None and head.prior_std == 0
     np.testing.assert_allclose(head.scores(rows), rows.scores - 1.7)
     for name, point in card.operating_points.items():
         np.testing.assert_array_equal(

@@ -55,9 +55,9 @@ def test_a_head_agrees_with_penalised_logistic_regression() -> None:
     assert found.shift == pytest.approx(expected.intercept_[0], abs=1e-4)
 
 
-def test_more_freedom_moves_further_and_none_keeps_the_order() -> None:
+def test_a_wider_prior_moves_further_and_none_keeps_the_order() -> None:
     some, _ = rows()
-    moved = [np.linalg.norm(fit(some, freedom).direction) for freedom in (0.0, 0.5, 2.0, 8.0)]
+    moved = [np.linalg.norm(fit(some, prior_std).direction) for prior_std in (0.0, 0.5, 2.0, 8.0)]
     assert moved[0] == 0
     assert moved == sorted(moved)
     shipped, calibrated = some.scores, fit(some, 0.0).scores(some)
@@ -106,9 +106,9 @@ def test_the_gradient_is_that_of_the_loss(exclusive: bool, classes: int, positiv
         assert changed > lowest - 1e-4
 
 
-@pytest.mark.parametrize("freedom", [0.0, 4.0])
+@pytest.mark.parametrize("prior_std", [0.0, 4.0])
 def test_the_adapted_file_computes_the_adapted_head(
-    tiny: Path, tiny_file: ReaderFile, tmp_path: Path, freedom: float
+    tiny: Path, tiny_file: ReaderFile, tmp_path: Path, prior_std: float
 ) -> None:
     """What NumPy says of the new head is what ONNX Runtime answers with the new file."""
     reader = Reader.open(tiny)
@@ -122,7 +122,7 @@ def test_the_adapted_file_computes_the_adapted_head(
         tiny_file.logits(embeddings), space.features(embeddings), (np.arange(40) % 2).astype(float),
         np.arange(40), np.ones(40), reader.card.positive_index, True,
     )  # fmt: skip
-    head = fit(some, freedom)
+    head = fit(some, prior_std)
     weights = tiny_file.adapted_weights(head, space, some.positive, exclusive=True)
     before = tiny.read_bytes()
     tiny_file.write(tmp_path / "new.onnx", weights, tiny_file.card)

@@ -136,7 +136,7 @@ def test_lines_of_no_use_are_named(tmp_path: Path) -> None:
     assert sorted(one.line for one in excluded) == [f"{tmp_path / 'log.jsonl'}, line {n}" for n in range(41, 49)]
     told = [
         "not valid JSON",
-        "no JSON object",
+        "not a JSON object",
         "no date",
         "status 'sick'",
         "probability 1.5",

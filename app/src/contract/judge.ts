@@ -87,8 +87,8 @@ export function labelOf(card: Card, probability: ArrayLike<number>, threshold: n
   const { classes, positive } = card;
   if (card.task === 'multilabel') return classes.filter((_, index) => probability[index] >= threshold).join('|');
   if (classes.length === 2) {
-    const sick = probability[classes.indexOf(positive)] >= threshold;
-    return classes.find((name) => (name === positive) === sick)!;
+    const called = probability[classes.indexOf(positive)] >= threshold;
+    return classes.find((name) => (name === positive) === called)!;
   }
   return classes.reduce((best, name, index) => (probability[index] > probability[classes.indexOf(best)] ? name : best));
 }

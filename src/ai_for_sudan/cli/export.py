@@ -87,7 +87,8 @@ def run(args: argparse.Namespace) -> int:
         save_checkpoint(args.safetensors.with_suffix(".safetensors"), model, state)
     for name, point in card["operating_points"].items():
         print(
-            f"{name:<10} threshold {point['threshold']:.3f}  " + json.dumps({k: point[k] for k in ("clean", "shifted")})
+            f"{name:<10} threshold {point['threshold']:.3f}  "
+            + json.dumps({k: point[k] for k in ("clean", "perturbed")})
         )
     band = card["abstention"]
     print(f"left to a person: {band['lower']:.3f} to {band['upper']:.3f}, {band['share']}")

@@ -107,7 +107,10 @@ class Provenance(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class OperatingPoint(Record):
-    """A named threshold and its reason. ``clean`` and ``shifted``: its rates on films as they are, and perturbed."""
+    """A named threshold and its reason. ``clean`` and ``perturbed``: its rates on films as they are and perturbed.
+
+    Cards of version 0.1.0 call it ``shifted``, and keep that name: it is part of their identity.
+    """
 
     name: str = field(default="", metadata={"key": ""})
     threshold: float
@@ -116,7 +119,7 @@ class OperatingPoint(Record):
     sensitivity: Interval | None = None
     specificity: Interval | None = None
     clean: dict[str, Any] | None = None
-    shifted: dict[str, Any] | None = None
+    perturbed: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

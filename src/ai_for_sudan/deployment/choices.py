@@ -80,7 +80,7 @@ def operating_points(clean: Predictions, perturbed: Predictions) -> dict[str, di
             "chosen_on": CHOSEN_ON,
             **_rates(both, choice.threshold),
             "clean": _rates(clean, choice.threshold),
-            "shifted": _rates(perturbed, choice.threshold),
+            "perturbed": _rates(perturbed, choice.threshold),
         }
         for name, choice in choose([clean, perturbed]).items()
     }
@@ -114,7 +114,7 @@ def abstention(clean: Predictions, perturbed: Predictions, error_rate: float) ->
         "fitted_on": CHOSEN_ON,
         "share": {
             "clean": float(band.holds(clean.probabilities).mean()),
-            "shifted": float(band.holds(perturbed.probabilities).mean()),
+            "perturbed": float(band.holds(perturbed.probabilities).mean()),
         },
     }
 
@@ -137,6 +137,6 @@ def calibration_facts(calibration: Calibration, clean: Predictions, perturbed: P
                 "value": ece(one.labels, one.probabilities),
                 "of_a_calibrated_reader": ece_bias(one.probabilities),
             }
-            for name, one in (("clean", clean), ("shifted", perturbed))
+            for name, one in (("clean", clean), ("perturbed", perturbed))
         },
     }

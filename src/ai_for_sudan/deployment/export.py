@@ -366,7 +366,7 @@ def _metrics(validation: Films, probability: np.ndarray, spec: Any, threshold: f
     for name, rows, side in (
         ("validation", probability[:count], "validation patients, films as they are"),
         (
-            "validation_shifted",
+            "validation_perturbed",
             probability[count:],
             "validation patients, each film perturbed twice at severity 1 to 4",
         ),

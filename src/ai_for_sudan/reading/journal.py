@@ -125,7 +125,7 @@ class Journal:
         except RecursionError as error:
             raise ValueError("nested too deeply") from error
         if not isinstance(line, dict):
-            raise ValueError("no JSON object")
+            raise ValueError("not a JSON object")
         texts = [line.get(key) for key in ("file", "status", "reader", "operating_point", "path")]
         if not all(isinstance(text, str) for text in texts) or line["status"] not in STATUS_WORDS:
             raise ValueError("no reading")

@@ -185,7 +185,7 @@ def _final(
 
     if head is not None and "head" in adopted:
         fitted = judge.with_source(judge.balanced(rows, np.arange(len(rows))))
-        held = held_out_scores(fitted, head.freedom, seed=judge.seed)[: len(rows)]
+        held = held_out_scores(fitted, head.prior_std, seed=judge.seed)[: len(rows)]
         return head, chosen(held), band(held)
     if "calibration" in adopted:
         calibrated = fit(rows, 0.0)

@@ -21,7 +21,7 @@ def write_adapted(file: ReaderFile, target: Path, outcome: Outcome, result: dict
     card = Card.from_json(file.text)
     weights = file.weights
     changed = dict(file.card)
-    refitted = outcome.head is not None and outcome.head.freedom > 0
+    refitted = outcome.head is not None and outcome.head.prior_std > 0
     if outcome.head is not None:
         weights = file.adapted_weights(outcome.head, outcome.space, card.positive_index, card.task == "exclusive")
         band = outcome.abstention

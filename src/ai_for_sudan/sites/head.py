@@ -16,7 +16,7 @@ from scipy.special import expit, logsumexp, softmax
 from sklearn.model_selection import StratifiedGroupKFold
 
 #: How far the head may move: the standard deviation of its log-odds before any film is seen.
-FREEDOMS = (2.0, 4.0, 8.0, 16.0)
+PRIOR_STDS = (2.0, 4.0, 8.0, 16.0)
 #: How many directions of the embeddings are kept, those in which films differ most: the others are noise, and time.
 DIRECTIONS = 200
 #: A weak prior that holds the scale of the log-odds near the shipped one, where films are few.
@@ -111,13 +111,13 @@ class Head:
         scale: ``a`` above, positive.
         shift: ``b``.
         direction: in the site's space, ``(R,)``.
-        freedom: of ``FREEDOMS``, or 0 for a recalibration.
+        prior_std: of ``PRIOR_STDS``, or 0 for a recalibration.
     """
 
     scale: float
     shift: float
     direction: np.ndarray
-    freedom: float
+    prior_std: float
 
     def scores(self, rows: Rows) -> np.ndarray:
         """Log-odds of the reported class, ``(N,)``."""
@@ -129,11 +129,11 @@ class Head:
         return direction, self.shift - float(space.mean @ direction)
 
 
-def fit(rows: Rows, freedom: float) -> Head:
-    """Penalised maximum likelihood; with ``freedom`` 0 a recalibration."""
-    features = rows.features if freedom else rows.features[:, :0]
-    # With this penalty the prior standard deviation of the log-odds that the head adds is `freedom`.
-    penalty = (features**2).sum(1).mean() / freedom**2 if freedom else 0.0
+def fit(rows: Rows, prior_std: float) -> Head:
+    """Penalised maximum likelihood; with ``prior_std`` 0 a recalibration."""
+    features = rows.features if prior_std else rows.features[:, :0]
+    # With this penalty the prior standard deviation of the log-odds that the head adds is `prior_std`.
+    penalty = (features**2).sum(1).mean() / prior_std**2 if prior_std else 0.0
     weights = rows.weights / rows.weights.mean()
     others = np.delete(rows.logits, rows.positive, axis=1)
 
@@ -160,28 +160,28 @@ def fit(rows: Rows, freedom: float) -> Head:
     found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500}).x
     direction = np.zeros(rows.features.shape[1])
     direction[: features.shape[1]] = found[2:]
-    return Head(float(np.exp(found[0])), float(found[1]), direction, freedom)
+    return Head(float(np.exp(found[0])), float(found[1]), direction, prior_std)
 
 
 def fit_chosen(
-    rows: Rows, *, folds: int = 4, repeats: int = 3, seed: int = 0, freedoms: Sequence[float] = FREEDOMS
+    rows: Rows, *, folds: int = 4, repeats: int = 3, seed: int = 0, prior_stds: Sequence[float] = PRIOR_STDS
 ) -> Head:
-    """Fit with the freedom that predicts held-out patients best (log loss, over ``repeats`` divisions into folds)."""
-    losses = np.zeros(len(freedoms))
+    """Fit with the prior that predicts held-out patients best (log loss, over ``repeats`` divisions into folds)."""
+    losses = np.zeros(len(prior_stds))
     divisions = [division for repeat in range(repeats) for division in parts(rows, folds, seed + repeat)]
     for inside, outside in divisions:
         held_out = rows.take(outside)
-        for number, freedom in enumerate(freedoms):
-            scores = fit(rows.take(inside), freedom).scores(held_out)
+        for number, prior_std in enumerate(prior_stds):
+            scores = fit(rows.take(inside), prior_std).scores(held_out)
             losses[number] += (held_out.weights * (np.logaddexp(0, scores) - held_out.labels * scores)).sum()
-    return fit(rows, freedoms[int(np.argmin(losses))])
+    return fit(rows, prior_stds[int(np.argmin(losses))])
 
 
-def held_out_scores(rows: Rows, freedom: float, *, folds: int = 4, seed: int = 0) -> np.ndarray:
+def held_out_scores(rows: Rows, prior_std: float, *, folds: int = 4, seed: int = 0) -> np.ndarray:
     """Log-odds of each film by a head that was fitted without its patient, ``(N,)``."""
     scores = np.empty(len(rows))
     for inside, outside in parts(rows, folds, seed):
-        scores[outside] = fit(rows.take(inside), freedom).scores(rows.take(outside))
+        scores[outside] = fit(rows.take(inside), prior_std).scores(rows.take(outside))
     return scores
 
 

@@ -121,7 +121,7 @@ def _entry(line: str, place: str) -> tuple[datetime | None, Entry]:
     except (ValueError, RecursionError) as error:
         raise _OfNoUse("this is not valid JSON") from error
     if not isinstance(values, dict):
-        raise _OfNoUse("this is no JSON object")
+        raise _OfNoUse("this is not a JSON object")
     told = values.get("date") or values.get("read_at")
     time = None if told is None else _time(told)
     status, verdict, reference = values.get("status"), values.get("verdict"), values.get("reference")

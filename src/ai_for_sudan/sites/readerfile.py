@@ -76,7 +76,7 @@ class ReaderFile:
     def adapted_weights(self, head: Head, space: Space, positive: int, exclusive: bool) -> dict[str, np.ndarray]:
         """The four initializers under which the reader computes what ``head`` does in ``space``."""
         weight, bias, scale, offset = (self.weights[name].copy() for name in INITIALIZERS)
-        if not head.freedom:
+        if not head.prior_std:
             # Recalibration: the head and the heatmap stay as they are.
             which = slice(None) if exclusive else positive
             scale[which] *= head.scale

@@ -53,7 +53,7 @@ def held_out(judge: Judge, refit: bool) -> HeldOut:
             fitted = judge.with_source(here if name == "head, careless" else judge.balanced(here, inside))
             head = fit_chosen(fitted, seed=judge.seed)
             scores[name][outside] = head.scores(there)
-            cut = judge.cut(here.labels, held_out_scores(fitted, head.freedom, seed=judge.seed)[: len(here)])
+            cut = judge.cut(here.labels, held_out_scores(fitted, head.prior_std, seed=judge.seed)[: len(here)])
             called[name][outside] = expit(scores[name][outside]) >= cut
     return HeldOut(scores, called)
 
