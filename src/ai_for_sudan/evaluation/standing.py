@@ -251,7 +251,10 @@ def verdicts(found: dict[str, Any]) -> list[dict[str, Any]]:
             "hottest place inside the boxes",
             boxes,
             lambda b: b["pointing_gain"][1] > 0,
-            lambda b: f"{interval(b['pointing'], 3)}, best constant map {interval(b['pointing_constant'], 3)}",
+            lambda b: (
+                f"{interval(b['pointing'], 3)}, best constant map {interval(b['pointing_constant'], 3)}, "
+                f"gain {interval(b['pointing_gain'], 3)}"
+            ),
             "Beyond chance more often than the best map that is the same for every film.",
         )
     )
