@@ -64,12 +64,12 @@ export function StateScreen() {
                 {one.words}
               </span>
               {one.advice && (
-                <span>
-                  {w.state.todo}{' '}
-                  <bdi lang="en" dir="ltr">
+                <>
+                  <span>{w.state.todo}</span>
+                  <span lang="en" dir="ltr">
                     {one.advice}
-                  </bdi>
-                </span>
+                  </span>
+                </>
               )}
             </span>
           </li>
