@@ -1,7 +1,8 @@
 """One file -> one radiograph: decoded, windowed, bone white, with what its header says."""
 
 from ai_for_sudan.radiographs.files import FILM_SUFFIXES, PICTURE, Skipped, find_films
-from ai_for_sudan.radiographs.radiograph import Header, Radiograph, RefusedByHeader, prepare, read_radiograph
+from ai_for_sudan.radiographs.radiograph import Header, Radiograph, RefusedByHeader
+from ai_for_sudan.radiographs.read import prepare, read_radiograph
 from ai_for_sudan.radiographs.source import content_hash, one_line, open_film
 
 __all__ = [
