@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
 import { PairScreen, useSending } from '../clinic/phone/screen';
 import { Notice } from '../components/notice';
+import { useRoute } from '../components/route';
 import { LANGUAGES, type Language, SpeechContext } from '../i18n';
 import type { ReaderClient } from '../reader/client';
 import type { Worklist } from '../worklist/store';
@@ -9,7 +10,6 @@ import { useEngine } from './hooks/engine';
 import { useFilms } from './hooks/films';
 import { useIncomingFilms } from './hooks/incoming';
 import { useAutomaticLock } from './hooks/lock';
-import { useRoute } from '../components/route';
 import { useSettings } from './hooks/settings';
 import { useWiping } from './hooks/wiping';
 import { watchOffline } from './offline/register';

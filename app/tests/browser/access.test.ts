@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { describe, expect } from 'vitest';
-import { FILMS, read, ready, show, test } from './harness';
+import { FILMS, read, show, test } from './harness';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -132,11 +132,48 @@ test('everything is reached and done with the keyboard', async ({ open }) => {
   await page.keyboard.press('ArrowLeft');
   const matrix = await page.locator('.stack').evaluate((stack) => new DOMMatrix(getComputedStyle(stack).transform));
   expect(matrix.a).toBeCloseTo(1.4);
-  await show(page);
-  // A page just opened: before, the first Tab goes on from where the film was.
-  await page.reload();
-  await ready(page);
+});
+
+test('after a change of screen the keyboard goes on from its heading', async ({ open }) => {
+  const page = await open({ isMobile: false, hasTouch: false });
+  // On a page just opened the first stop skips the bar.
   await page.keyboard.press('Tab');
+  expect(await page.locator(':focus').getAttribute('class')).toBe('skip');
   await page.keyboard.press('Enter');
-  expect(await page.evaluate(() => document.activeElement!.id)).toBe('content');
+  expect(await page.locator(':focus').getAttribute('id')).toBe('content');
+
+  const follow = async (address: string) => {
+    await page.locator(`a[href="#/${address}"]`).first().focus();
+    await page.keyboard.press('Enter');
+    await page.waitForURL(`**/#/${address}`);
+  };
+  for (const [address, title] of [
+    ['settings', 'Settings'],
+    ['', 'AI for Sudan'],
+    ['worklist', 'Worklist'],
+    ['', 'AI for Sudan'],
+  ]) {
+    await follow(address);
+    await page.locator('h1', { hasText: title }).waitFor();
+    // A screen that is still loading has no heading yet.
+    await page.locator(address === 'worklist' ? 'main:focus, h1:focus' : 'h1:focus').waitFor();
+  }
+  // Onwards into the screen, and back into the bar above it.
+  await page.keyboard.press('Tab');
+  expect(await page.locator('main :focus').count()).toBe(1);
+  await page.keyboard.press('Shift+Tab');
+  expect(await page.locator('header :focus').count()).toBe(1);
+  await page.keyboard.press('Shift+Tab');
+  expect(await page.locator(':focus').getAttribute('class')).toBe('skip');
+});
+
+test('where a form makes way for a screen, the focus goes there too', async ({ page }) => {
+  await show(page, 'settings');
+  await page.locator('h2 ~ .row button').first().click();
+  for (const field of await page.locator('input[type=password]').all()) await field.fill('246810');
+  await page.locator('form button').click();
+  await page.locator('h2 ~ .row button').nth(1).click();
+  await page.locator('form input').fill('246810');
+  await page.keyboard.press('Enter');
+  await page.locator('h1:focus', { hasText: 'Settings' }).waitFor();
 });

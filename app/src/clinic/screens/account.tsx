@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import { Notice } from '../../components/notice';
+import { useHandover } from '../../components/route';
 import { call, type Refused } from '../api';
 import { Fault } from '../fault';
 import { useWords } from '../words';
@@ -10,6 +11,7 @@ export function AccountScreen({ must = false, changed }: { must?: boolean; chang
   const [fault, setFault] = useState<Refused | null>(null);
   const [differ, setDiffer] = useState(false);
   const [kept, setKept] = useState(false);
+  useHandover();
   return (
     <div class="narrow">
       <h1>{w.password.title}</h1>

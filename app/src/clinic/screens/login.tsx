@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import { Notice } from '../../components/notice';
+import { useHandover } from '../../components/route';
 import { call, type Refused } from '../api';
 import { Fault } from '../fault';
 import { useWords } from '../words';
@@ -8,6 +9,7 @@ export function Login({ ended, entered }: { ended: boolean; entered: () => void 
   const { w, t } = useWords();
   const [fault, setFault] = useState<Refused | null>(null);
   const [busy, setBusy] = useState(false);
+  useHandover();
   return (
     <div class="narrow">
       <h1>{w.login.title}</h1>

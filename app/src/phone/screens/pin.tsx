@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { Ask } from '../../components/ask';
+import { useHandover } from '../../components/route';
 import { useSpeech } from '../../i18n';
 import { SHORTEST_PIN } from '../../worklist/vault';
 import { useRoom } from '../room';
@@ -27,6 +28,7 @@ export function Unlock() {
   const [forgotten, setForgotten] = useState<{ readings: number; sure: boolean } | null>(null);
   const [wait, setWait] = useState(() => Math.ceil((tries().until - Date.now()) / 1000));
 
+  useHandover();
   useEffect(() => {
     if (wait <= 0) return;
     const clock = setTimeout(() => setWait(Math.ceil((tries().until - Date.now()) / 1000)), 1000);
