@@ -24,6 +24,8 @@ from ai_for_sudan.radiographs.dicom.header import read_header
 LARGEST_FILE = 300_000_000
 #: reads of a film's header are some thousands; one of millions of empty items would take minutes
 MOST_READS = 100_000
+#: bytes of one value (PS3.5 6.2)
+LARGEST_VALUE = 65_536
 PIECE = 1 << 20
 
 
@@ -54,7 +56,7 @@ class _Deflated(Exception):
 
 
 class _Bounded(io.BufferedIOBase):
-    """Ends the reading of headers with millions of elements."""
+    """Ends the reading of headers with millions of elements, and passes over what is longer than a text may be."""
 
     reads = 0
 
@@ -64,6 +66,9 @@ class _Bounded(io.BufferedIOBase):
         self.reads += 1
         if self.reads > MOST_READS:
             raise UnreadableFilm("damaged", "the DICOM header has more elements than any film's")
+        if size > LARGEST_VALUE:  # overlays and makers' data, which nobody asks for; or a name of millions of parts
+            self.seek(size, io.SEEK_CUR)
+            return b""
         return super().read(size)
 
 
