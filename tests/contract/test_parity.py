@@ -190,7 +190,7 @@ def test_the_comparison_holds_what_went_apart_before(folder: Path) -> None:
         assert wrong["probability"] == right["probability"]
     wrongly = [row for name, row in rows.items() if name.startswith("wrongly_")]
     assert len(wrongly) == 24, "every sample"
-    assert all(row["warning_codes"] == ["header_contradicts_pixels"] for row in wrongly), "none is shown as a negative"
+    assert all(row["warning_codes"][0] == "header_contradicts_pixels" for row in wrongly), "none is shown as a negative"
     # Its elements are implicit where the syntax promises explicit ones; then comes a JPEG, which Node cannot open.
     assert rows["SC_rgb_jpeg.dcm"]["codes"] == ["truncated"]
     assert rows["header_free_text.dcm"]["codes"][0] == "header_body_part"
