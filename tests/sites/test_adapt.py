@@ -233,10 +233,10 @@ def test_every_film_that_takes_no_part_is_named(tiny: Path, drawn_site: Path, tm
         writer.writerows(rows)
     reader = Reader.open(tiny)
     films = read_site(reader, site_manifest(path, reader.card))
-    excluded = dict(films.excluded)
+    excluded = {each.file: each.reason for each in films.excluded}
     assert set(excluded) == {"broken.png", "absent.png", "copy.png", rows[0]["file"]}
     assert "no file" in excluded["absent.png"] and "another label" in excluded["copy.png"]
-    assert [name for name, _ in films.refused] == ["blank.png"]
+    assert [each.file for each in films.refused] == ["blank.png"]
     assert len(films) + len(films.excluded) + len(films.refused) == len(rows)
 
 

@@ -30,7 +30,7 @@ def drift(films: SiteFilms, scores: np.ndarray, reference: Reference | None, *, 
         (statistic, p) and ``pictures`` (difference in standard deviations of the reader's own films).
     """
     total = len(films) + len(films.refused)
-    codes = Counter(code for _, found in films.refused for code in found)
+    codes = Counter(code for each in films.refused for code in each.codes)
     found: dict[str, Any] = {
         "films": total,
         "refusals": {

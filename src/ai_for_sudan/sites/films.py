@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ai_for_sudan.contract.reference import picture_statistics
-from ai_for_sudan.datasets import Film, Manifest, labels, load_manifest
+from ai_for_sudan.datasets import Manifest, labels, load_manifest
 from ai_for_sudan.datasets.cache import squash
 from ai_for_sudan.datasets.content import content_keys
 from ai_for_sudan.datasets.split import groups
@@ -18,6 +18,30 @@ from ai_for_sudan.errors import UserError
 from ai_for_sudan.processes import in_parallel
 from ai_for_sudan.reading import Card, Reader
 from ai_for_sudan.statistics import positive_truth
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A film as the reader sees it: its embedding ``(D,)``, and its picture in the numbers of ``PICTURE`` ``(6,)``."""
+
+    embedding: np.ndarray
+    picture: np.ndarray
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A film that the reader refuses, and the codes it gives."""
+
+    file: str
+    codes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """A film that takes no part: it could not be read, or contradicts another."""
+
+    file: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -32,8 +56,6 @@ class SiteFilms:
         facts: the further columns of each film.
         embeddings: float64 ``(N, D)``.
         pictures: see :data:`ai_for_sudan.contract.reference.PICTURE`, float64 ``(N, 6)``.
-        refused: ``(file, codes)`` of the films that the reader refuses.
-        excluded: ``(file, reason)`` of the films that could not be read or contradict each other.
         patients_known: whether the manifest told whose each film is.
     """
 
@@ -44,8 +66,8 @@ class SiteFilms:
     facts: list[dict[str, str]]
     embeddings: np.ndarray
     pictures: np.ndarray
-    refused: list[tuple[str, tuple[str, ...]]]
-    excluded: list[tuple[str, str]]
+    refused: list[Refused]
+    excluded: list[Excluded]
     patients_known: bool
 
     def __len__(self) -> int:
@@ -80,48 +102,48 @@ def read_site(reader: Reader, manifest: Manifest, *, threads: int | None = None)
     column = manifest.classes.index(manifest.positive)
     positive = positive_truth(truth, column)
     names = [_short(film.file, manifest) for film in manifest.films]
-    refused: list[tuple[str, tuple[str, ...]]] = []
-    excluded: list[tuple[str, str]] = []
-    rows: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    refused: list[Refused] = []
+    excluded: list[Excluded] = []
+    seen: dict[int, Seen] = {}
 
-    def one(film: Film) -> tuple[np.ndarray, np.ndarray] | tuple[str, ...] | str:
-        reading = reader.read(film.source)
+    def one(index: int) -> Seen | Refused | Excluded:
+        reading = reader.read(manifest.films[index].source)
         if reading.status == "failed":
-            return "; ".join(reading.reasons)
+            return Excluded(names[index], "; ".join(reading.reasons))
+        if index in contradicted:
+            return Excluded(names[index], "the same film is there with another label")
         if reading.status == "refused":
-            return reading.codes
+            return Refused(names[index], reading.codes)
         assert reading.embedding is not None and reading.pixels is not None and reading.probability is not None
         if not (np.isfinite(reading.probability) and np.isfinite(reading.embedding).all()):
-            return "the reader's answer is not a number"
-        return reading.embedding, picture_statistics(squash(reading.pixels, 224))
+            return Excluded(names[index], "the reader's probability is not a number")
+        return Seen(reading.embedding, picture_statistics(squash(reading.pixels, 224)))
 
     contradicted = _contradicted(manifest, positive)
-    answers = in_parallel(one, manifest.films, threads=threads)
-    bar = tqdm(answers, total=len(names), desc="reading", unit="film", leave=False, disable=None)
-    for index, answer in enumerate(bar):
-        if isinstance(answer, str):
-            excluded.append((names[index], answer))
-        elif index in contradicted:
-            excluded.append((names[index], "the same film is there with another label"))
-        elif all(isinstance(code, str) for code in answer):
-            refused.append((names[index], answer))
+    outcomes = in_parallel(one, range(len(names)), threads=threads)
+    bar = tqdm(outcomes, total=len(names), desc="reading", unit="film", leave=False, disable=None)
+    for index, outcome in enumerate(bar):
+        if isinstance(outcome, Seen):
+            seen[index] = outcome
+        elif isinstance(outcome, Refused):
+            refused.append(outcome)
         else:
-            rows[index] = answer
-    if not rows:
-        first = [f"{name}: {reason}" for name, reason in excluded] or [f"{f}: refused ({c[0]})" for f, c in refused]
+            excluded.append(outcome)
+    if not seen:
+        first = [f"{each.file}: {each.reason}" for each in excluded]
+        first += [f"{each.file}: refused ({each.codes[0]})" for each in refused]
         raise UserError(
             f"{manifest.source}: none of {len(names)} films could be read ({len(refused)} were refused); {first[0]}"
         )
-    kept = list(rows)
-    embeddings, pictures = (np.array([rows[i][part] for i in kept], np.float64) for part in range(2))
+    kept = list(seen)
     return SiteFilms(
         files=[names[i] for i in kept],
         index=np.array(kept),
         labels=np.asarray(positive, np.float64)[kept],
         patients=groups(manifest)[kept],
         facts=[manifest.films[i].facts for i in kept],
-        embeddings=embeddings,
-        pictures=pictures,
+        embeddings=np.array([each.embedding for each in seen.values()], np.float64),
+        pictures=np.array([each.picture for each in seen.values()], np.float64),
         refused=refused,
         excluded=excluded,
         patients_known=all(film.patient for film in manifest.films),

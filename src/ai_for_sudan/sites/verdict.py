@@ -58,8 +58,8 @@ def counts(films: SiteFilms) -> dict[str, Any]:
         "negative": int((films.labels == 0).sum()),
         "patients": len(np.unique(films.patients)),
         "patients_known": films.patients_known,
-        "refused": [{"file": file, "codes": list(codes)} for file, codes in films.refused],
-        "excluded": [{"file": file, "reason": reason} for file, reason in films.excluded],
+        "refused": [{"file": each.file, "codes": list(each.codes)} for each in films.refused],
+        "excluded": [{"file": each.file, "reason": each.reason} for each in films.excluded],
     }
 
 
