@@ -19,7 +19,7 @@ from ai_for_sudan.reading import Reader  # noqa: E402
 HEAD = """# Readers
 
 What `ai-for-sudan read --reader NAME` opens by name. Written by `python packaging/readers.py`; a test holds it to the
-files. `ai-for-sudan card --reader NAME` tells all that was measured of a reader.
+files. `ai-for-sudan card NAME` tells all that was measured of a reader.
 
 `sha256sum -c` takes the lines of the block below:
 
