@@ -35,13 +35,14 @@ async function displayValues(header: DataSet, size: Size): Promise<Float32Array>
   const count = size.width * size.height;
   const photometric = text(header, TAG.photometric);
   if (photometric === 'PALETTE COLOR') return paletteLuma(header, raw, count);
-  if (raw.length >= 3 * count && (header.uint16(TAG.samples) ?? 1) >= 3)
-    return colourLuma(header, raw, count, photometric);
-  if (photometric === 'YBR_FULL_422' && raw.length >= 2 * count && (header.uint16(TAG.samples) ?? 1) === 3) {
+  const samples = header.uint16(TAG.samples) ?? 1;
+  if (samples >= 3 && raw.length >= 3 * count) return colourLuma(header, raw, count, photometric);
+  if (photometric === 'YBR_FULL_422' && raw.length >= 2 * count && samples === 3) {
     // Uncompressed: two lumas, then the two colour differences that they share (PS3.3 C.7.6.3.1.2).
     return Float32Array.from({ length: count }, (_, index) => raw[4 * (index >> 1) + (index & 1)]);
   }
-  if (raw.length < count) throw new UnreadableFilm('truncated');
+  // Of a colour film that is cut short the beginning must not pass for a grey one.
+  if (samples >= 3 || raw.length < count) throw new UnreadableFilm('truncated');
   const values = Float32Array.from(raw.subarray(0, count));
   try {
     return windowed(header, rescaled(header, values));
