@@ -42,7 +42,17 @@ def fit_familiarity(known: np.ndarray, held_out: np.ndarray) -> Familiarity:
     count = min(DIRECTIONS, known.shape[1] // 2, len(known) // 2)
     directions = np.linalg.svd(known - mean, full_matrices=False)[2][:count].T.copy()
     found = Familiarity(torch.from_numpy(mean).float(), torch.from_numpy(directions).float())
-    with torch.no_grad():
-        left = found.left_over(torch.from_numpy(held_out).float()).numpy()
-    found.limit = max(float(np.quantile(left, 1 - GOOD_UNFAMILIAR)), 1e-6)
+    found.limit = limit_of(left_over(found, held_out))
     return found
+
+
+def left_over(familiarity: Familiarity, embedding: np.ndarray) -> np.ndarray:
+    """What it compares with its limit, of ``(N, D)``: float32 ``(N,)``."""
+    with torch.no_grad():
+        left: np.ndarray = familiarity.left_over(torch.from_numpy(embedding).float()).numpy()
+    return left
+
+
+def limit_of(left: np.ndarray) -> float:
+    """The limit that ``GOOD_UNFAMILIAR`` of good films exceed by what is left over of them, ``(N,)``."""
+    return max(float(np.quantile(left, 1 - GOOD_UNFAMILIAR)), 1e-6)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ai_for_sudan import lungs
 from ai_for_sudan.contract.codes import advice_of, kind_of, text_of
-from ai_for_sudan.deployment.familiarity import CODE, Familiarity, fit_familiarity
+from ai_for_sudan.deployment.familiarity import CODE, Familiarity, fit_familiarity, left_over, limit_of
 from ai_for_sudan.deployment.films import Films, GatePictures
 from ai_for_sudan.deployment.network import Gate, ReaderNetwork
 from ai_for_sudan.disturbances import STRESS_KINDS, augment, perturb, warp
@@ -180,25 +180,16 @@ def _familiarity(
     """Fitted, with the share that is called unfamiliar of each kind: of held-out films by limits without their part,
     of other pictures as they are, none of which it was fitted on."""
     known = np.concatenate([one.embedding for one in good.values()])
-    pool = np.concatenate([one.embedding for one in held_out.values()])
-    part = np.concatenate([one.part for one in held_out.values()])
-    shares = {}
-    for name, one in held_out.items():
-        without = [fit_familiarity(known, pool[part != number]) for number in range(PARTS)]
-        unfamiliar = np.stack([_is_unfamiliar(each, one.embedding) for each in without], 1)
-        shares[name] = float(unfamiliar[np.arange(len(one.part)), one.part].mean())
-    fitted = fit_familiarity(known, pool)
+    fitted = fit_familiarity(known, np.concatenate([one.embedding for one in held_out.values()]))
+    left = {name: left_over(fitted, one.embedding) for name, one in held_out.items()}
+    pool, part = np.concatenate(list(left.values())), np.concatenate([one.part for one in held_out.values()])
+    limit_without = np.array([limit_of(pool[part != number]) for number in range(PARTS)])
+    shares = {name: float((left[name] > limit_without[one.part]).mean()) for name, one in held_out.items()}
     for name, one in bad.items():
-        shares[name] = float(_is_unfamiliar(fitted, one.embedding[: one.pictures]).mean())
+        shares[name] = float((left_over(fitted, one.embedding[: one.pictures]) > fitted.limit).mean())
     for name, share in shares.items():
         say(f"gate: unfamiliar are {share:6.1%} of {name}")
     return fitted, shares
-
-
-def _is_unfamiliar(familiarity: Familiarity, embedding: np.ndarray) -> np.ndarray:
-    with torch.inference_mode():
-        scores: np.ndarray = familiarity(torch.from_numpy(embedding).float())[:, 0].numpy()
-    return scores > 0.5
 
 
 def _fit(
