@@ -40,7 +40,7 @@ from ai_for_sudan.training.recipe import Recipe
 from ai_for_sudan.training.scores import SCORES, score
 from ai_for_sudan.training.validation import Validation
 
-SELECTION = "the epoch with the lowest loss on the validation films, as they are and perturbed"
+SELECTION = "the epoch with the lowest loss, a temperature fitted, on the validation films as they are and perturbed"
 
 
 def best_path(output_dir: Path) -> Path:
@@ -79,8 +79,8 @@ def fit(
 ) -> Fitted:
     """Train ``model`` and keep the weights with the lowest validation loss.
 
-    The loss is that of the validation films as they are and of a perturbed copy of them, together: clean films of
-    the same hospital cannot tell two recipes apart.
+    The loss is that of the validation films as they are and of a perturbed copy of them, together, with one
+    temperature fitted: clean films of the same hospital cannot tell two recipes apart, and the export calibrates.
 
     Args:
         state: what else to keep with the checkpoint (split, data, command).
