@@ -92,7 +92,7 @@ def test_many_films_and_a_bad_one(dataset, checkpoint, tmp_path, capsys) -> None
     ("more", "words"),
     [
         (["--layer", "layer4"], "features.1"),
-        (["--layer", "classifier.1"], "no feature map"),
+        (["--layer", "classifier.1"], "not a feature map"),
         (["--target_class", "tumour"], "0 normal, 1 pneumonia"),
         (["--target_class", "2"], "0 normal, 1 pneumonia"),
         (["--reference", "0"], "more than 0"),

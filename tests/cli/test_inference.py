@@ -27,7 +27,7 @@ def test_one_film_as_the_readme_has_it(dataset, checkpoint, tmp_path, capsys) ->
     with Image.open(output) as picture:
         assert picture.format == "PNG" and picture.width == 64 and picture.height > 64  # a legend below
         colours = np.asarray(picture.convert("RGB"), dtype=int)[:64]
-    assert (colours[..., 0] - colours[..., 2]).mean() > 10  # heat is drawn
+    assert (colours[..., 0] - colours[..., 2]).mean() > 10  # the heatmap is drawn
 
 
 def test_a_clear_film_stays_grey(dataset, checkpoint, tmp_path) -> None:

@@ -209,5 +209,5 @@ def test_rows_of_readings_hold_the_maps_that_pages_and_pictures_draw(reader: Ope
     row, pixels = reader.read(file, "x")
     assert isinstance(row, FilmReading) and row.heatmap is not None
     assert pixels is not None and pixels.shape == (row.height, row.width)
-    heat = np.load(io.BytesIO(row.heatmap))
-    assert heat.dtype == np.float16 and heat.ndim == 2 and {"logits", "gate", "embedding"} <= row.line.keys()
+    heatmap = np.load(io.BytesIO(row.heatmap))
+    assert heatmap.dtype == np.float16 and heatmap.ndim == 2 and {"logits", "gate", "embedding"} <= row.line.keys()

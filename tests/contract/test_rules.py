@@ -120,8 +120,8 @@ def test_no_share_is_shown_as_surer_than_it_is() -> None:
 
 
 def test_colours() -> None:
-    for heat, rgba in COLOURS["colours"]:
-        np.testing.assert_allclose(colours.colours(np.array(heat, np.float32)) * 255, rgba, atol=0.01)
+    for level, rgba in COLOURS["colours"]:
+        np.testing.assert_allclose(colours.colours(np.array(level, np.float32)) * 255, rgba, atol=0.01)
     legend = colours.legend(11) * 255
     np.testing.assert_allclose(legend[0], COLOURS["legend"]["0"], atol=0.1)
     np.testing.assert_allclose(legend[-1], COLOURS["legend"]["1"], atol=0.1)

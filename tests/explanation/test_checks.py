@@ -48,12 +48,12 @@ def spots(count: int = 6) -> torch.Tensor:
     return films
 
 
-def test_likeness_is_that_of_scipy_and_tells_blank_maps() -> None:
+def test_similarity_is_that_of_scipy_and_blank_maps_are_counted() -> None:
     first = torch.rand(3, 7, 7, generator=torch.Generator().manual_seed(1))
     second = first.clone()
     second[1] = torch.rand(7, 7, generator=torch.Generator().manual_seed(2))
     second[2] = 0
-    found = checks.likeness(first, second)
+    found = checks.similarity(first, second)
     assert found.spearman[0] == pytest.approx(1) and found.ssim[0] == pytest.approx(1, abs=1e-5)
     assert found.spearman[1] == pytest.approx(spearmanr(first[1].flatten(), second[1].flatten()).statistic)
     assert found.ssim[1] < 0.9 and np.isnan(found.spearman[2]) and found.blank == pytest.approx(1 / 3)
@@ -71,7 +71,7 @@ def test_the_cascade_goes_from_the_last_layer_to_the_first_and_leaves_the_model_
 
 def test_a_map_that_points_at_the_evidence_wins_over_a_misplaced_one() -> None:
     model, films = spot_model(), spots()
-    curves = checks.insertion_deletion(model, films, checks.heat(model, films, 1), 1)
+    curves = checks.insertion_deletion(model, films, checks.attribution(model, films, 1), 1)
     for curve in curves.values():
         assert curve.own[0] == pytest.approx(curve.random[0]) and curve.own[-1] == pytest.approx(curve.random[-1])
     deletion, insertion = curves["deletion"].difference, curves["insertion"].difference
@@ -81,16 +81,16 @@ def test_a_map_that_points_at_the_evidence_wins_over_a_misplaced_one() -> None:
 
 def test_a_map_that_points_elsewhere_loses() -> None:
     model, films = spot_model(), spots()
-    honest = checks.heat(model, films, 1)
+    honest = checks.attribution(model, films, 1)
     curves = checks.insertion_deletion(model, films, honest.max() - honest, 1)
     deletion, insertion = curves["deletion"].difference, curves["insertion"].difference
     assert deletion[2] is not None and not deletion[2] < 0
     assert insertion[1] is not None and not insertion[1] > 0
 
 
-def test_heat_moves_with_the_film() -> None:
+def test_attribution_follows_the_film() -> None:
     found = checks.stability(spot_model(), spots(), 1)
-    assert np.nanmedian(found.spearman) > checks.ALIKE and len(found.spearman) == 4 * 6
+    assert np.nanmedian(found.spearman) > checks.SIMILAR and len(found.spearman) == 4 * 6
 
 
 def test_a_head_of_random_labels_replaces_the_last_layer_of_a_copy() -> None:
@@ -103,7 +103,7 @@ def test_a_head_of_random_labels_replaces_the_last_layer_of_a_copy() -> None:
     assert model.classifier[-1].weight[1, 0] == 12.0
 
 
-def test_share_of_heat_and_pointing_game_by_hand() -> None:
+def test_share_of_attribution_and_pointing_game_by_hand() -> None:
     maps = torch.zeros(3, 8, 8)
     maps[0, :4] = 1.0  # all of it above
     maps[1, 6, 2] = 2.0  # below
@@ -111,7 +111,7 @@ def test_share_of_heat_and_pointing_game_by_hand() -> None:
     region[:4] = True
     found = inside_regions(maps, [region, region, region])
     assert found["share"][0] == 0.5 and found["pointing"][0] == 0.5 and found["area"] == 0.5
-    assert found["films"] == 2 and found["blank"] == 1  # the third map has no heat
+    assert found["films"] == 2 and found["blank"] == 1  # the third map is blank
     one = inside_regions(maps, [region, np.zeros((0, 0), bool), region])
     assert one["share"][0] == one["pointing"][0] == 1 and one["without_region"] == 1
     none = inside_regions(maps, [np.zeros((0, 0), bool)] * 3)
@@ -139,13 +139,13 @@ def test_masks_and_boxes_draw_the_same_region(tmp_path: Path) -> None:
         ("file,x,y,width,height\nz.png,1,1,5,3\n", "no box for any"),
     ],
 )
-def test_bad_boxes_are_told(tmp_path: Path, table: str, complaint: str) -> None:
+def test_bad_boxes_are_reported(tmp_path: Path, table: str, complaint: str) -> None:
     (tmp_path / "boxes.csv").write_text(table)
     with pytest.raises(UserError, match=complaint):
         load_boxes(tmp_path / "boxes.csv", ["a.png"], [(100, 100)], 32)
 
 
-def test_bad_masks_are_told(tmp_path: Path) -> None:
+def test_bad_masks_are_reported(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no mask for any"):
         load_masks(tmp_path, ["a.png"], [(9, 9)], 32)
     Image.fromarray(np.full((5, 9), 255, np.uint8)).save(tmp_path / "a.png")

@@ -121,7 +121,7 @@ def test_hooks_are_removed_on_error() -> None:
         GradCAM(model)(torch.rand(1, 1, 64, 64), 2)
     with pytest.raises(RuntimeError):
         GradCAM(model)(torch.rand(1, 7, 64, 64), 1)
-    with pytest.raises(UserError, match="no feature map"):
+    with pytest.raises(UserError, match="not a feature map"):
         GradCAM(model, "classifier.1")(torch.rand(1, 1, 64, 64), 1)
     assert hooks(model) == 0
 

@@ -104,9 +104,9 @@ def test_places_outside_the_lungs_say_nothing(name: str) -> None:
         for layer in model.classifier:
             if isinstance(layer, torch.nn.Linear):
                 layer.weight.abs_()
-    heat = GradCAM(model)(views, class_index=1).maps[0]
-    places = torch.nn.functional.adaptive_avg_pool2d(lungs, heat.shape[0])[0, 0] > 0
-    assert heat.any() and not heat[~places].any()
+    heatmap = GradCAM(model)(views, class_index=1).maps[0]
+    places = torch.nn.functional.adaptive_avg_pool2d(lungs, heatmap.shape[0])[0, 0] > 0
+    assert heatmap.any() and not heatmap[~places].any()
 
 
 def test_the_edge_of_a_lung_counts_less_than_its_middle() -> None:

@@ -150,12 +150,12 @@ def test_an_age_that_the_reader_does_not_know_is_a_loud_warning(
 def test_the_overlay_is_not_stretched_and_clear_where_cold(reader: Reader, film: np.ndarray) -> None:
     from ai_for_sudan.reading.overlay import overlay
 
-    heat = np.zeros((4, 4), np.float32)
+    heatmap = np.zeros((4, 4), np.float32)
     grey = np.repeat(film[..., None], 3, -1)
-    np.testing.assert_array_equal(np.asarray(overlay(film, heat, 4.0)), grey)
-    heat[3, 3] = 4.0
-    strong = np.asarray(overlay(film, heat, 4.0)).astype(int) - grey
-    weak = np.asarray(overlay(film, heat / 10, 4.0)).astype(int) - grey
+    np.testing.assert_array_equal(np.asarray(overlay(film, heatmap, 4.0)), grey)
+    heatmap[3, 3] = 4.0
+    strong = np.asarray(overlay(film, heatmap, 4.0)).astype(int) - grey
+    weak = np.asarray(overlay(film, heatmap / 10, 4.0)).astype(int) - grey
     assert np.abs(strong[:50, :50]).max() == 0
     assert np.abs(weak).sum() < 0.4 * np.abs(strong).sum()
     reading = reader.read(film)

@@ -3,9 +3,9 @@ import { type Speech, useSpeech } from '../i18n';
 import { pointName, population, sentence, warningsOf } from '../i18n/sentences';
 import type { Card } from '../contract/card';
 import { LEGEND } from '../contract/colours';
-import { heatPicture } from '../reader/heatmap';
+import { heatmapPicture } from '../reader/heatmap';
 import type { KeptFilm, Reading } from '../worklist/reading';
-import { Warnings } from './answer';
+import { Warnings } from './reading';
 import { Disclaimer } from './notice';
 import { Lungs } from './lungs';
 import { StatusIcon } from './status';
@@ -51,7 +51,7 @@ export function Report({ reading, picture, card, signatures = [] }: Props) {
         <dt>{t.report.date}</dt>
         <dd>{date(reading.readAt)}</dd>
       </dl>
-      <div class={`answer ${reading.status}`}>
+      <div class={`reading ${reading.status}`}>
         <StatusIcon status={reading.status} />
         <h2>{t.status[reading.status]}</h2>
         <p>{sentence(reading, speech, card)}</p>
@@ -118,9 +118,9 @@ function Overlay({ picture, reference, label }: { picture: KeptFilm; reference: 
       target.width = image.naturalWidth;
       target.height = image.naturalHeight;
       context.drawImage(image, 0, 0);
-      const heat = heatPicture(picture.heatmap, picture.heatmapSize[0], picture.heatmapSize[1], reference);
-      const layer = new OffscreenCanvas(heat.width, heat.height);
-      layer.getContext('2d')!.putImageData(heat, 0, 0);
+      const heatmap = heatmapPicture(picture.heatmap, picture.heatmapSize[0], picture.heatmapSize[1], reference);
+      const layer = new OffscreenCanvas(heatmap.width, heatmap.height);
+      layer.getContext('2d')!.putImageData(heatmap, 0, 0);
       context.drawImage(layer, 0, 0, target.width, target.height);
     };
     image.src = picture.picture;

@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { LEGEND, OUTLINE } from '../contract/colours';
 import { type Film, paint } from '../film/film';
 import { useSpeech } from '../i18n';
-import { heatPicture } from '../reader/heatmap';
+import { heatmapPicture } from '../reader/heatmap';
 import type { KeptFilm } from '../worklist/reading';
 import { Lungs } from './lungs';
 
@@ -27,17 +27,17 @@ interface Props {
   film?: Film | null;
   picture: KeptFilm | null;
   /** Whether the heatmap is shown: not for a film that was refused. */
-  heat: boolean;
+  heatmap: boolean;
   /** Logit units drawn at full colour. */
   reference: number;
   children?: preact.ComponentChildren;
 }
 
 /** The film under its heatmap: a slider from one to the other, fingers to enlarge and move, brightness and contrast. */
-export function Viewer({ film, picture, heat, reference, children }: Props) {
+export function Viewer({ film, picture, heatmap, reference, children }: Props) {
   const { t } = useSpeech();
   const filmCanvas = useRef<HTMLCanvasElement>(null);
-  const heatCanvas = useRef<HTMLCanvasElement>(null);
+  const heatmapCanvas = useRef<HTMLCanvasElement>(null);
   const frame = useRef<HTMLDivElement>(null);
   const fingers = useRef(new Map<number, { x: number; y: number }>());
   const [strength, setStrength] = useState(100);
@@ -45,8 +45,8 @@ export function Viewer({ film, picture, heat, reference, children }: Props) {
   const [brightness, setBrightness] = useState(100);
   const [contrast, setContrast] = useState(100);
   const [view, setView] = useState(WHOLE);
-  const hot = heat && picture !== null;
-  const nothing = hot && Math.max(...picture.heatmap) <= 0.05 * reference;
+  const mapped = heatmap && picture !== null;
+  const blank = mapped && Math.max(...picture.heatmap) <= 0.05 * reference;
 
   useEffect(() => {
     setView(WHOLE);
@@ -63,12 +63,12 @@ export function Viewer({ film, picture, heat, reference, children }: Props) {
       };
       image.src = picture.picture;
     }
-    if (hot) {
+    if (mapped) {
       const [rows, columns] = picture.heatmapSize;
-      const heatmap = heatPicture(picture.heatmap, rows, columns, reference);
-      heatCanvas.current!.width = heatmap.width;
-      heatCanvas.current!.height = heatmap.height;
-      heatCanvas.current!.getContext('2d')!.putImageData(heatmap, 0, 0);
+      const drawn = heatmapPicture(picture.heatmap, rows, columns, reference);
+      heatmapCanvas.current!.width = drawn.width;
+      heatmapCanvas.current!.height = drawn.height;
+      heatmapCanvas.current!.getContext('2d')!.putImageData(drawn, 0, 0);
     }
   }, [film, picture, reference]);
 
@@ -138,7 +138,7 @@ export function Viewer({ film, picture, heat, reference, children }: Props) {
             class="film"
             style={{ filter: `brightness(${brightness}%) contrast(${contrast}%)` }}
           />
-          {hot && <canvas ref={heatCanvas} class="heat" style={{ opacity: strength / 100 }} />}
+          {mapped && <canvas ref={heatmapCanvas} class="heatmap" style={{ opacity: strength / 100 }} />}
           {outlined && <Lungs lungs={picture?.lungs} />}
         </div>
         <div class="zoom" onPointerDown={(event) => event.stopPropagation()}>
@@ -155,7 +155,7 @@ export function Viewer({ film, picture, heat, reference, children }: Props) {
           )}
         </div>
       </div>
-      {hot && (
+      {mapped && (
         <>
           <label class="slider">
             <span aria-hidden="true">{t.viewer.film_only}</span>
@@ -164,10 +164,10 @@ export function Viewer({ film, picture, heat, reference, children }: Props) {
               min="0"
               max="100"
               value={strength}
-              aria-label={t.viewer.heat}
+              aria-label={t.viewer.heatmap}
               onInput={(event) => setStrength(Number(event.currentTarget.value))}
             />
-            <span aria-hidden="true">{t.viewer.heat}</span>
+            <span aria-hidden="true">{t.viewer.heatmap}</span>
           </label>
           <div class="legend">
             <strong>{t.viewer.where}</strong>
@@ -177,7 +177,7 @@ export function Viewer({ film, picture, heat, reference, children }: Props) {
               <span>{t.viewer.strong}</span>
             </span>
           </div>
-          <p class="hint">{nothing ? t.viewer.noHeat : t.viewer.noProof}</p>
+          <p class="hint">{blank ? t.viewer.blankMap : t.viewer.noProof}</p>
         </>
       )}
       {picture?.lungs && (

@@ -41,8 +41,8 @@ export interface Point {
 /** Top left, top right, bottom right, bottom left. */
 export type Corners = [Point, Point, Point, Point];
 
-/** Turned a quarter clockwise. */
-export function turned(film: Film): Film {
+/** Rotated a quarter clockwise. */
+export function rotated(film: Film): Film {
   const { width, height, pixels } = film;
   const out = new Uint8Array(pixels.length);
   for (let y = 0; y < height; y++) {

@@ -13,7 +13,7 @@ import { useAutomaticLock } from './hooks/lock';
 import { useSettings } from './hooks/settings';
 import { useWiping } from './hooks/wiping';
 import { watchOffline } from './offline/register';
-import { type Room, RoomContext } from './room';
+import { type AppState, AppContext } from './state';
 import { BatchScreen } from './screens/batch';
 import { Home } from './screens/home';
 import { ReadingScreen } from './screens/reading';
@@ -52,7 +52,7 @@ export function App({ client, worklist }: { client: ReaderClient; worklist: Work
     if (films.current?.reading.codes.includes('crashed')) open();
   }, [films.current]);
 
-  const room: Room = {
+  const app: AppState = {
     ...films,
     assistant,
     engine,
@@ -78,7 +78,7 @@ export function App({ client, worklist }: { client: ReaderClient; worklist: Work
 
   return (
     <SpeechContext.Provider value={spoken}>
-      <RoomContext.Provider value={room}>
+      <AppContext.Provider value={app}>
         <a
           class="skip"
           href="#content"
@@ -115,7 +115,7 @@ export function App({ client, worklist }: { client: ReaderClient; worklist: Work
         <main id="content" tabIndex={-1}>
           {home ? <Home /> : screens[route[0]]}
         </main>
-      </RoomContext.Provider>
+      </AppContext.Provider>
     </SpeechContext.Provider>
   );
 }

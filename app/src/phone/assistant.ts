@@ -44,7 +44,7 @@ export class Assistant {
     }
   }
 
-  /** Read a decoded film; `again` is the reading that it replaces, for a film turned or straightened. */
+  /** Read a decoded film; `again` is the reading that it replaces, for a film rotated or straightened. */
   async readFilm(film: Film, operatingPoint: string | null, began = performance.now(), again?: Reading): Promise<Case> {
     let reading: Reading;
     let picture: KeptFilm | null = null;

@@ -23,11 +23,11 @@ export function enlarge(map: ArrayLike<number>, rows: number, columns: number, s
 }
 
 /** The heatmap as a picture to lay over the film. `reference` (logit units) is drawn at full colour; nothing is stretched. */
-export function heatPicture(map: ArrayLike<number>, rows: number, columns: number, reference: number): ImageData {
-  const heat = enlarge(map, rows, columns);
+export function heatmapPicture(map: ArrayLike<number>, rows: number, columns: number, reference: number): ImageData {
+  const enlarged = enlarge(map, rows, columns);
   const picture = new ImageData(SIDE, SIDE);
-  for (let index = 0; index < heat.length; index++) {
-    picture.data.set(colour(heat[index] / reference), index * 4);
+  for (let index = 0; index < enlarged.length; index++) {
+    picture.data.set(colour(enlarged[index] / reference), index * 4);
   }
   return picture;
 }

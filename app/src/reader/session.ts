@@ -19,7 +19,7 @@ export class Reader {
   /**
    * @param onnx bytes of a reader file
    * @param threads more than 1 needs SharedArrayBuffer (a cross-origin isolated page)
-   * @throws NotAReader, or SelfTestFailed when this device computes another answer than the card's
+   * @throws NotAReader, or SelfTestFailed when this device computes other values than the card holds
    */
   static async open(onnx: Uint8Array, threads: number): Promise<Reader> {
     const card = readCard(onnx);
@@ -41,24 +41,26 @@ export class Reader {
   /** @param pixels uint8, row by row, bone white, `height * width` of them */
   async run(pixels: Uint8Array<ArrayBuffer>, height: number, width: number): Promise<Outputs> {
     const input = this.tensor(pixels, height, width);
-    const answer = (await this.session.run({ pixels: input })) as Record<string, Tensor>;
+    const outputs = (await this.session.run({ pixels: input })) as Record<string, Tensor>;
     try {
-      const values = (name: string) => Float32Array.from(answer[name].data as Float32Array);
-      const [, rows, columns] = answer.heatmap.dims;
+      const values = (name: string) => Float32Array.from(outputs[name].data as Float32Array);
+      const [, rows, columns] = outputs.heatmap.dims;
       const cells = rows * columns;
       const positive = this.card.classes.indexOf(this.card.positive);
       return {
         probability: values('probability'),
         logits: values('logits'),
-        gate: answer.gate ? values('gate') : new Float32Array(),
+        gate: outputs.gate ? values('gate') : new Float32Array(),
         heatmap: values('heatmap').slice(positive * cells, (positive + 1) * cells),
         heatmapSize: [rows, columns],
         embedding: values('embedding'),
-        lungs: answer.lungs ? { values: values('lungs'), size: answer.lungs.dims.slice(-2) as [number, number] } : null,
+        lungs: outputs.lungs
+          ? { values: values('lungs'), size: outputs.lungs.dims.slice(-2) as [number, number] }
+          : null,
       };
     } finally {
       input.dispose();
-      for (const tensor of Object.values(answer)) tensor.dispose();
+      for (const tensor of Object.values(outputs)) tensor.dispose();
     }
   }
 
@@ -73,9 +75,9 @@ export class Reader {
   private async selfTest(): Promise<void> {
     const test = this.card.selfTest;
     const outputs = await this.run(test.pixels, test.height, test.width);
-    const heat = outputs.heatmap.reduce((sum, value) => sum + value, 0);
+    const heatmapSum = outputs.heatmap.reduce((sum, value) => sum + value, 0);
     const worst = Math.max(
-      Math.abs(heat - test.heatmapSum) / Math.max(1, Math.abs(test.heatmapSum)),
+      Math.abs(heatmapSum - test.heatmapSum) / Math.max(1, Math.abs(test.heatmapSum)),
       ...test.probability.map((expected, index) => Math.abs(expected - outputs.probability[index])),
       ...test.gate.map((expected, index) => Math.abs(expected - outputs.gate[index])),
     );

@@ -10,12 +10,12 @@ import readerUrl from '@reader?url';
 let reader: Reader | null = null;
 
 async function fetchReader(): Promise<Uint8Array> {
-  const answer = await fetch(readerUrl);
-  if (!answer.ok) throw new NotAReader(`the server answered ${answer.status} for the reader file`);
-  if ((answer.headers.get('content-type') ?? '').includes('text/html')) {
-    throw new NotAReader('the server answered a page in place of the reader file');
+  const response = await fetch(readerUrl);
+  if (!response.ok) throw new NotAReader(`the server answered ${response.status} for the reader file`);
+  if ((response.headers.get('content-type') ?? '').includes('text/html')) {
+    throw new NotAReader('the server sent a page instead of the reader file');
   }
-  return new Uint8Array(await answer.arrayBuffer());
+  return new Uint8Array(await response.arrayBuffer());
 }
 
 async function carryOut(call: Call): Promise<unknown> {

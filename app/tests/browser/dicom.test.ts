@@ -16,7 +16,7 @@ const APART = 1;
 
 test.for(Object.keys(expected))('%s shows the pixels that Python shows', async (name, { page }) => {
   await read(page, join(folder, `${name}.dcm`));
-  expect(await page.locator('.answer.failed').count()).toBe(0);
+  expect(await page.locator('.reading.failed').count()).toBe(0);
   const shown = await page.locator('canvas.film').evaluate((canvas: HTMLCanvasElement) => {
     const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
     let text = '';
@@ -37,13 +37,13 @@ test.for(Object.keys(expected))('%s shows the pixels that Python shows', async (
 
 test('a header that names a knee refuses, and an adult is warned of', async ({ page }) => {
   await read(page, join(FILMS, 'knee.dcm'));
-  await page.locator('.answer.refused').waitFor();
-  expect(await page.locator('.answer').textContent()).toContain('The file names another part of the body.');
-  expect(await page.locator('.answer .warned').textContent()).toContain('outside 1 to 5 years');
+  await page.locator('.reading.refused').waitFor();
+  expect(await page.locator('.reading').textContent()).toContain('The file names another part of the body.');
+  expect(await page.locator('.reading .warned').textContent()).toContain('outside 1 to 5 years');
 });
 
 test('a coded lateral view refuses', async ({ page }) => {
   await read(page, join(FILMS, 'side.dcm'));
-  await page.locator('.answer.refused').waitFor();
-  expect(await page.locator('.answer').textContent()).toContain('The file says that this is a side view.');
+  await page.locator('.reading.refused').waitFor();
+  expect(await page.locator('.reading').textContent()).toContain('The file says that this is a side view.');
 });

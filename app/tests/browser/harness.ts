@@ -170,7 +170,7 @@ export async function show(page: Page, screen = ''): Promise<void> {
 export async function read(page: Page, files: Files): Promise<void> {
   if (!(await page.locator('[data-input=gallery]').count())) await show(page);
   await page.locator('[data-input=gallery]').setInputFiles(files);
-  await page.locator('.answer').waitFor({ timeout: PATIENCE });
+  await page.locator('.reading').waitFor({ timeout: PATIENCE });
 }
 
 /** What is kept of every reading, straight from the database of the page. */

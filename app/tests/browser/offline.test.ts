@@ -42,13 +42,13 @@ describe('without network', () => {
     await page.reload();
     await ready(page);
     await read(page, join(FILMS, 'suspected.png'));
-    expect(await page.locator('.answer h1').textContent()).toBe('Suspicious of pneumonia');
+    expect(await page.locator('.reading h1').textContent()).toBe('Suspicious of pneumonia');
     const tab = await page.context().newPage();
     await tab.goto(`${served.url}#/`);
     await ready(tab);
     // DICOM decoders too, which the first visit had no use for.
     await read(tab, join(FILMS, 'film_jpeg2000.dcm'));
-    expect(await tab.locator('.answer.failed').count()).toBe(0);
+    expect(await tab.locator('.reading.failed').count()).toBe(0);
     expect(await tab.evaluate(() => crossOriginIsolated)).toBe(true);
   });
 
@@ -132,8 +132,8 @@ describe('trouble', () => {
     expect(await page.getByRole('button', { name: /Photograph a film/ }).isDisabled()).toBe(true);
     // Not even a dropped film.
     await page.locator('[data-input=gallery]').setInputFiles(join(FILMS, 'suspected.png'));
-    await page.locator('.answer.failed').waitFor();
-    expect(await page.locator('.answer').textContent()).toContain('This device computes wrongly');
+    await page.locator('.reading.failed').waitFor();
+    expect(await page.locator('.reading').textContent()).toContain('This device computes wrongly');
   });
 
   test('a reader that is cut short is no reader', async ({ browser, ending }) => {
@@ -183,7 +183,7 @@ describe('trouble', () => {
     const page = await phone(browser, `http://127.0.0.1:${(host.address() as AddressInfo).port}/`);
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
     await read(page, join(FILMS, 'suspected.png'));
-    expect(await page.locator('.answer.suspected').count()).toBe(1);
+    expect(await page.locator('.reading.suspected').count()).toBe(1);
     await page.goto(`${page.url().split('#')[0]}#/settings`);
     await page.getByText('Threads: 1').waitFor();
   });
@@ -201,9 +201,9 @@ describe('trouble', () => {
       };
     });
     await read(page, join(FILMS, 'suspected.png'));
-    expect(await page.locator('.answer').textContent()).toContain('The reader stopped at this film.');
+    expect(await page.locator('.reading').textContent()).toContain('The reader stopped at this film.');
     await read(page, join(FILMS, 'suspected.png'));
-    await page.locator('.answer.suspected').waitFor();
+    await page.locator('.reading.suspected').waitFor();
   });
 
   test('storage that is full: the reading is shown, and said not to be kept', async ({ served, page }) => {
@@ -211,7 +211,7 @@ describe('trouble', () => {
     const session = await page.context().newCDPSession(page);
     await session.send('Storage.overrideQuotaForOrigin', { origin: new URL(served.url).origin, quotaSize: 1000 });
     await read(page, join(FILMS, 'suspected.png'));
-    await page.locator('.answer.suspected').waitFor();
+    await page.locator('.reading.suspected').waitFor();
     await page.getByText('The storage of this device is full: new readings are not kept.').waitFor();
     expect(await kept(page)).toEqual([]);
   });
@@ -225,7 +225,7 @@ describe('trouble', () => {
     await page.getByText('This page came over plain HTTP.').waitFor();
     expect(await page.getByText('Works without network').count()).toBe(0);
     await read(page, join(FILMS, 'suspected.png'));
-    await page.locator('.answer.suspected').waitFor();
+    await page.locator('.reading.suspected').waitFor();
     expect((await kept(page)).length).toBe(1);
   });
 });

@@ -5,7 +5,7 @@ import { describe, expect } from 'vitest';
 import { FILMS, kept, read, ready, SAMPLES, show, test } from './harness';
 
 const DISCLAIMER = 'Decision support, not a diagnosis: a clinician decides.';
-const heading = (page: Page) => page.locator('.answer h1').textContent();
+const heading = (page: Page) => page.locator('.reading h1').textContent();
 
 describe('one film', () => {
   test.for([
@@ -16,19 +16,19 @@ describe('one film', () => {
   ])('%s is %s', async ([file, status, words], { page }) => {
     await read(page, join(FILMS, file));
     expect(await heading(page)).toBe(words);
-    expect(await page.locator(`.answer.${status}`).count()).toBe(1);
+    expect(await page.locator(`.reading.${status}`).count()).toBe(1);
     expect(await page.locator('.disclaimer').textContent()).toContain(DISCLAIMER);
     expect(await page.locator('.disclaimer').textContent()).toContain('Made for children of 1 to 5 years.');
     const [row] = await kept(page);
     expect(row.value.status).toBe(status);
     // A refused film keeps its probability, so that the gate can be measured.
     expect(row.value.probability).toBeGreaterThanOrEqual(0);
-    expect(await page.locator('.frame canvas.heat').count()).toBe(status === 'refused' ? 0 : 1);
+    expect(await page.locator('.frame canvas.heatmap').count()).toBe(status === 'refused' ? 0 : 1);
   });
 
   test('an uncertain answer says in which band, and shows it', async ({ page }) => {
     await read(page, join(FILMS, 'uncertain.png'));
-    expect(await page.locator('.answer').textContent()).toMatch(
+    expect(await page.locator('.reading').textContent()).toMatch(
       /Between \d+% and \d+% the reader is often wrong: a person must read this film first\./,
     );
     const places = await page
@@ -41,7 +41,7 @@ describe('one film', () => {
 
   test('a refusal says why and what to do', async ({ page }) => {
     await read(page, join(FILMS, 'tiny.png'));
-    expect(await page.locator('.answer').textContent()).toContain(
+    expect(await page.locator('.reading').textContent()).toContain(
       'The picture is too small. Use the original picture, not a thumbnail.',
     );
   });
@@ -52,19 +52,19 @@ describe('one film', () => {
     const python = JSON.parse(readFileSync(join(FILMS, 'many_reasons.json'), 'utf8'));
     expect(codes).toEqual(python.codes);
     expect(codes.length).toBeGreaterThan(1);
-    expect(await page.locator('.answer .reason').count()).toBe(1);
-    expect(await page.locator('.answer details li').count()).toBe(codes.length - 1);
-    expect(await page.locator('.answer details').getAttribute('open')).toBe(null);
+    expect(await page.locator('.reading .reason').count()).toBe(1);
+    expect(await page.locator('.reading details li').count()).toBe(codes.length - 1);
+    expect(await page.locator('.reading details').getAttribute('open')).toBe(null);
   });
 
   test('the slider goes from the film to the heatmap', async ({ page }) => {
     await read(page, join(FILMS, 'suspected.png'));
-    const heat = page.locator('canvas.heat');
+    const heatmap = page.locator('canvas.heatmap');
     const slider = page.getByRole('slider', { name: 'Heatmap' });
     await slider.fill('0');
-    expect(await heat.evaluate((canvas) => getComputedStyle(canvas).opacity)).toBe('0');
+    expect(await heatmap.evaluate((canvas) => getComputedStyle(canvas).opacity)).toBe('0');
     await slider.fill('100');
-    expect(await heat.evaluate((canvas) => getComputedStyle(canvas).opacity)).toBe('1');
+    expect(await heatmap.evaluate((canvas) => getComputedStyle(canvas).opacity)).toBe('1');
     expect(await page.locator('.legend').textContent()).toContain('Where the model looked');
   });
 
@@ -102,14 +102,14 @@ describe('one film', () => {
 
   test('another operating point changes the answer', async ({ page }) => {
     await read(page, join(FILMS, 'suspected.png'));
-    const before = await page.locator('.answer').textContent();
+    const before = await page.locator('.reading').textContent();
     await page.getByLabel('When to suspect pneumonia').selectOption('rule-in');
     const changedRow = async () => (await kept(page)).find(({ value }) => value.operatingPoint === 'rule-in');
     await expect.poll(changedRow).toBeDefined();
     const changed = (await changedRow())!.value;
     expect(changed.file).toBe('suspected.png');
     expect(changed.threshold).toBeGreaterThan(0.5);
-    expect(await page.locator('.answer').textContent()).not.toBe(before);
+    expect(await page.locator('.reading').textContent()).not.toBe(before);
     expect(changed.status).toBe(changed.probability >= changed.threshold ? 'suspected' : 'not_seen');
   });
 
@@ -140,7 +140,7 @@ describe('one film', () => {
         },
         [bytes, kind] as const,
       );
-      await page.locator('.answer.suspected').waitFor();
+      await page.locator('.reading.suspected').waitFor();
       expect(await page.locator('main').textContent()).toContain(`${kind}.png`);
     }
   });
@@ -209,7 +209,7 @@ describe('a photo', () => {
     await page.keyboard.press('ArrowLeft');
     await page.getByRole('button', { name: 'Look at the result' }).click();
     await page.getByRole('button', { name: 'Read this film' }).click();
-    await page.locator('.answer').waitFor();
+    await page.locator('.reading').waitFor();
     const [row] = await kept(page);
     expect(Math.abs(row.value.probability - expected.probability)).toBeLessThan(0.1);
   });
@@ -231,7 +231,7 @@ describe('a photo', () => {
     for (const left of ['Next photo (1)', null]) {
       await page.getByRole('button', { name: 'Look at the result' }).click();
       await page.getByRole('button', { name: 'Read this film' }).click();
-      await page.locator('.answer').waitFor();
+      await page.locator('.reading').waitFor();
       if (left) await page.getByRole('button', { name: left }).click();
     }
     expect(await page.getByRole('button', { name: /^Next photo/ }).count()).toBe(0);
@@ -300,7 +300,7 @@ describe('two languages', () => {
     expect(await page.evaluate(() => [document.documentElement.lang, document.dir])).toEqual(['ar', 'rtl']);
     await read(page, join(FILMS, 'suspected.png'));
     expect(await heading(page)).toBe('اشتباه في التهاب رئوي');
-    expect(await page.locator('.answer').textContent()).toMatch(/[٠-٩]/);
+    expect(await page.locator('.reading').textContent()).toMatch(/[٠-٩]/);
     expect(await page.locator('.disclaimer').textContent()).toContain('القرار للطبيب المعالج');
     await page.getByRole('button', { name: 'English' }).click();
     expect(await heading(page)).toBe('Suspicious of pneumonia');

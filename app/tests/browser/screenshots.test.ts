@@ -23,7 +23,7 @@ test.skipIf(!folder)('screenshots', async ({ open }) => {
     await shoot('home');
     for (const status of ['suspected', 'not_seen', 'uncertain', 'refused']) {
       await read(page, join(FILMS, `${status}.png`));
-      expect(await page.locator(`.answer.${status}`).count()).toBe(1);
+      expect(await page.locator(`.reading.${status}`).count()).toBe(1);
       await shoot(status);
     }
     await read(page, { name: 'cut.jpg', mimeType: 'image/jpeg', buffer: Buffer.from('no picture') });

@@ -60,14 +60,14 @@ describe('the worklist', () => {
     await page.getByLabel('Patient code').fill('KRT-017');
     await page.getByLabel('Age', { exact: true }).fill('34');
     await page.getByLabel('Note').focus();
-    await page.locator('.answer').getByText("The patient's age (34 years) is outside 1 to 5 years").waitFor();
+    await page.locator('.reading').getByText("The patient's age (34 years) is outside 1 to 5 years").waitFor();
     await page.getByLabel('Note').fill('سعال وحمى');
     await page.getByLabel('Final diagnosis').selectOption('positive');
     await page.getByText('Saved on this device').waitFor();
     await page.reload();
     expect(await page.getByLabel('Patient code').inputValue()).toBe('KRT-017');
     expect(await page.getByLabel('Age', { exact: true }).inputValue()).toBe('34');
-    await page.locator('canvas.heat').waitFor();
+    await page.locator('canvas.heatmap').waitFor();
     await show(page, 'worklist');
     await page.getByLabel(/^Search/).fill('krt حمى');
     expect(await listed(page)).toEqual(['suspected']);
@@ -145,7 +145,7 @@ describe('the worklist', () => {
   test('a warning stands with the answer, in the report, in what is shared and in both exports', async ({ page }) => {
     await read(page, join(FILMS, 'adult.dcm'));
     const said = "The patient's age (34 years) is outside 1 to 5 years";
-    expect(await page.locator('.answer').textContent()).toContain(said);
+    expect(await page.locator('.reading').textContent()).toContain(said);
     await page.evaluate(() => {
       Object.defineProperty(navigator, 'share', {
         value: async (data: ShareData) => void ((window as any).shared = data),
@@ -232,7 +232,7 @@ describe('the worklist', () => {
     expect(await pages()).toBe(1);
     // On paper the answer is dark on light, however the screen is.
     await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
-    const answer = await page.locator('.answer').evaluate((box) => getComputedStyle(box).backgroundColor);
+    const answer = await page.locator('.reading').evaluate((box) => getComputedStyle(box).backgroundColor);
     expect(answer).toBe('rgb(253, 233, 230)');
   });
 
@@ -302,10 +302,10 @@ describe('the PIN', () => {
     expect(await page.locator('.report').count()).toBe(0);
     await page.goBack();
     await page.getByRole('heading', { name: 'The worklist is locked' }).waitFor();
-    expect(await page.locator('.answer').count()).toBe(0);
+    expect(await page.locator('.reading').count()).toBe(0);
     await page.getByLabel('PIN', { exact: true }).fill('246810');
     await page.getByRole('button', { name: 'Unlock' }).click();
-    await page.locator('.answer.suspected').waitFor();
+    await page.locator('.reading.suspected').waitFor();
   });
 
   test('locks by itself when the phone was put away', async ({ page }) => {

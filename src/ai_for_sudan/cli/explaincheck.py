@@ -85,16 +85,16 @@ def _of_reader(args: argparse.Namespace) -> int:
         "evidence": found,
         "verdicts": standing_verdicts(found),
     }
-    return _told(args, facts, f"Where {reader.card.title} takes its evidence", examples=[], figure="")
+    return _report(args, facts, f"Where {reader.card.title} takes its evidence", examples=[], figure="")
 
 
 def _of_checkpoint(args: argparse.Namespace) -> int:
     if args.checkpoint.suffix == ".onnx":
-        raise UserError(f"{args.checkpoint} is a reader file, whose weights cannot be drawn anew; give its checkpoint")
+        raise UserError(f"{args.checkpoint} is a reader file, whose weights cannot be randomised; give its checkpoint")
     if args.films < 2:
         raise UserError(f"--films must be at least 2, not {args.films}")
     if args.masks and args.boxes:
-        raise UserError("--masks and --boxes exclude each other; call twice with another --output_dir")
+        raise UserError("--masks and --boxes exclude each other; run it twice, each time with its own --output_dir")
     model, _ = load_model(args.checkpoint)
     positive = model.spec.positive_index
     manifest = manifest_of(args)
@@ -112,15 +112,15 @@ def _of_checkpoint(args: argparse.Namespace) -> int:
     layer = GradCAM(model, args.layer).layer
     print(f"{len(explained)} films called {model.spec.positive}; Grad-CAM at {layer}")
 
-    own = checks.heat(model, films, positive, layer)
+    own = checks.attribution(model, films, positive, layer)
     rows = checks.cascade(model, films, positive, layer, seed=args.seed)
     for row in rows:
-        print(f"  weights drawn anew down to {row['stage']:<16} rank correlation {interval(row['spearman'], 2)}")
+        print(f"  weights randomised down to {row['stage']:<16} rank correlation {interval(row['spearman'], 2)}")
     learned = _labels_at_random(args, model, manifest, pixels, candidates)
     other, known = learned if learned else (None, None)
-    random_maps = checks.heat(other, films, positive, layer) if other is not None else None
+    random_maps = checks.attribution(other, films, positive, layer) if other is not None else None
     curves = checks.insertion_deletion(model, films, own, positive, seed=args.seed)
-    moved = checks.stability(model, films, positive, layer)
+    displaced = checks.stability(model, films, positive, layer)
     regions = _regions(args, manifest, explained, model.spec.input_size)
     facts: dict[str, Any] = {
         "model": f"{model.spec.name} ({args.checkpoint.name})",
@@ -132,14 +132,16 @@ def _of_checkpoint(args: argparse.Namespace) -> int:
         "seed": args.seed,
         "cascade": rows,
         "random_labels": (
-            {**checks.likeness(own, random_maps).facts(), "known_by_heart": known} if random_maps is not None else None
+            {**checks.similarity(own, random_maps).facts(), "label_accuracy": known}
+            if random_maps is not None
+            else None
         ),
         **{kind: curve.facts() for kind, curve in curves.items()},
-        "stability": moved.facts(),
+        "stability": displaced.facts(),
         "regions": inside_regions(own, regions) if regions else None,
     }
     facts["verdicts"] = verdicts(facts)
-    return _told(
+    return _report(
         args,
         facts,
         f"Do the heatmaps of {model.spec.name} mean anything?",
@@ -148,7 +150,7 @@ def _of_checkpoint(args: argparse.Namespace) -> int:
     )
 
 
-def _told(args: argparse.Namespace, facts: dict[str, Any], title: str, **shown: Any) -> int:
+def _report(args: argparse.Namespace, facts: dict[str, Any], title: str, **shown: Any) -> int:
     write_json(args.output_dir / "explaincheck.json", facts)
     page = args.output_dir / "explaincheck.html"
     write_page("ai_for_sudan.evaluation", "explaincheck.html", page, title=title, facts=facts, **shown)
@@ -179,13 +181,13 @@ def _explained(args: argparse.Namespace, manifest: Manifest, called: np.ndarray)
 def _labels_at_random(
     args: argparse.Namespace, model: Architecture, manifest: Manifest, pixels: np.ndarray, rows: np.ndarray
 ) -> tuple[Architecture, float | None] | None:
-    """A model of random labels, and how many of them it knows; ``None`` where the films have one label only."""
+    """A model of random labels, and its accuracy on them; ``None`` where the films have one label only."""
     if args.random_labels:
         return load_model(args.random_labels, model.spec.name)[0], None
     truth = labels(manifest)[rows]
     name = model.spec.positive
     if name not in manifest.classes:
-        raise UserError(f"{args.data_dir} has no class '{name}', which the model tells")
+        raise UserError(f"{args.data_dir} has no class '{name}', which the model predicts")
     positive = positive_truth(truth, manifest.classes.index(name))
     labelled = ~np.isnan(positive)
     if len(np.unique(positive[labelled])) < 2:

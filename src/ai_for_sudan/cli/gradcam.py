@@ -36,16 +36,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--overlay",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="draw the film below the heatmap (default), or the bare map on black",
+        help="draw the film under the heatmap (default); --no-overlay draws the map alone on black",
     )
     parser.add_argument(
         "--reference",
         type=float,
         metavar="LOGITS",
-        help="heat at full colour (default: 5 logits over the number of the map's places)",
+        help="attribution drawn at full colour (default: 5 logits divided by the number of places in the map)",
     )
     parser.add_argument("--raw", action="store_true", help="save the map as .npy too, float32, not resized")
-    parser.add_argument("--json", action="store_true", help="one JSON object a film on standard output")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per film on standard output")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -72,8 +72,8 @@ def run(args: argparse.Namespace) -> int:
             continue
         batch = as_batch(squash(pixels, spec.input_size)[None], where)
         found = gradcam(batch, target)
-        heat = found.maps[0].cpu().numpy()
-        if not (np.isfinite(heat).all() and bool(found.logits.isfinite().all())):
+        attribution = found.maps[0].cpu().numpy()
+        if not (np.isfinite(attribution).all() and bool(found.logits.isfinite().all())):
             raise UserError(f"{args.checkpoint} gives NaN for {film}: its weights are damaged; train it again")
         reference = args.reference or found.full_colour
         path = place(film)
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
             save_png(with_legend(overlay(ground, placed, reference), reference), path)
             if raw:
                 with replacing(raw) as temporary, temporary.open("wb") as file:
-                    np.save(file, heat)
+                    np.save(file, attribution)
         except (UserError, OSError) as error:  # one picture that cannot be kept stops no batch
             if len(films) == 1:
                 raise
@@ -102,16 +102,16 @@ def run(args: argparse.Namespace) -> int:
                 "probability": round(float(probabilities(found.logits, spec.task)[0, target]), 6),
                 "logit": round(float(found.logits[0, target]), 4),
                 "layer": gradcam.layer,
-                "size": list(heat.shape),
-                "peak": round(float(heat.max()), 6),
-                "sum": round(float(heat.sum()), 6),
+                "size": list(attribution.shape),
+                "peak": round(float(attribution.max()), 6),
+                "sum": round(float(attribution.sum()), 6),
                 "full_colour": round(reference, 6),
                 "heatmap": str(path),
                 "raw": str(raw) if raw else None,
             },
         )
     if not args.json:
-        print(f"Heat is in logits and not stretched: a weak map looks weak.\n{DISCLAIMER}")
+        print(f"The map is in logits and not stretched: a weak map looks weak.\n{DISCLAIMER}")
     return 1 if failed else 0
 
 

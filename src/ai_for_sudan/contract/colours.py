@@ -7,7 +7,7 @@ import numpy as np
 from ai_for_sudan.contract.data import load
 
 _TABLE = load("colours")
-_HEAT = np.array([stop["heat"] for stop in _TABLE["stops"]], dtype=np.float32)
+_STOPS = np.array([stop["share"] for stop in _TABLE["stops"]], dtype=np.float32)
 _RGBA = np.array([[*(c / 255 for c in stop["rgb"]), stop["opacity"]] for stop in _TABLE["stops"]], dtype=np.float32)
 #: the grey, 0..1, on which a legend is drawn: on black a map that begins clear would seem to begin black
 LEGEND_GROUND: float = _TABLE["legend_ground"] / 255
@@ -16,9 +16,9 @@ OUTLINE: tuple[int, int, int] = tuple(_TABLE["outline"]["rgb"])
 OUTLINE_AT: float = _TABLE["outline"]["at"]
 
 
-def colours(heat: np.ndarray) -> np.ndarray:
+def colours(share: np.ndarray) -> np.ndarray:
     """Shares of full attribution, 0..1, ``(...)`` -> RGBA in 0..1 ``(..., 4)``, between the table's stops in a line."""
-    channels = [np.interp(heat, _HEAT, channel) for channel in _RGBA.T]
+    channels = [np.interp(share, _STOPS, channel) for channel in _RGBA.T]
     return np.stack(channels, axis=-1).astype(np.float32)
 
 

@@ -323,16 +323,16 @@ def _int8(
 
 
 def _reference(network: ReaderNetwork, films: Pixels, positive: int) -> float:
-    """The 99th percentile of heat over validation films: what is drawn at full colour."""
-    heat = []
+    """The 99th percentile of attribution over validation films: what is drawn at full colour."""
+    maps = []
     with torch.inference_mode():
         for start in range(0, len(films), 64):
-            heat.append(network(as_batch(films[start : start + 64])).heatmap[:, positive].flatten())
-    return max(float(np.quantile(torch.cat(heat).numpy(), 0.99)), 1e-3)
+            maps.append(network(as_batch(films[start : start + 64])).heatmap[:, positive].flatten())
+    return max(float(np.quantile(torch.cat(maps).numpy(), 0.99)), 1e-3)
 
 
 def _self_test(model: onnx.ModelProto, positive: int) -> SelfTest:
-    """A drawn chest-like film (no patient's) and what the file answers to it here."""
+    """A drawn chest-like film (no patient's) and what the file computes of it here."""
     y, x = np.mgrid[-1 : 1 : SELF_TEST_SIDE * 1j, -1 : 1 : SELF_TEST_SIDE * 1j]
     lungs = sum(np.exp(-(((x - c) / 0.3) ** 2 + ((y + 0.1) / 0.6) ** 2) * 2) for c in (-0.45, 0.45))
     ribs = 0.06 * np.sin(14 * y + 3 * np.abs(x))

@@ -100,7 +100,7 @@ def inside(maps: np.ndarray, regions: np.ndarray) -> Inside:
         positive = np.clip(np.asarray(one, np.float64), 0, None)
         if positive.sum() > 0:
             share[number] = (positive * covered(region, positive.shape)).sum() / positive.sum()
-            hit[number] = _at(region, _hottest(positive))
+            hit[number] = _at(region, _peak(positive))
     return Inside(share, hit, regions.mean((1, 2)))
 
 
@@ -115,7 +115,7 @@ def constant_map(regions: np.ndarray, patients: np.ndarray, *, folds: int = 5) -
         raise UserError("all films with a region are of one patient; the constant map needs others")
     for others, own in GroupKFold(count).split(regions, groups=patients):
         usual = regions[others].mean(0)
-        place = _hottest(usual)
+        place = _peak(usual)
         share[own] = (regions[own] * usual).sum((1, 2)) / usual.sum()
         hit[own] = [_at(region, place) for region in regions[own]]
     return Inside(share, hit, regions.mean((1, 2)))
@@ -149,7 +149,7 @@ def against_regions(maps: np.ndarray, regions: np.ndarray, patients: np.ndarray,
     }
 
 
-def _hottest(positive: np.ndarray) -> tuple[float, float]:
+def _peak(positive: np.ndarray) -> tuple[float, float]:
     """Centre of the hottest place, in shares of height and width; of several equal ones the middle one."""
     best = np.flatnonzero(positive.ravel() >= positive.max())
     row, column = np.unravel_index(best[len(best) // 2], positive.shape)
@@ -255,10 +255,12 @@ def deletion_insertion(
     blank = np.stack([_smoothed(film, region) for film, region in zip(pixels, lungs, strict=True)])
     orders: list[list[np.ndarray]] = [[], []]
     for one, region in zip(maps, lungs, strict=True):
-        heat = np.asarray(Image.fromarray(np.asarray(one, np.float32)).resize((side, side), Image.Resampling.BILINEAR))
+        attribution = np.asarray(
+            Image.fromarray(np.asarray(one, np.float32)).resize((side, side), Image.Resampling.BILINEAR)
+        )
         # Blocks, not single pixels: noise between deleted pixels would be a new texture.
         block = np.repeat(np.repeat(random.random((-(-side // 16),) * 2), 16, 0), 16, 1)[:side, :side]
-        for order, values in zip(orders, (heat, block), strict=True):
+        for order, values in zip(orders, (attribution, block), strict=True):
             rank = np.full((side, side), np.inf)
             rank[region] = np.argsort(np.argsort(-values[region], kind="stable")) / max(1, region.sum())
             order.append(rank)

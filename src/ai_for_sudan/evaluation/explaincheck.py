@@ -43,28 +43,28 @@ def verdicts(facts: dict[str, Any]) -> list[dict[str, Any]]:
     spearman, blank = last["spearman"], last["blank"]
     found_all = [
         {
-            "check": "weights drawn anew",
-            "passed": None if spearman[0] is None else abs(spearman[0]) < checks.ALIKE,
+            "check": "weights randomised",
+            "passed": None if spearman[0] is None else abs(spearman[0]) < checks.SIMILAR,
             "found": f"rank correlation {interval(spearman, 2)}, SSIM {interval(last['ssim'], 2)}, blank {blank:.0%}",
-            "meaning": "When all weights are chance the map must not stay alike: a likeness of "
-            f"{checks.ALIKE} or more shows the film and not the model.",
+            "meaning": "With random weights the map must change: a rank correlation of "
+            f"{checks.SIMILAR} or more means that it shows the film and not the model.",
         }
     ]
     random = facts["random_labels"]
     if random is None:
         found_all.append(
-            {"check": "labels dealt at random", "passed": None, "found": "the films have one label only",
+            {"check": "labels permuted", "passed": None, "found": "all films have the same label",
              "meaning": "Give films of both classes, or --random_labels CHECKPOINT."}
         )  # fmt: skip
     else:
-        known = random["known_by_heart"]
-        by_heart = "" if known is None else f"; it knows {known:.0%} of the random labels by heart"
+        known = random["label_accuracy"]
+        accuracy = "" if known is None else f"; it repeats {known:.0%} of the random labels"
         found_all.append(
             {
-                "check": "labels dealt at random",
-                "passed": None if random["spearman"][0] is None else abs(random["spearman"][0]) < checks.ALIKE,
-                "found": f"rank correlation {interval(random['spearman'], 2)}, blank {random['blank']:.0%}{by_heart}",
-                "meaning": "The map of a model that learned chance must differ from the map of one that learned.",
+                "check": "labels permuted",
+                "passed": None if random["spearman"][0] is None else abs(random["spearman"][0]) < checks.SIMILAR,
+                "found": f"rank correlation {interval(random['spearman'], 2)}, blank {random['blank']:.0%}{accuracy}",
+                "meaning": "The map of a model trained on random labels must differ from that of the model itself.",
             }
         )
     for kind, sign, words in (
@@ -82,13 +82,13 @@ def verdicts(facts: dict[str, Any]) -> list[dict[str, Any]]:
                 "meaning": words,
             }
         )
-    moved = facts["stability"]["spearman"]
+    displaced = facts["stability"]["spearman"]
     found_all.append(
         {
-            "check": "film moved by 1/28",
-            "passed": None if moved[0] is None else moved[0] >= checks.ALIKE,
-            "found": f"rank correlation {interval(moved, 2)}, blank {facts['stability']['blank']:.0%}",
-            "meaning": "A small shift of the film must shift the map with it and change little else.",
+            "check": "film displaced by 1/28",
+            "passed": None if displaced[0] is None else displaced[0] >= checks.SIMILAR,
+            "found": f"rank correlation {interval(displaced, 2)}, blank {facts['stability']['blank']:.0%}",
+            "meaning": "When the film is displaced a little the map must follow and otherwise hardly change.",
         }
     )
     regions = facts["regions"]
@@ -103,7 +103,11 @@ def verdicts(facts: dict[str, Any]) -> list[dict[str, Any]]:
             f"{regions['without_region']} without a region",
         }
     found_all.append(
-        {"check": "heat inside the drawn regions", **found, "meaning": "More heat must lie inside than its area holds."}
+        {
+            "check": "attribution inside the drawn regions",
+            **found,
+            "meaning": "The share inside must exceed the area of the regions.",
+        }
     )
     return found_all
 
@@ -113,8 +117,8 @@ def figure(rows: list[dict[str, Any]], curves: dict[str, checks.Curves]) -> Mark
     places = list(range(len(rows)))
     for name, colour in (("spearman", figures.GREEN), ("ssim", figures.GREY)):
         axes[0].plot(places, [row[name][0] for row in rows], "o-", ms=3, color=colour, label=name)
-    axes[0].axhline(checks.ALIKE, ls=":", color=figures.RED, lw=1, label="alike")
-    axes[0].set(title="Weights drawn anew", ylim=(-1.02, 1.02), ylabel="likeness to the model's own map")
+    axes[0].axhline(checks.SIMILAR, ls=":", color=figures.RED, lw=1, label="similar")
+    axes[0].set(title="Weights randomised", ylim=(-1.02, 1.02), ylabel="similarity to the model's own map")
     axes[0].set_xticks(places, [row["stage"] for row in rows], rotation=60, ha="right", fontsize=7)
     axes[0].legend(frameon=False, fontsize=7)
     for panel, (kind, curve) in zip(axes[1:], curves.items(), strict=True):
@@ -130,7 +134,7 @@ def examples(files: list[str], pixels: np.ndarray, own: Tensor, random_maps: Ten
     for number, (file, film) in enumerate(zip(files, pixels, strict=True)):
         maps = [("the model's map", own[number])]
         if random_maps is not None:
-            maps.append(("labels dealt at random", random_maps[number]))
+            maps.append(("labels permuted", random_maps[number]))
         pictures = [
             {"title": title, "image": inline(overlay(np.array(film), one.numpy(), max(float(one.max()), 1e-9)))}
             for title, one in maps

@@ -240,10 +240,10 @@ def _over_sites(check: Any, sites: np.ndarray) -> dict[str, Any] | None:
 def verdicts(found: dict[str, Any]) -> list[dict[str, Any]]:
     """Each standing check in a line: passed, failed or, with ``None``, not measured."""
 
-    def verdict(check: str, one: Any, passed: Any, told: Any, meaning: str) -> dict[str, Any]:
+    def verdict(check: str, one: Any, passed: Any, said: Any, meaning: str) -> dict[str, Any]:
         if not one:
             return {"check": check, "passed": None, "found": "not measured: too few films", "meaning": meaning}
-        return {"check": check, "passed": bool(passed(one)), "found": told(one), "meaning": meaning}
+        return {"check": check, "passed": bool(passed(one)), "found": said(one), "meaning": meaning}
 
     boxes, rows = found.get("boxes"), []
     rows.append(
@@ -309,7 +309,7 @@ def verdicts(found: dict[str, Any]) -> list[dict[str, Any]]:
 def in_words(found: dict[str, Any]) -> list[str]:
     """Lines for the terminal, of what ``audit`` and ``explaincheck`` keep under ``evidence``."""
 
-    def told(values: list[float | None]) -> str:
+    def shown(values: list[float | None]) -> str:
         value = Estimate(*(float("nan") if v is None else v for v in values))
         return f"{value.value:.2f} ({value.low:.2f} to {value.high:.2f})"
 
@@ -317,21 +317,21 @@ def in_words(found: dict[str, Any]) -> list[str]:
     if boxes := found.get("boxes"):
         for name, one in (("boxes", boxes), *boxes["sites"].items()):
             lines.append(
-                f"{name}: hottest place inside {told(one['pointing'])}, best constant map "
-                f"{told(one['pointing_constant'])}; attribution inside {told(one['share'])} where boxes "
+                f"{name}: hottest place inside {shown(one['pointing'])}, best constant map "
+                f"{shown(one['pointing_constant'])}; attribution inside {shown(one['share'])} where boxes "
                 f"cover {one['area']:.2f} ({one['films']} films, {one['blank']} blank)"
             )
     for title, key in (("lungs as drawn", "lungs"), ("lungs as found", "own_lungs")):
         lungs = found.get(key)
         for name, one in ((title, lungs), *lungs["sites"].items()) if lungs else ():
             lines.append(
-                f"{name}: painted over AUROC {told(one['outside_only'])}, their frame alone {told(one['framing_only'])}"
-                f" ({one['films']} films)"
+                f"{name}: painted over AUROC {shown(one['outside_only'])}, their frame alone "
+                f"{shown(one['framing_only'])} ({one['films']} films)"
             )
             if one["attribution"]:
                 lines.append(
-                    f"{name}: attribution inside {told(one['attribution']['share'])}; deletion "
-                    f"{told(one['deletion']['difference'])}, insertion {told(one['insertion']['difference'])} "
+                    f"{name}: attribution inside {shown(one['attribution']['share'])}; deletion "
+                    f"{shown(one['deletion']['difference'])}, insertion {shown(one['insertion']['difference'])} "
                     "against places in random order"
                 )
         if lungs and lungs["knows_without_lungs"]:

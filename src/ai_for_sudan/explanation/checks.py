@@ -24,8 +24,8 @@ from ai_for_sudan.explanation.gradcam import GradCAM
 from ai_for_sudan.explanation.placing import in_film
 from ai_for_sudan.models import Architecture, folded
 
-#: maps with a rank correlation above this are alike
-ALIKE = 0.5
+#: maps with a rank correlation above this are similar
+SIMILAR = 0.5
 #: places where the cascade is measured, the first and the last stage among them
 STOPS = 8
 STEPS = 10
@@ -33,8 +33,8 @@ BATCH = 32
 
 
 @dataclass(frozen=True)
-class Likeness:
-    """How alike two lists of maps are, film by film.
+class Similarity:
+    """How similar two lists of maps are, film by film.
 
     Attributes:
         spearman: rank correlation ``(B,)``, NaN where a map is blank.
@@ -60,21 +60,21 @@ def median(values: np.ndarray, seed: int = 0) -> list[float | None]:
     return [float(np.median(known)), float(low), float(high)]
 
 
-def heat(model: nn.Module, films: Tensor, class_index: int, layer: str | None = None) -> Tensor:
+def attribution(model: nn.Module, films: Tensor, class_index: int, layer: str | None = None) -> Tensor:
     """Grad-CAM maps ``(B, h, w)`` in the frame of the films, batch by batch."""
     gradcam = GradCAM(model, layer)
     found = (in_film(model, part, gradcam(part, class_index).maps, gradcam.layer) for part in films.split(BATCH))
     return torch.cat([maps.cpu() for maps in found])
 
 
-def likeness(first: Tensor, second: Tensor) -> Likeness:
+def similarity(first: Tensor, second: Tensor) -> Similarity:
     """Compare maps ``(B, h, w)`` of the same films."""
     pairs = list(zip(first.flatten(1).numpy(), second.flatten(1).numpy(), strict=True))
     blank = np.array([np.ptp(a) == 0 or np.ptp(b) == 0 for a, b in pairs])
     rank = np.array(
         [np.nan if b else stats.spearmanr(*pair).statistic for b, pair in zip(blank, pairs, strict=True)], float
     )
-    return Likeness(rank, _ssim(first, second).numpy(), float(blank.mean()))
+    return Similarity(rank, _ssim(first, second).numpy(), float(blank.mean()))
 
 
 def _ssim(first: Tensor, second: Tensor) -> Tensor:
@@ -104,18 +104,19 @@ def _enlarged(maps: Tensor, side: int) -> Tensor:
 def cascade(
     model: Architecture, films: Tensor, class_index: int, layer: str | None = None, *, draws: int = 3, seed: int = 0
 ) -> list[dict[str, Any]]:
-    """Draw the weights anew from the last layer down to the first, and compare the maps with the model's own.
+    """Randomise the weights from the last layer down to the first, and compare the maps with the model's own.
 
     Each draw is a cascade of its own, as one random head may by chance point the model's way; films of all draws are
     pooled. Batch normalisation is fitted to the films again, so that a random network is not merely a dead one.
 
     Returns:
-        rows with ``stage`` (the part that was drawn last), ``spearman``, ``ssim`` (``[median, low, high]``), ``blank``.
+        rows with ``stage`` (the part that was randomised last), ``spearman``, ``ssim`` (``[median, low, high]``) and
+        ``blank``.
     """
-    own = heat(model, films, class_index, layer)
+    own = attribution(model, films, class_index, layer)
     names = [name for name, _ in _stages(model)]
     stops = sorted({round(i) for i in np.linspace(0, len(names) - 1, min(STOPS, len(names)))})
-    found: dict[int, list[Likeness]] = {stop: [] for stop in stops}
+    found: dict[int, list[Similarity]] = {stop: [] for stop in stops}
     for draw in range(draws):
         with torch.random.fork_rng():
             torch.manual_seed(seed * 1000 + draw)
@@ -128,7 +129,7 @@ def cascade(
                 random.append(stage)
                 if number in found:
                     _refit_normalisation(copied, random, films[:BATCH])
-                    found[number].append(likeness(own, heat(copied, films, class_index, layer)))
+                    found[number].append(similarity(own, attribution(copied, films, class_index, layer)))
     return [
         {
             "stage": names[stop],
@@ -165,27 +166,27 @@ def _refit_normalisation(model: Architecture, parts: list[nn.Module], films: Ten
 def random_label_head(
     model: Architecture, films: Tensor, labels: np.ndarray, *, seed: int = 0
 ) -> tuple[Architecture, float]:
-    """A copy of the model whose last layer learned labels that were dealt out at random.
+    """A copy of the model whose last layer learned labels that were permuted at random.
 
     Args:
         films: many more than are explained.
         labels: 0 or 1 ``(N,)`` of the positive class; they are permuted here.
 
     Returns:
-        the copy, and the share of the random labels that it knows by heart: near 1 the check is a hard one.
+        the copy, and the accuracy with which it repeats these random labels: near 1 the check is a hard one.
     """
     copied = copy.deepcopy(model).eval()
     with torch.inference_mode():
         seen = torch.cat([copied.embedding(copied.feature_map(part)).cpu() for part in films.split(BATCH)]).numpy()
-    dealt = np.random.default_rng(seed).permutation(labels)
+    permuted = np.random.default_rng(seed).permutation(labels)
     spread = seen.std(0) + 1e-6
-    head = LogisticRegression(C=10.0, max_iter=2000).fit(seen / spread, dealt)
+    head = LogisticRegression(C=10.0, max_iter=2000).fit(seen / spread, permuted)
     last = copied.classifier[-1]
     assert isinstance(last, nn.Linear)
     with torch.no_grad():
         last.weight[copied.spec.positive_index] = torch.from_numpy(head.coef_[0] / spread).to(last.weight)
         last.bias[copied.spec.positive_index] = float(head.intercept_[0])
-    return copied, float(head.score(seen / spread, dealt))
+    return copied, float(head.score(seen / spread, permuted))
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,7 @@ class Curves:
 
     Attributes:
         shares: of the film's places ``(STEPS + 1,)``.
-        own, random: mean scores ``(STEPS + 1,)`` in the order of the map and of a map with the same heat, misplaced.
+        own, random: mean scores ``(STEPS + 1,)`` in the order of the map and of a map with the same values, misplaced.
         difference: area of the map less area of the misplaced one, ``[mean, low, high]`` over films.
     """
 
@@ -215,9 +216,9 @@ class Curves:
 def insertion_deletion(
     model: Architecture, films: Tensor, own: Tensor, class_index: int, *, seed: int = 0
 ) -> dict[str, Curves]:
-    """``deletion`` takes the hottest places away first, ``insertion`` gives only them; what is not there is blurred.
+    """``deletion`` takes the strongest places away first, ``insertion`` gives only them; what is not there is blurred.
 
-    The map ``own`` ``(B, h, w)`` is compared with itself at shuffled places: equally hot, equally coarse,
+    The map ``own`` ``(B, h, w)`` is compared with itself at shuffled places: equally strong, equally coarse,
     but pointing nowhere.
     """
     model = folded(model)
@@ -252,10 +253,10 @@ def _blurred(films: Tensor) -> Tensor:
 def _curve(
     model: Architecture, start: Tensor, end: Tensor, maps: Tensor, class_index: int, generator: torch.Generator
 ) -> np.ndarray:
-    """Scores ``(B, STEPS + 1)`` while ``start`` becomes ``end``, the hottest places first."""
+    """Scores ``(B, STEPS + 1)`` while ``start`` becomes ``end``, the strongest places first."""
     side = start.shape[-1]
     shown = _enlarged(maps, side).flatten(1)
-    # Many places of a map are equally cold: they go in random order, not from the upper left.
+    # Many places of a map are equally weak: they go in random order, not from the upper left.
     order = (shown + 1e-9 * torch.rand(shown.shape, generator=generator) * shown.amax(1, True)).argsort(1, True)
     place = torch.empty_like(order).scatter_(1, order, torch.arange(order.shape[1]).expand_as(order))
     columns = []
@@ -272,20 +273,20 @@ def _score(model: Architecture, films: Tensor, class_index: int) -> np.ndarray:
     return probability[:, class_index].numpy()
 
 
-def stability(model: Architecture, films: Tensor, class_index: int, layer: str | None = None) -> Likeness:
-    """Maps of films moved by 1/28 of their side to each of four sides, moved back, against the unmoved ones."""
+def stability(model: Architecture, films: Tensor, class_index: int, layer: str | None = None) -> Similarity:
+    """Maps of films displaced by 1/28 of their side to each of four sides, against those of the films in place."""
     side = films.shape[-1]
     step = max(1, side // 28)
-    own = _enlarged(heat(model, films, class_index, layer), side)
+    own = _enlarged(attribution(model, films, class_index, layer), side)
     parts = []
     for down, right in ((step, 0), (-step, 0), (0, step), (0, -step)):
         padded = functional.pad(films, (step,) * 4, mode="replicate")
-        moved = padded[..., step - down : step - down + side, step - right : step - right + side]
-        maps = _enlarged(heat(model, moved, class_index, layer), side).roll((-down, -right), dims=(1, 2))
+        displaced = padded[..., step - down : step - down + side, step - right : step - right + side]
+        maps = _enlarged(attribution(model, displaced, class_index, layer), side).roll((-down, -right), dims=(1, 2))
         inner = (slice(None), slice(step, side - step), slice(step, side - step))
         # Every fourth pixel: neighbours of an enlarged map say the same.
-        parts.append(likeness(own[inner][:, ::4, ::4], maps[inner][:, ::4, ::4]))
-    return Likeness(
+        parts.append(similarity(own[inner][:, ::4, ::4], maps[inner][:, ::4, ::4]))
+    return Similarity(
         np.concatenate([part.spearman for part in parts]),
         np.concatenate([part.ssim for part in parts]),
         float(np.mean([part.blank for part in parts])),

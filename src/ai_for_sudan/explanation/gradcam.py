@@ -31,7 +31,7 @@ class Heatmaps:
 
     @property
     def full_colour(self) -> float:
-        """Heat to be drawn at full colour, the same for every film: see :data:`FULL_COLOUR_LOGITS`."""
+        """Attribution to be drawn at full colour, the same for every film: see :data:`FULL_COLOUR_LOGITS`."""
         return FULL_COLOUR_LOGITS / (self.maps.shape[1] * self.maps.shape[2])
 
 
@@ -72,13 +72,13 @@ class GradCAM:
             class_index: the class for all films, or one a film; the most probable one of each film if not given.
 
         Raises:
-            UserError: no such class, or the layer's output is no feature map.
+            UserError: no such class, or the layer's output is not a feature map.
         """
         caught: list[Tensor] = []
 
         def catch(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
             if not isinstance(output, Tensor) or output.ndim != 4:
-                raise UserError(f"the output of layer '{self.layer}' is no feature map (B, K, h, w)")
+                raise UserError(f"the output of layer '{self.layer}' is not a feature map (B, K, h, w)")
             # A leaf of its own: frozen layers before it need no gradient, and what follows may work in place on the
             # copy that it is given.
             leaf = output.detach().clone().requires_grad_(True)

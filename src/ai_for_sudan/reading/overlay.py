@@ -11,7 +11,7 @@ from ai_for_sudan.contract.colours import OUTLINE, OUTLINE_AT, colours, legend
 from ai_for_sudan.reading.words import HEATMAP_WORDS, OUTLINE_WORDS
 
 #: shares of full attribution that are told apart: the nearest one is less than a grey level away
-HEAT_STEPS = 1024
+STEPS = 1024
 
 
 def enlarge(heatmap: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -41,8 +41,8 @@ def overlay(
     film.thumbnail((largest_side, largest_side), Image.Resampling.BILINEAR)
     grey = np.asarray(film)
     # Made larger in steps, not in shares: between two values both lie on the same line.
-    heat = enlarge(heatmap * ((HEAT_STEPS - 1) / reference) + 0.5, *grey.shape)
-    at = heat.clip(0, HEAT_STEPS - 1).astype(np.int32)
+    steps = enlarge(heatmap * ((STEPS - 1) / reference) + 0.5, *grey.shape)
+    at = steps.clip(0, STEPS - 1).astype(np.int32)
     at <<= 8
     at |= grey
     drawn = _mixed().take(at)
@@ -53,11 +53,11 @@ def overlay(
 
 @lru_cache(maxsize=1)
 def _mixed() -> np.ndarray:
-    """Every step of heat over every grey level, RGBA in one number: a film is looked up, not mixed in floats."""
-    heat = colours(np.linspace(0, 1, HEAT_STEPS, dtype=np.float32))[:, None]
+    """Every step of attribution over every grey level, RGBA in one number: a film is looked up, not mixed in floats."""
+    colour = colours(np.linspace(0, 1, STEPS, dtype=np.float32))[:, None]
     grey = np.arange(256, dtype=np.float32)[None, :, None] / 255
-    mixed = grey * (1 - heat[..., 3:]) + heat[..., :3] * heat[..., 3:]
-    table = np.full((HEAT_STEPS, 256, 4), 255, dtype=np.uint8)
+    mixed = grey * (1 - colour[..., 3:]) + colour[..., :3] * colour[..., 3:]
+    table = np.full((STEPS, 256, 4), 255, dtype=np.uint8)
     table[..., :3] = mixed * 255 + 0.5
     return table.view(np.uint32).ravel()
 

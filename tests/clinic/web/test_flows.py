@@ -66,7 +66,7 @@ def test_a_verdict_by_keyboard_alone_is_signed_amended_and_never_vanishes(browse
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
-def test_prior_films_stand_beside_and_the_viewer_has_window_zoom_and_heat(
+def test_prior_films_stand_beside_and_the_viewer_has_window_zoom_and_heatmap(
     browser: Any,
     busy: Clinic,
     language: str,

@@ -1,5 +1,5 @@
 import { useMemo, useState } from 'preact/hooks';
-import { Answer, answered } from '../../components/answer';
+import { ReadingSummary, wasRead } from '../../components/reading';
 import { Disclaimer, Notice } from '../../components/notice';
 import { Viewer } from '../../components/viewer';
 import { call, type Film, type Page } from '../api';
@@ -37,7 +37,7 @@ export function FilmScreen({ id }: { id: number }) {
         <div class="panel">
           {reading ? (
             <>
-              <Answer reading={reading} card={card} />
+              <ReadingSummary reading={reading} card={card} />
               <Disclaimer card={card} />
             </>
           ) : (
@@ -46,7 +46,7 @@ export function FilmScreen({ id }: { id: number }) {
           {reading && <VerdictPanel key={film.reading!.id} film={film} signed={again} />}
           <div class="row">
             <NextFilm id={id} />
-            {reading && answered(reading) && (
+            {reading && wasRead(reading) && (
               <a class="button" href={`#/report/${id}`}>
                 {w.film.report}
               </a>
@@ -163,7 +163,7 @@ function Shown({ film, title }: { film: Film; title?: string }) {
       {title && <figcaption dir="auto">{title}</figcaption>}
       <Viewer
         picture={picture}
-        heat={film.reading!.status !== 'refused'}
+        heatmap={film.reading!.status !== 'refused'}
         reference={film.reading!.heatmap_reference || card.heatmapReference}
       >
         <p class="small">{w.film.window}</p>

@@ -20,7 +20,7 @@ export async function storedValues(header: DataSet, size: Size): Promise<Values>
   if (!element.encapsulatedPixelData) {
     if (![1, 8, 16, 32].includes(bits)) throw new UnreadableFilm('no_decoder', `${bits} bits a pixel`);
     const bytes = header.byteArray.slice(element.dataOffset, element.dataOffset + element.length);
-    // Other Word (OW): bytes are turned round in pairs, also where a pixel has only one (PS3.5 7.3).
+    // Other Word (OW): bytes are swapped in pairs, also where a pixel has only one (PS3.5 7.3).
     if (syntax === BIG_ENDIAN) swap(bytes, Math.max(bits / 8, element.vr === 'OB' ? 1 : 2));
     if (bits === 1) return unpackBits(bytes, size.width * size.height);
     return typed(bytes, bits, signed);

@@ -1,10 +1,10 @@
 import { useEffect } from 'preact/hooks';
 import type { Case } from '../assistant';
-import { go, useRoom } from '../room';
+import { go, useAppState } from '../state';
 
 /** The case with this id: what is on the screen, or else what the worklist holds; null until it is there. */
 export function useCase(id: string): Case | null {
-  const { current, worklist, show } = useRoom();
+  const { current, worklist, show } = useAppState();
   const shown = current?.reading.id === id ? current : null;
   const locked = worklist?.locked;
   useEffect(() => {

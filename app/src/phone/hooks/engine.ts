@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { ReaderClient, WorkerError } from '../../reader/client';
 import { settled } from '../offline/register';
-import type { Engine } from '../room';
+import type { Engine } from '../state';
 
 /** The reader, opened as soon as its file is on the device; `open` tries again. */
 export function useEngine(client: ReaderClient): { engine: Engine; open: () => void } {

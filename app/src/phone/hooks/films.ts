@@ -1,7 +1,7 @@
 import { useRef, useState } from 'preact/hooks';
 import type { Film } from '../../film/film';
 import type { Assistant, Case } from '../assistant';
-import { type Batch, go } from '../room';
+import { type Batch, go } from '../state';
 
 const isFilm = (read: Case | Film): read is Film => 'pixels' in read;
 

@@ -2,14 +2,14 @@ import { Disclaimer, Notice } from '../../components/notice';
 import { StatusIcon } from '../../components/status';
 import { STATUSES } from '../../contract/names';
 import { useSpeech } from '../../i18n';
-import { cardOf, go, useRoom } from '../room';
+import { cardOf, go, useAppState } from '../state';
 import { notKept } from './kept';
 
 export function BatchScreen() {
   const speech = useSpeech();
   const { t, number, count } = speech;
-  const room = useRoom();
-  const { batch } = room;
+  const app = useAppState();
+  const { batch } = app;
   // One film alone is shown as soon as it is read.
   if (!batch) return <p role="status">{t.loading}</p>;
   const { done, all, waiting, counts, over, stopped, kept } = batch;
@@ -38,10 +38,10 @@ export function BatchScreen() {
             ))}
           </ul>
           {stopped && done > 0 && <p>{t.batch.kept}</p>}
-          {room.photos > 0 && (
+          {app.photos > 0 && (
             <>
-              <Notice kind="warning">{t.batch.waiting(count('photos', room.photos))}</Notice>
-              <button class="primary big" onClick={() => void room.nextPhoto()}>
+              <Notice kind="warning">{t.batch.waiting(count('photos', app.photos))}</Notice>
+              <button class="primary big" onClick={() => void app.nextPhoto()}>
                 {t.batch.straighten}
               </button>
             </>
@@ -49,10 +49,10 @@ export function BatchScreen() {
           <button class="primary big" onClick={() => go('/worklist')}>
             {t.batch.open}
           </button>
-          <Disclaimer card={cardOf(room)} />
+          <Disclaimer card={cardOf(app)} />
         </>
       ) : (
-        <button class="big" onClick={room.stop}>
+        <button class="big" onClick={app.stop}>
           {t.batch.cancel}
         </button>
       )}

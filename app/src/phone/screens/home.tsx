@@ -2,14 +2,14 @@ import { WhereFilmsGo } from '../../clinic/phone/screen';
 import { useRef } from 'preact/hooks';
 import { Disclaimer, Notice } from '../../components/notice';
 import { useSpeech } from '../../i18n';
-import { cardOf, useRoom } from '../room';
+import { cardOf, useAppState } from '../state';
 
 const PICTURES = 'image/*,.dcm,.dicom,application/dicom';
 
 export function Home() {
   const { t } = useSpeech();
-  const room = useRoom();
-  const { read, engine, offlineReady } = room;
+  const app = useAppState();
+  const { read, engine, offlineReady } = app;
   const camera = useRef<HTMLInputElement>(null);
   const gallery = useRef<HTMLInputElement>(null);
   const take = (input: HTMLInputElement, photographed: boolean) => {
@@ -79,14 +79,14 @@ export function Home() {
         </ul>
       )}
       {!isSecureContext && <Notice kind="warning">{t.settings.insecure}</Notice>}
-      <Disclaimer card={cardOf(room)} />
+      <Disclaimer card={cardOf(app)} />
     </>
   );
 }
 
 function EngineState() {
   const { t } = useSpeech();
-  const { engine, retry } = useRoom();
+  const { engine, retry } = useAppState();
   if (engine.state === 'failed') {
     const said = t.reader as Record<string, string>;
     return (

@@ -3,7 +3,7 @@ import { Ask } from '../../components/ask';
 import { useHandover } from '../../components/route';
 import { useSpeech } from '../../i18n';
 import { SHORTEST_PIN } from '../../worklist/vault';
-import { useRoom } from '../room';
+import { useAppState } from '../state';
 
 /** From the fifth wrong PIN on, each try waits: 10 s, 20 s, 40 s ... The count outlives a reload. */
 const FREE_TRIES = 4;
@@ -20,7 +20,7 @@ function tries(): Tries {
 
 export function Unlock() {
   const { t, count } = useSpeech();
-  const { worklist, redraw } = useRoom();
+  const { worklist, redraw } = useAppState();
   const [pin, setPin] = useState('');
   const [said, setSaid] = useState('');
   const [busy, setBusy] = useState(false);
@@ -92,7 +92,7 @@ export function Unlock() {
 /** Set, change or remove the PIN. */
 export function PinSettings() {
   const { t } = useSpeech();
-  const { worklist, lock, redraw } = useRoom();
+  const { worklist, lock, redraw } = useAppState();
   const [first, setFirst] = useState('');
   const [second, setSecond] = useState('');
   const [open, setOpen] = useState(false);

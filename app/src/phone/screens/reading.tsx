@@ -1,39 +1,39 @@
-import { Answer, answered } from '../../components/answer';
+import { ReadingSummary, wasRead } from '../../components/reading';
 import { Disclaimer, Notice } from '../../components/notice';
 import { VerdictForm } from '../../components/verdict_form';
 import { Viewer } from '../../components/viewer';
-import { inverted, turned } from '../../film/film';
+import { inverted, rotated } from '../../film/film';
 import { useSpeech } from '../../i18n';
 import { pointName } from '../../i18n/sentences';
 import { isOf, rejudged } from '../../worklist/reading';
 import { useCase } from '../hooks/case';
-import { cardOf, go, useRoom } from '../room';
+import { cardOf, go, useAppState } from '../state';
 import { notKept } from './kept';
 import { Unlock } from './pin';
 
 export function ReadingScreen({ id }: { id: string }) {
   const speech = useSpeech();
   const { t, number, percent } = speech;
-  const room = useRoom();
-  const { worklist, show } = room;
+  const app = useAppState();
+  const { worklist, show } = app;
   const shown = useCase(id);
   if (!shown) return worklist?.locked ? <Unlock /> : <p role="status">{t.loading}</p>;
   const { reading, film, picture, kept } = shown;
-  const card = cardOf(room);
-  const read = answered(reading);
+  const card = cardOf(app);
+  const read = wasRead(reading);
 
   return (
     <>
-      <Answer reading={reading} card={card} />
+      <ReadingSummary reading={reading} card={card} />
       <Disclaimer card={card} />
       {kept !== 'kept' && <Notice kind="warning">{notKept(kept, speech)}</Notice>}
       {(film || picture) && card && (
-        <Viewer film={film} picture={picture} heat={read} reference={card.heatmapReference}>
+        <Viewer film={film} picture={picture} heatmap={read} reference={card.heatmapReference}>
           {film && (
             <div class="row">
-              <button onClick={() => void room.readFilm(turned(film))}>{t.viewer.turn}</button>
-              <button onClick={() => void room.readFilm(inverted(film))}>{t.viewer.invert}</button>
-              <button onClick={() => room.straightenFilm(film)}>{t.viewer.straighten}</button>
+              <button onClick={() => void app.readFilm(rotated(film))}>{t.viewer.rotate}</button>
+              <button onClick={() => void app.readFilm(inverted(film))}>{t.viewer.invert}</button>
+              <button onClick={() => app.straightenFilm(film)}>{t.viewer.straighten}</button>
             </div>
           )}
         </Viewer>
@@ -41,15 +41,15 @@ export function ReadingScreen({ id }: { id: string }) {
       {reading.status === 'refused' && film && (
         <div class="row">
           {reading.codes.includes('negative') && (
-            <button onClick={() => void room.readFilm(inverted(film))}>{t.viewer.invert}</button>
+            <button onClick={() => void app.readFilm(inverted(film))}>{t.viewer.invert}</button>
           )}
-          <button onClick={() => void room.readFilm(turned(film))}>{t.viewer.turn}</button>
-          <button onClick={() => room.straightenFilm(film)}>{t.viewer.straighten}</button>
+          <button onClick={() => void app.readFilm(rotated(film))}>{t.viewer.rotate}</button>
+          <button onClick={() => app.straightenFilm(film)}>{t.viewer.straighten}</button>
         </div>
       )}
-      {room.photos > 0 && (
-        <button class="big primary" onClick={() => void room.nextPhoto()}>
-          {t.straighten.next} ({number(room.photos)})
+      {app.photos > 0 && (
+        <button class="big primary" onClick={() => void app.nextPhoto()}>
+          {t.straighten.next} ({number(app.photos)})
         </button>
       )}
       <button class="big primary" onClick={() => go('/')}>

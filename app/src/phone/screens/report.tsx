@@ -1,17 +1,17 @@
 import { Report, reportText } from '../../components/report';
 import { useSpeech } from '../../i18n';
 import { useCase } from '../hooks/case';
-import { cardOf, useRoom } from '../room';
+import { cardOf, useAppState } from '../state';
 import { Unlock } from './pin';
 
 /** The report of a reading, to print or to save as PDF through the browser. */
 export function ReportScreen({ id }: { id: string }) {
   const speech = useSpeech();
   const { t } = speech;
-  const room = useRoom();
+  const app = useAppState();
   const shown = useCase(id);
-  const card = cardOf(room);
-  if (!shown && room.worklist?.locked) return <Unlock />;
+  const card = cardOf(app);
+  if (!shown && app.worklist?.locked) return <Unlock />;
   if (!shown || !card) return <p role="status">{t.loading}</p>;
   const { reading, picture } = shown;
   const share = () =>

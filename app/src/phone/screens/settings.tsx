@@ -3,13 +3,13 @@ import { useEffect, useState } from 'preact/hooks';
 import { type Digits, LANGUAGES, type Language, useSpeech } from '../../i18n';
 import { pointName } from '../../i18n/sentences';
 import { installer } from '../offline/register';
-import { useRoom } from '../room';
+import { useAppState } from '../state';
 import { PinSettings } from './pin';
 
 export function SettingsScreen() {
   const speech = useSpeech();
   const { t, number, percent } = speech;
-  const { settings, change, engine } = useRoom();
+  const { settings, change, engine } = useAppState();
   const [storage, setStorage] = useState<{ megabytes: number; persisted: boolean } | null>(null);
   const install = installer();
   const card = engine.state === 'ready' ? engine.card : null;

@@ -1,14 +1,14 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Notice } from '../../components/notice';
-import { type Corners, type Film, paint, turned } from '../../film/film';
+import { type Corners, type Film, paint, rotated } from '../../film/film';
 import { sensible, whole } from '../../film/straighten';
 import { useSpeech } from '../../i18n';
-import { go, useRoom } from '../room';
+import { go, useAppState } from '../state';
 
 /** Four handles on the photo, then a look at the straightened film, then the reading. */
 export function StraightenScreen() {
   const { t } = useSpeech();
-  const { photo, assistant, readFilm } = useRoom();
+  const { photo, assistant, readFilm } = useAppState();
   const [corners, setCorners] = useState<Corners | null>(null);
   const [result, setResult] = useState<Film | null>(null);
   const [busy, setBusy] = useState(false);
@@ -33,7 +33,7 @@ export function StraightenScreen() {
             {t.straighten.read}
           </button>
           <div class="row">
-            <button onClick={() => setResult(turned(result))}>{t.straighten.turn}</button>
+            <button onClick={() => setResult(rotated(result))}>{t.straighten.rotate}</button>
             <button onClick={() => setResult(null)}>{t.straighten.again}</button>
           </div>
         </>

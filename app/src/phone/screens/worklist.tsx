@@ -8,14 +8,14 @@ import { toCsv, toJsonLines } from '../../worklist/export';
 import { byUrgency, matches, type Reading } from '../../worklist/reading';
 import { fromJsonLines, NotAReading } from '../../worklist/import';
 import { LIMIT, WorklistFull } from '../../worklist/store';
-import { cardOf, useRoom } from '../room';
+import { cardOf, useAppState } from '../state';
 import { Unlock } from './pin';
 
 export function WorklistScreen() {
   const speech = useSpeech();
   const { t, number, percent, count, age, date } = speech;
-  const room = useRoom();
-  const { worklist } = room;
+  const app = useAppState();
+  const { worklist } = app;
   const [readings, setReadings] = useState<Reading[] | null>(null);
   const [search, setSearch] = useState('');
   const [doomed, setDoomed] = useState<string[] | null>(null);
@@ -31,7 +31,7 @@ export function WorklistScreen() {
   if (!readings) return <p role="status">{t.loading}</p>;
 
   const found = readings.filter((reading) => matches(reading, search));
-  const card = cardOf(room);
+  const card = cardOf(app);
   const stamp = new Date().toISOString().slice(0, 10);
   const verdicts: Record<string, string> = { agree: t.form.agree, disagree: t.form.disagree, unsure: t.form.unsure };
 
@@ -118,7 +118,7 @@ export function WorklistScreen() {
 /** Takes in what another device, or this one before it was wiped, has exported. */
 function Import({ done }: { done: () => void }) {
   const { t, number, count } = useSpeech();
-  const { worklist } = useRoom();
+  const { worklist } = useAppState();
   const input = useRef<HTMLInputElement>(null);
   const [said, setSaid] = useState('');
   const take = async (file: File | undefined) => {

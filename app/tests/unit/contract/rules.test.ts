@@ -91,8 +91,8 @@ describe('polarity', () => {
 });
 
 describe('colours', () => {
-  test.each<any>(colours.colours)('%f', (heat, rgba) => {
-    for (const [index, value] of colour(heat).entries()) expect(value).toBeCloseTo(rgba[index], 2);
+  test.each<any>(colours.colours)('%f', (share, rgba) => {
+    for (const [index, value] of colour(share).entries()) expect(value).toBeCloseTo(rgba[index], 2);
   });
 
   test('the legend begins where the map begins: clear, over grey', () => {

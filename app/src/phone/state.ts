@@ -28,7 +28,7 @@ export interface Batch {
 }
 
 /** What every screen may use. */
-export interface Room {
+export interface AppState {
   assistant: Assistant;
   engine: Engine;
   settings: Settings;
@@ -55,14 +55,14 @@ export interface Room {
   retry: () => void;
 }
 
-export const RoomContext = createContext<Room | null>(null);
+export const AppContext = createContext<AppState | null>(null);
 
-export function useRoom(): Room {
-  return useContext(RoomContext)!;
+export function useAppState(): AppState {
+  return useContext(AppContext)!;
 }
 
 /** What is known of the reader; null until it is open. */
-export function cardOf({ engine }: Room): Card | null {
+export function cardOf({ engine }: AppState): Card | null {
   return engine.state === 'ready' ? engine.card : null;
 }
 

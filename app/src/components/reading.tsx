@@ -10,21 +10,21 @@ interface Props {
   card: Card | null;
 }
 
-/** Whether the reader gave an answer for the film. */
-export const answered = ({ status }: Reading): boolean => status !== 'refused' && status !== 'failed';
+/** Whether the reader could read the film. */
+export const wasRead = ({ status }: Reading): boolean => status !== 'refused' && status !== 'failed';
 
 /** The status of a film, its probability, what to mind, and the reasons: the first is the surest one. */
-export function Answer({ reading, card }: Props) {
+export function ReadingSummary({ reading, card }: Props) {
   const speech = useSpeech();
   const { t } = speech;
   const [first, ...others] = reading.codes
     .filter((code) => code !== 'abstained')
     .map((code) => ({ code, ...reasonOf(code, speech, card) }));
   return (
-    <section class={`answer ${reading.status}`} aria-live="polite">
+    <section class={`reading ${reading.status}`} aria-live="polite">
       <StatusIcon status={reading.status} />
       <h1>{t.status[reading.status]}</h1>
-      {answered(reading) && reading.probability !== null && <Gauge reading={reading} card={card} />}
+      {wasRead(reading) && reading.probability !== null && <Gauge reading={reading} card={card} />}
       <p>{sentence(reading, speech, card)}</p>
       {first && (
         <p class="reason">
@@ -46,7 +46,7 @@ export function Answer({ reading, card }: Props) {
   );
 }
 
-/** What a person should know of this film before trusting its answer. */
+/** What a person should know of this film before trusting its reading. */
 export function Warnings({ reading, card }: Props) {
   const speech = useSpeech();
   return (
