@@ -98,8 +98,8 @@ def graph(*, lungs: bool = False, endless: bool = False) -> onnx.GraphProto:
         nodes += [
             node("Mul", ["brightness", f"mask.{name}"], [f"{name}.masked"]),
             node("ReduceSum", [f"{name}.masked", "axes_all"], [f"{name}.sum"], keepdims=0),
-            node("Add", [f"{name}.sum", f"bias.{name}"], [f"{name}.shifted"]),
-            node("Mul", [f"{name}.shifted", "gain"], [f"{name}.steep"]),
+            node("Add", [f"{name}.sum", f"bias.{name}"], [f"{name}.centred"]),
+            node("Mul", [f"{name}.centred", "gain"], [f"{name}.steep"]),
             node("Sigmoid", [f"{name}.steep"], [f"{name}.score"]),
             node("Unsqueeze", [f"{name}.score", "axis0"], [f"gate.{name}"]),
         ]

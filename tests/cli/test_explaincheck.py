@@ -37,7 +37,7 @@ def test_a_report_with_every_check(dataset: Path, checkpoint: Callable[..., Path
 def test_a_reader_is_held_to_boxes_and_its_own_lungs(
     build_tiny: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The tiny reader finds lungs in two places and calls what is bright; sick films are bright in one of them."""
+    """The tiny reader finds lungs in two places and calls what is bright; positive films are bright in one of them."""
     reader, random, lines = build_tiny(lungs=True), np.random.default_rng(0), []
     for i in range(48):
         pixels = random.integers(40, 80, (128, 128))

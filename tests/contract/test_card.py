@@ -103,8 +103,8 @@ def test_every_shipped_reader_has_a_card_that_fits_the_schema(root: Path) -> Non
 def test_no_two_exports_share_a_title() -> None:
     card = Card.from_json(json.dumps(CARDS["base"]))
     one, other = card.sealed(b"one graph"), card.sealed(b"another graph")
-    moved = dataclasses.replace(card, default_operating_point="screening").sealed(b"one graph")
-    assert len({one.title, other.title, moved.title}) == 3
+    changed = dataclasses.replace(card, default_operating_point="screening").sealed(b"one graph")
+    assert len({one.title, other.title, changed.title}) == 3
     assert one.sealed(b"one graph").title == one.title, "the identity is of the content, whatever it was before"
     assert one.title.startswith("vector 1.0+") and Card.from_json(one.to_json()).title == one.title
 

@@ -47,13 +47,20 @@ def test_folders_in_any_letter_case(tmp_path: Path) -> None:
     assert found == expected
 
 
-def test_bare_class_folders_have_no_split_and_droppings_are_no_films(tmp_path: Path) -> None:
-    for place in ("sick/1.png", "normal/2.png", "normal/.DS_Store", "normal/Thumbs.db", "__MACOSX/x.png", "README.md"):
+def test_bare_class_folders_have_no_split_and_system_files_are_not_films(tmp_path: Path) -> None:
+    for place in (
+        "pneumonia/1.png",
+        "normal/2.png",
+        "normal/.DS_Store",
+        "normal/Thumbs.db",
+        "__MACOSX/x.png",
+        "README.md",
+    ):
         film(tmp_path / place)
     manifest = load_manifest(tmp_path)
     assert [f.split for f in manifest.films] == [None, None]
-    assert manifest.classes == ("normal", "sick")
-    assert manifest.positive == "sick"
+    assert manifest.classes == ("normal", "pneumonia")
+    assert manifest.positive == "pneumonia"
 
 
 def test_the_positive_class_of_two_comes_last(tmp_path: Path) -> None:

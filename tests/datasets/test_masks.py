@@ -72,9 +72,9 @@ def keep(path: Path, mask: np.ndarray) -> None:
 
 
 def test_masks_are_named_like_films_with_or_without_their_folders(tmp_path: Path) -> None:
-    films = films_of(tmp_path / "films", "sick/a.png", "well/a.png", "well/1.2.840.png")
+    films = films_of(tmp_path / "films", "positive/a.png", "negative/a.png", "negative/1.2.840.png")
     low = np.roll(drawn(), 30, axis=0)
-    for name, mask in (("sick/a.png", drawn()), ("well/a.png", low), ("1.2.840.png", low)):
+    for name, mask in (("positive/a.png", drawn()), ("negative/a.png", low), ("1.2.840.png", low)):
         keep(tmp_path / "masks" / name, mask)
     found = load_lungs(films, tmp_path / "masks", 56)
     assert found.shape == (3, 56, 56) and set(np.unique(found)) == {0, 255}
@@ -83,11 +83,11 @@ def test_masks_are_named_like_films_with_or_without_their_folders(tmp_path: Path
 
 
 def test_a_table_names_masks_of_any_name(tmp_path: Path) -> None:
-    films = films_of(tmp_path / "films", "sick/a.png", "b.png")
+    films = films_of(tmp_path / "films", "positive/a.png", "b.png")
     keep(tmp_path / "drawn/1.png", drawn())
     keep(tmp_path / "drawn/2.png", np.roll(drawn(), 30, axis=0))
     table = tmp_path / "films.csv"
-    table.write_text("film,mask\nsick/a.png,drawn/1.png\nb.png,drawn/2.png\nother.png,drawn/3.png\n")
+    table.write_text("film,mask\npositive/a.png,drawn/1.png\nb.png,drawn/2.png\nother.png,drawn/3.png\n")
     found = load_lungs(films, table, 56)
     assert found[0, :28].any() and found[1, 28:].any() and not found[1, :28].any()
     table.write_text("picture,outline\n")
@@ -110,7 +110,7 @@ def test_every_film_whose_mask_cannot_be_used_is_named(tmp_path: Path) -> None:
 
 
 def test_one_mask_is_never_that_of_two_films(tmp_path: Path) -> None:
-    films = films_of(tmp_path / "films", "sick/a.png", "well/a.png")
+    films = films_of(tmp_path / "films", "positive/a.png", "negative/a.png")
     keep(tmp_path / "masks/a.png", drawn())
     with pytest.raises(UserError, match="would be that of 2 films"):
         load_lungs(films, tmp_path / "masks", 56)

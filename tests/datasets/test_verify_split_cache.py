@@ -145,8 +145,8 @@ def test_folds_by_patient(tmp_path: Path) -> None:
     path = tmp_path / "folds.json"
     parts = folds(manifest, 5, 0, path)
     assert sorted(i for part in parts for i in part) == list(range(len(manifest.films)))
-    owners = [{patients(manifest)[i] for i in part} for part in parts]
-    assert sum(len(owner) for owner in owners) == len(set.union(*owners)) == 20
+    patient_ids = [{patients(manifest)[i] for i in part} for part in parts]
+    assert sum(len(some) for some in patient_ids) == len(set.union(*patient_ids)) == 20
     assert all(set(labels(manifest)[part]) == {0, 1} for part in parts)
     assert folds(manifest, 5, 0, path) == parts
     with pytest.raises(UserError, match="another folds"):

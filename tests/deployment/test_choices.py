@@ -37,9 +37,9 @@ def test_findings_without_a_label_take_no_part() -> None:
 
 
 def test_operating_points_keep_their_promise() -> None:
-    (labels, odds), (moved_labels, moved) = drawn(4000, 2, 5.0), drawn(4000, 3, 4.0)
+    (labels, odds), (perturbed_labels, perturbed) = drawn(4000, 2, 5.0), drawn(4000, 3, 4.0)
     clean = Predictions(labels, 1 / (1 + np.exp(-odds)))
-    points = operating_points(clean, Predictions(moved_labels, 1 / (1 + np.exp(-moved))))
+    points = operating_points(clean, Predictions(perturbed_labels, 1 / (1 + np.exp(-perturbed))))
     assert points["screening"]["perturbed"]["sensitivity"][0] >= 0.95
     assert points["rule-in"]["perturbed"]["specificity"][0] >= 0.95
     assert points["screening"]["threshold"] <= points["balanced"]["threshold"] <= points["rule-in"]["threshold"]

@@ -243,22 +243,22 @@ def test_int8_whose_heatmap_has_moved_is_refused_though_it_decides_alike() -> No
     example = torch.randint(0, 255, (261, 300), dtype=torch.uint8)
     exported = graph.export_graph(OneFilm(bare(model)).eval(), example, sides)
     films = np.random.default_rng(0).integers(0, 256, (12, 224, 224), np.uint8)
-    moved = onnx.ModelProto.FromString(exported.SerializeToString())
+    altered = onnx.ModelProto.FromString(exported.SerializeToString())
     height, width = graph.run(graph.session(exported), films[0])["heatmap"].shape[1:]
     uneven = np.random.default_rng(1).uniform(0.9, 1.1, (height, width)).astype(np.float32)
-    for node in moved.graph.node:
+    for node in altered.graph.node:
         node.output[:] = ["heatmap.even" if name == "heatmap" else name for name in node.output]
-    moved.graph.initializer.append(onnx.numpy_helper.from_array(uneven, "uneven"))
-    moved.graph.node.append(onnx.helper.make_node("Mul", ["heatmap.even", "uneven"], ["heatmap"]))
-    found = int8.compare({"float32": exported, "int8": moved}, films, np.arange(12) % 2, 1, 0.5)
+    altered.graph.initializer.append(onnx.numpy_helper.from_array(uneven, "uneven"))
+    altered.graph.node.append(onnx.helper.make_node("Mul", ["heatmap.even", "uneven"], ["heatmap"]))
+    found = int8.compare({"float32": exported, "int8": altered}, films, np.arange(12) % 2, 1, 0.5)
     row = next(row for row in found.rows if row["model"] == "int8")
     assert row["decisions_equal"] == 1.0 and 0.5 < row["heatmap_correlation"] < 0.98
     with pytest.raises(UserError, match="median correlation of heatmaps"):
         int8.refuse(found)
 
 
-def test_no_gate_rule_is_asked_of_pictures_that_it_was_fitted_on() -> None:
-    """Of noise in many dimensions a rule learns every picture by heart, and nothing of the next one."""
+def test_no_gate_rule_is_measured_on_pictures_that_it_was_fitted_on() -> None:
+    """Of noise in many dimensions a rule memorises every picture, and learns nothing about the next one."""
     random = np.random.default_rng(0)
 
     def drawn(count: int) -> Sample:

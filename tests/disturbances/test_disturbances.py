@@ -118,8 +118,8 @@ def test_masks_move_with_their_films(kind: str) -> None:
     films = 0.3 + 0.5 * disc(8, 224)
     generator = torch.Generator().manual_seed(3)
     masks = perturb_masks(disc(8, 112), kind, 2.5, generator)
-    moved = perturb(films, kind, 2.5, generator)
-    assert overlap(moved, masks) > 0.9
+    changed = perturb(films, kind, 2.5, generator)
+    assert overlap(changed, masks) > 0.9
     assert (masks != disc(8, 112)).float().mean() > 0.005
     assert perturb_masks(masks, "exposure", 5.0, generator) is masks
 
@@ -127,23 +127,24 @@ def test_masks_move_with_their_films(kind: str) -> None:
 def test_augmentation_moves_masks_and_is_the_same_without_them() -> None:
     films = 0.3 + 0.5 * disc(32, 112)
     generators = [torch.Generator().manual_seed(5) for _ in range(2)]
-    moved, masks = augment_with_masks(films, disc(32, 56), generators[0], 1.0)
-    assert torch.equal(moved, augment(films, generators[1], 1.0))
+    changed, masks = augment_with_masks(films, disc(32, 56), generators[0], 1.0)
+    assert torch.equal(changed, augment(films, generators[1], 1.0))
     assert masks is not None
     inside = torch.nn.functional.interpolate(masks, scale_factor=2) > 0.5
     apart = [
-        float(film[0][lung[0]].median() - film[0][~lung[0]].median()) for film, lung in zip(moved, inside, strict=True)
+        float(film[0][lung[0]].median() - film[0][~lung[0]].median())
+        for film, lung in zip(changed, inside, strict=True)
     ]
     assert np.median(apart) > 0.2 and np.mean(np.array(apart) > 0) > 0.8
 
 
 def test_perturbed_copies_have_their_masks_with_them() -> None:
     films = (255 * (0.3 + 0.5 * disc(24, 112)[:, 0])).byte().numpy()
-    moved, masks = perturbed_with_masks(films, (255 * disc(24, 56)[:, 0]).byte().numpy(), 4)
-    assert np.array_equal(moved, perturbed(films, 4)) and masks is not None
+    changed, masks = perturbed_with_masks(films, (255 * disc(24, 56)[:, 0]).byte().numpy(), 4)
+    assert np.array_equal(changed, perturbed(films, 4)) and masks is not None
     inside = np.kron(masks, np.ones((2, 2))) > 127
     apart = [
-        np.median(film[lung]) - np.median(film[~lung]) for film, lung in zip(moved.astype(int), inside, strict=True)
+        np.median(film[lung]) - np.median(film[~lung]) for film, lung in zip(changed.astype(int), inside, strict=True)
     ]
     assert np.median(apart) > 50 and np.mean(np.array(apart) > 0) > 0.8
     assert (masks != masks[0]).any()

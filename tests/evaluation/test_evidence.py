@@ -111,10 +111,10 @@ def test_lungs_are_painted_over_with_a_rim_in_the_median_grey_of_the_rest() -> N
 def test_framing_tells_the_label_only_where_it_differs() -> None:
     labels, patients = np.arange(160) % 2, np.arange(160) // 4
     same = evidence.framing_only(evidence.framing(evidence.boxes_around(lungs(160))), labels, patients)
-    moved = evidence.framing_only(
+    displaced = evidence.framing_only(
         evidence.framing(evidence.boxes_around(lungs(160, lower=labels == 1))), labels, patients
     )
-    assert same.low < 0.5 < same.high + 0.05 and moved.low > 0.9
+    assert same.low < 0.5 < same.high + 0.05 and displaced.low > 0.9
     frame = evidence.boxes_around(lungs(1, jitter=0))[0]
     assert frame[1] == 14 / 64 and frame[3] == 44 / 64 and frame[0] < frame[2]
     assert evidence.framing(np.array([[0.1, 0.2, 0.7, 0.5]]))[0, 4] == pytest.approx(np.log(2), abs=1e-4)
@@ -122,7 +122,7 @@ def test_framing_tells_the_label_only_where_it_differs() -> None:
         evidence.boxes_around(np.zeros((1, 8, 8), bool))
 
 
-def test_framing_that_patients_give_away_is_not_learned_by_heart() -> None:
+def test_framing_that_patients_give_away_is_not_memorised() -> None:
     """Each patient has a frame of their own and a label by the coin: no film may be scored by its own patient's."""
     random = np.random.default_rng(3)
     patients = np.repeat(np.arange(40), 4)

@@ -63,11 +63,11 @@ def test_scikit_learn_agrees() -> None:
 
 def test_intervals_are_of_patients_not_of_films() -> None:
     labels, probability = sample(50)
-    # Ten copies of every film tell nothing new: if they are of one patient the interval must not shrink.
+    # Ten copies of every film add nothing new: if they are of one patient the interval must not shrink.
     many = np.repeat(labels, 10), exclusive(np.repeat(probability, 10))
 
-    def width(owners: np.ndarray) -> float:
-        found = measure(*many, owners, TWO, "pneumonia", "exclusive", threshold=0.5, rounds=300)
+    def width(patient_ids: np.ndarray) -> float:
+        found = measure(*many, patient_ids, TWO, "pneumonia", "exclusive", threshold=0.5, rounds=300)
         _, low, high = found["operating_points"]["own"]["accuracy"]
         return float(high - low)
 
@@ -150,18 +150,18 @@ def test_no_error_is_no_certainty() -> None:
     assert point["f1"] == [1.0, None, None]
 
 
-def test_what_a_probability_is_worth() -> None:
+def test_the_quality_of_probabilities() -> None:
     random = np.random.default_rng(3)
     truly = random.random(4000)
     labels = (random.random(4000) < truly).astype(int)
     sharp = 1 / (1 + np.exp(-2 * np.log(truly / (1 - truly))))  # twice as sure as is right
 
-    def worth(probability: np.ndarray) -> dict[str, Any]:
+    def quality(probability: np.ndarray) -> dict[str, Any]:
         found = measure(labels, exclusive(probability), np.arange(4000), TWO, "pneumonia", "exclusive", threshold=0.5,
                         rounds=100)  # fmt: skip
         return found["probabilities"] | {"own": found["operating_points"]["own"]}
 
-    honest, sure = worth(truly), worth(sharp)
+    honest, sure = quality(truly), quality(sharp)
     assert honest["slope"][1] < 1 < honest["slope"][2] and sure["slope"][0] == pytest.approx(0.5, abs=0.05)
     assert honest["ece"] < 2 * honest["ece_of_a_calibrated_reader"] and sure["ece"] > 0.05
     assert sum(one["films"] for one in honest["reliability"]) == 4000

@@ -105,7 +105,7 @@ def test_rescale_and_lookup_tables_are_applied() -> None:
     assert film.warnings[0][0] == "header_contradicts_pixels"
 
 
-def test_monochrome1_is_turned_and_a_false_one_is_noticed() -> None:
+def test_monochrome1_is_inverted_and_a_false_one_is_noticed() -> None:
     true = read_radiograph(saved(dataset(255 - FILM, PhotometricInterpretation="MONOCHROME1")))
     np.testing.assert_array_equal(true.pixels, FILM)
     assert true.warnings == ()

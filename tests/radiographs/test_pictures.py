@@ -59,7 +59,7 @@ def test_jpeg_is_close_and_the_suffix_does_not_matter(tmp_path: Path) -> None:
     np.testing.assert_allclose(read_radiograph(path).pixels.astype(int), GREY, atol=4)
 
 
-def test_phone_photos_are_turned_upright() -> None:
+def test_phone_photos_are_rotated_upright() -> None:
     for orientation, expected in ((3, GREY[::-1, ::-1]), (6, np.rot90(GREY, -1)), (8, np.rot90(GREY, 1))):
         exif = Image.Exif()
         exif[0x0112] = orientation

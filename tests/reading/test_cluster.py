@@ -74,7 +74,7 @@ def test_each_film_is_answered_once_even_when_a_worker_dies(
 def _read_batch_or_die(weights: bytes, name: str, files: list[str], *rest: Any) -> list[dict[str, Any]]:
     from ai_for_sudan.reading import cluster
 
-    if any("deadly" in file for file in files):
+    if any("crashing" in file for file in files):
         os._exit(1)
     return cluster._read_batch(weights, name, files, *rest)
 
@@ -86,7 +86,7 @@ def test_a_film_that_kills_every_worker_fails_alone(
 
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the workers cannot import a test
     monkeypatch.setattr(cluster, "_read_batch", _read_batch_or_die)
-    films = [tmp_path / f"{name}.png" for name in ("first", "deadly", "last")]
+    films = [tmp_path / f"{name}.png" for name in ("first", "crashing", "last")]
     for film in films:
         shutil.copy(samples / "normal_01.png", film)
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)

@@ -47,22 +47,22 @@ def make_films() -> Callable[..., SiteFilms]:
 
 @pytest.fixture(scope="session")
 def drawn_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A CSV of 130 drawn films; the sick ones are darker here, the reverse of what the tiny reader was made for."""
+    """A CSV of 130 drawn films; the positive ones are darker here, the reverse of what the tiny reader was made for."""
     folder = tmp_path_factory.mktemp("site")
     rng = np.random.default_rng(5)
     rows = []
     for i in range(130):
-        sick = i % 2
+        positive = i % 2
         y, x = np.mgrid[-1:1:160j, -1:1:140j]
-        level = rng.normal(0.42 - 0.06 * sick, 0.03)
+        level = rng.normal(0.42 - 0.06 * positive, 0.03)
         film = level + 0.18 * np.exp(-((x / 0.3) ** 2)) - 0.12 * np.exp(-((np.abs(x) - 0.5) ** 2 + y**2) * 5)
         film = film + rng.normal(0, 0.01, film.shape)
         Image.fromarray((film.clip(0, 1) * 255).astype(np.uint8)).save(folder / f"f{i}.png")
         rows.append(
             [
                 f"f{i}.png",
-                "pneumonia" if sick else "normal",
-                f"p{i // 2 * 2 + sick if i % 3 else i}",
+                "pneumonia" if positive else "normal",
+                f"p{i // 2 * 2 + positive if i % 3 else i}",
                 "AP" if i % 5 else "PA",
             ]
         )

@@ -81,7 +81,7 @@ def test_the_look_of_the_pictures_is_told_where_it_tells_the_label(make_films: M
 
     films = site(make_films, sign=-1)
     pictures = films.pictures.copy()
-    pictures[:, 4] += 0.3 * films.labels  # the sick are on another scanner, which is sharper
+    pictures[:, 4] += 0.3 * films.labels  # the positive films are of another scanner, which is sharper
     result = adapt(replace(films, pictures=pictures), tiny_file, repeats=2).result
     assert any("without looking at the lungs" in text for text in result["warnings"])
     assert not any("looking at the lungs" in text for text in adapt(films, tiny_file, repeats=2).result["warnings"])
@@ -150,9 +150,9 @@ def test_the_energy_distance_by_hand() -> None:
 
 def test_drift_against_the_reference_of_the_card(make_films: Make) -> None:
     rng = np.random.default_rng(0)
-    home = rng.normal(1, 0.3, (400, 64))
+    source = rng.normal(1, 0.3, (400, 64))
     pixels = rng.integers(0, 256, (400, 32, 32)).astype(np.uint8)
-    built = references.build(home, rng.random(400), 0, pixels)
+    built = references.build(source, rng.random(400), 0, pixels)
     json.dumps(built, allow_nan=False)
     known = references.Reference.from_card({"reference": built})
     assert known is not None and known.sketches.shape == (256, 32) and known.pictures is not None
@@ -283,7 +283,7 @@ def test_what_is_written_is_strict_json(make_films: Make, tiny_file: ReaderFile)
 
     films = site(make_films)
     for i, facts in enumerate(films.facts):
-        facts["device"] = "only the sick" if films.labels[i] and i < 100 else "all"
+        facts["device"] = "positive only" if films.labels[i] and i < 100 else "all"
     result = adapt(films, tiny_file, repeats=2).result
     with pytest.raises(ValueError, match="not JSON compliant"):
         json.dumps(result, allow_nan=False, default=float)
@@ -346,7 +346,7 @@ def test_the_source_site_is_not_forgotten(make_films: Make, tiny_file: ReaderFil
 # --- leaks -----------------------------------------------------------------------------------------------------------
 
 
-def by_heart(make: Make, patients: int = 80, seed: int = 0) -> SiteFilms:
+def memorisable(make: Make, patients: int = 80, seed: int = 0) -> SiteFilms:
     """Three films a patient, whose embedding tells the patient and nothing else; the label is a coin for each."""
     rng = np.random.default_rng(seed)
     people = np.repeat(np.arange(patients), 3)
@@ -363,8 +363,8 @@ def test_what_a_head_knows_of_its_own_patients_is_no_gain(make_films: Make, tiny
     from ai_for_sudan.sites.judge import Judge
     from ai_for_sudan.statistics import quick_auroc
 
-    films = by_heart(make_films)
-    # A basis with a direction for each patient, so that a head could know all of them by heart.
+    films = memorisable(make_films)
+    # A basis with a direction for each patient, so that a head could memorise all of them.
     eye = np.eye(80)[films.patients]
     space = Space.of(films.embeddings)
     rows = _rows(films, tiny_file, Reader.open(tiny_file.path).card, np.arange(len(films)), space)
@@ -375,7 +375,7 @@ def test_what_a_head_knows_of_its_own_patients_is_no_gain(make_films: Make, tiny
         assert 0.3 < quick_auroc(rows.labels, held.scores[name]) < 0.7, name
     from ai_for_sudan.sites.head import fit
 
-    assert quick_auroc(rows.labels, fit(rows, 16.0).scores(rows)) > 0.99  # it can learn them by heart
+    assert quick_auroc(rows.labels, fit(rows, 16.0).scores(rows)) > 0.99  # it can memorise them
 
 
 def test_thresholds_are_chosen_on_other_patients_than_they_are_used_on(

@@ -57,14 +57,14 @@ def test_a_head_agrees_with_penalised_logistic_regression() -> None:
 
 def test_a_wider_prior_moves_further_and_none_keeps_the_order() -> None:
     some, _ = rows()
-    moved = [np.linalg.norm(fit(some, prior_std).direction) for prior_std in (0.0, 0.5, 2.0, 8.0)]
-    assert moved[0] == 0
-    assert moved == sorted(moved)
+    norms = [np.linalg.norm(fit(some, prior_std).direction) for prior_std in (0.0, 0.5, 2.0, 8.0)]
+    assert norms[0] == 0
+    assert norms == sorted(norms)
     shipped, calibrated = some.scores, fit(some, 0.0).scores(some)
     np.testing.assert_array_equal(np.argsort(shipped), np.argsort(calibrated))
 
 
-def test_a_reader_is_never_turned_round() -> None:
+def test_the_sign_of_a_reader_is_never_reversed() -> None:
     rng = np.random.default_rng(0)
     truth = (rng.random(400) < 0.5).astype(float)
     backwards = np.stack([np.zeros(400), 3 * (1 - 2 * truth) + rng.normal(size=400)], 1)

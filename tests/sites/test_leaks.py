@@ -58,7 +58,7 @@ def test_thresholds_are_chosen_on_other_patients_than_they_are_used_on(card: Car
 
 
 def test_a_head_is_judged_on_patients_that_it_never_saw(card: Card) -> None:
-    """Sixty features tell forty patients apart: a head that saw them knows every label by heart."""
+    """Sixty features tell forty patients apart: a head that saw them has memorised every label."""
     areas, called = [], []
     for seed in range(3):
         rows = by_chance(80, seed, features=60)

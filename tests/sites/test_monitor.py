@@ -21,7 +21,7 @@ def lines(
     weeks: int = 16, *, seed: int = 0, rate: int = 40, since: int = 10**6, score: float = 0.0, embedding: float = 0.0,
     refused: float = 0.0, agree: float = 0.9,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Readings of some weeks; from week ``since`` on, shifted by what is given."""
+    """Readings of some weeks; from week ``since`` on, drifted by what is given."""
     rng = np.random.default_rng(seed)
     found = []
     for week in range(weeks):
@@ -127,7 +127,7 @@ def test_without_embeddings_the_rest_is_tested(tmp_path: Path) -> None:
 def test_lines_of_no_use_are_named(tmp_path: Path) -> None:
     good = lines(weeks=1)
     bad: list[Any] = [
-        "{", "[1]", json.dumps({**good[0], "date": None}), {**good[1], "status": "sick"},
+        "{", "[1]", json.dumps({**good[0], "date": None}), {**good[1], "status": "odd"},
         {**good[2], "status": "suspected", "probability": 1.5}, {**good[3], "verdict": "maybe"},
         {**good[4], "status": "not_seen", "probability": 0.1, "embedding": ["x"]}, good[5],
     ]  # fmt: skip
@@ -138,7 +138,7 @@ def test_lines_of_no_use_are_named(tmp_path: Path) -> None:
         "not valid JSON",
         "not a JSON object",
         "no date",
-        "status 'sick'",
+        "status 'odd'",
         "probability 1.5",
         "verdict 'maybe'",
         "embedding",
@@ -171,9 +171,9 @@ def test_what_is_too_short_or_of_another_reader_is_told(tmp_path: Path) -> None:
 
 
 def test_the_command_and_its_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    calm, moved = log(tmp_path, lines(), "calm.jsonl"), log(tmp_path, lines(since=12, score=4.0), "moved.jsonl")
+    calm, drifted = log(tmp_path, lines(), "calm.jsonl"), log(tmp_path, lines(since=12, score=4.0), "drifted.jsonl")
     assert main(["monitor", str(calm), "--output_dir", str(tmp_path / "a")]) == 0
-    assert main(["monitor", str(moved), "--output_dir", str(tmp_path / "b")]) == 1
+    assert main(["monitor", str(drifted), "--output_dir", str(tmp_path / "b")]) == 1
     assert "ALARM" in capsys.readouterr().out
     page = (tmp_path / "b/monitor.html").read_text()
     assert "ALARM" in page and "<svg" in page and "a clinician decides" in page
@@ -190,12 +190,12 @@ def test_against_the_reader_itself(tmp_path: Path, build_tiny: Any) -> None:
     rng = np.random.default_rng(0)
     own = build(np.abs(rng.normal(0, 1, (300, 40))), 1 / (1 + np.exp(-rng.normal(-1, 2, 300))))
     reader = build_tiny(reference=own)
-    calm, moved = (
+    calm, drifted = (
         log(tmp_path, lines(weeks=5), "calm.jsonl"),
         log(tmp_path, lines(weeks=5, since=0, embedding=1.0), "m.jsonl"),
     )
     assert main(["monitor", str(calm), "--against", str(reader), "--output_dir", str(tmp_path)]) == 0
-    assert main(["monitor", str(moved), "--against", str(reader), "--output_dir", str(tmp_path)]) == 1
+    assert main(["monitor", str(drifted), "--against", str(reader), "--output_dir", str(tmp_path)]) == 1
 
 
 NOW = datetime(2025, 6, 1)

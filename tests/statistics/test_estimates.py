@@ -41,8 +41,8 @@ def by_definition(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> 
     """DeLong 1988, equations 3 to 5, pair by pair: two areas and the variance of their difference."""
 
     def placements(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        sick, well = scores[labels == 1], scores[labels == 0]
-        psi = (sick[:, None] > well).astype(float) + 0.5 * (sick[:, None] == well)
+        positive, negative = scores[labels == 1], scores[labels == 0]
+        psi = (positive[:, None] > negative).astype(float) + 0.5 * (positive[:, None] == negative)
         return psi.mean(1), psi.mean(0)
 
     (x, a), (y, b) = placements(first), placements(second)
@@ -106,7 +106,7 @@ def test_sensitivity_and_specificity_count_their_own_class() -> None:
 
 
 def test_predictive_values_by_bayes() -> None:
-    """Of 1,000 at a prevalence of 1 %: 9 of 10 sick and 89 of 990 well are called, so that PPV is 9 / (9 + 89.1)."""
+    """Of 1,000 at a prevalence of 1 %: 9 of 10 positive and 89 of 990 negative are called: PPV is 9 / (9 + 89.1)."""
     ppv, npv = predictive_values(0.9, 0.91, 0.01)
     assert ppv == pytest.approx(9 / (9 + 89.1)) and npv == pytest.approx(900.9 / (900.9 + 1))
     assert np.isnan(predictive_values(0.0, 1.0, 0.5)[0])

@@ -8,35 +8,35 @@ from scipy.special import expit, logit
 
 from ai_for_sudan.statistics.label_shift import fits, log_odds_shift, prevalence_bbse, prevalence_em
 
-HOME = 0.6
+SOURCE = 0.6
 
 
 def scores(count: int, prevalence: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Labels, and log-odds that are calibrated at the share ``HOME``: the log ratio of two normal densities."""
+    """Labels, and log-odds that are calibrated at the share ``SOURCE``: the log ratio of two normal densities."""
     random = np.random.default_rng(seed)
     labels = (random.random(count) < prevalence).astype(int)
     x = random.normal(2.0 * labels, 1.0)
-    return labels, 2.0 * x - 2.0 + logit(HOME)
+    return labels, 2.0 * x - 2.0 + logit(SOURCE)
 
 
 @pytest.mark.parametrize("prevalence", [0.05, 0.2, 0.6, 0.9])
 def test_both_ways_find_the_share(prevalence: float) -> None:
     labels, odds = scores(5000, prevalence, 1)
-    known_labels, known = scores(5000, HOME, 2)
-    assert prevalence_em(expit(odds), HOME) == pytest.approx(prevalence, abs=0.02)
+    known_labels, known = scores(5000, SOURCE, 2)
+    assert prevalence_em(expit(odds), SOURCE) == pytest.approx(prevalence, abs=0.02)
     called, rates = known >= 0, [(known[known_labels == c] >= 0).mean() for c in (1, 0)]
     assert prevalence_bbse(odds >= 0, rates[0], 1 - rates[1]) == pytest.approx(prevalence, abs=0.025)
     assert called.any() and labels.any()
 
 
 def test_from_thirty_films_it_is_right_on_average() -> None:
-    found = [prevalence_em(expit(scores(30, 0.15, seed)[1]), HOME) for seed in range(200)]
+    found = [prevalence_em(expit(scores(30, 0.15, seed)[1]), SOURCE) for seed in range(200)]
     assert np.mean(found) == pytest.approx(0.15, abs=0.02) and np.std(found) < 0.12
 
 
 def test_corrected_probabilities_are_calibrated_there() -> None:
     labels, odds = scores(40_000, 0.1, 3)
-    after = expit(odds + log_odds_shift(HOME, prevalence_em(expit(odds), HOME)))
+    after = expit(odds + log_odds_shift(SOURCE, prevalence_em(expit(odds), SOURCE)))
     assert expit(odds).mean() > 0.15 and after.mean() == pytest.approx(labels.mean(), abs=0.01)
     for low, high in ((0.05, 0.2), (0.4, 0.6), (0.8, 0.95)):
         inside = (after > low) & (after < high)
@@ -54,13 +54,13 @@ def test_edges() -> None:
 
 
 def test_another_share_fits_and_scores_of_another_kind_do_not() -> None:
-    """A reader that has lost its certainty there is told from another share; one whose scores only moved is not."""
-    known = scores(256, HOME, 4)[1]
+    """A reader that has lost its certainty is told apart from another share; scores that are only displaced are not."""
+    known = scores(256, SOURCE, 4)[1]
     p_values: dict[str, list[float]] = {"same": [], "unsure": []}
     for seed in range(20):
         for name, scale in (("same", 1.0), ("unsure", 0.3)):
             there = scale * scores(120, 0.2, 100 + seed)[1]
-            share = prevalence_em(expit(there), HOME)
-            p_values[name].append(fits(there, known, HOME, share, rounds=100, seed=seed))
+            share = prevalence_em(expit(there), SOURCE)
+            p_values[name].append(fits(there, known, SOURCE, share, rounds=100, seed=seed))
     assert np.mean(np.array(p_values["same"]) < 0.05) <= 0.2
     assert np.mean(np.array(p_values["unsure"]) < 0.05) >= 0.8

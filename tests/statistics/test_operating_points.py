@@ -114,7 +114,7 @@ def test_the_ranks_of_the_band_by_hand() -> None:
 
 
 def test_between_classes_that_are_well_apart_lies_the_band() -> None:
-    """A film in the gap is like those of neither class: it is left to a person, at home and at a site alike."""
+    """A film in the gap is like those of neither class: it is left to a person, at every site alike."""
     probabilities = np.r_[np.linspace(0.01, 0.2, 100), np.linspace(0.8, 0.99, 100)]
     band = abstention_band(Predictions(np.repeat([0, 1], 100), probabilities), 0.02)
     assert 0.19 < band.lower <= 0.2 and 0.8 <= band.upper < 0.81

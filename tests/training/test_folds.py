@@ -1,4 +1,4 @@
-"""No fold learns from its own test side: a model that knows patients by heart would show it as an AUROC of 1."""
+"""No fold learns from its own test side: a model that has memorised patients would show it as an AUROC of 1."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ describe('an export taken in again', () => {
 
   test.each<[string, Record<string, unknown>]>([
     ['a probability above 1', { probability: 1.5 }],
-    ['a status that is none', { status: 'sick' }],
+    ['a status that is unknown', { status: 'odd' }],
     ['an id that could be markup', { id: '<b>' }],
     ['no time', { read_at: 'yesterday' }],
     ['numbers that are texts', { gate: ['0.1'] }],

@@ -36,7 +36,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "gradcam": ("gradcam", "draw the Grad-CAM heatmap of films", "train"),
     "export": ("export", "write the reader file of a checkpoint", "train"),
     "crossval": ("crossval", "cross-validate, grouped by patient", "train"),
-    "stress": ("stress", "measure a reader on disturbed films", "train"),
+    "stress": ("stress", "measure a reader on perturbed films", "train"),
     "explaincheck": ("explaincheck", "test whether the heatmaps mean anything", "train"),
     "audit": ("audit", "measure a reader for each group of patients", "site"),
     "adapt": ("adapt", "adapt a reader to a site", "site"),

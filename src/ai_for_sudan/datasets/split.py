@@ -84,15 +84,15 @@ def _stratified(manifest: Manifest, count: int, seed: int) -> list[list[int]]:
     truth = labels(manifest)
     if truth.ndim == 2:  # findings: stratified by the reported one, films without its label a class of their own
         truth = np.nan_to_num(truth[:, manifest.classes.index(manifest.positive)], nan=2.0).astype(int)
-    owners = groups(manifest)[chosen]
+    group_ids = groups(manifest)[chosen]
     truth = truth[chosen]
-    smallest = min(len({owners[i] for i in np.flatnonzero(truth == c)}) for c in np.unique(truth))
+    smallest = min(len({group_ids[i] for i in np.flatnonzero(truth == c)}) for c in np.unique(truth))
     if smallest < count:
         raise UserError(
             f"{manifest.source}: the smallest class has {smallest} patients; {count} parts need at least {count}"
         )
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-    return [chosen[side].tolist() for _, side in splitter.split(truth, truth, owners)]
+    return [chosen[side].tolist() for _, side in splitter.split(truth, truth, group_ids)]
 
 
 def _taking_part(manifest: Manifest) -> list[int]:
@@ -110,10 +110,10 @@ def groups(manifest: Manifest) -> np.ndarray:
             name = parent[name]
         return name
 
-    owners = patients(manifest).tolist()
-    for patient, key in zip(owners, content_keys(manifest), strict=True):
+    patient_ids = patients(manifest).tolist()
+    for patient, key in zip(patient_ids, content_keys(manifest), strict=True):
         parent[root(f"content:{key}")] = root(f"patient:{patient}")
-    roots = [root(f"patient:{patient}") for patient in owners]
+    roots = [root(f"patient:{patient}") for patient in patient_ids]
     return np.unique(roots, return_inverse=True)[1]
 
 

@@ -14,7 +14,7 @@ from ai_for_sudan.deployment.network import Calibration
 from ai_for_sudan.statistics import Predictions, abstention_band, choose, ece, ece_bias, sensitivity, specificity
 
 #: where thresholds and the band are chosen
-CHOSEN_ON = "validation patients, their films as they are and a disturbed copy of each"
+CHOSEN_ON = "validation patients, their films as they are and a perturbed copy of each"
 
 
 def calibrate(logits: Tensor, labels: np.ndarray, task: str) -> Calibration:
@@ -63,10 +63,10 @@ def cross_calibrated(logits: Tensor, labels: np.ndarray, patients: np.ndarray, t
         patients: ``(N,)``.
     """
     found = torch.empty(logits.shape)
-    for fitted, asked in GroupKFold(5).split(labels, groups=patients):
+    for fitted, others in GroupKFold(5).split(labels, groups=patients):
         calibration = calibrate(logits[fitted], labels[fitted], task)
         with torch.inference_mode():
-            found[asked] = calibration(logits[asked])
+            found[others] = calibration(logits[others])
     return found.numpy()
 
 

@@ -115,11 +115,11 @@ def export_reader(
     spec, positive = model.spec, model.spec.positive_index
     seed = options.seed
     without_lungs = knowledge_without_lungs(model, validation, options.force, say)
-    perturbed_pixels = perturbed(validation.pixels, seed + 1)
+    copies = perturbed(validation.pixels, seed + 1)
     say("predicting validation films, as they are and perturbed")
-    both = torch.cat([predict(model, validation.pixels), predict(model, perturbed_pixels)])
+    both = torch.cat([predict(model, validation.pixels), predict(model, copies)])
     twice = Films(
-        np.concatenate([np.asarray(validation.pixels), perturbed_pixels]),
+        np.concatenate([np.asarray(validation.pixels), copies]),
         np.concatenate([validation.labels] * 2),
         np.concatenate([validation.patients] * 2),
     )
@@ -128,11 +128,11 @@ def export_reader(
         probability = calibration(both).numpy()
     unseen = choices.cross_calibrated(both, twice.labels, twice.patients, spec.task)
     count = len(validation)
-    clean, moved = (
+    on_clean, on_perturbed = (
         _predictions(validation.labels, probability[:count], positive),
         _predictions(validation.labels, probability[count:], positive),
     )
-    points = choices.operating_points(clean, moved)
+    points = choices.operating_points(on_clean, on_perturbed)
     fitted = _gate(model, calibration, train, validation, pictures, seed, say)
     network = ReaderNetwork(model, calibration, fitted.gate, fitted.familiarity).eval()
     one = OneFilm(network).eval()
@@ -168,7 +168,7 @@ def export_reader(
         ),
         operating_points={name: OperatingPoint.from_facts(point, name) for name, point in points.items()},
         default_operating_point=options.operating_point,
-        abstention=Abstention.from_facts(choices.abstention(clean, moved, options.error_rate)),
+        abstention=Abstention.from_facts(choices.abstention(on_clean, on_perturbed, options.error_rate)),
         gate_rules=Gate.from_facts(fitted.facts),
         heatmap=Heatmap(
             method="Grad-CAM (Selvaraju 2017)",

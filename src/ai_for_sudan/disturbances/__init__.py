@@ -1,4 +1,4 @@
-"""What a clinic does to a film, on whole batches; the same code trains, tests and stresses a reader."""
+"""What a clinic does to a film, on whole batches; the same code trains a reader and tests it."""
 
 from ai_for_sudan.disturbances.augmentation import augment, augment_with_masks, random_geometry, random_light
 from ai_for_sudan.disturbances.geometry import warp

@@ -31,7 +31,7 @@ CHANCES = {
 def random_geometry(
     films: Tensor, generator: torch.Generator | None = None, strength: float = 1.0
 ) -> tuple[Tensor, Tensor]:
-    """Turn, scale, squeeze, shift, perspective and mirror, drawn for each film.
+    """Rotation, scale, squeeze, shift, perspective and mirror, drawn for each film.
 
     Returns:
         homographies ``(B, 3, 3)`` for :func:`ai_for_sudan.disturbances.geometry.warp`, and the grey ``(B, 1, H, W)``
@@ -101,7 +101,7 @@ def _in_light(
 
 
 def augment(films: Tensor, generator: torch.Generator | None = None, strength: float = 1.0) -> Tensor:
-    """Another look at the same films: :func:`random_geometry` in one look-up, then :func:`random_light`.
+    """The same films, augmented: :func:`random_geometry` in one look-up, then :func:`random_light`.
 
     Args:
         films: ``(B, 1, H, W)``, float in 0..1.
@@ -114,9 +114,9 @@ def augment(films: Tensor, generator: torch.Generator | None = None, strength: f
 def augment_with_masks(
     films: Tensor, masks: Tensor | None, generator: torch.Generator | None, strength: float
 ) -> tuple[Tensor, Tensor | None]:
-    """:func:`augment`, and masks ``(B, 1, h, w)`` in 0..1 of any side, moved with their films."""
+    """:func:`augment`, and masks ``(B, 1, h, w)`` in 0..1 of any side, warped with their films."""
     if strength <= 0:
         return films, masks
     matrix, ground = random_geometry(films, generator, strength)
-    moved = None if masks is None else warp(masks, matrix, fill=0.0)
-    return _in_light(warp(films, matrix, fill=ground), moved, generator, strength)
+    warped = None if masks is None else warp(masks, matrix, fill=0.0)
+    return _in_light(warp(films, matrix, fill=ground), warped, generator, strength)

@@ -1,4 +1,4 @@
-"""Moving a film: homographies on whole batches."""
+"""Warping a film: homographies on whole batches."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def warp(films: Tensor, homography: Tensor, fill: Tensor | float = 0.0) -> Tenso
     )
     seen = torch.einsum("bij,hwj->bhwi", homography, places)
     grid = seen[..., :2] / seen[..., 2:].clamp_min(1e-3)
-    moved = F.grid_sample(films, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    warped = F.grid_sample(films, grid, mode="bilinear", padding_mode="border", align_corners=False)
     outside = (grid.abs() > 1).any(-1).unsqueeze(1)
-    return torch.where(outside, torch.as_tensor(fill, device=films.device, dtype=films.dtype), moved)
+    return torch.where(outside, torch.as_tensor(fill, device=films.device, dtype=films.dtype), warped)
 
 
 def affine(

@@ -25,17 +25,17 @@ def perturbed(pixels: Pixels, seed: int, *, low: float = 1.0, high: float = 4.0)
 def perturbed_with_masks(
     pixels: Pixels, masks: Pixels | None, seed: int, *, low: float = 1.0, high: float = 4.0
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """:func:`perturbed`, and masks uint8 ``(N, s, s)``, 0 or 255, moved with their films."""
+    """:func:`perturbed`, and masks uint8 ``(N, s, s)``, 0 or 255, perturbed with their films."""
     generator = torch.Generator().manual_seed(seed)
-    result, moved = np.array(pixels), None if masks is None else np.array(masks)
+    result, warped = np.array(pixels), None if masks is None else np.array(masks)
     for _ in range(2):
         kinds = torch.randint(len(STRESS_KINDS), (len(result),), generator=generator).numpy()
         severity = torch.rand(len(result), generator=generator) * (high - low) + low
         for number, kind in enumerate(STRESS_KINDS):
             for part in np.array_split(np.flatnonzero(kinds == number), max(1, (kinds == number).sum() // 64)):
                 if len(part):
-                    if moved is not None:
-                        drawn = perturb_masks(as_batch(moved[part]), kind, severity[part], generator)
-                        moved[part] = as_pixels(drawn)
+                    if warped is not None:
+                        drawn = perturb_masks(as_batch(warped[part]), kind, severity[part], generator)
+                        warped[part] = as_pixels(drawn)
                     result[part] = as_pixels(perturb(as_batch(result[part]), kind, severity[part], generator))
-    return result, moved
+    return result, warped

@@ -16,7 +16,7 @@ from ai_for_sudan.disturbances.sharpness import gaussian
 def phone_photo(films: Tensor, severity: Tensor, generator: torch.Generator | None) -> Tensor:
     """Perspective, the light box or the dark room around, uneven light, glare, moire, colour cast, blur, noise, JPEG.
 
-    The colour cast is seen as the tone curve that it leaves when the photo is turned to grey.
+    The colour cast is seen as the tone curve that it leaves when the photo is converted to grey.
     """
     height, width = films.shape[-2:]
     worst = severity / 5

@@ -105,15 +105,15 @@ def _figures(labels: np.ndarray, probability: np.ndarray, threshold: float, pati
     def errors(rows: np.ndarray) -> dict[str, float]:
         return {"brier": brier(labels[rows], probability[rows]), "ece": ece(labels[rows], probability[rows])}
 
-    worth = bootstrap_by_patient(errors, patient_ids, rounds=300)
+    bootstrapped = bootstrap_by_patient(errors, patient_ids, rounds=300)
     return {
         "films": len(labels),
         "positive": positive,
         "auroc": auroc_delong(labels, probability).to_list() if both else [None, None, None],
         "sensitivity": sensitivity(labels, called).to_list(),
         "specificity": specificity(labels, called).to_list(),
-        "brier": worth["brier"].to_list(),
-        "ece": worth["ece"].to_list(),
+        "brier": bootstrapped["brier"].to_list(),
+        "ece": bootstrapped["ece"].to_list(),
         "note": note,
     }
 

@@ -119,7 +119,7 @@ def _same_reader(facts: Mapping[str, Any], records: Mapping[str, Any]) -> None:
 
 def _reliability(sides: list[tuple[str, Mapping[str, Any]]]) -> Markup | None:
     """One panel for each set of films whose probabilities are on record."""
-    known = [(name, worth["reliability"]) for name, side in sides if (worth := side.get("probabilities"))]
+    known = [(name, quality["reliability"]) for name, side in sides if (quality := side.get("probabilities"))]
     if not known:
         return None
     made, axes = figures.figure(1, len(known), width=3.4, height=3.2)

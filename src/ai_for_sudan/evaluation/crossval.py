@@ -1,4 +1,4 @@
-"""What the predictions of all folds are worth."""
+"""The figures of cross-validation, by fold and pooled."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ai_for_sudan.evaluation.metrics import measure
 from ai_for_sudan.models import ModelSpec
 from ai_for_sudan.statistics import Calls, compare, positive_truth
 
-#: figures whose mean and spread over the folds are told
+#: figures whose mean and spread over the folds are reported
 FIGURES = ("auroc", "accuracy", "recall", "specificity", "f1", "brier", "ece")
 
 

@@ -1,4 +1,4 @@
-"""What a probability is worth: calibration, benefit, and predictive values where the disease is rarer or commoner."""
+"""How good probabilities are: calibration, net benefit, and predictive values at other prevalences."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from ai_for_sudan.statistics import (
     specificity,
 )
 
-#: shares of positive patients at which predictive values are told
+#: shares of positive patients at which predictive values are given
 PREVALENCES = (0.02, 0.05, 0.1, 0.2, 0.5)
 #: probabilities at which one might act, for the decision curve
 THRESHOLDS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
-#: films of one class for which the width of an interval is told
+#: films of one class for which the width of an interval is given
 FILMS = (30, 60, 120, 250, 500, 1000)
 #: a fit each: more rounds change the interval little
 ROUNDS = 200

@@ -44,11 +44,11 @@ def write_report(
     figures.roc(axes[0, 0], positive, score, subject.threshold)
     figures.precision_recall(axes[0, 1], positive, score)
     figures.histogram(axes[0, 2], positive, score, subject.threshold, (f"not {subject.positive}", subject.positive))
-    worth = metrics["probabilities"]
-    if worth:
-        figures.reliability(axes[1, 0], worth["reliability"])
-        figures.decision(axes[1, 1], worth["decision_curve"], float(positive.mean()))
-    for empty in axes[1, 2:] if worth else axes[1]:
+    quality = metrics["probabilities"]
+    if quality:
+        figures.reliability(axes[1, 0], quality["reliability"])
+        figures.decision(axes[1, 1], quality["decision_curve"], float(positive.mean()))
+    for empty in axes[1, 2:] if quality else axes[1]:
         empty.set_visible(False)
     write_page(
         "ai_for_sudan.evaluation",

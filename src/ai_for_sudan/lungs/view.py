@@ -135,7 +135,7 @@ class LungView(nn.Module):
     def framed(
         self, films: Tensor, generator: torch.Generator, size: int | None = None, lungs: Tensor | None = None
     ) -> Tensor:
-        """Views ``(B, 2, V, V)`` for training, each side of the box moved by up to a tenth of it, rather out than in.
+        """Views ``(B, 2, V, V)`` for training: each side of the box is displaced by up to a tenth, mostly outwards.
 
         Args:
             size: another side than the view's own.

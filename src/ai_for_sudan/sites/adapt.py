@@ -179,7 +179,7 @@ def _final(
         found = choose([Predictions(rows.labels, expit(scores))])
         return {name: found[name].threshold for name in card.operating_points if name in found}
 
-    def moved(by: Head) -> dict[str, float]:
+    def carried(by: Head) -> dict[str, float]:
         points = card.operating_points.items()
         return {name: recalibrated(point.threshold, by.scale, by.shift) for name, point in points}
 
@@ -190,12 +190,12 @@ def _final(
     if "calibration" in adopted:
         calibrated = fit(rows, 0.0)
         again = "operating points" in adopted or (rows.logits.shape[1] > 2 and rows.exclusive)
-        thresholds = chosen(calibrated.scores(rows)) if again else moved(calibrated)
+        thresholds = chosen(calibrated.scores(rows)) if again else carried(calibrated)
         return calibrated, thresholds, band(held_out_scores(rows, 0.0, seed=judge.seed))
     if "label shift" in adopted and shift is not None:
         moving = Head(1.0, shift["shift"], np.zeros(rows.features.shape[1]), 0.0)
         scores = moving.scores(rows)
-        return moving, chosen(scores) if "operating points" in adopted else moved(moving), band(scores)
+        return moving, chosen(scores) if "operating points" in adopted else carried(moving), band(scores)
     if "operating points" in adopted:
         return None, chosen(rows.scores), None
     return None, None, None

@@ -58,7 +58,7 @@ def _points(card: Card, outcome: Outcome, result: dict[str, Any]) -> dict[str, A
     assert outcome.thresholds is not None
     chosen = {}
     for name, threshold in outcome.thresholds.items():
-        reason = REASONS.get(name, "moved with the calibration, so that it calls the same films")
+        reason = REASONS.get(name, "adjusted with the calibration, so that it calls the same films")
         chosen[name] = {
             "threshold": threshold,
             "reason": reason,

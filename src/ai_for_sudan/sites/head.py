@@ -155,7 +155,7 @@ def fit(rows: Rows, prior_std: float) -> Head:
         return float(value), gradient
 
     start = np.zeros(2 + features.shape[1])
-    # exp(-4): a reader that knows nothing here is nearly silenced, but never turned round.
+    # exp(-4): a reader that knows nothing here is nearly silenced, but its sign is never reversed.
     bounds = [(-4.0, 4.0), (None, None)] + [(None, None)] * features.shape[1]
     found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500}).x
     direction = np.zeros(rows.features.shape[1])

@@ -60,7 +60,7 @@ def fits(
         scores: log-odds of films of the other place ``(N,)``.
         known: calibrated log-odds of films of the known place ``(M,)``; they need no labels.
 
-    Scores that are merely moved look like another share to this test: what was estimated without labels must be
+    Scores that are merely displaced look like another share to this test: what was estimated without labels must be
     checked with labels before anyone relies on it.
 
     Returns:

@@ -103,8 +103,8 @@ def _classes(labels: np.ndarray, positive: int) -> np.ndarray:
 def _balanced(classes: np.ndarray, sites: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """As many films as there are, of every site as many of each class; some films twice, some not at all.
 
-    A site's share goes with the square root of its films: a hundred films of a second hospital are heard beside
-    thousands of the first, and are not repeated until they are known by heart.
+    A site's share goes with the square root of its films: a hundred films of a second hospital count beside
+    thousands of the first, and are not repeated until they are memorised.
     """
     numbers = np.unique(classes)
     names, counts = np.unique(sites, return_counts=True)

@@ -146,8 +146,9 @@ def _held_out(recipe: LungRecipe, source: Source, masked: MaskedFilms) -> np.nda
 def fit_finder(recipe: LungRecipe, sources: Sequence[Films], say: Callable[[str], None] = print) -> LungFinder:
     """Fit a finder from random weights, cycle after cycle.
 
-    The loss is binary cross-entropy and one less the soft Dice coefficient (Milletari 2016). Films are moved, and
-    their masks alike, far beyond what a clinic does: the finder must say where lungs end also when they are cut off.
+    The loss is binary cross-entropy and one less the soft Dice coefficient (Milletari 2016). Films are augmented, and
+    their masks alike, far beyond what happens in a clinic: the finder must say where lungs end even when they are
+    cut off.
     """
     torch.manual_seed(recipe.seed)
     films = torch.cat([each.films[~each.held_out] for each in sources])
@@ -184,7 +185,7 @@ def _one_cycle(
         order = np.random.default_rng([cycle.seed, epoch]).choice(len(films), steps * recipe.batch_size, p=weights)
         total = 0.0
         for batch in tqdm(np.split(order, steps), desc=f"epoch {epoch + 1}", leave=False, disable=None):
-            seen, drawn = _moved(films[batch], masks[batch], generator, cycle.augmentation)
+            seen, drawn = _augmented(films[batch], masks[batch], generator, cycle.augmentation)
             value = _loss(finder(seen.to(memory_format=torch.channels_last)), drawn)
             optimizer.zero_grad(set_to_none=True)
             value.backward()
@@ -198,7 +199,7 @@ def _one_cycle(
     return averaged
 
 
-def _moved(films: Tensor, masks: Tensor, generator: torch.Generator, strength: float) -> tuple[Tensor, Tensor]:
+def _augmented(films: Tensor, masks: Tensor, generator: torch.Generator, strength: float) -> tuple[Tensor, Tensor]:
     matrix, ground = random_geometry(films, generator, strength)
     seen = random_light(warp(films, matrix, fill=ground), generator, without=GEOMETRIC)
     return seen, warp(masks, matrix, fill=0.0)
@@ -226,7 +227,7 @@ def dice(finder: LungFinder, films: Tensor, masks: Tensor) -> np.ndarray:
 def perturbed_pairs(
     films: Tensor, masks: Tensor, seed: int, low: float = 1.0, high: float = 4.0
 ) -> tuple[Tensor, Tensor]:
-    """Each film perturbed once, kind and severity drawn, its mask moved with it."""
+    """Each film perturbed once, kind and severity drawn, its mask with it."""
     generator = torch.Generator().manual_seed(seed)
     kinds = torch.randint(len(STRESS_KINDS), (len(films),), generator=generator)
     severity = torch.rand(len(films), generator=generator) * (high - low) + low

@@ -1,4 +1,4 @@
-"""What dynamic quantisation of the linear layers is worth."""
+"""Dynamic quantisation of the linear layers, and what it costs."""
 
 from __future__ import annotations
 

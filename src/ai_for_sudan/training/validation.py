@@ -28,8 +28,8 @@ class Validation:
 
     def __init__(self, films: LabelledFilms, spec: ModelSpec, weights: Tensor, seed: int) -> None:
         self.labels, self.spec, self.weights = films.labels, spec, weights.cpu()
-        moved, lungs = perturbed_with_masks(films.pixels, films.lungs, seed)
-        self.pixels: dict[str, Pixels] = {"val": films.pixels, "perturbed": moved}
+        copies, lungs = perturbed_with_masks(films.pixels, films.lungs, seed)
+        self.pixels: dict[str, Pixels] = {"val": films.pixels, "perturbed": copies}
         self.lungs = {"val": films.lungs, "perturbed": lungs}
 
     def measure(self, model: Architecture) -> dict[str, float]:

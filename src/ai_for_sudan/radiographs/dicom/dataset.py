@@ -1,6 +1,6 @@
 """The elements of a DICOM file that a film needs: found in a bounded number of steps, the others stepped over.
 
-A name is never looked at, and what an element holds is turned into values only after its length was seen.
+A name is never looked at, and what an element holds is parsed into values only after its length was seen.
 """
 
 from __future__ import annotations

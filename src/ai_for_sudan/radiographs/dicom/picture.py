@@ -13,10 +13,10 @@ from ai_for_sudan.radiographs.radiograph import luma, strips
 
 
 def grey_values(values: np.ndarray, dataset: Dataset) -> np.ndarray:
-    """Grey values as they are to be shown, uint8 ``(H, W)``, not yet turned bone white."""
+    """Grey values as they are to be shown, uint8 ``(H, W)``, not yet bone white."""
     photometric = str(dataset.get("PhotometricInterpretation", "MONOCHROME2")).strip().upper()
     if values.ndim == 3 and values.shape[2] in (3, 4):
-        # YBR_FULL: its first sample is the luma. JPEG 2000 (YBR_RCT, YBR_ICT) is turned to RGB by its decoder.
+        # YBR_FULL: its first sample is the luma. JPEG 2000 (YBR_RCT, YBR_ICT) is converted to RGB by its decoder.
         if photometric.startswith("YBR_FULL"):
             return _stretched(values[..., 0])
         return _stretched(values, luma)
