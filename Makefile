@@ -33,11 +33,11 @@ app: app/node_modules/.package-lock.json $(DEMO)/ready
 	$(DEMO)/$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall .
 	@echo "Open it with: $(DEMO)/$(BIN)/ai-for-sudan app"
 
-# The reference of the Python interface, what each room names at its door, from the docstrings: open docs/api/index.html.
-ROOMS := $(patsubst src/ai_for_sudan/%/__init__.py,ai_for_sudan.%,$(wildcard src/ai_for_sudan/*/__init__.py))
+# The reference of the Python interface, what each package exports, from the docstrings: open docs/api/index.html.
+PACKAGES := $(patsubst src/ai_for_sudan/%/__init__.py,ai_for_sudan.%,$(wildcard src/ai_for_sudan/*/__init__.py))
 docs: $(VENV)/ready
 	$(VENV)/$(BIN)/pip install --quiet --disable-pip-version-check ".[docs]"
-	$(VENV)/$(BIN)/pdoc --output-directory docs/api $(ROOMS)
+	$(VENV)/$(BIN)/pdoc --output-directory docs/api $(PACKAGES)
 
 # The wheel with the built app inside: who installs it needs no Node.
 dist: app/node_modules/.package-lock.json $(VENV)/ready

@@ -28,7 +28,7 @@ from ai_for_sudan.radiographs import read_radiograph
 
 #: bounds for any one file
 SECONDS, BYTES = 20.0, 1_500_000_000
-#: every so many files the worker's progress is told
+#: every so many files the worker's progress is printed
 BLOCK = 250
 
 

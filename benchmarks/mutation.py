@@ -1,10 +1,10 @@
-"""Which share of small faults put into a room do its own tests find? Mutation testing with mutmut.
+"""Which share of small faults put into a package do its own tests find? Mutation testing with mutmut.
 
     pip install mutmut
     python benchmarks/mutation.py statistics --sample 150
 
-Works on a copy of the checkout below a temporary folder. Of a room's mutants a random sample is run, each against the
-tests of the room that reach it; the share is printed with a 95 % Wilson interval, then every survivor.
+Works on a copy of the checkout in a temporary folder. A random sample of the package's mutants is run, each against
+the tests of the package that reach it; the share is printed with a 95 % Wilson interval, then every survivor.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from ai_for_sudan.statistics import wilson
 
 ROOT = Path(__file__).resolve().parent.parent
-#: tests of a room that say nothing of its lines, or start other processes, which hold no mutant
+#: tests of a package that say nothing of its lines, or start other processes, which hold no mutant
 LEFT_OUT = {
     "contract": ["tests/contract/test_parity.py", "tests/contract/test_provenance.py"],
     "reading": ["tests/reading/test_cluster.py", "tests/reading/test_light.py", "tests/reading/test_nothing_lost.py"],
@@ -32,10 +32,10 @@ SURVIVED, UNREACHED = 0, 33
 CONFIGURATION = """
 [tool.mutmut]
 source_paths = ["src"]
-only_mutate = ["src/ai_for_sudan/{room}/*.py"]
+only_mutate = ["src/ai_for_sudan/{package}/*.py"]
 also_copy = ["readers", "samples", "src"]
 pytest_add_cli_args = ["-p", "no:cacheprovider", {left_out}]
-pytest_add_cli_args_test_selection = ["tests/{room}"]
+pytest_add_cli_args_test_selection = ["tests/{package}"]
 mutate_only_covered_lines = false
 use_git_change_detection = false
 track_dependencies = false
@@ -44,7 +44,7 @@ track_dependencies = false
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("room", help="a folder of src/ai_for_sudan that has tests of its own")
+    parser.add_argument("package", help="a folder of src/ai_for_sudan that has tests of its own")
     parser.add_argument("--sample", type=int, default=150, help="mutants that are run; 0: all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
@@ -54,13 +54,13 @@ def main() -> int:
         copy = Path(folder)
         for part in ("src", "tests", "samples", "readers"):
             shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
-        left_out = ", ".join(f'"--ignore={path}"' for path in LEFT_OUT.get(args.room, []))
+        left_out = ", ".join(f'"--ignore={path}"' for path in LEFT_OUT.get(args.package, []))
         text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-        (copy / "pyproject.toml").write_text(text + CONFIGURATION.format(room=args.room, left_out=left_out))
+        (copy / "pyproject.toml").write_text(text + CONFIGURATION.format(package=args.package, left_out=left_out))
         _mutmut(copy, "run", "--max-children", str(args.jobs), "nothing.has.this.name")
         every = sorted(_results(copy))
         if not every:
-            sys.exit(f"no mutant was made of {args.room}: run this again without `capture_output` to see why")
+            sys.exit(f"no mutant was made of {args.package}: run this again without `capture_output` to see why")
         chosen = random.Random(args.seed).sample(every, min(args.sample or len(every), len(every)))
         names = args.only or chosen
         _mutmut(copy, "run", "--max-children", str(args.jobs), *names)
@@ -71,7 +71,7 @@ def main() -> int:
             print(_mutmut(copy, "show", name).partition("@@")[2])
     killed = wilson(len(results) - len(alive), len(results))
     print(
-        f"{args.room}: {len(results) - len(alive)} of {len(results)} mutants killed, drawn from {len(every)}: "
+        f"{args.package}: {len(results) - len(alive)} of {len(results)} mutants killed, drawn from {len(every)}: "
         f"{killed.value:.1%} ({killed.low:.1%} to {killed.high:.1%})"
     )
     return 0

@@ -54,8 +54,8 @@ _HASH = passwords.hashed(_PASSWORD)
 def ask(address: str, times: list[float]) -> None:
     draw = random.Random(threading.get_ident())
     with httpx.Client(base_url=address, timeout=60) as client:
-        told = client.post("/api/session", json={"name": "amina", "password": _PASSWORD}).json()
-        client.headers["X-CSRF-Token"] = told["csrf"]
+        session = client.post("/api/session", json={"name": "amina", "password": _PASSWORD}).json()
+        client.headers["X-CSRF-Token"] = session["csrf"]
         for _ in range(CALLS):
             body = {"view": draw.choice(("open", "open", "second", "done", "all")), "page": draw.randrange(3)}
             if draw.random() < 0.3:

@@ -60,17 +60,17 @@ def _reader(path: Path) -> str:
 def _checkpoint(path: Path) -> str:
     with path.open("rb") as file:  # the header of a safetensors file: its length, then JSON
         header: dict[str, Any] = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    told = {key: json.loads(value) for key, value in header["__metadata__"].items() if value[:1] in "{["}
+    facts = {key: json.loads(value) for key, value in header["__metadata__"].items() if value[:1] in "{["}
     tensors = f"{sum(1 for key in header if key != '__metadata__')} tensors, {path.stat().st_size:,} bytes"
-    if "spec" in told:
+    if "spec" in facts:
         line = (
-            f"The checkpoint of the reader of this name: {told['spec']['name']}, {tensors}; opened by `evaluate.py`, "
+            f"The checkpoint of the reader of this name: {facts['spec']['name']}, {tensors}; opened by `evaluate.py`, "
             "`gradcam.py`, `inference.py` and `ai-for-sudan export`, without pickles."
         )
-        command = told.get("state", {}).get("command")
+        command = facts.get("state", {}).get("command")
         return _section(path.name, [line], [command] if command else [])
     lines = [f"The lung finder, which stands inside every reader: {tensors}."]
-    for name, figures in told.get("figures", {}).items():
+    for name, figures in facts.get("figures", {}).items():
         low, high = figures["interval"]
         lines.append(
             f"Dice on {figures['films']} held-out films, {name}: {figures['dice']:.3f} ({low:.3f} to {high:.3f})."

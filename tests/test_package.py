@@ -53,7 +53,7 @@ def test_the_makefile_promises_no_target_that_it_lacks(root: Path) -> None:
         assert re.search(rf"^{re.escape(target)}:", text, re.MULTILINE), target
 
 
-def test_the_version_is_told_once(root: Path) -> None:
+def test_the_version_is_written_once(root: Path) -> None:
     assert f"version: {__version__}\n" in (root / "CITATION.cff").read_text(encoding="utf-8")
     assert "version" not in json.loads((root / "app" / "package.json").read_text(encoding="utf-8"))
     assert f"\n## {__version__}" in (root / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -70,11 +70,11 @@ def test_ray_is_told_not_to_report(tiny: Path, monkeypatch: pytest.MonkeyPatch) 
     from ai_for_sudan.reading.cluster import read_on_cluster
 
     monkeypatch.delenv("RAY_USAGE_STATS_ENABLED", raising=False)
-    told = []
-    monkeypatch.setattr(ray, "init", lambda **_: told.append(os.environ.get("RAY_USAGE_STATS_ENABLED")) or 1 / 0)
+    settings = []
+    monkeypatch.setattr(ray, "init", lambda **_: settings.append(os.environ.get("RAY_USAGE_STATS_ENABLED")) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         next(read_on_cluster(tiny, [tiny]))
-    assert told == ["0"]
+    assert settings == ["0"]
 
 
 DEPENDENCIES = """

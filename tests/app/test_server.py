@@ -117,7 +117,7 @@ def test_takes_nothing(server: AppServer) -> None:
     assert (status, headers["content-length"], body) == (200, "15", b"")
 
 
-def test_a_taken_port_is_told(server: AppServer, site: Path) -> None:
+def test_a_taken_port_is_reported(server: AppServer, site: Path) -> None:
     with pytest.raises(UserError, match="choose another with --port"):
         AppServer(site, port=server.server_address[1])
 
@@ -183,10 +183,10 @@ def test_served_to_a_network_it_prints_an_address_that_a_phone_can_open(
     process = start(serve(site, "--host", host), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         assert process.stdout is not None
-        told = [process.stdout.readline() for _ in range(2)]
-        assert "0.0.0.0" not in "".join(told) and "[::]" not in "".join(told)
-        address = told[1].split()[2]
-        assert told[1].startswith("Phones open http://") and "127.0.0.1" not in address
+        output = [process.stdout.readline() for _ in range(2)]
+        assert "0.0.0.0" not in "".join(output) and "[::]" not in "".join(output)
+        address = output[1].split()[2]
+        assert output[1].startswith("Phones open http://") and "127.0.0.1" not in address
         with urllib.request.urlopen(address, timeout=10) as answer:
             assert answer.read() == b"<!doctype html>"
     finally:
@@ -238,8 +238,8 @@ def test_clients_that_go_away_are_no_news(server: AppServer, capfd: pytest.Captu
         _handled(server, error)
     assert ask(server, "/")[0] == 200
     _handled(server, ZeroDivisionError("a \x1b fault"))
-    told = capfd.readouterr()
-    assert (told.out, told.err) == ("", "ai-for-sudan app: ZeroDivisionError: a \\x1b fault\n")
+    output = capfd.readouterr()
+    assert (output.out, output.err) == ("", "ai-for-sudan app: ZeroDivisionError: a \\x1b fault\n")
 
 
 def _handled(server: AppServer, error: Exception) -> None:

@@ -50,8 +50,8 @@ def test_every_figure_and_the_page(dataset, checkpoint, tmp_path, capsys) -> Non
 
 def test_where_no_patient_is_known_it_says_so(dataset, checkpoint, tmp_path, capsys) -> None:
     assert evaluate(dataset, checkpoint()) == 0
-    told, page = capsys.readouterr().out, (tmp_path / "run/evaluation/report.html").read_text()
-    for text in (told, page):
+    output, page = capsys.readouterr().out, (tmp_path / "run/evaluation/report.html").read_text()
+    for text in (output, page):
         assert "20 films, whose patients are unknown" in text and "intervals are too narrow" in text
         assert "20 patients" not in text
     assert json.loads((tmp_path / "run/evaluation/metrics.json").read_text())["films_without_patient"] == 20

@@ -58,9 +58,9 @@ def test_a_reader_is_held_to_boxes_and_its_own_lungs(
     assert 0.3 < found["own_lungs"]["outside_only"][0] <= 1 and "lungs as found, painted over" in passed
     assert found["own_lungs"]["framing_only"][0] == pytest.approx(0.5)
     assert code == (1 if False in passed.values() else 0)
-    page, told = (tmp_path / "out/explaincheck.html").read_text(), capsys.readouterr().out
+    page, output = (tmp_path / "out/explaincheck.html").read_text(), capsys.readouterr().out
     assert "Where the evidence comes from" in page and "lungs as the reader found them" in page
-    assert "hottest place inside the boxes" in told
+    assert "hottest place inside the boxes" in output
     assert main([*command, "--boxes", str(tmp_path / "none.csv"), "--output_dir", str(tmp_path / "out")]) == 2
     assert "cannot be read as boxes" in capsys.readouterr().err
     boxes.write_text("file,boxes\nother.png,0 0 1 1\n")

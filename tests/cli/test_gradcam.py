@@ -83,8 +83,8 @@ def test_many_films_and_a_bad_one(dataset, checkpoint, tmp_path, capsys) -> None
     (dataset / "val/normal/bad.png").write_bytes(b"")
     Image.new("L", (1, 1)).save(dataset / "val/normal/dot.png")
     assert gradcam(checkpoint(), "--image", dataset, "--raw", "--output", tmp_path / "o") == 1
-    told = capsys.readouterr().err
-    assert "bad.png: the file has no bytes" in told and "dot.png: the picture has 1 x 1 pixels" in told
+    output = capsys.readouterr().err
+    assert "bad.png: the file has no bytes" in output and "dot.png: the picture has 1 x 1 pixels" in output
     assert len(list((tmp_path / "o").rglob("*.png"))) == len(list((tmp_path / "o").rglob("*.npy"))) == 20
 
 

@@ -123,8 +123,8 @@ def test_wrong_requests(dataset, checkpoint, tmp_path, monkeypatch, capsys, more
     before = film.read_bytes()
     places = {"FILM": film, "FILM2": dataset / "val/normal/n1_2.png", "FOLDER": tmp_path / "empty"}
     assert inference(checkpoint(), *(places.get(word, word) for word in more)) in (1, 2)
-    told = capsys.readouterr()
-    assert words in told.out + told.err and "Traceback" not in told.err
+    output = capsys.readouterr()
+    assert words in output.out + output.err and "Traceback" not in output.err
     assert film.read_bytes() == before
     assert not list(tmp_path.rglob("*.part")) and not (tmp_path / "o.png").exists()
 

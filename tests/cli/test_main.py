@@ -23,13 +23,17 @@ def test_it_runs_as_a_module() -> None:
     assert (done.returncode, done.stdout.split()[0]) == (0, "ai-for-sudan")
 
 
-@pytest.mark.parametrize("room", ["reading", "radiographs", "cli", "training", "evaluation", "sites", "deployment"])
-def test_nobody_is_told_to_install_a_name_that_anyone_could_claim(root: Path, room: str) -> None:
-    places = [*(root / "src" / "ai_for_sudan" / room).rglob("*.py"), *(root / "docs").glob("*.md"), root / "README.md"]
+@pytest.mark.parametrize("package", ["reading", "radiographs", "cli", "training", "evaluation", "sites", "deployment"])
+def test_nobody_is_told_to_install_a_name_that_anyone_could_claim(root: Path, package: str) -> None:
+    places = [
+        *(root / "src" / "ai_for_sudan" / package).rglob("*.py"),
+        *(root / "docs").glob("*.md"),
+        root / "README.md",
+    ]
     for path in places:
         text = path.read_text(encoding="utf-8")
-        for told in text.split("pip install")[1:]:
-            assert "ai-for-sudan" not in told[:60].splitlines()[0], path
+        for command in text.split("pip install")[1:]:
+            assert "ai-for-sudan" not in command[:60].splitlines()[0], path
 
 
 def test_an_extra_is_named_by_a_command_that_works_here(
@@ -73,8 +77,8 @@ def test_what_the_operating_system_refuses_is_one_line(
 
     monkeypatch.setattr(cli, "_run", refused)
     assert main(["read", "x"]) == 2
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1 and "\x1b" not in told and str(error.strerror) in told
+    output = capsys.readouterr().err
+    assert output.count("\n") == 1 and "\x1b" not in output and str(error.strerror) in output
 
 
 def test_no_message_holds_control_characters(

@@ -39,8 +39,8 @@ def test_without_val_it_splits_by_patient_goes_on_and_can_be_evaluated(dataset, 
     (dataset / "Train/normal").rename(dataset / "Train/NORMAL")
     out = tmp_path / "outputs"
     assert train(dataset, out, "--patient_rule", RULE, "--validation", "0.3") == 0
-    told = capsys.readouterr().out
-    assert "split by patient" in told and "dynamic int8" in told and "a clinician decides" in told
+    output = capsys.readouterr().out
+    assert "split by patient" in output and "dynamic int8" in output and "a clinician decides" in output
     split = json.loads((out / "split.json").read_text())
     _, state = load_checkpoint(out / "checkpoints/best_model.pth", expect="custom_cnn")
     assert state.split.identity == split["identity"] and split["grouped_by"] == "patient"
@@ -72,8 +72,8 @@ def test_lungs_that_people_drew(dataset, tmp_path, capsys) -> None:
     Image.fromarray(np.full((64, 32), 255, np.uint8)).save(bad[1])
     Image.fromarray(np.zeros((64, 64), np.uint8)).save(bad[2])
     assert train(dataset, tmp_path / "out", "--lungs", masks) == 2
-    told = capsys.readouterr().err
-    assert "3 of 20" in told and all(path.name in told for path in bad[:3]) and bad[3].name not in told
+    output = capsys.readouterr().err
+    assert "3 of 20" in output and all(path.name in output for path in bad[:3]) and bad[3].name not in output
     assert not (tmp_path / "out/checkpoints").exists()
     for path in bad[:3]:
         path.write_bytes(good)
@@ -111,7 +111,7 @@ def test_a_medmnist_file_without_patients(tmp_path, capsys) -> None:
     assert "the split is by image" in capsys.readouterr().out
 
 
-def test_what_cannot_be_trained_is_told_in_one_line_and_leaves_nothing(dataset, tmp_path, capsys) -> None:
+def test_what_cannot_be_trained_is_reported_in_one_line_and_leaves_nothing(dataset, tmp_path, capsys) -> None:
     out = tmp_path / "out"
 
     def refused(*words: str) -> None:
@@ -133,7 +133,7 @@ def test_what_cannot_be_trained_is_told_in_one_line_and_leaves_nothing(dataset, 
     assert not out.exists() and not (tmp_path / "cache").exists()
 
 
-def test_missing_imagenet_weights_are_told_before_any_film_is_read(dataset, tmp_path, monkeypatch, capsys) -> None:
+def test_missing_imagenet_weights_are_reported_before_any_film_is_read(dataset, tmp_path, monkeypatch, capsys) -> None:
     def offline(*_: object, **__: object) -> None:
         raise OSError("no network")
 
@@ -194,9 +194,9 @@ def test_the_readmes_commands_work_one_after_the_other(dataset, tmp_path, monkey
     first = (out / "checkpoints/best_model.pth").read_bytes()
     capsys.readouterr()
     assert train(data, out, "--model_type", "mobilenet_v2", "--pretrained", tmp_path / "imagenet.pth") == 0
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     beside = out / "mobilenet_v2/checkpoints/best_model.pth"
-    assert f"--checkpoint {beside} --model_type mobilenet_v2" in told
+    assert f"--checkpoint {beside} --model_type mobilenet_v2" in output
     assert (out / "checkpoints/best_model.pth").read_bytes() == first
     _, state = load_checkpoint(beside, expect="mobilenet_v2")
     assert state.initial_weights["name"] == "imagenet.pth" and len(state.initial_weights["sha256"]) == 64
@@ -238,7 +238,7 @@ def test_a_second_training_in_the_same_folder_is_refused(dataset, tmp_path, caps
 
 
 @pytest.mark.parametrize("damage", ["bytes", "missing", "history", "optimizer"])
-def test_a_damaged_last_epoch_is_told_in_one_line(dataset, tmp_path, capsys, damage) -> None:
+def test_a_damaged_last_epoch_is_reported_in_one_line(dataset, tmp_path, capsys, damage) -> None:
     data, out = with_train(dataset), tmp_path / "outputs"
     assert train(data, out) == 0
     last = out / "checkpoints/last.pth"
@@ -270,8 +270,8 @@ def test_asked_to_end_it_leaves_a_usable_checkpoint(dataset, tmp_path) -> None:
             if line.startswith("epoch"):
                 break
         process.send_signal(signal.SIGTERM)
-        told, error = process.communicate(timeout=120)
+        output, error = process.communicate(timeout=120)
     assert process.returncode == 130, error
-    assert "holds the best weights so far" in told and "Traceback" not in error
+    assert "holds the best weights so far" in output and "Traceback" not in error
     load_checkpoint(out / "checkpoints/best_model.pth", expect="custom_cnn")
     assert not list(out.rglob("*.part")) and not list(out.rglob(".lock"))

@@ -301,7 +301,7 @@ class _Web(BaseHTTPRequestHandler):
         (200, "said yes, was asked, and does not have it"),
     ],
 )
-def test_what_a_web_server_says_is_told_in_plain_words(
+def test_what_a_web_server_says_is_reported_in_plain_words(
     tmp_path: Path, reader_file: Path, status: int, words: str
 ) -> None:
     handler = type("Handler", (_Web,), {"status": status, "body": b"{}"})

@@ -229,7 +229,7 @@ def test_a_delivery_is_confirmed_only_by_asking_and_a_liar_gets_it_again(store: 
         assert deliveries.not_confirmed(session) == []
 
 
-def test_a_full_disk_is_told_apart_and_leaves_no_part(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_as_such_and_leaves_no_part(tmp_path: Path) -> None:
     store = Store.open(tmp_path / "data", keep_free=1 << 60)
     with pytest.raises(DiskFull):
         store.films.keep(b"a film")

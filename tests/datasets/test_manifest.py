@@ -79,7 +79,7 @@ def test_more_than_two_classes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("places", "told"),
+    ("places", "complaint"),
     [
         ([], "holds no class folders"),
         (["a.png"], "holds no class folders (found: a.png)"),
@@ -93,12 +93,12 @@ def test_more_than_two_classes(tmp_path: Path) -> None:
         (["normal/a.png"], "one class only (normal)"),
     ],
 )
-def test_wrong_folders_are_told_with_what_was_found(tmp_path: Path, places: list[str], told: str) -> None:
+def test_wrong_folders_are_reported_with_what_was_found(tmp_path: Path, places: list[str], complaint: str) -> None:
     for place in places:
         film(tmp_path / place)
     with pytest.raises(UserError) as error:
         load_manifest(tmp_path)
-    assert told in str(error.value)
+    assert complaint in str(error.value)
 
 
 def test_an_empty_class_folder(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_csv_columns(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "complaint"),
     [
         ("file,kind\na.png,normal\n", "no column 'label'; its columns are: file, kind"),
         ("file,label\n", "names no films"),
@@ -141,10 +141,10 @@ def test_csv_columns(tmp_path: Path) -> None:
         ("file,label\na.png,normal\nb\0.png,pneumonia\n", "NUL"),
     ],
 )
-def test_wrong_tables_are_told_with_the_line(tmp_path: Path, text: str, told: str) -> None:
+def test_wrong_tables_are_reported_with_the_line(tmp_path: Path, text: str, complaint: str) -> None:
     with pytest.raises(UserError) as error:
         load_manifest(csv(tmp_path, text))
-    assert told in str(error.value)
+    assert complaint in str(error.value)
 
 
 def test_a_table_that_is_no_text(tmp_path: Path) -> None:
@@ -212,12 +212,12 @@ def test_a_name_that_the_rule_does_not_match_is_named(tmp_path: Path, name: str)
 def test_patients_by_a_regular_expression(tmp_path: Path) -> None:
     path = csv(tmp_path, "file,label\n07_a.png,a\n12_b.png,b\n")
     assert patients(load_manifest(path, patient_rule=r"regex:^(\d+)_")).tolist() == ["07", "12"]
-    for rule, told in (
+    for rule, complaint in (
         (r"regex:^\d+", "exactly one group"),
         ("regex:(", "not a regular expression"),
         ("x", "no patient rule"),
     ):
-        with pytest.raises(UserError, match=told):
+        with pytest.raises(UserError, match=complaint):
             load_manifest(path, patient_rule=rule)
 
 

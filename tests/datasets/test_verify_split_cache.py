@@ -25,7 +25,7 @@ def picture(path: Path, seed: int, size: int = 40) -> None:
 
 
 def dataset(folder: Path, people: int = 12, each: int = 3) -> Manifest:
-    """Normal and pneumonia films, ``each`` of every one of ``people``, told by ``p<number>_<n>.png``."""
+    """Normal and pneumonia films, ``each`` of every one of ``people``, named ``p<number>_<n>.png``."""
     for person in range(people):
         for n in range(each):
             name = "normal" if person % 2 else "pneumonia"

@@ -138,7 +138,7 @@ def test_the_reader_file_opens_and_reads(exported: tuple[Path, dict], films: Fil
     assert points["screening"]["threshold"] <= points["balanced"]["threshold"] <= points["rule-in"]["threshold"]
 
 
-def test_many_films_at_once_get_the_same_answers(exported: tuple[Path, dict], films: Films) -> None:
+def test_many_films_at_once_get_the_same_predictions(exported: tuple[Path, dict], films: Films) -> None:
     folder, _ = exported
     bulk = graph.run(graph.session(onnx.load(folder / "reader.bulk.onnx")), films.pixels)
     single = graph.session(onnx.load(folder / "reader.onnx"))

@@ -130,13 +130,13 @@ def test_boxes_and_lungs_show_where_the_evidence_comes_from(
     out = tmp_path / "out"
     command = ["audit", "--data_dir", str(table), "--reader", str(reader), "--output_dir", str(out)]
     assert main([*command, "--lungs", str(tmp_path / "masks"), "--cache_dir", str(tmp_path / "cache")]) == 0
-    found, told = json.loads((out / "audit.json").read_text())["evidence"], capsys.readouterr().out
+    found, output = json.loads((out / "audit.json").read_text())["evidence"], capsys.readouterr().out
     assert found["boxes"]["films"] == 28 and found["boxes"]["pointing_constant"][0] == 1
     assert found["films_without_mask"] == 2 and found["lungs"]["films"] == 54
     assert found["lungs"]["outside_only"][1] > 0.65 and found["lungs"]["knows_without_lungs"]
     assert found["lungs"]["framing_only"][0] == pytest.approx(0.5) and list(found["lungs"]["sites"]) == ["Wau"]
-    assert "WARNING: with the lungs painted over" in told and "best constant map 1.00" in told
-    assert "still tells the label" in (out / "audit.html").read_text()
+    assert "WARNING: with the lungs painted over" in output and "best constant map 1.00" in output
+    assert "still predicts the label" in (out / "audit.html").read_text()
     table.write_text(table.read_text().replace("0.2 0.4 0.2 0.2", "20 40 20 20"))
     assert main(command) == 2
     assert "lies outside of the film" in capsys.readouterr().err

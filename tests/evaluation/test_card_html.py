@@ -35,8 +35,8 @@ def rendered(*args: Any) -> str:
     return render(*args).replace("\u00a0", " ")
 
 
-def answered(page: str, guideline: str) -> int:
-    found = re.search(rf"<h2>{re.escape(guideline)}</h2>.*?(\d+) of \d+ are answered", page, re.S)
+def covered(page: str, guideline: str) -> int:
+    found = re.search(rf"<h2>{re.escape(guideline)}</h2>.*?(\d+) of \d+ are covered", page, re.S)
     assert found
     return int(found[1])
 
@@ -47,18 +47,18 @@ def test_what_is_not_recorded_says_so() -> None:
         assert re.search(rf"{part}[^<]*: no result recorded", page), part
     assert page.count("not recorded") >= 10
     assert "0.65" in page and "Togunwa" in page
-    assert answered(page, "CLAIM 2024") == 3 and answered(page, "TRIPOD+AI") == 3  # the model's name and limitations
+    assert covered(page, "CLAIM 2024") == 3 and covered(page, "TRIPOD+AI") == 3  # the model's name and limitations
 
 
-def test_recorded_results_are_shown_and_answer_items() -> None:
+def test_recorded_results_are_shown_and_cover_items() -> None:
     page = rendered({**FACTS, "metrics": {"audit": AUDIT}}, {"stress": STRESS})
     assert "0.812 (0.700 to 0.900)" in page and "view is linked with the label" in page
     assert page.count("<td>blur</td>") == 1  # of severity 3, not 5
     assert "Robustness (ai-for-sudan stress): no result" not in page
-    assert answered(page, "CLAIM 2024") == 4 and answered(page, "TRIPOD+AI") == 7
+    assert covered(page, "CLAIM 2024") == 4 and covered(page, "TRIPOD+AI") == 7
 
 
-def test_an_evaluation_and_an_adaptation_are_told_in_full() -> None:
+def test_an_evaluation_and_an_adaptation_are_shown_in_full() -> None:
     bins = [
         {"given": 0.2, "share": [0.3, 0.1, 0.6], "films": 10},
         {"given": 0.8, "share": [0.7, 0.4, 0.9], "films": 10},
@@ -86,7 +86,7 @@ def test_names_are_escaped() -> None:
     assert "<script>" not in page and "&lt;script&gt;" in page
 
 
-def test_bad_records_are_told(tmp_path: Path) -> None:
+def test_bad_records_are_reported(tmp_path: Path) -> None:
     for name, text, complaint in (
         ("else.json", "{}", "expected audit.json"),
         ("audit.json", "{", "is not valid JSON"),
@@ -117,7 +117,7 @@ def test_dollars_in_names_are_no_formula() -> None:
     assert "$x_$" in page and "<svg" in page
 
 
-def test_where_a_reader_comes_from_is_told() -> None:
+def test_where_a_reader_comes_from_is_reported() -> None:
     provenance = {"weights_sha256": "ab" * 32, "initial_weights_sha256": "cd" * 32, "commands": ["train", "export"],
                   "data": [{"role": "training", "name": "films", "identity": "ef" * 32, "films": 7}]}  # fmt: skip
     page = rendered({**FACTS, "provenance": provenance, "training": {"software": "torch 2"}})

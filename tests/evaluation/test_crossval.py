@@ -85,7 +85,7 @@ def test_one_site_is_left_out_at_a_time(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(command(table, out, "--frozen", "--by", "site")) == 0
     found = json.loads((out / "crossval.json").read_text())
     assert [(fold["name"], fold["films"]) for fold in found["folds"]] == [("Juba", 24), ("Wau", 12)]
-    assert "without Juba" in (told := capsys.readouterr().out) and told.count("ECE") >= 2
+    assert "without Juba" in (output := capsys.readouterr().out) and output.count("ECE") >= 2
     errors = [fold["operating_points"]["0.5"]["ece"] for fold in found["folds"]]
     assert all(0 <= low <= value <= high <= 1 for value, low, high in errors), "calibration error of each site"
     page = (out / "crossval.html").read_text()
@@ -100,8 +100,8 @@ def test_where_no_patient_is_known_it_says_so(tmp_path: Path, capsys: pytest.Cap
     with table.open("w", newline="") as opened:
         csv.writer(opened).writerows(rows)
     assert main(command(table, out, "--frozen")) == 0
-    told, page = capsys.readouterr().out, (out / "crossval.html").read_text()
-    for text in (told, page):
+    output, page = capsys.readouterr().out, (out / "crossval.html").read_text()
+    for text in (output, page):
         assert "36 films, whose patients are unknown" in text and "intervals are too narrow" in text
         assert "never saw" not in text and "36 patients" not in text
     assert json.loads((out / "crossval.json").read_text())["films_without_patient"] == 36

@@ -1,4 +1,4 @@
-"""Standing checks on drawn films whose answer is known: a reader that looks, one that does not, and a blind map."""
+"""Standing checks on drawn films whose truth is known: a reader that looks, one that does not, and a blind map."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_attribution_inside_by_hand() -> None:
     assert finer.share[0] == pytest.approx(0.75)
 
 
-def test_a_map_that_looks_is_told_from_one_that_knows_where_findings_usually_are() -> None:
+def test_a_map_that_looks_is_distinguished_from_one_that_knows_where_findings_usually_are() -> None:
     random = np.random.default_rng(0)
     count = 200
     at = np.stack([random.uniform(0.1, 0.6, count), random.uniform(0.2, 0.5, count)], 1)

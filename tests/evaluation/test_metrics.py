@@ -98,7 +98,7 @@ def test_findings_without_a_label_are_left_out() -> None:
     probability = random.random((80, 2))
     labels[:30, 0] = np.nan
     spoiled = probability.copy()
-    spoiled[:30, 0] = 0.99  # answers to films without the label must not matter
+    spoiled[:30, 0] = 0.99  # predictions of films without the label must not matter
     names = ("effusion", "pneumonia")
     found, again = (
         measure(labels, p, np.arange(80), names, "pneumonia", "multilabel", threshold=0.5, rounds=100)
@@ -178,10 +178,12 @@ def test_the_quality_of_probabilities() -> None:
 
 
 def test_one_class_and_perfect_answers_have_no_calibration_line() -> None:
-    answers = exclusive(np.array([0.1, 0.2, 0.8, 0.9] * 10))
+    predictions = exclusive(np.array([0.1, 0.2, 0.8, 0.9] * 10))
     labels = np.array([0, 0, 1, 1] * 10)
-    perfect = measure(labels, answers, np.arange(40), TWO, "pneumonia", "exclusive", threshold=0.5, rounds=100)
+    perfect = measure(labels, predictions, np.arange(40), TWO, "pneumonia", "exclusive", threshold=0.5, rounds=100)
     assert perfect["probabilities"]["slope"] == [None, None, None] and perfect["probabilities"]["auroc_delong"][0] == 1
-    one = measure(np.ones(40, int), answers, np.arange(40), TWO, "pneumonia", "exclusive", threshold=0.5, rounds=100)
+    one = measure(
+        np.ones(40, int), predictions, np.arange(40), TWO, "pneumonia", "exclusive", threshold=0.5, rounds=100
+    )
     assert one["probabilities"] is None
     json.dumps([perfect, one], allow_nan=False)

@@ -18,7 +18,7 @@ def written(path: Path, files: list[str]) -> str:
     labels = np.arange(40) % 2
     probability = np.where(labels == 1, 0.8, 0.2)
     probability[:3] = 0.7, 0.05, 0.9
-    answers = np.stack([1 - probability, probability], axis=1)
+    predictions = np.stack([1 - probability, probability], axis=1)
     pixels = np.random.default_rng(0).integers(0, 255, (40, 32, 32), dtype=np.uint8)
     names = ("normal", "pneumonia")
     subject = Subject(
@@ -29,17 +29,17 @@ def written(path: Path, files: list[str]) -> str:
         input_size=32,
         threshold=0.6,
         state={},
-        predict=lambda films: answers,
+        predict=lambda films: predictions,
         heatmap=lambda film: np.ones((4, 4), dtype=np.float32),
         reference=1.0,
     )
-    metrics = measure(labels, answers, np.arange(40), names, "pneumonia", "exclusive", threshold=0.6, rounds=100)
+    metrics = measure(labels, predictions, np.arange(40), names, "pneumonia", "exclusive", threshold=0.6, rounds=100)
     write_report(
         path,
         subject,
         metrics | {"side": "drawn films", "warnings": ["beware <i>"], "films_of_patients": "40 films of 40 patients"},
         labels,
-        answers,
+        predictions,
         pixels,
         files,
         title="Evaluation",

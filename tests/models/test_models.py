@@ -108,9 +108,9 @@ def test_a_checkpoint_brings_back_weights_spec_and_state(tmp_path: Path, name: s
     path = tmp_path / f"model{suffix}"
     state = CheckpointState({"epochs": 3}, SplitRecord("by patient", "0a"), operating_point={"threshold": 0.25})
     save_checkpoint(path, model, state)
-    again, told = load_checkpoint(path, expect=name)
+    again, loaded = load_checkpoint(path, expect=name)
     assert again.spec == model.spec
-    assert told == state and told.threshold == 0.25
+    assert loaded == state and loaded.threshold == 0.25
     films = torch.rand(1, 1, 224, 224)
     with torch.no_grad():
         assert torch.equal(again(films), model(films))

@@ -70,7 +70,7 @@ def test_pictures_that_the_program_made_are_no_films_however_their_folder_is_spe
     assert len(names(tmp_path / "films" / "overlays" / "1.png.overlay.png")[0]) == 1
 
 
-def test_a_linked_folder_and_a_pattern_that_matches_a_folder_are_told(tmp_path: Path) -> None:
+def test_a_linked_folder_and_a_pattern_that_matches_a_folder_are_reported(tmp_path: Path) -> None:
     (tmp_path / "films" / "sub.png").mkdir(parents=True)
     (tmp_path / "films" / "linked").symlink_to(tmp_path)
     found, skipped = names(tmp_path / "films")

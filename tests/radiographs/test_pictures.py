@@ -174,7 +174,7 @@ def test_one_pixel_is_a_picture() -> None:
     assert read_radiograph(saved(Image.new("L", (1, 1), 9), "PNG")).pixels.tolist() == [[9]]
 
 
-def test_heic_and_tiff_are_told_apart_from_what_is_no_picture() -> None:
+def test_heic_and_tiff_are_distinguished_from_what_is_not_a_picture() -> None:
     heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
     with pytest.raises(UnreadableFilm, match="Most Compatible") as caught:
         read_radiograph(heic)

@@ -43,7 +43,7 @@ def _workers_of_mine() -> list[int]:
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the workers by /proc")
-def test_each_film_is_answered_once_even_when_a_worker_dies(
+def test_each_film_is_read_once_even_when_a_worker_dies(
     samples: Path, tiny: Path, reader: Reader, tmp_path: Path
 ) -> None:
     from ai_for_sudan.reading.cluster import read_on_cluster
@@ -55,18 +55,18 @@ def test_each_film_is_answered_once_even_when_a_worker_dies(
     films.append(tmp_path / "missing.png")
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
     try:
-        answers, killed = [], 0
+        lines, killed = [], 0
         for line in read_on_cluster(tiny, films):
-            answers.append(line)
-            if not killed and len(answers) >= 8:
+            lines.append(line)
+            if not killed and len(lines) >= 8:
                 for process in _workers_of_mine()[:1]:
                     os.kill(process, signal.SIGKILL)
                     killed = process
     finally:
         ray.shutdown()
     assert killed
-    assert sorted(line["file"] for line in answers) == sorted(map(str, films))
-    for line in answers:
+    assert sorted(line["file"] for line in lines) == sorted(map(str, films))
+    for line in lines:
         alone = reader.read(str(line["file"])).to_dict()
         assert {**line, "elapsed_ms": 0} == {**alone, "elapsed_ms": 0}
 

@@ -1,4 +1,4 @@
-"""A list that is continued answers each film once; what a command writes never destroys what it did not write."""
+"""A list that is continued reads each film once; what a command writes never destroys what it did not write."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def lines(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_a_film_is_told_by_where_it_lies_and_what_is_in_it(
+def test_a_film_is_identified_by_its_path_and_its_content(
     read: Read, films: Path, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = tmp_path / "readings.jsonl"
@@ -77,7 +77,7 @@ def test_a_film_that_was_not_there_is_tried_again_and_a_failure_counts_until_it_
     shutil.copy(samples / "normal_02.png", late)
     capsys.readouterr()
     assert read(*given) == 1  # the damaged one still counts
-    assert "2  answered by an earlier run, 1 of which could not be read" in capsys.readouterr().out
+    assert "2  read by an earlier run, 1 of which could not be read" in capsys.readouterr().out
     assert len(lines(output)) == 3 and lines(output)[-1]["status"] != "failed"
     shutil.copy(samples / "normal_03.png", damaged)
     assert read(*given) == 0
@@ -123,8 +123,8 @@ def test_a_file_that_the_command_did_not_write_is_left(
     target = tmp_path / "target.txt"
     target.write_bytes(content)
     assert read(films, option, target) == 2
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1 and "name another file" in told and "Traceback" not in told
+    output = capsys.readouterr().err
+    assert output.count("\n") == 1 and "name another file" in output and "Traceback" not in output
     assert target.read_bytes() == content
 
 
@@ -193,8 +193,8 @@ def test_one_picture_that_cannot_be_kept_stops_no_batch(
     (tmp_path / "o").mkdir()
     (tmp_path / "o" / "closed").write_text("where the folder would be")
     assert read(films, "--overlays", tmp_path / "o", "--output", tmp_path / "r.jsonl") == 1
-    told = capsys.readouterr()
-    assert told.err.count("no overlay was saved") == 1 and "Traceback" not in told.err
+    output = capsys.readouterr()
+    assert output.err.count("no overlay was saved") == 1 and "Traceback" not in output.err
     assert len(lines(tmp_path / "r.jsonl")) == 4
 
 
@@ -203,7 +203,7 @@ def test_a_name_too_long_for_the_file_system_is_one_line(
 ) -> None:
     for option in ("--output", "--csv", "--report", "--overlays"):
         assert read(films, option, tmp_path / ("x" * 300)) in (1, 2)
-        assert "Traceback" not in (told := capsys.readouterr().err) and "too long" in told
+        assert "Traceback" not in (output := capsys.readouterr().err) and "too long" in output
 
 
 def test_a_second_run_on_one_output_is_refused(
@@ -278,9 +278,9 @@ def test_names_are_printed_without_control_characters(
     outputs = ["--csv", tmp_path / "r.csv", "--report", tmp_path / "r.html", "--overlays", tmp_path / "o"]
     for more in ([], ["--json"], outputs):
         assert read(films, *more) == 1
-        told = capsys.readouterr()
-        assert not re.search("[\x1b\x9b]", told.out + told.err)
-        assert not re.search(r"^not_seen +0\.001  all", told.out, re.MULTILINE)
+        output = capsys.readouterr()
+        assert not re.search("[\x1b\x9b]", output.out + output.err)
+        assert not re.search(r"^not_seen +0\.001  all", output.out, re.MULTILINE)
     assert read("no\x1b[2Jfilms\n.png", "--output", films / "a\x1b[2J") == 1
     for made in (tmp_path / "r.csv", tmp_path / "r.html"):
         text = made.read_text()

@@ -35,7 +35,7 @@ def lines(text: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_every_film_is_answered_once_and_a_bad_one_does_not_stop_the_rest(
+def test_every_film_is_read_once_and_a_bad_one_does_not_stop_the_rest(
     folder: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = [str(folder), str(folder / "b" / "x.png"), str(folder / "a" / "*.png"), "--reader", str(tiny), "--json"]

@@ -98,7 +98,7 @@ def test_films_of_any_size_get_a_probability_and_small_ones_are_refused(reader: 
     assert ("too_small" in reading.codes) == (min(shape) < 128)
 
 
-def test_films_that_only_lie_wrongly_are_told_to_be_readable(reader: Reader, film: np.ndarray) -> None:
+def test_films_that_only_lie_wrongly_are_called_readable(reader: Reader, film: np.ndarray) -> None:
     assert reader.read(film).status != "refused"
     for other, code, words in (
         (film[::-1, ::-1], "upside_down", "(rotated, it would be read)"),

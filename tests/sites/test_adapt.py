@@ -31,7 +31,7 @@ def site(make: Make, count: int = 240, seed: int = 0, *, sign: float = 1.0, nois
     return make(embeddings, labels, patients=np.arange(count) // 2 * 2 + labels.astype(int), view=views)
 
 
-def test_a_reader_that_fails_here_is_told_so_and_refitted(make_films: Make, tiny_file: ReaderFile) -> None:
+def test_a_reader_that_fails_here_is_reported_and_refitted(make_films: Make, tiny_file: ReaderFile) -> None:
     outcome = adapt(site(make_films, sign=-1), tiny_file, repeats=4)
     result = outcome.result
     assert result["measured"]["auroc"][2] < 0.5
@@ -76,7 +76,7 @@ def test_a_gain_that_a_column_explains_is_not_adopted(make_films: Make, tiny_fil
     assert any("'view' is linked with the label" in text for text in outcome.result["warnings"])
 
 
-def test_the_look_of_the_pictures_is_told_where_it_tells_the_label(make_films: Make, tiny_file: ReaderFile) -> None:
+def test_a_label_that_acquisition_predicts_is_reported(make_films: Make, tiny_file: ReaderFile) -> None:
     from dataclasses import replace
 
     films = site(make_films, sign=-1)
@@ -88,7 +88,7 @@ def test_the_look_of_the_pictures_is_told_where_it_tells_the_label(make_films: M
 
 
 @pytest.mark.parametrize(
-    ("count", "keep", "told"),
+    ("count", "keep", "verdict"),
     [
         (10, None, "10 labelled films are too few; 20 are needed"),
         (60, 1.0, "none of the 30 labelled films is negative"),
@@ -96,7 +96,7 @@ def test_the_look_of_the_pictures_is_told_where_it_tells_the_label(make_films: M
     ],
 )
 def test_what_cannot_be_measured_is_said(
-    make_films: Make, tiny_file: ReaderFile, count: int, keep: float | None, told: str
+    make_films: Make, tiny_file: ReaderFile, count: int, keep: float | None, verdict: str
 ) -> None:
     from dataclasses import replace
 
@@ -104,7 +104,7 @@ def test_what_cannot_be_measured_is_said(
     if keep is not None:
         films = replace(films, labels=np.where(films.labels == keep, films.labels, np.nan))
     outcome = adapt(films, tiny_file)
-    assert told in outcome.result["verdict"]
+    assert verdict in outcome.result["verdict"]
     assert not outcome.changed and outcome.result["drift"]["films"] == count
 
 
@@ -125,7 +125,7 @@ def test_few_patients_are_few_whatever_the_films(make_films: Make, tiny_file: Re
     assert "of 4 positive and 4 negative patients" in result["verdict"]
 
 
-def test_constant_scores_are_told(make_films: Make, tiny_file: ReaderFile) -> None:
+def test_constant_scores_are_reported(make_films: Make, tiny_file: ReaderFile) -> None:
     films = make_films(np.full((60, 4), 0.3), (np.arange(60) % 2).astype(float))
     outcome = adapt(films, tiny_file)
     assert any("same score" in note for note in outcome.result["notes"])
@@ -195,8 +195,8 @@ def test_from_films_to_an_adapted_reader(
         and "<svg" in page
         and "http" not in page.split("<svg")[0]
     )
-    told = capsys.readouterr().out
-    assert "must not be used" in told and "a clinician decides" in told
+    output = capsys.readouterr().out
+    assert "must not be used" in output and "a clinician decides" in output
 
     reader = Reader.open(adapted)
     record = reader.card.facts["adaptations"][0]
@@ -451,7 +451,7 @@ def calibrated(build_tiny: Callable[..., Path], tmp_path: Path) -> ReaderFile:
     return ReaderFile.load(build_tiny(calibration={"method": "by hand", "prevalence": 0.5}))
 
 
-def test_the_share_of_positives_is_told_without_a_label(make_films: Make, calibrated: ReaderFile) -> None:
+def test_the_share_of_positives_is_reported_without_a_label(make_films: Make, calibrated: ReaderFile) -> None:
     from dataclasses import replace
 
     films = at_prevalence(make_films, calibrated, 0.15)
@@ -509,10 +509,10 @@ def test_a_share_that_is_no_other_is_not_adopted(make_films: Make, calibrated: R
 
 
 def test_it_says_what_it_does(make_films: Make, tiny_file: ReaderFile) -> None:
-    told: list[str] = []
-    adapt(site(make_films, 240), tiny_file, repeats=1, say=told.append)
-    assert sum(text.startswith("fold ") for text in told) == 5
-    assert any(text.startswith("drift") for text in told) and any("learning curve" in text for text in told)
+    lines: list[str] = []
+    adapt(site(make_films, 240), tiny_file, repeats=1, say=lines.append)
+    assert sum(text.startswith("fold ") for text in lines) == 5
+    assert any(text.startswith("drift") for text in lines) and any("learning curve" in text for text in lines)
 
 
 def test_small_matrices_are_left_to_one_thread(

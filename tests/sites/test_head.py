@@ -110,7 +110,7 @@ def test_the_gradient_is_that_of_the_loss(exclusive: bool, classes: int, positiv
 def test_the_adapted_file_computes_the_adapted_head(
     tiny: Path, tiny_file: ReaderFile, tmp_path: Path, prior_std: float
 ) -> None:
-    """What NumPy says of the new head is what ONNX Runtime answers with the new file."""
+    """What NumPy says of the new head is what ONNX Runtime computes with the new file."""
     reader = Reader.open(tiny)
     rng = np.random.default_rng(0)
     films = [rng.integers(0, 200, (150, 150)).astype(np.uint8) // (1 + i % 3) for i in range(40)]
@@ -127,8 +127,8 @@ def test_the_adapted_file_computes_the_adapted_head(
     before = tiny.read_bytes()
     tiny_file.write(tmp_path / "new.onnx", weights, tiny_file.card)
     new = Reader.open(tmp_path / "new.onnx")
-    answers = [float(new.outputs(film)["probability"][some.positive]) for film in films]
-    np.testing.assert_allclose(answers, expit(head.scores(some)), atol=1e-4)
+    predicted = [float(new.outputs(film)["probability"][some.positive]) for film in films]
+    np.testing.assert_allclose(predicted, expit(head.scores(some)), atol=1e-4)
     assert tiny.read_bytes() == before
 
 
@@ -205,5 +205,5 @@ def test_an_exported_reader_can_be_adapted(tmp_path: Path, tiny_file: ReaderFile
     assert roc_auc_score(some.labels, head.scores(some)) > 0.9
     file.write(tmp_path / "new.onnx", file.adapted_weights(head, space, 1, exclusive=True), file.card)
     new = Reader.open(tmp_path / "new.onnx", self_test=False)
-    answers = [float(new.outputs(film)["probability"][1]) for film in films]
-    np.testing.assert_allclose(answers, expit(head.scores(some)), atol=2e-3)
+    predicted = [float(new.outputs(film)["probability"][1]) for film in films]
+    np.testing.assert_allclose(predicted, expit(head.scores(some)), atol=2e-3)

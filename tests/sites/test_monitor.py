@@ -134,7 +134,7 @@ def test_lines_of_no_use_are_named(tmp_path: Path) -> None:
     found, excluded = read_log([log(tmp_path, [*good, *bad])])
     assert len(found) == len(good)
     assert sorted(one.line for one in excluded) == [f"{tmp_path / 'log.jsonl'}, line {n}" for n in range(41, 49)]
-    told = [
+    complaints = [
         "not valid JSON",
         "not a JSON object",
         "no date",
@@ -144,7 +144,7 @@ def test_lines_of_no_use_are_named(tmp_path: Path) -> None:
         "embedding",
         "already",
     ]
-    for one, words in zip(sorted(excluded, key=lambda one: int(one.line.split()[-1])), told, strict=True):
+    for one, words in zip(sorted(excluded, key=lambda one: int(one.line.split()[-1])), complaints, strict=True):
         assert words in one.reason
 
 
@@ -158,7 +158,7 @@ def test_the_lines_of_the_phone_app(tmp_path: Path) -> None:
     assert not excluded and found[0].week.isoformat() == "2025-03-03" and found[0].score == pytest.approx(0)
 
 
-def test_what_is_too_short_or_of_another_reader_is_told(tmp_path: Path) -> None:
+def test_what_is_too_short_or_of_another_reader_is_reported(tmp_path: Path) -> None:
     result = monitor(entries(tmp_path, weeks=2, rate=5))
     assert not result["alarm"] and "Nothing is compared yet" in result["notes"][0]
     content = [*lines(weeks=5), *({**line, "reader": "other 2", "file": "z"} for line in lines(weeks=6, seed=1)[-40:])]
@@ -208,8 +208,8 @@ def alarming(folder: Path) -> list[dict[str, Any]]:
 def test_a_film_dated_in_the_future_silences_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = log(tmp_path, [*alarming(tmp_path), {**lines(weeks=1)[0], "file": "z", "date": "2999-01-01"}])
     assert main(["monitor", str(path), "--output_dir", str(tmp_path)]) == 1
-    told = capsys.readouterr().out
-    assert "ALARM" in told and "line 521: dated in the future: 2999-01-01" in told
+    output = capsys.readouterr().out
+    assert "ALARM" in output and "line 521: dated in the future: 2999-01-01" in output
     assert "dated in the future: 2999-01-01" in (tmp_path / "monitor.html").read_text()
 
 
@@ -243,8 +243,8 @@ def test_a_thin_beginning_makes_the_baseline_longer(tmp_path: Path) -> None:
 def test_one_week_compared_with_itself_is_no_all_clear(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = log(tmp_path, lines(weeks=1, rate=200))
     assert main(["monitor", str(path), "--output_dir", str(tmp_path)]) == 0
-    told = capsys.readouterr().out
-    assert "No alarm" not in told and "Nothing was compared yet" in told
+    output = capsys.readouterr().out
+    assert "No alarm" not in output and "Nothing was compared yet" in output
     assert json.loads((tmp_path / "monitor.json").read_text())["newest_tested"] is None
 
 

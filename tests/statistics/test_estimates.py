@@ -185,7 +185,7 @@ def test_more_films_make_it_narrower() -> None:
         ([0, 1, 1], [0.1, 0.2], "3 labels but 2 scores"),
     ],
 )
-def test_bad_input_is_told(labels: list[int], scores: list[float], complaint: str) -> None:
+def test_bad_input_is_reported(labels: list[int], scores: list[float], complaint: str) -> None:
     with pytest.raises(UserError, match=complaint):
         auroc_delong(np.array(labels), np.array(scores))
 

@@ -40,8 +40,8 @@ class Memory:
         self.known = known
 
     def logits(self, pixels: np.ndarray, **_: Any) -> torch.Tensor:
-        answers = [self.known.get(int(film[0, 0])) for film in pixels]
-        return torch.tensor([[0.0, 0.0] if a is None else [0.0, 20.0 * (2 * a - 1)] for a in answers])
+        predictions = [self.known.get(int(film[0, 0])) for film in pixels]
+        return torch.tensor([[0.0, 0.0] if a is None else [0.0, 20.0 * (2 * a - 1)] for a in predictions])
 
 
 def memorise(_: Any, __: Any, train: LabelledFilms, validation: LabelledFilms, *args: Any, **more: Any) -> Any:
@@ -103,7 +103,7 @@ def test_a_site_is_left_out_whole_and_chooses_nothing() -> None:
         assert set(labels[fold.validation]) == {0, 1} and 0.1 < len(fold.validation) / len(fold.train) < 0.4
 
 
-def test_sites_that_cannot_be_left_out_are_told() -> None:
+def test_sites_that_cannot_be_left_out_are_reported() -> None:
     ones = np.zeros(4, int)
     with pytest.raises(UserError, match="1 of 4 films have no site"):
         folds_of_sites(np.array(["a", "b", "", "b"]), range(4), np.arange(4), ones, 0)

@@ -160,13 +160,13 @@ def test_where_people_drew_the_lungs_the_network_sees_them_in_training_and_valid
     assert seen.shape[1] == 2 and float(seen[:, 1].mean()) > 0.6, "a box around the drawn lung is mostly lung"
     assert float(run._examples(batch, labels, None, 1, torch.Generator().manual_seed(0))[0][:, 1].mean()) < 0.6
 
-    found, told = (logits(model, drawn.pixels, lungs=one) for one in (None, drawn.lungs))
-    assert not torch.allclose(found, told, atol=1e-4)
+    found, given = (logits(model, drawn.pixels, lungs=one) for one in (None, drawn.lungs))
+    assert not torch.allclose(found, given, atol=1e-4)
     one_and_other = [Validation(some, model.spec, torch.ones(2), 0).measure(model) for some in (drawn, films())]
     assert one_and_other[0]["clean_loss"] != one_and_other[1]["clean_loss"]
     assert one_and_other[0]["perturbed_loss"] != one_and_other[1]["perturbed_loss"]
     truth = targets(torch.from_numpy(drawn.labels), 2, 0.0)
-    told = logits(model, drawn.pixels, lungs=drawn.lungs, mixed_precision=True)
+    given = logits(model, drawn.pixels, lungs=drawn.lungs, mixed_precision=True)
     assert one_and_other[0]["clean_loss"] == pytest.approx(
-        float(loss(told, truth, torch.ones(2), "exclusive")), abs=1e-6
+        float(loss(given, truth, torch.ones(2), "exclusive")), abs=1e-6
     )

@@ -59,8 +59,8 @@ def fitted(tmp_path_factory: pytest.TempPathFactory):
 
 def test_it_learns_and_keeps_what_it_says(fitted) -> None:
     films = drawn_films(64, 7)
-    answer = probabilities(logits(fitted.model, films.pixels), "exclusive")[:, 1].numpy()
-    assert score(films.labels, np.stack([1 - answer, answer], 1), 1)["auroc"] > 0.99
+    probability = probabilities(logits(fitted.model, films.pixels), "exclusive")[:, 1].numpy()
+    assert score(films.labels, np.stack([1 - probability, probability], 1), 1)["auroc"] > 0.99
     model, state = load_checkpoint(fitted.checkpoint, expect="custom_cnn")
     assert state.recipe == RECIPE.to_dict()
     assert 0 < state.threshold < 1
@@ -164,10 +164,10 @@ def test_an_interrupt_in_the_first_epoch_leaves_an_earlier_run(
 
     monkeypatch.setattr(_Run, "_epoch", interrupted)
     films, best = drawn_films(16, 0), tmp_path / "checkpoints/best_model.pth"
-    for told in ("holds the weights of an unfinished epoch", "is of an earlier run"):
+    for words in ("holds the weights of an unfinished epoch", "is of an earlier run"):
         with pytest.raises(KeyboardInterrupt):
             fit(RECIPE, network(), films, films, tmp_path)
-        assert told in capsys.readouterr().out
+        assert words in capsys.readouterr().out
         load_checkpoint(best)
         best.touch()
 
@@ -214,8 +214,8 @@ def test_findings_with_missing_labels_are_learned(tmp_path: Path) -> None:
     result = fit(
         RECIPE, model, LabelledFilms(films.pixels, table), LabelledFilms(films.pixels, table), tmp_path, quiet=True
     )
-    answer = probabilities(logits(result.model, films.pixels), "multilabel").numpy()
-    assert score(np.stack([films.labels, 1 - films.labels], 1).astype(float), answer, 0)["auroc"] > 0.99
+    probability = probabilities(logits(result.model, films.pixels), "multilabel").numpy()
+    assert score(np.stack([films.labels, 1 - films.labels], 1).astype(float), probability, 0)["auroc"] > 0.99
 
 
 def test_two_processes_match_one(tmp_path: Path, fitted) -> None:
@@ -249,7 +249,7 @@ def test_two_processes_match_one(tmp_path: Path, fitted) -> None:
     assert len(losses) == RECIPE.epochs
     model, _ = load_checkpoint(tmp_path / "out/machine0/checkpoints/best_model.pth")
     films = drawn_films(64, 7)
-    # BatchNorm sees half a batch in each process, so the weights differ a little and the answers hardly.
+    # BatchNorm sees half a batch in each process, so the weights differ a little and the predictions hardly.
     assert (logits(model, films.pixels).argmax(1).numpy() == films.labels).mean() > 0.97
     assert losses[-1] == pytest.approx(fitted.history[-1]["val_loss"], abs=0.25)
 
@@ -305,16 +305,16 @@ def test_the_shipped_recipes_are_valid(root: Path) -> None:
 
 def test_the_loss_is_the_library_loss() -> None:
     torch.manual_seed(0)
-    answers, labels = torch.randn(16, 3), torch.randint(3, (16,))
+    predictions, labels = torch.randn(16, 3), torch.randint(3, (16,))
     weights = torch.tensor([0.5, 1.0, 2.0])
-    ours = loss(answers, targets(labels, 3, 0.0), weights, "exclusive")
-    torch.testing.assert_close(ours, torch.nn.functional.cross_entropy(answers, labels, weight=weights))
-    smooth = loss(answers, targets(labels, 3, 0.1), torch.ones(3), "exclusive")
-    torch.testing.assert_close(smooth, torch.nn.functional.cross_entropy(answers, labels, label_smoothing=0.1))
+    ours = loss(predictions, targets(labels, 3, 0.0), weights, "exclusive")
+    torch.testing.assert_close(ours, torch.nn.functional.cross_entropy(predictions, labels, weight=weights))
+    smooth = loss(predictions, targets(labels, 3, 0.1), torch.ones(3), "exclusive")
+    torch.testing.assert_close(smooth, torch.nn.functional.cross_entropy(predictions, labels, label_smoothing=0.1))
     table = torch.randint(2, (16, 3)).float()
     table[0] = torch.nan
-    masked = loss(answers, targets(table, 3, 0.0), torch.ones(3), "multilabel")
-    torch.testing.assert_close(masked, torch.nn.functional.binary_cross_entropy_with_logits(answers[1:], table[1:]))
+    masked = loss(predictions, targets(table, 3, 0.0), torch.ones(3), "multilabel")
+    torch.testing.assert_close(masked, torch.nn.functional.binary_cross_entropy_with_logits(predictions[1:], table[1:]))
 
 
 def test_class_weights_make_the_classes_count_the_same() -> None:
@@ -325,9 +325,9 @@ def test_class_weights_make_the_classes_count_the_same() -> None:
 
 
 def test_imitation_is_zero_for_the_teacher_itself() -> None:
-    answers = torch.randn(4, 2)
-    assert float(imitation(answers, answers, "exclusive")) == pytest.approx(0, abs=1e-6)
-    assert float(imitation(answers, -answers, "exclusive")) > 0.1
+    predictions = torch.randn(4, 2)
+    assert float(imitation(predictions, predictions, "exclusive")) == pytest.approx(0, abs=1e-6)
+    assert float(imitation(predictions, -predictions, "exclusive")) > 0.1
 
 
 def test_the_perturbed_copy_is_the_same_each_time_and_not_the_original() -> None:

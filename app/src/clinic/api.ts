@@ -132,8 +132,8 @@ function answered<T>(status: number, text: string, kind: string): T {
   throw new Refused(status, json.error, json);
 }
 
-/** Send one file; `told` hears the share that was sent. */
-export function upload(file: File, told: (share: number) => void): Promise<{ film: number; new: boolean }> {
+/** Send one file; `progress` is called with the share that was sent. */
+export function upload(file: File, progress: (share: number) => void): Promise<{ film: number; new: boolean }> {
   return new Promise((done, failed) => {
     // fetch tells nothing of what was sent.
     const request = new XMLHttpRequest();
@@ -141,7 +141,7 @@ export function upload(file: File, told: (share: number) => void): Promise<{ fil
     request.setRequestHeader('x-csrf-token', csrf);
     request.setRequestHeader('x-file-name', encodeURIComponent(file.name));
     request.setRequestHeader('content-type', 'application/octet-stream');
-    request.upload.onprogress = (event) => told(event.loaded / Math.max(1, event.total));
+    request.upload.onprogress = (event) => progress(event.loaded / Math.max(1, event.total));
     request.onerror = () => failed(new Refused(0, 'network'));
     request.onload = () => {
       try {

@@ -75,7 +75,7 @@ export const en = {
       `On the films it was chosen with: finds ${sensitivity} of the sick, clears ${specificity} of the healthy. At another hospital it may do worse.`,
   } as Record<string, any>,
 
-  /** Refusals: why, and what to do. Codes that are missing here are told in the words of the reader's card. */
+  /** Refusals: why, and what to do. Codes that are missing here are shown in the words of the reader's card. */
   codes: {
     no_lungs: [
       'No lungs were found on this picture.',

@@ -10,7 +10,7 @@ export type Language = keyof typeof LANGUAGES;
 /** `arab`: ٠١٢٣, `latn`: 0123. */
 export type Digits = 'arab' | 'latn';
 
-/** Decimals of a percentage that is told from another. */
+/** Decimals of a percentage that is shown beside another. */
 const MOST_PLACES = 4;
 
 export interface Speech {

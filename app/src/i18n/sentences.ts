@@ -21,8 +21,8 @@ export function reasonOf(code: string, { t }: Speech, card: Card | null): { reas
   // The reader itself could not be used.
   const trouble = (t.reader as Record<string, string>)[code];
   if (trouble) return { reason: trouble, advice: '' };
-  const told = card?.gate.find((score) => score.code === code);
-  return { reason: told?.reason ?? code, advice: told?.advice ?? '' };
+  const score = card?.gate.find((one) => one.code === code);
+  return { reason: score?.reason ?? code, advice: score?.advice ?? '' };
 }
 
 /** What a person should know of a reading, in the language of the screen or else in English. */

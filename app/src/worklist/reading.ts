@@ -145,8 +145,8 @@ export function rejudged(reading: Reading, card: Card, operatingPoint: string): 
 function reasonOf(code: string, card: Card, film?: Film): string {
   const header = film?.refusals.find((refusal) => refusal.code === code);
   if (header) return header.text;
-  const told = card.gate.find((score) => score.code === code);
-  if (told?.reason) return told.advice ? `${told.reason}; ${told.advice}` : told.reason;
+  const score = card.gate.find((one) => one.code === code);
+  if (score?.reason) return score.advice ? `${score.reason}; ${score.advice}` : score.reason;
   const { lower, upper } = card.abstention ?? { lower: 0, upper: 1 };
   return reasonText(code, {
     width: film?.width,

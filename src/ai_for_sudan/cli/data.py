@@ -1,4 +1,4 @@
-"""The options by which every command of the training side is told its films."""
+"""The options that name the films, for every command of the training side."""
 
 from __future__ import annotations
 

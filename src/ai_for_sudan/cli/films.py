@@ -25,7 +25,7 @@ _LONGEST_NAME = 255
 
 
 def add_film_options(parser: argparse.ArgumentParser) -> None:
-    """The options by which `inference` and `gradcam` are told what to look at, and with what."""
+    """The options of `inference` and `gradcam` that name the films and the model."""
     parser.add_argument("--image", nargs="+", required=True, metavar="FILM", help="files, folders and patterns")
     parser.add_argument(
         "--checkpoint",

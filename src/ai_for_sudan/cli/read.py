@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--output",
         metavar="FILE.jsonl",
         type=Path,
-        help="append the JSON lines to a file; films that it answers as they are now are not read again",
+        help="append the JSON lines to a file; films that it already holds, unchanged, are not read again",
     )
     parser.add_argument("--csv", metavar="FILE", type=Path, help="write the readings as CSV")
     parser.add_argument("--overlays", metavar="DIR", type=Path, help="save each film with its heatmap")
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     with contextlib.ExitStack() as at_end:
         collectors = _collectors(args, reader, at_end)
         skipped = Skipped()
-        asked = once(args.films, below=args.overlays, skipped=skipped)
+        given = once(args.films, below=args.overlays, skipped=skipped)
         if args.output:
             from ai_for_sudan.files import alone
             from ai_for_sudan.reading.journal import Journal
@@ -81,10 +81,10 @@ def run(args: argparse.Namespace) -> int:
             for line in journal.kept():
                 for collect in collectors:
                     collect({"line": line, "row": line | {"film": None, "overlay": None}})
-            asked = _unanswered(asked, journal, earlier)
+            given = _unread(given, journal, earlier)
             at_end.enter_context(journal)
             collectors.append(lambda row: journal.add(row["line"]))
-        rows = _rows(args, reader, asked, alone=len(films) == 1)
+        rows = _rows(args, reader, given, alone=len(films) == 1)
         try:
             for row in rows:
                 line = row["line"]
@@ -133,11 +133,11 @@ def _check(args: argparse.Namespace) -> None:
         check_folder("--overlays", args.overlays, args.films)
 
 
-def _unanswered(films: Iterator[Path], journal: Any, earlier: Counter[str]) -> Iterator[Path]:
-    """The films that an earlier run did not answer; counts the others."""
+def _unread(films: Iterator[Path], journal: Any, earlier: Counter[str]) -> Iterator[Path]:
+    """The films that an earlier run did not read; counts the others."""
     for film in films:
-        if answer := journal.answered(film):
-            earlier[answer] += 1
+        if outcome := journal.outcome(film):
+            earlier[outcome] += 1
         else:
             yield film
 
@@ -237,5 +237,5 @@ def _summary(counts: Counter[str], earlier: Counter[str]) -> None:
             print(f"{counts[status]:>6}  {STATUS_WORDS[status]}")
     if before := earlier.total():
         failed = f", {earlier['failed']} of which could not be read" if earlier["failed"] else ""
-        print(f"{before:>6}  answered by an earlier run{failed}")
+        print(f"{before:>6}  read by an earlier run{failed}")
     print(DISCLAIMER)

@@ -60,8 +60,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     for field in fields(Recipe):
         if field.name not in ("version", "model_type"):
             default = getattr(Recipe(), field.name)
-            told = LUNGS_HELP if field.name == "lungs" else f"default {default!r}"
-            group.add_argument(f"--{field.name}", type=type(default), help=told)
+            text = LUNGS_HELP if field.name == "lungs" else f"default {default!r}"
+            group.add_argument(f"--{field.name}", type=type(default), help=text)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -170,14 +170,14 @@ class Heatmap(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class SelfTest(Record):
-    """A drawn film and what the reader answers to it.
+    """A drawn film and what the reader computes of it.
 
     Attributes:
         size: side of the square film, or height and width.
         pixels: uint8, row by row, in base64.
         probability, gate: the expected outputs, ``(C,)`` and ``(G,)``.
         heatmap_sum: the expected sum of the heatmap of the positive class.
-        tolerance: how far an answer may lie from it (the heatmap's sum: in parts of itself).
+        tolerance: how far an output may lie from the expected one (the heatmap's sum: in parts of itself).
     """
 
     size: Any

@@ -1,4 +1,4 @@
-"""The data files of this room: what Python and the app's TypeScript both read."""
+"""The data files of this package: what Python and the app's TypeScript both read."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ _HERE = Path(__file__).resolve().parent
 
 
 def load(name: str) -> dict[str, Any]:
-    """``name.json`` of this room."""
+    """``name.json`` of this package."""
     found: dict[str, Any] = json.loads((_HERE / f"{name}.json").read_text(encoding="utf-8"))
     return found

@@ -320,12 +320,12 @@ def _order(found: Sequence[str], given: Sequence[str] | None, positive: str | No
     return tuple(sorted(found, key=lambda name: (name == last, name != "normal", name)))
 
 
-def _positive(names: tuple[str, ...], asked: str | None, path: Path) -> str:
-    if asked is None:
+def _positive(names: tuple[str, ...], given: str | None, path: Path) -> str:
+    if given is None:
         return DEFAULT_POSITIVE if DEFAULT_POSITIVE in names else names[-1]
-    if asked.lower() not in names:
-        raise UserError(f"{path} has no class '{asked}'; its classes are: {', '.join(names)}")
-    return asked.lower()
+    if given.lower() not in names:
+        raise UserError(f"{path} has no class '{given}'; its classes are: {', '.join(names)}")
+    return given.lower()
 
 
 def _inside(folder: Path) -> list[Path]:

@@ -106,7 +106,7 @@ def load_lungs(films: Sequence[Film], source: Path, size: int) -> np.ndarray:
 
 
 def _by_name(source: Path) -> dict[str, Path]:
-    """Name of a film, with the folders that are told -> its mask."""
+    """Name of a film, with the folders that are given -> its mask."""
     if source.is_dir():
         return {path.relative_to(source).with_suffix("").as_posix(): path for path in sorted(source.rglob("*.png"))}
     return {PurePath(file).as_posix(): source.parent / mask for file, mask in _rows(source)}

@@ -61,7 +61,7 @@ class ExportOptions:
         name: of the reader.
         training: what the card says of the training data.
         error_rate: of the abstention band, for each class.
-        operating_point: which one a reading uses unless it is told another.
+        operating_point: which one a reading uses unless another is given.
         int8: quantise; refused where it would do harm.
         float_convolutions: how many of the first stay float; the fewest that do no harm if not given.
         bulk: also write ``<output>.bulk.onnx`` for films at network size, many at once.

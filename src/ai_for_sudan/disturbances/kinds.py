@@ -62,8 +62,8 @@ def border(films: Tensor, severity: Tensor, generator: Generator) -> Tensor:
 
 def _somewhere(films: Tensor, scale: Tensor, generator: Generator) -> Tensor:
     """The transform to a part of the film, or to a ground around it, off centre by as much as there is room."""
-    room = (scale - 1).abs()
-    across, down = (uniform(films, generator, -1) * room for _ in range(2))
+    free = (scale - 1).abs()
+    across, down = (uniform(films, generator, -1) * free for _ in range(2))
     return affine(films, scale_x=scale, scale_y=scale, shift_x=across, shift_y=down)
 
 

@@ -25,7 +25,7 @@ COLUMNS = ("sex", "age", "view", "site", "device", "finding")
 #: the column that names kinds of the disease, several of a film apart by ``|``: each kind's positive films are measured
 #: against all negative ones, as a negative film is of no kind
 KINDS = "finding"
-#: a group with fewer films of a class cannot be told from the others
+#: a group with fewer films of a class cannot be distinguished from the others
 SMALLEST = 20
 #: a column whose link with the label is stronger than this (Cramer's V) confounds
 CONFOUNDED = 0.1

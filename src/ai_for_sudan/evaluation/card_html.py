@@ -135,12 +135,12 @@ def _stress_rows(record: Mapping[str, Any] | None) -> list[dict[str, Any]]:
 def _parts(
     facts: Mapping[str, Any], sides: list[tuple[str, Mapping[str, Any]]], records: Mapping[str, Any]
 ) -> dict[str, str]:
-    """Part -> where the card answers it; a part without a recorded answer is absent."""
+    """Part -> where the card covers it; a part that it does not cover is absent."""
     training = facts.get("training") or {}
     recipe, split = training.get("recipe") or {}, training.get("split") or {}
     outside = [name for name, side in sides if side.get("external")]
     at_sites = facts.get("adaptations") or []
-    answers = {
+    places = {
         "model": facts.get("architecture") and f"{facts['architecture']}, {facts.get('precision', '')}: The model",
         "use": facts.get("intended_use") and "What it is for",
         "population": (facts.get("population") or {}).get("text") and "What it is for",
@@ -165,13 +165,13 @@ def _parts(
         "limits": "Limitations",
         "availability": training.get("licence") and "Data: licence",
     }
-    return {part: str(where) for part, where in answers.items() if where}
+    return {part: str(where) for part, where in places.items() if where}
 
 
 def _answers(items: tuple[Item, ...], parts: Mapping[str, str]) -> list[dict[str, str]]:
     rows = []
-    for number, asked, part in items:
+    for number, item, part in items:
         where = parts.get(part, "")
         missing = "no result recorded" if part else "not part of a card"
-        rows.append({"number": number, "asked": asked, "where": where, "missing": missing})
+        rows.append({"number": number, "item": item, "where": where, "missing": missing})
     return rows

@@ -1,14 +1,14 @@
-"""The items of two reporting guidelines, in our words, and the part of a card that answers each.
+"""The items of two reporting guidelines, in our words, and the part of a card that covers each.
 
 CLAIM: Checklist for Artificial Intelligence in Medical Imaging, 2024 update (Tejani 2024, doi 10.1148/ryai.240300).
 TRIPOD+AI: reporting of prediction models (Collins 2024, doi 10.1136/bmj-2023-078378).
 
-An empty part is one that a card never answers: it belongs to the report of a study.
+An empty part is one that a card never covers: it belongs to the report of a study.
 """
 
 from __future__ import annotations
 
-Item = tuple[str, str, str]  # number, what is asked, part of the card
+Item = tuple[str, str, str]  # number, item, part of the card
 
 CLAIM: tuple[Item, ...] = (
     ("1", "Named as a study of AI, with the kind of technology", "model"),

@@ -23,7 +23,7 @@ from ai_for_sudan.statistics import Estimate, auroc_delong, bootstrap_by_patient
 
 #: side of the grid on which regions are drawn
 GRID = 224
-#: AUROC of a reader that sees no lungs, above which it knows the answer by something else
+#: AUROC of a reader that sees no lungs, above which it knows the label by something else
 OUTSIDE_LIMIT = 0.65
 #: around the lungs, painted over with them, in shares of the film's side
 RIM = 1 / 28

@@ -278,7 +278,7 @@ def verdicts(found: dict[str, Any]) -> list[dict[str, Any]]:
                 lungs,
                 lambda one: not one["knows_without_lungs"],
                 lambda one: f"AUROC {interval(one['outside_only'])}; their frame alone {interval(one['framing_only'])}",
-                f"Without lungs the label must not be told: at most {evidence.OUTSIDE_LIMIT}.",
+                f"Without lungs the label must not be predictable: AUROC at most {evidence.OUTSIDE_LIMIT}.",
             ),
             verdict(
                 f"attribution inside lungs as {title}",

@@ -33,7 +33,7 @@ def stress(
     Args:
         pixels: uint8 ``(N, S, S)``.
         labels: 0 or 1 ``(N,)``.
-        then: told each row as it is found.
+        then: called with each row as it is found.
 
     Returns:
         rows with ``kind``, ``severity``, ``auroc``, ``sensitivity``, ``specificity`` (``[value, low, high]``, over all

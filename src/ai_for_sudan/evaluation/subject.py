@@ -1,4 +1,4 @@
-"""What is measured: a checkpoint, a quantised checkpoint or a reader file, all asked in the same way."""
+"""What is measured: a checkpoint, a quantised checkpoint or a reader file, all measured in the same way."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def open_subject(path: Path, expect: str | None = None) -> Subject:
     """Open by content.
 
     Args:
-        expect: the architecture that the caller was told.
+        expect: the architecture that the caller expects.
 
     Raises:
         UserError: no such file, none of the three kinds, or of another architecture.
@@ -84,7 +84,7 @@ def _reader(path: Path, expect: str | None) -> Subject:
 
 
 def load_model(path: Path, expect: str | None = None) -> tuple[Architecture, CheckpointState]:
-    """A network through which gradients flow, in evaluation mode, and what is told of its weights.
+    """A network through which gradients flow, in evaluation mode, and what is recorded of its weights.
 
     Linear layers of a quantised checkpoint are float again, with the values of its integers.
 

@@ -11,7 +11,7 @@ class Evidence(nn.Module):
 
     The mean over places that follows is then the mean over the lungs: a place outside them adds nothing to any logit,
     whatever is there, and Grad-CAM of this module's output is zero there for that reason. At the very edge, where ribs
-    and the heart's outline answer to every filter, a place counts little.
+    and the heart's outline respond to every filter, a place counts little.
     """
 
     #: side of the square over which lung is averaged, in parts of the view: half of it at a straight edge

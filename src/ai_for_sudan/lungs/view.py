@@ -16,7 +16,7 @@ from ai_for_sudan.lungs.finder import SIDE, LungFinder
 
 #: share of the lungs' mass that may lie outside the box on each side: a stray spot must not widen it
 TAIL = 0.02
-#: room around the lungs on each side, in parts of the box
+#: margin around the lungs on each side, in parts of the box
 MARGIN = 0.08
 #: least share of a film that lungs fill
 LEAST_AREA = 0.02
@@ -48,8 +48,8 @@ def box_of(lungs: Tensor, margin: float = MARGIN) -> Tensor:
         count = profile.shape[1]
         low = (share < TAIL).to(mass.dtype).sum(1) / count
         high = ((share < 1 - TAIL).to(mass.dtype).sum(1) + 1).clamp_max(count) / count
-        room = (high - low) * margin
-        sides.append(((low - room).clamp_min(0), (high + room).clamp_max(1)))
+        extra = (high - low) * margin
+        sides.append(((low - extra).clamp_min(0), (high + extra).clamp_max(1)))
     box = torch.stack([sides[0][0], sides[1][0], sides[0][1], sides[1][1]], 1)
     found = (mass > 0).to(mass.dtype).mean(dim=(1, 2, 3)) >= LEAST_AREA
     whole = torch.tensor([0.0, 0.0, 1.0, 1.0], dtype=box.dtype, device=box.device)
@@ -139,7 +139,7 @@ class LungView(nn.Module):
 
         Args:
             size: another side than the view's own.
-            lungs: ``(B, 1, h, w)`` in 0..1 where they are known; the finder is not asked then.
+            lungs: ``(B, 1, h, w)`` in 0..1 where they are known; the finder is not run then.
         """
         with torch.no_grad():
             lungs = self.find(films) if lungs is None else lungs

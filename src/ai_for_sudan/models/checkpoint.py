@@ -53,10 +53,10 @@ def write_tensors(path: Path, contents: dict[str, Any]) -> None:
 def load_checkpoint(
     path: str | Path, expect: str | None = None, map_location: str | torch.device = "cpu"
 ) -> tuple[Architecture, CheckpointState]:
-    """The network in evaluation mode, and what is told of its weights.
+    """The network in evaluation mode, and what is recorded of its weights.
 
     Args:
-        expect: the architecture that the caller was told, if any.
+        expect: the architecture that the caller expects, if any.
 
     Raises:
         UserError: no such file, not a checkpoint of this project, or of another architecture than ``expect``.

@@ -60,7 +60,7 @@ def save_quantised(path: Path, quantised: Architecture, state: CheckpointState) 
 
 
 def load_quantised(path: Path, expect: str | None = None) -> tuple[Architecture, CheckpointState]:
-    """The quantised network in evaluation mode and what is told of its weights.
+    """The quantised network in evaluation mode and what is recorded of its weights.
 
     Raises:
         UserError: no such file, not written by :func:`save_quantised`, or of another architecture than ``expect``.

@@ -1,6 +1,6 @@
 """Pages for people: one look, one way to write an interval, a picture and a figure; each page is one file alone.
 
-The reading side uses this room too, so nothing heavy is imported before it is needed: Jinja when a page is filled,
+The reading side uses this package too, so nothing heavy is imported before it is needed: Jinja when a page is filled,
 matplotlib (:mod:`ai_for_sudan.pages.figures`) when a figure is drawn.
 """
 

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-def environment(room: str) -> Environment:
-    """Templates of a room (a package with a folder ``templates``), which may extend ``page.html`` of this one."""
+def environment(package: str) -> Environment:
+    """Templates of a package (its folder ``templates``), which may extend ``page.html`` of this one."""
     from jinja2 import ChoiceLoader, Environment, PackageLoader
 
-    loader = ChoiceLoader([PackageLoader(room), PackageLoader("ai_for_sudan.pages")])
+    loader = ChoiceLoader([PackageLoader(package), PackageLoader("ai_for_sudan.pages")])
     made = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     made.filters |= {"interval": narrow_interval, "p": p_value, "percent": percent}
     made.globals["disclaimer"] = DISCLAIMER
@@ -28,10 +28,10 @@ def narrow_interval(value: Any, digits: int = 3, missing: str = "-") -> str:
     return interval(value, digits, missing).replace(" to ", "\u00a0to\u00a0")
 
 
-def write_page(room: str, template: str, path: Path, **values: Any) -> None:
-    """Fill a template of a room and write it.
+def write_page(package: str, template: str, path: Path, **values: Any) -> None:
+    """Fill a template of a package and write it.
 
     Raises:
         OSError: the page cannot be written.
     """
-    write_text(path, environment(room).get_template(template).render(**values))
+    write_text(path, environment(package).get_template(template).render(**values))

@@ -7,7 +7,7 @@ from typing import Any
 
 #: on every page and under the output of every command
 DISCLAIMER = "Decision support, not a diagnosis: a clinician decides."
-#: decimals of a share that is told from another
+#: decimals of a share that is shown beside another
 MOST_PLACES = 6
 
 

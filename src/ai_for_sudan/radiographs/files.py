@@ -14,7 +14,7 @@ from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.radiographs.decoding import is_dicom
 from ai_for_sudan.radiographs.source import one_line, open_film
 
-#: HEIC too: such a photo is answered with what to do about it
+#: HEIC too: such a photo is reported with what to do about it
 FILM_SUFFIXES = (".dcm", ".dicom", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".heic", ".heif")
 #: what every picture that this program makes of a film carries, so that it is never taken for one (PNG 11.3.4.3)
 PICTURE = b"tEXtSoftware\0ai-for-sudan"
@@ -47,7 +47,7 @@ def find_films(paths: Iterable[str | Path], skipped: Skipped | None = None) -> I
     A file is given as it is; a folder gives the films in it and below: files with a film's suffix, with none or with
     digits for one (as DICOM receivers write them), and whatever else holds a film by its content; a pattern with ``*``
     or ``?`` gives the files that it matches. A path that does not exist and a folder that cannot be opened are given as
-    they are, so that they are answered like any film that cannot be read.
+    they are, so that they are reported like any film that cannot be read.
 
     Args:
         skipped: gets what was passed over.

@@ -87,19 +87,19 @@ class _Worker:
         clock.daemon = True
         clock.start()
         try:
-            answer, pixels = self._ask(source)
+            reply, pixels = self._ask(source)
         except (OSError, EOFError) as error:
             raise self._death(slow.is_set()) from error
         finally:
             clock.cancel()
-        self.ready = not answer.pop("last")
-        if "shape" in answer:
-            header = Header(**answer["header"]) if answer["header"] else None
-            film = pixels.reshape(answer["shape"])
-            return Radiograph(film, header, _remarks(answer["refusals"]), _remarks(answer["warnings"]))
-        if "refusals" in answer:
-            raise RefusedByHeader(_remarks(answer["refusals"]))
-        raise UnreadableFilm(answer["code"], answer["reason"])
+        self.ready = not reply.pop("last")
+        if "shape" in reply:
+            header = Header(**reply["header"]) if reply["header"] else None
+            film = pixels.reshape(reply["shape"])
+            return Radiograph(film, header, _remarks(reply["refusals"]), _remarks(reply["warnings"]))
+        if "refusals" in reply:
+            raise RefusedByHeader(_remarks(reply["refusals"]))
+        raise UnreadableFilm(reply["code"], reply["reason"])
 
     def _ask(self, source: Path | bytes) -> tuple[dict[str, Any], np.ndarray]:
         kind, content = (b"b", source) if isinstance(source, bytes) else (b"p", os.fsencode(source.absolute()))
@@ -108,11 +108,11 @@ class _Worker:
         requests.write(content)
         requests.flush()
         said, size = REPLY.unpack(_exactly(replies, REPLY.size))
-        answer = json.loads(_exactly(replies, said))
+        reply = json.loads(_exactly(replies, said))
         pixels = np.empty(size, dtype=np.uint8)
         if replies.readinto(pixels.data) != size:
             raise EOFError
-        return answer, pixels
+        return reply, pixels
 
     def _death(self, slow: bool) -> UnreadableFilm:
         try:

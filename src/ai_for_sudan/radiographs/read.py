@@ -16,7 +16,7 @@ from ai_for_sudan.radiographs.source import check_size, read_film
 def read_radiograph(source: str | Path | bytes | np.ndarray) -> Radiograph:
     """Decode a film by its content, whatever its name says.
 
-    A film whose cost cannot be told from its structure (all DICOM files, and unusual pictures) is decoded in a process
+    A film whose cost cannot be seen from its structure (all DICOM files, and unusual pictures) is decoded in a process
     with limits on time and memory (:mod:`ai_for_sudan.radiographs.pool`). Safe to use from several threads.
 
     Args:

@@ -1,6 +1,6 @@
 """The process in which films are decoded, under limits that no file can talk its way around.
 
-Asked through standard input, it answers through standard output, film by film, until its parent is gone. Here the
+It takes requests on standard input and replies on standard output, film by film, until its parent is gone. Here the
 settings of pydicom and of warnings are this program's own; the process that wants films decoded keeps its own.
 """
 
@@ -25,18 +25,18 @@ from ai_for_sudan.radiographs.source import read_film
 
 #: of one film: processor time where the system counts it, and address space
 SECONDS, BYTES = 18, 1_300_000_000
-#: a process that once needed more than this is replaced, so that no film's answer depends on the films before it
+#: a process that once needed more than this is replaced, so that no film's result depends on the films before it
 GROWN = 400_000_000
 #: kind (``p``: a path, ``b``: the bytes of a file) and length of what follows
 REQUEST = struct.Struct(">cQ")
-#: lengths of the answer, JSON, and of the pixels
+#: lengths of the reply, JSON, and of the pixels
 REPLY = struct.Struct(">IQ")
 
 
 def main() -> None:
-    """Answer until standard input ends."""
+    """Reply until standard input ends."""
     requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    # What decoders print would be taken for an answer.
+    # What decoders print would be taken for a reply.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     _limit_memory()
     waiting: queue.SimpleQueue[tuple[bytes, bytes]] = queue.SimpleQueue()
@@ -45,11 +45,11 @@ def main() -> None:
     while True:
         kind, content = waiting.get()
         _limit_time()
-        said, pixels = _answer(kind, content)
+        said, pixels = _reply(kind, content)
         del content
         last = _most_memory() > GROWN
-        answer = json.dumps(said | {"last": last}).encode()
-        replies.write(REPLY.pack(len(answer), len(pixels)) + answer)
+        reply = json.dumps(said | {"last": last}).encode()
+        replies.write(REPLY.pack(len(reply), len(pixels)) + reply)
         replies.write(pixels)
         replies.flush()
         del pixels
@@ -79,7 +79,7 @@ def _prepare() -> None:
     config.settings.reading_validation_mode = config.IGNORE
 
 
-def _answer(kind: bytes, content: bytes) -> tuple[dict[str, Any], memoryview]:
+def _reply(kind: bytes, content: bytes) -> tuple[dict[str, Any], memoryview]:
     from ai_for_sudan.radiographs.decoding import decode
 
     try:

@@ -31,11 +31,11 @@ def read_on_cluster(
     site: str = "",
     identify: bool = False,
 ) -> Iterator[dict[str, Any]]:
-    """Read films on every core of a Ray cluster, each file answered exactly once, in any order.
+    """Read films on every core of a Ray cluster, one reading for each file, in any order.
 
     A batch whose worker dies is given to another one (Ray's task retries); a film's reading has no side effects, so
-    reading it twice does no harm, and only the one answer that reaches this process is given on. Where that does not
-    help, its films are tried one by one, and one that takes its worker with it even alone is answered as ``failed``.
+    reading it twice does no harm, and only the one reading that reaches this process is given on. Where that does not
+    help, its films are tried one by one, and one that takes its worker with it even alone is reported as ``failed``.
     The reader file travels with the tasks; the films must lie where every worker sees them under the same path.
 
     Args:
@@ -69,10 +69,10 @@ def read_on_cluster(
         cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
         waiting: dict[Any, list[str]] = {}
 
-        def ask(batch: list[str]) -> None:
+        def submit(batch: list[str]) -> None:
             waiting[task.remote(weights, reader.name, batch, operating_point, log, site, identify)] = batch
 
-        def answered() -> list[dict[str, Any]]:
+        def finished() -> list[dict[str, Any]]:
             done, _ = ray.wait(list(waiting), num_returns=1)
             batch = waiting.pop(done[0])
             try:
@@ -83,7 +83,7 @@ def read_on_cluster(
             except ray.exceptions.RayError:
                 if len(batch) > 1:
                     for file in batch:
-                        ask([file])
+                        submit([file])
                     return []
                 lost = UnreadableFilm(
                     "worker_lost", "the process that read this film was killed each time, perhaps for memory"
@@ -92,11 +92,11 @@ def read_on_cluster(
                 return [line | (identity(batch[0]) if identify else {})]
 
         for batch in _batches(files):
-            ask(batch)
+            submit(batch)
             if len(waiting) >= 2 * cores:
-                yield from answered()
+                yield from finished()
         while waiting:
-            yield from answered()
+            yield from finished()
     finally:
         if mine:
             ray.shutdown()

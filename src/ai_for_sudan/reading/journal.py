@@ -1,4 +1,4 @@
-"""A file of readings that one run begins and another continues: JSON lines, each film answered once."""
+"""A file of readings that one run begins and another continues: JSON lines, each film read once."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class Journal:
                 self._failed[_key(line["path"], line["sha256"])] = line["status"] == "failed"
         self._whole = whole
 
-    def answered(self, file: Path) -> str | None:
-        """``failed`` or ``read`` of a film that the file answers as it now is, None of any other."""
+    def outcome(self, file: Path) -> str | None:
+        """``failed`` or ``read`` of a film that the file holds as it now is, None of any other."""
         if not self._failed:
             return None
         film = identity(file)

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ai_for_sudan.contract.colours import OUTLINE, OUTLINE_AT, colours, legend
 from ai_for_sudan.reading.words import HEATMAP_WORDS, OUTLINE_WORDS
 
-#: shares of full attribution that are told apart: the nearest one is less than a grey level away
+#: shares of full attribution that are distinguished: the nearest one is less than a grey level away
 STEPS = 1024
 
 

@@ -224,7 +224,7 @@ class Reader:
 
 
 def _edge_warning(verdict: Verdict, lungs: np.ndarray | None) -> tuple[Remark, ...]:
-    """Of a film that is answered for: whether lung may lie beyond it."""
+    """Of a film that is not refused: whether lung may lie beyond it."""
     return () if lungs is None or verdict.status == "refused" else edge_warning(lungs)
 
 
@@ -263,7 +263,7 @@ def _within(seconds: float, work: Callable[[], Result], *, stop: Callable[[], No
     """What ``work`` returns or raises, if it does so in time: a graph may never end, and no signal ends one either.
 
     Args:
-        stop: asks it to end when it is no longer waited for.
+        stop: makes it end when it is no longer waited for.
 
     Raises:
         TimeoutError: it took longer.

@@ -85,7 +85,7 @@ def adapt(
         finetuning: the labelled films, prepared for step 5; the reader that it makes is a checkpoint, named in the
             result.
         repeats: draws of the learning curve.
-        say: told what is being done, some lines a minute.
+        say: called with what is being done, some lines a minute.
     """
     # Matrices of a few hundred rows: threads that share them wait for each other longer than they compute.
     with threadpool_limits(limits=1, user_api="blas"):

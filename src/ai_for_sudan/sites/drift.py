@@ -42,7 +42,7 @@ def drift(films: SiteFilms, scores: np.ndarray, reference: Reference | None, *, 
         "score": None,
         "pictures": None,
     }
-    found["words"] = "The reader's card holds no summary of its own films, so only refusals are told."
+    found["words"] = "The reader's card holds no summary of its own films, so only refusals are compared."
     if reference is None:
         return found
     one = np.unique(films.patients, return_index=True)[1]

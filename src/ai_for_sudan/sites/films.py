@@ -56,7 +56,7 @@ class SiteFilms:
         facts: the further columns of each film.
         embeddings: float64 ``(N, D)``.
         pictures: see :data:`ai_for_sudan.contract.reference.PICTURE`, float64 ``(N, 6)``.
-        patients_known: whether the manifest told whose each film is.
+        patients_known: whether the manifest names the patient of each film.
     """
 
     files: list[str]

@@ -27,7 +27,7 @@ class Judge:
         links: column -> how it goes together with the label (:func:`ai_for_sudan.sites.nuisance.linked`).
         replayed: films of the source site that take part in fitting a head, so that it forgets nothing.
         source: other films of the source site, of patients that no head is fitted on.
-        say: told what is being done.
+        say: called with what is being done.
     """
 
     rows: Rows

@@ -122,14 +122,14 @@ def _entry(line: str, place: str) -> tuple[datetime | None, Entry]:
         raise _OfNoUse("this is not valid JSON") from error
     if not isinstance(values, dict):
         raise _OfNoUse("this is not a JSON object")
-    told = values.get("date") or values.get("read_at")
-    time = None if told is None else _time(told)
+    given = values.get("date") or values.get("read_at")
+    time = None if given is None else _time(given)
     status, verdict, reference = values.get("status"), values.get("verdict"), values.get("reference")
     embedding = values.get("embedding") or None
     if status not in STATUSES:
         raise _OfNoUse(f"status {_shown(status)}; expected one of {', '.join(STATUSES)}")
-    if told is not None and time is None:
-        raise _OfNoUse(f"date {_shown(told)}; expected ISO 8601 in 'date' or 'read_at'")
+    if given is not None and time is None:
+        raise _OfNoUse(f"date {_shown(given)}; expected ISO 8601 in 'date' or 'read_at'")
     if verdict is not None and verdict not in VERDICTS:
         raise _OfNoUse(f"verdict {_shown(verdict)}; expected one of {', '.join(VERDICTS)}")
     if reference is not None and not (isinstance(reference, str) and reference in _REFERENCES):

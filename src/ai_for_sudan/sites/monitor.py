@@ -111,8 +111,8 @@ def monitor(
     followed, left_out = _without_stray_dates(followed)
     weeks = _by_week(followed)
     first = _first_weeks(weeks, baseline_weeks)
-    baseline, told = _baseline(followed, first, reference)
-    notes += told
+    baseline, more = _baseline(followed, first, reference)
+    notes += more
     tested = [] if baseline is None else [week for week in weeks if reference is not None or week not in first]
     # One share of the accepted rate for each kind of weekly test in each window, and one for the agreement.
     level = false_alarms / (len(TESTS) * len(WINDOWS) + 1)

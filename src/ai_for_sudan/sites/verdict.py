@@ -35,17 +35,17 @@ def verdict(measured: dict[str, Any], name: str) -> tuple[bool | None, str]:
     """May the reader be used here as it is? True, False, or None for: not proven."""
     wanted = ", ".join(f"{figure} {value:.2f}" for figure, value in USABLE.items())
     auroc = measured["auroc"]
-    told = f"AUROC {auroc[0]:.2f} ({auroc[1]:.2f} to {auroc[2]:.2f})"
+    found = f"AUROC {auroc[0]:.2f} ({auroc[1]:.2f} to {auroc[2]:.2f})"
     if all(measured[figure][1] >= value for figure, value in USABLE.items()):
         return (
             True,
-            f"{name} may be used here as decision support: {told}, and every interval lies above {wanted}.",
+            f"{name} may be used here as decision support: {found}, and every interval lies above {wanted}.",
         )
     if auroc[2] < USABLE["auroc"] or any(measured[figure][2] < value for figure, value in USABLE.items()):
         worse = " It does no better than chance." if auroc[1] <= 0.5 else ""
-        return False, f"{name} must not be used here as it is: {told}.{worse}"
+        return False, f"{name} must not be used here as it is: {found}.{worse}"
     return None, (
-        f"{name} is not proven here: {told}; the intervals do not all lie above {wanted}. Label more films "
+        f"{name} is not proven here: {found}; the intervals do not all lie above {wanted}. Label more films "
         "before anyone relies on it."
     )
 

@@ -1,4 +1,4 @@
-"""Groups of patients that figures are told for."""
+"""Groups of patients that figures are reported for."""
 
 from __future__ import annotations
 

@@ -27,8 +27,8 @@ def test_every_address_that_a_role_may_not_call_refuses_it_and_the_trail_tells(c
     for endpoint in closed:
         answer = client.request(endpoint.method, address_of(endpoint.path), json={})
         assert (answer.status_code, answer.json()["error"]) == (403, "role"), endpoint
-    told = {row.subject for row in clinic.trail("access.refused") if row.actor == "user:omar"}
-    assert told == {f"{e.method} {e.path}" for e in closed}
+    refused = {row.subject for row in clinic.trail("access.refused") if row.actor == "user:omar"}
+    assert refused == {f"{e.method} {e.path}" for e in closed}
 
 
 def test_nobody_gets_anything_but_what_is_public(clinic: Clinic) -> None:

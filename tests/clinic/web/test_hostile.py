@@ -278,9 +278,9 @@ def test_no_trail_row_names_a_patient(clinic: Clinic, film: bytes) -> None:
 
 def test_a_trail_that_was_changed_is_found_by_its_page(clinic: Clinic) -> None:
     boss = clinic.person("boss", "administrator")
-    told = boss.post("/api/trail/verify").json()
+    verified = boss.post("/api/trail/verify").json()
     rows = boss.post("/api/trail", json={}).json()["rows"]
-    assert told["rows"] == len(rows) and told["last"] == rows[0]["hash"]
+    assert verified["rows"] == len(rows) and verified["last"] == rows[0]["hash"]
     assert {row["at"][-1] for row in rows} == {"Z"} and all("+" in row["at_local"][19:] for row in rows)
     with sqlite3.connect(clinic.store.file) as connection:
         with pytest.raises(sqlite3.Error):  # rows are there to stay

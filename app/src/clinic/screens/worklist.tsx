@@ -155,7 +155,7 @@ export function WorklistRow({ row }: { row: Row }) {
   );
 }
 
-/** Below two years the age is told in months, as a clinician does. */
+/** Below two years the age is given in months, as a clinician does. */
 export function useAge(): (years: number) => string {
   const { w, number } = useWords();
   return (years) =>

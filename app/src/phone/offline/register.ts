@@ -12,8 +12,8 @@ export async function settled(progress: (share: number) => void): Promise<void> 
     const registration = await serviceWorker.register(SCRIPT, OPTIONS);
     if (registration.active) return;
     const worker = registration.installing ?? registration.waiting;
-    const told = ({ data }: MessageEvent) => progress(data.stored);
-    serviceWorker.addEventListener('message', told);
+    const heard = ({ data }: MessageEvent) => progress(data.stored);
+    serviceWorker.addEventListener('message', heard);
     serviceWorker.startMessages();
     await new Promise<void>((done) => {
       const look = () => {
@@ -22,14 +22,14 @@ export async function settled(progress: (share: number) => void): Promise<void> 
       worker?.addEventListener('statechange', look);
       look();
     });
-    serviceWorker.removeEventListener('message', told);
+    serviceWorker.removeEventListener('message', heard);
   } catch {
     // No service worker here (a private window, a host that forbids it): the page works with the network.
   }
 }
 
 /**
- * Register the service worker. `ready` is told once the whole app is stored for work without network; `offer` is
+ * Register the service worker. `ready` is called once the whole app is stored for work without network; `offer` is
  * given a function that changes to a new version when one is waiting.
  */
 export function watchOffline(ready: (is: boolean) => void, offer: (activate: () => void) => void): void {

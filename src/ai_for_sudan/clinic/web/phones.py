@@ -81,7 +81,7 @@ def invite(call: Call) -> dict[str, Any]:
     "POST",
     "/api/phone",
     PUBLIC,
-    "a phone accepts an invitation; its token is told this once",
+    "a phone accepts an invitation; its token is shown this once",
     body=closed({"code": text(100, 1), "name": text(60)}),
 )
 def pair(call: Call) -> dict[str, Any]:
