@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import math
 import os
@@ -21,6 +22,16 @@ def shipped_files(pattern: str) -> list[Path]:
     here = Path(__file__).resolve().parent
     folders = (here / "readers", here.parent.parent / "readers")
     return [path for folder in folders if folder.is_dir() for path in sorted(folder.glob(pattern))]
+
+
+def sha256(path: Path, start: int = 0) -> str:
+    """Of a file's bytes from ``start`` on, in hexadecimal digits, in constant memory."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        file.seek(start)
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -77,7 +77,8 @@ def test_films_of_every_coding_are_taken_and_read_alike(clinic: Clinic, syntax: 
 
 
 def test_dcmtk_sends_compressed_films_by_its_default_contexts(clinic: Clinic, tmp_path: Path) -> None:
-    storescu, dcmcjpeg = shutil.which("storescu"), shutil.which("dcmcjpeg")
+    dcmcjpeg = shutil.which("dcmcjpeg")
+    storescu = shutil.which("storescu", path=Path(dcmcjpeg).parent) if dcmcjpeg else None  # pynetdicom has one too
     if not storescu or not dcmcjpeg:
         pytest.skip("dcmtk is not installed: apt-get install dcmtk")
     plain = tmp_path / "plain.dcm"

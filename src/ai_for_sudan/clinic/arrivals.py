@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import warnings
 from dataclasses import dataclass
@@ -13,11 +12,13 @@ from PIL import Image
 from sqlalchemy import select
 
 from ai_for_sudan.clinic import uids
-from ai_for_sudan.clinic.header import LARGEST_FILE, PIECE, Facts, data_set_start, facts_of, header_of, plain
+from ai_for_sudan.clinic.header import Facts, data_set_start, facts_of, header_of, plain
 from ai_for_sudan.clinic.pseudonyms import Pseudonyms
 from ai_for_sudan.clinic.store import Store, films, trail
 from ai_for_sudan.clinic.store.tables import Film, Result
+from ai_for_sudan.contract.limits import LARGEST_FILE
 from ai_for_sudan.errors import UnreadableFilm
+from ai_for_sudan.files import sha256
 
 LOG = logging.getLogger(__name__)
 #: pictures that Pillow opens and the reader decodes
@@ -145,12 +146,7 @@ def adopt_orphans(store: Store, pseudonyms: Pseudonyms | None = None) -> int:
 
 def content_of(file: Path) -> str:
     """SHA-256 of what was sent: of DICOM without preamble and meta header, which each sender writes anew."""
-    digest = hashlib.sha256()
-    with file.open("rb") as opened:
-        opened.seek(data_set_start(opened))
-        while piece := opened.read(PIECE):
-            digest.update(piece)
-    return digest.hexdigest()
+    return sha256(file, data_set_start(file))
 
 
 def _facts(file: Path, content: str, announced: tuple[str, str] | None = None) -> Facts:

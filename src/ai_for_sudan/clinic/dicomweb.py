@@ -27,9 +27,10 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from ai_for_sudan.clinic.arrivals import OwnResult
-from ai_for_sudan.clinic.header import LARGEST_FILE, facts_of, header_of
+from ai_for_sudan.clinic.header import facts_of, header_of
 from ai_for_sudan.clinic.store import DiskFull, Store
 from ai_for_sudan.clinic.store.tables import Film, FilmReading, Patient, Result, Study
+from ai_for_sudan.contract.limits import LARGEST_FILE
 from ai_for_sudan.errors import UnreadableFilm
 
 if TYPE_CHECKING:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import io
 import re
 import warnings
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -16,17 +14,11 @@ from pydicom.tag import Tag
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from ai_for_sudan.clinic import uids
+from ai_for_sudan.contract.limits import LARGEST_FILE
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.radiographs import one_line
+from ai_for_sudan.radiographs.dicom.bounded import LARGEST_TEXT, Bounded, Deflated, inflate
 from ai_for_sudan.radiographs.dicom.header import read_header
-
-#: files larger than this are refused; what the reader opens is no larger either
-LARGEST_FILE = 300_000_000
-#: reads of a film's header are some thousands; one of millions of empty items would take minutes
-MOST_READS = 100_000
-#: bytes of one value (PS3.5 6.2)
-LARGEST_VALUE = 65_536
-PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -38,45 +30,34 @@ class Facts:
     patient: dict[str, object]
 
 
-def data_set_start(file: IO[bytes]) -> int:
+def data_set_start(file: Path) -> int:
     """Where the data set begins: behind (0002,0000) File Meta Information Group Length, PS3.10 7.1."""
-    file.seek(128)
-    start = file.read(16)
+    with file.open("rb") as opened:
+        opened.seek(128)
+        start = opened.read(16)
     if start[:4] != b"DICM" or start[4:8] != b"\x02\x00\x00\x00":
         return 0
     return 144 + int.from_bytes(start[12:16], "little")
 
 
-class _Deflated(Exception):
-    """The rest of the file, from ``at`` on, is deflated (PS3.5 A.5)."""
+class _Header(Bounded):
+    """Passes over what is longer than a text may be."""
 
-    def __init__(self, at: int) -> None:
-        super().__init__(at)
-        self.at = at
-
-
-class _Bounded(io.BufferedIOBase):
-    """Ends the reading of headers with millions of elements, and passes over what is longer than a text may be."""
-
-    reads = 0
+    #: a header without its pixels; one of millions of empty items would take minutes
+    most_reads = 100_000
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is None or size < 0:  # only what pydicom then inflates, to any size, is read without one
-            raise _Deflated(self.tell())
-        self.reads += 1
-        if self.reads > MOST_READS:
-            raise UnreadableFilm("damaged", "the DICOM header has more elements than any film's")
-        if size > LARGEST_VALUE:  # overlays and makers' data, which nobody asks for; or a name of millions of parts
+        if size is not None and size > LARGEST_TEXT:  # overlays and makers' data, which nobody asks for
             self.seek(size, io.SEEK_CUR)
             return b""
         return super().read(size)
 
 
-class _File(_Bounded, io.BufferedReader):
+class _File(_Header, io.BufferedReader):
     """A file as it lies on the disk."""
 
 
-class _Inflated(_Bounded, io.BytesIO):
+class _Inflated(_Header, io.BytesIO):
     """A data set that was deflated."""
 
 
@@ -92,8 +73,12 @@ def header_of(file: Path) -> Dataset:
             try:
                 with _File(io.FileIO(file)) as opened:
                     return dcmread(opened, stop_before_pixels=True, force=True)
-            except _Deflated as found:
-                header = dcmread(_Inflated(_inflated(file, found.at)), stop_before_pixels=True, force=True)
+            except Deflated as found:
+                # Where it begins, only the reading of what stands before it tells.
+                with file.open("rb") as deflated:
+                    deflated.seek(found.at)
+                    inflated = _Inflated(inflate(deflated.read(LARGEST_FILE)))
+                header = dcmread(inflated, stop_before_pixels=True, force=True)
                 header.file_meta = FileMetaDataset()
                 header.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
                 return header
@@ -101,17 +86,6 @@ def header_of(file: Path) -> Dataset:
         raise
     except Exception as error:  # pydicom raises whatever it likes for damaged bytes
         raise UnreadableFilm("damaged", f"the DICOM header is damaged: {one_line(error)}") from error
-
-
-def _inflated(file: Path, at: int) -> bytes:
-    """A deflated data set may grow without bound; where it begins only the reading of what stands before it tells."""
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    with file.open("rb") as opened:
-        opened.seek(at)
-        data = inflater.decompress(opened.read(LARGEST_FILE), LARGEST_FILE)
-    if inflater.unconsumed_tail:
-        raise UnreadableFilm("too_large", "the deflated DICOM file grows beyond 300 MB when it is opened")
-    return data
 
 
 def facts_of(header: Dataset, content: str = "") -> Facts:

@@ -18,7 +18,8 @@ from PIL import Image
 
 from ai_for_sudan.clinic.store import tables
 from ai_for_sudan.clinic.web import ENDPOINTS, protocol
-from ai_for_sudan.clinic.web.uploads import LARGEST_FILM, shown_name
+from ai_for_sudan.clinic.web.uploads import shown_name
+from ai_for_sudan.contract.limits import LARGEST_FILE
 from tests.app.conftest import dicom
 from tests.clinic.web.conftest import PASSWORD, Clinic
 
@@ -61,7 +62,7 @@ def test_a_body_of_a_gigabyte_is_refused_in_constant_memory(clinic: Clinic) -> N
                 sent += 0x10000
         except OSError:
             pass  # the server hung up
-    assert LARGEST_FILM < sent < 2 * LARGEST_FILM
+    assert LARGEST_FILE < sent < 2 * LARGEST_FILE
     assert memory() - before < 60e6
     assert not list(clinic.store.films.incoming.iterdir())
 

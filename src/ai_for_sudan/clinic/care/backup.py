@@ -21,7 +21,7 @@ from ai_for_sudan.clinic.store import DATABASE, Store, settings, trail
 from ai_for_sudan.clinic.store import database as databases
 from ai_for_sudan.clinic.store.tables import now
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.files import replacing, write_text
+from ai_for_sudan.files import replacing, sha256, write_text
 
 LOG = logging.getLogger(__name__)
 MANIFEST, CONFIG = "manifest.json", "clinic.toml"
@@ -53,7 +53,7 @@ def back_up(config: Config, *, films: bool = True, reason: str = "by-hand", to: 
             "made_at": now().isoformat(),
             "program": __version__,
             "schema": databases.revision(copy),
-            "database": _sha256(copy),
+            "database": sha256(copy),
             "films": films,
             "count": {kind: len(names) for kind, names in needed.items()},
         }
@@ -136,7 +136,7 @@ def restore(file: Path, folder: Path) -> dict[str, Any]:
     except (OSError, tarfile.TarError, ValueError, EOFError) as error:
         raise UserError(f"{file} cannot be restored: {error}; try an older backup") from error
     database = folder / DATABASE
-    if not database.exists() or _sha256(database) != manifest.get("database"):
+    if not database.exists() or sha256(database) != manifest.get("database"):
         raise UserError(f"{file} is damaged: its database is not the one that was backed up; try an older backup")
     databases.is_older(database)
     with sqlite3.connect(database) as connection:
@@ -182,14 +182,6 @@ def _add_text(archive: tarfile.TarFile, name: str, text: str) -> None:
     member = tarfile.TarInfo(name)
     member.size = len(content)
     archive.addfile(member, io.BytesIO(content))
-
-
-def _sha256(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as opened:
-        while piece := opened.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def restore_config(folder: Path, file: Path) -> bool:

@@ -23,11 +23,11 @@ from pynetdicom.transport import AssociationSocket
 
 from ai_for_sudan.clinic.arrivals import OwnResult, Received, receive
 from ai_for_sudan.clinic.config import Config, Modality
-from ai_for_sudan.clinic.header import LARGEST_FILE
 from ai_for_sudan.clinic.node.syntaxes import decodable
 from ai_for_sudan.clinic.pseudonyms import Pseudonyms
 from ai_for_sudan.clinic.store import DiskFull, Store
 from ai_for_sudan.clinic.store.tables import now
+from ai_for_sudan.contract.limits import LARGEST_FILE
 from ai_for_sudan.errors import UnreadableFilm, UserError
 from ai_for_sudan.radiographs import one_line
 

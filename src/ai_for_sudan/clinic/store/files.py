@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
 import tempfile
@@ -11,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-PIECE = 1 << 20
+from ai_for_sudan.files import sha256
 
 
 class DiskFull(OSError):
@@ -80,14 +79,14 @@ class FilmFiles:
         """
         try:
             self.check_room()
+            digest = sha256(file)
+            target = self.path(digest)
+            if target.exists():
+                file.unlink()
+                # A twin may have been renamed a moment ago and not be on the disk yet.
+                sync_folder(target.parent)
+                return digest
             with file.open("r+b") as content:  # Windows syncs writable files only
-                digest = _sha256(content)
-                target = self.path(digest)
-                if target.exists():
-                    file.unlink()
-                    # A twin may have been renamed a moment ago and not be on the disk yet.
-                    sync_folder(target.parent)
-                    return digest
                 os.fsync(content.fileno())
             if not target.parent.exists():
                 target.parent.mkdir(exist_ok=True)
@@ -127,13 +126,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _sha256(file: IO[bytes]) -> str:
-    digest = hashlib.sha256()
-    while piece := file.read(PIECE):
-        digest.update(piece)
-    return digest.hexdigest()
 
 
 def _as_disk_full(error: OSError) -> OSError:

@@ -13,11 +13,10 @@ from ai_for_sudan.clinic.store.trail import record
 from ai_for_sudan.clinic.web.bodies import body_pieces
 from ai_for_sudan.clinic.web.desk import Desk
 from ai_for_sudan.clinic.web.endpoint import CLINICIANS, Call, Endpoints, Refusal
+from ai_for_sudan.contract.limits import LARGEST_FILE
 from ai_for_sudan.errors import UnreadableFilm
 
 endpoints = Endpoints()
-#: bytes; what the reading side opens at most
-LARGEST_FILM = 300_000_000
 
 
 @endpoints.add(
@@ -25,12 +24,12 @@ LARGEST_FILM = 300_000_000
     "/api/films",
     CLINICIANS,
     "a film: the bytes of one DICOM, PNG, JPEG or other picture file; its name in the header X-File-Name",
-    raw=LARGEST_FILM,
+    raw=LARGEST_FILE,
 )
 async def upload(call: Call) -> dict[str, Any]:
     # A name is only ever shown, never a path: what it holds cannot lead anywhere.
     name = shown_name(unquote(call.request.headers.get("x-file-name", "")))
-    path = await kept(call.desk, call.request, LARGEST_FILM)
+    path = await kept(call.desk, call.request, LARGEST_FILE)
     return await run_in_threadpool(hand_over, call, path, origin="upload", source=name)
 
 

@@ -6,7 +6,6 @@ A name is never looked at, and what an element holds is parsed into values only 
 from __future__ import annotations
 
 import io
-import zlib
 
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
@@ -16,12 +15,10 @@ from pydicom.tag import BaseTag
 
 from ai_for_sudan.contract.limits import LARGEST_FILE
 from ai_for_sudan.errors import UnreadableFilm
-from ai_for_sudan.radiographs.source import one_line
+from ai_for_sudan.radiographs.dicom.bounded import LARGEST_TEXT, Bounded, Deflated, inflate
 
-#: reads of a film's header are some thousands; of its pixels, 8 kB at a time, 40,000 at most
-MOST_READS = 200_000
-#: bytes of one element: more than a text may have (PS3.5 6.2), and than the lookup tables of a film (PS3.3 C.11) have
-LARGEST_TEXT, LARGEST_TABLE = 65_536, 1_000_000
+#: bytes: more than the lookup tables of a film (PS3.3 C.11) have
+LARGEST_TABLE = 1_000_000
 MOST_FRAGMENTS = 100_000
 
 _TEXTS = """
@@ -59,11 +56,11 @@ def read_dataset(data: bytes) -> Dataset:
         UnreadableFilm: the file grows beyond all measure when it is opened, or has more or longer elements than a film.
     """
     try:
-        dataset = read_partial(_Bounded(data), force=True, specific_tags=_WANTED)
-    except _Deflated as found:
+        dataset = read_partial(_Film(data), force=True, specific_tags=_WANTED)
+    except Deflated as found:
         try:
-            dataset = read_partial(_Bounded(_inflated(data, found.at)), force=True, specific_tags=_WANTED)
-        except _Deflated as again:
+            dataset = read_partial(_Film(inflate(memoryview(data)[found.at :])), force=True, specific_tags=_WANTED)
+        except Deflated as again:
             raise UnreadableFilm("damaged", "the DICOM file is deflated twice") from again
     pixels = dataset.get_item(_PIXELS) if _PIXELS in dataset else None
     if pixels is not None and (not isinstance(pixels, RawDataElement) or pixels.VR not in _BYTES):
@@ -73,53 +70,29 @@ def read_dataset(data: bytes) -> Dataset:
     return dataset
 
 
-class _Deflated(Exception):
-    """The rest of the file, from ``at`` on, is deflated (PS3.5 A.5)."""
+class _Film(Bounded, io.BytesIO):
+    """A film's file, none of whose elements is longer than a film's."""
 
-    def __init__(self, at: int) -> None:
-        super().__init__(at)
-        self.at = at
-
-
-class _Bounded(io.BytesIO):
-    """A file that ends the reading of headers made to take minutes."""
-
-    _reads = _read = 0
-    _most = LARGEST_FILE  # of the value that is being read
+    _value_read = 0
+    _longest = LARGEST_FILE  # of the value that is being read
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is None or size < 0:  # only what pydicom then inflates, to any size, is read without one
-            raise _Deflated(self.tell())
-        self._reads += 1
-        if self._reads > MOST_READS:
-            raise UnreadableFilm("damaged", "the DICOM header has more elements than any film's")
+        if size is not None and size > 0 and size != 8:
+            self._value_read += size
+            if self._value_read > self._longest:
+                raise UnreadableFilm("damaged", "an element of the DICOM header is longer than any film's")
+        found = super().read(size)
         if size == 8:  # an element begins: its tag and the length of its value, or kind and length
-            start = super().read(8)
-            tag = int.from_bytes(start[:2], "little") << 16 | int.from_bytes(start[2:4], "little")
-            swapped = int.from_bytes(start[:2], "big") << 16 | int.from_bytes(start[2:4], "big")
-            self._read, self._most = 0, self._limit(tag, swapped)
-            return start
-        self._read += size
-        if self._read > self._most:
-            raise UnreadableFilm("damaged", "an element of the DICOM header is longer than any film's")
-        return super().read(size)
+            tag = int.from_bytes(found[:2], "little") << 16 | int.from_bytes(found[2:4], "little")
+            swapped = int.from_bytes(found[:2], "big") << 16 | int.from_bytes(found[2:4], "big")
+            self._value_read, self._longest = 0, self._limit(tag, swapped)
+        return found
 
     @staticmethod
     def _limit(*tags: int) -> int:
         if any(tag >> 16 == 2 for tag in tags):  # of the meta header every element is read
             return LARGEST_TEXT
         return min(_LARGEST.get(tag, LARGEST_FILE) for tag in tags)
-
-
-def _inflated(data: bytes, at: int) -> bytes:
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        inflated = inflater.decompress(memoryview(data)[at:], LARGEST_FILE)
-    except zlib.error as error:
-        raise UnreadableFilm("damaged", f"the deflated DICOM file is damaged: {one_line(error)}") from error
-    if inflater.unconsumed_tail:
-        raise UnreadableFilm("too_large", f"the DICOM file grows beyond {LARGEST_FILE / 1e6:.0f} MB when opened")
-    return inflated
 
 
 def _check_fragments(pixels: bytes, order: str) -> None:
