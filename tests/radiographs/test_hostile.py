@@ -75,6 +75,7 @@ def test_only_pictures_of_bounded_cost_are_decoded_here(crafted: ModuleType) -> 
     assert plain.is_plain(crafted.jpeg()) and plain.is_plain(crafted.jpeg(progressive=True))
     assert plain.is_plain(crafted.png()) and plain.is_plain(crafted.png(depth=16))
     assert not plain.is_plain(crafted.progressive(3000, 60))
+    assert not plain.is_plain(crafted.jpeg()[:-200] + b"\xff" * 4000), "fill bytes in the scan"
     assert not plain.is_plain(crafted.png(side=7000))
     for name in (
         "JPEG of a million segments",
