@@ -26,6 +26,7 @@ from ai_for_sudan.models import (
 )
 from ai_for_sudan.training import LabelledFilms, Recipe, fit
 from ai_for_sudan.training.fit import _Run
+from ai_for_sudan.training.history import merit
 from ai_for_sudan.training.loss import class_weights, imitation, loss, targets
 from ai_for_sudan.training.lung_finder import LungRecipe
 from ai_for_sudan.training.scores import score
@@ -200,7 +201,7 @@ def test_training_stops_when_validation_no_longer_gets_better(tmp_path: Path) ->
     recipe = Recipe(**{**RECIPE.to_dict(), "epochs": 30, "patience": 2, "learning_rate": 5e-3})
     result = fit(recipe, network(), drawn_films(96, 0), shuffled, tmp_path, quiet=True)
     assert len(result.history) < 30
-    best = min(result.history, key=lambda row: row["val_loss"])["epoch"]
+    best = max(result.history, key=merit)["epoch"]
     assert len(result.history) - best == 2
 
 

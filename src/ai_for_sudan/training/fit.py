@@ -32,7 +32,7 @@ from ai_for_sudan.models import (
 )
 from ai_for_sudan.models.checkpoint import write_tensors
 from ai_for_sudan.training.films import LabelledFilms, check_sites
-from ai_for_sudan.training.history import write_history
+from ai_for_sudan.training.history import merit, write_history
 from ai_for_sudan.training.loss import class_weights, imitation, loss, targets
 from ai_for_sudan.training.optimisation import Optimisation
 from ai_for_sudan.training.processes import Processes
@@ -40,7 +40,7 @@ from ai_for_sudan.training.recipe import Recipe
 from ai_for_sudan.training.scores import SCORES, score
 from ai_for_sudan.training.validation import Validation
 
-SELECTION = "the epoch with the lowest loss, a temperature fitted, on the validation films as they are and perturbed"
+SELECTION = "the epoch with the highest AUROC, the mean of the validation films as they are and perturbed"
 
 
 def best_path(output_dir: Path) -> Path:
@@ -77,10 +77,7 @@ def fit(
     group: Processes | None = None,
     quiet: bool = False,
 ) -> Fitted:
-    """Train ``model`` and keep the weights with the lowest validation loss.
-
-    The loss is that of the validation films as they are and of a perturbed copy of them, together, with one
-    temperature fitted: clean films of the same hospital cannot tell two recipes apart, and the export calibrates.
+    """Train ``model`` and keep the weights of the best epoch (:func:`.history.merit`).
 
     Args:
         state: what else to keep with the checkpoint (split, data, command).
@@ -132,7 +129,7 @@ class _Run:
         self.validation = Validation(validation, self.spec, weights, recipe.seed)
         self.state = replace(state, recipe=recipe.to_dict(), selection=SELECTION)
         self.history: list[dict[str, Any]] = []
-        self.best_loss, self.waited = float("inf"), 0
+        self.waited = 0
         self._lower = f"lower --learning_rate ({recipe.learning_rate})"
 
     def to_end(self) -> Fitted:
@@ -141,7 +138,7 @@ class _Run:
                 write_json(self.folder / "recipe.json", self.recipe.to_dict())
             for epoch in range(len(self.history) + 1, self.recipe.epochs + 1):
                 if self.waited >= self.recipe.patience:
-                    self.say(f"no lower validation loss for {self.waited} epochs: stopped")
+                    self.say(f"no better on the validation films for {self.waited} epochs: stopped")
                     break
                 self._epoch(epoch)
         except KeyboardInterrupt:
@@ -159,7 +156,7 @@ class _Run:
         """Give the best checkpoint its operating point."""
         model, state = load_checkpoint(self.best_path, map_location=self.device)
         centre_head(model)
-        best = min(self.history, key=lambda row: row["val_loss"])
+        best = max(self.history, key=merit)
         state = replace(
             state,
             operating_point=self.validation.operating_point(model),
@@ -187,8 +184,8 @@ class _Run:
             "films_per_second": round(self.batches * self.recipe.batch_size / seconds, 1),
         }
         self.history.append(row)
-        improved = row["val_loss"] < self.best_loss
-        self.best_loss, self.waited = (row["val_loss"], 0) if improved else (self.best_loss, self.waited + 1)
+        improved = max(self.history, key=merit) is row
+        self.waited = 0 if improved else self.waited + 1
         self.optimisation.after_epoch(row["val_loss"])
         if self.group.first:
             if improved:
@@ -275,7 +272,6 @@ class _Run:
             "model": self.model.state_dict(),
             **self.optimisation.state_dict(),
             "history": self.history,
-            "best_loss": self.best_loss,
             "waited": self.waited,
         }
         write_tensors(self.last_path, contents)
@@ -289,7 +285,7 @@ class _Run:
             self.optimisation.load_state_dict(last)
             # Runs of version 0.1.0 wrote the perturbed films' figures as "shifted_...".
             self.history = [{k.replace("shifted_", "perturbed_"): v for k, v in row.items()} for row in last["history"]]
-            self.best_loss, self.waited = float(last["best_loss"]), int(last["waited"])
+            self.waited = int(last["waited"])
         except Exception as error:  # whatever else is in the file, or not
             raise self._damaged() from error
         self.say(f"resumed after epoch {len(self.history)}")

@@ -6,8 +6,20 @@ import csv
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ai_for_sudan.files import replacing
 from ai_for_sudan.training.scores import SCORES
+
+
+def merit(row: dict[str, Any]) -> tuple[float, float]:
+    """By which epochs are compared: AUROC, the mean of the validation films as they are and perturbed; then a low loss.
+
+    Calibration and operating points are fitted afterwards, so only the order of the films counts: the loss would prefer
+    a timid epoch to a later one that ranks better. It decides where AUROCs are equal, or of one class only.
+    """
+    auroc = (row["val_auroc"] + row["perturbed_auroc"]) / 2
+    return (auroc if np.isfinite(auroc) else 0.0, -row["val_loss"])
 
 
 def write_history(folder: Path, rows: list[dict[str, Any]]) -> None:
@@ -24,7 +36,7 @@ def _draw(path: Path, rows: list[dict[str, Any]]) -> None:
     from matplotlib.figure import Figure
 
     epochs = [row["epoch"] for row in rows]
-    best = min(rows, key=lambda row: row["val_loss"])["epoch"]
+    best = max(rows, key=merit)["epoch"]
     figure = Figure(figsize=(12, 6.5), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, name in zip(figure.subplots(2, 3).flat, ("loss", *SCORES), strict=True):

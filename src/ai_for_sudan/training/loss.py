@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 
@@ -46,14 +45,6 @@ def loss(logits: Tensor, target: Tensor, weights: Tensor, task: str) -> Tensor:
     known = ~target.isnan()
     each = F.binary_cross_entropy_with_logits(logits, target.nan_to_num(), pos_weight=weights, reduction="none")
     return (each * known).sum() / known.sum().clamp_min(1)
-
-
-def calibrated_loss(logits: Tensor, target: Tensor, weights: Tensor, task: str) -> float:
-    """The :func:`loss` that is left once one temperature, from 0.1 to 10, is fitted to these logits (Guo 2017)."""
-    fitted = minimize_scalar(
-        lambda power: float(loss(logits * 10.0**power, target, weights, task)), bounds=(-1.0, 1.0), method="bounded"
-    )
-    return float(fitted.fun)
 
 
 def imitation(logits: Tensor, teacher: Tensor, task: str, temperature: float = 2.0) -> Tensor:
