@@ -1,5 +1,5 @@
 import rule from '../../../src/ai_for_sudan/contract/judge.json';
-import type { Card, GateScore } from './card';
+import type { Card } from './card';
 import { type Remark, remark } from './codes';
 import { SMALLEST_SIDE } from './limits';
 import type { Status } from './names';
@@ -49,8 +49,9 @@ export function judge(
   // What the other rules make of nothing is noise.
   const silencing = fired.filter(({ entry }) => rule.silences_the_rest.includes(entry.code));
   if (silencing.length > 0) fired = silencing.slice(0, 1);
-  // The surest first: the others often only echo it.
-  fired.sort((a, b) => excess(b) - excess(a));
+  // The surest first: the others often only echo it. NaN is surer than any number, and of equals the stricter rule.
+  const sure = (score: number): number => (Number.isNaN(score) ? Infinity : score);
+  fired.sort((a, b) => sure(b.score) - sure(a.score) || a.entry.limit - b.entry.limit);
   refused.push(...fired.filter(({ entry }) => entry.status === 'refused').map(({ entry }) => entry.code));
   if (refused.length > 0) return { ...judged, status: 'refused', codes: refused };
   const doubts = fired.map(({ entry }) => entry.code);
@@ -71,15 +72,6 @@ export function edgeWarning({ values, size: [height, width] }: NonNullable<Outpu
       if (x === 0 || x === width - 1) reached += 1 / height;
     }
   return reached >= edge ? [remark(code)] : [];
-}
-
-/** How far a score lies above its limit, in log-odds. */
-const excess = ({ score, entry }: { score: number; entry: GateScore }): number => logOdds(score) - logOdds(entry.limit);
-
-function logOdds(share: number): number {
-  const most = 1 - rule.least_odds;
-  const inside = Number.isNaN(share) ? most : Math.min(Math.max(share, rule.least_odds), most);
-  return Math.log(inside / (1 - inside));
 }
 
 /** The class, or the findings, that a threshold decides for. */

@@ -84,6 +84,7 @@ export const en = {
     lungs_cut_off: ['A lung reaches beyond the edge of the picture.', 'Take the whole film.'],
     one_lung: ['Only one lung was found.', 'A person reads this film first.'],
     unfamiliar: ['The film is unlike those that the reader knows.', 'A person reads this film first.'],
+    white_side: ['One side of the chest is white, for the most part.', 'A person reads this film first.'],
     too_small: ['The picture is too small.', 'Use the original picture, not a thumbnail.'],
     blank: [
       'There is next to nothing to see: blank, far too dark or far too bright.',

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -55,8 +54,8 @@ def judge(
     fired = [(score, entry) for score, entry in zip(gate, card.gate, strict=True) if not score <= entry.limit]
     # What the other rules make of nothing is noise.
     fired = [pair for pair in fired if pair[1].code in _RULE["silences_the_rest"]][:1] or fired
-    # The surest first: the others often only echo it.
-    fired.sort(key=lambda pair: -_excess(*pair))
+    # The surest first: the others often only echo it. NaN is surer than any number, and of equals the stricter rule.
+    fired.sort(key=lambda pair: (pair[0] == pair[0], -pair[0], pair[1].limit))
     refused += [_said(entry) for _, entry in fired if entry.status == "refused"]
     if refused:
         return Verdict("refused", tuple(refused))
@@ -79,17 +78,6 @@ def edge_warning(lungs: np.ndarray) -> tuple[Remark, ...]:
     is_lung = lungs >= rule["lung"]
     edge = float(sum(side.mean() for side in (is_lung[0], is_lung[-1], is_lung[:, 0], is_lung[:, -1])))
     return (remark(rule["code"]),) if edge >= rule["edge"] else ()
-
-
-def _excess(score: float, entry: GateScore) -> float:
-    """How far a score lies above its limit, in log-odds."""
-    return _log_odds(score) - _log_odds(entry.limit)
-
-
-def _log_odds(share: float) -> float:
-    least: float = _RULE["least_odds"]
-    inside = min(max(share, least), 1 - least) if share == share else 1 - least
-    return math.log(inside / (1 - inside))
 
 
 def _said(entry: GateScore) -> Remark:

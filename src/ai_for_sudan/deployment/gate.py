@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
@@ -21,11 +22,22 @@ from ai_for_sudan.deployment.films import Films, GatePictures
 from ai_for_sudan.deployment.network import Gate, ReaderNetwork
 from ai_for_sudan.disturbances import STRESS_KINDS, augment, perturb, warp
 from ai_for_sudan.disturbances.geometry import affine
+from ai_for_sudan.disturbances.sharpness import gaussian
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.models import as_batch, as_pixels
 
 #: in the order of the scores; ``blank`` is fixed, the others are fitted
-CODES = ("blank", "not_chest", "lateral", "upside_down", "sideways", "negative", "several_films", "part_of_chest")
+CODES = (
+    "blank",
+    "not_chest",
+    "lateral",
+    "upside_down",
+    "sideways",
+    "negative",
+    "several_films",
+    "part_of_chest",
+    "white_side",
+)
 FITTED = CODES[1:]
 #: of good films, at most this share may be refused by the limits that are chosen
 GOOD_REFUSED = 0.005
@@ -42,6 +54,7 @@ class Sample:
         embedding: ``(N, D)``.
         blank: the contrast score ``(N,)``.
         part: of cross-validation, ``(N,)``; the same for all films of a patient, however they were changed.
+        pattern: ``(N,)``, numbers from 0: rows that look alike, for which there is a rule of their own.
         pictures: how many there were before they were changed; the first so many rows are under the first change.
     """
 
@@ -49,6 +62,7 @@ class Sample:
     embedding: np.ndarray
     blank: np.ndarray
     part: np.ndarray
+    pattern: np.ndarray
     pictures: int
 
 
@@ -97,7 +111,11 @@ def fit_gate(
     seed: int = 0,
     say: Callable[[str], None] = lambda _: None,
 ) -> FittedGate:
-    """Fit one logistic rule for each reason, and choose limits that refuse few good films.
+    """Fit rules for each reason, and choose limits that few good films exceed.
+
+    The rules are fitted together, as one multinomial regression, so that each tells its pattern from the others too:
+    the reason that is given must be the true one. A reason may have several patterns (a film on its left side or its
+    right); its score is the probability of the likeliest one against that of a good film.
 
     Every figure in the card is from films that neither rule nor limits saw: the pictures are divided in five parts,
     rules and limits are fitted on four and asked of the fifth, in turn; what is shipped is then fitted on all.
@@ -115,25 +133,31 @@ def fit_gate(
     chosen = random.permutation(len(validation))[:300]
     held_out, held_out_part = validation.pixels[chosen], parts_of(validation.patients[chosen], seed)
 
-    def sample(films: np.ndarray, part: np.ndarray, changes: list[Callable[[Tensor], Tensor]]) -> Sample:
-        """Each film under each change."""
+    def sample(
+        films: np.ndarray, part: np.ndarray, changes: list[Callable[[Tensor], Tensor]], *, apart: bool = False
+    ) -> Sample:
+        """Each film under each change; ``apart``: each change makes a pattern."""
         found = [_ask(network, films, change) for change in changes]
         features, embedding, blank = (np.concatenate(values) for values in zip(*found, strict=True))
-        return Sample(features, embedding, blank, np.tile(part, len(changes)), len(films))
+        pattern = np.repeat(np.arange(len(changes)) * apart, len(films))
+        return Sample(features, embedding, blank, np.tile(part, len(changes)), pattern, len(films))
 
     same: Callable[[Tensor], Tensor] = lambda films: films  # noqa: E731 (named for the lists below)
     phone = _by_kind("phone_photo", generator)
     any_kind = _any_kind(generator)
+    small = _small(generator)
     say("gate: asking the network about good films")
     good = {
         "clean": sample(chest, chest_part, [same]),
         "perturbed": sample(chest, chest_part, [any_kind]),
         "phone photo": sample(chest, chest_part, [phone]),
+        "small in the frame": sample(chest[:300], chest_part[:300], [small]),
     }
     limits_on = {
         "clean": sample(held_out, held_out_part, [same]),
         "perturbed": sample(held_out, held_out_part, [any_kind]),
         "phone photo": sample(held_out, held_out_part, [phone]),
+        "small in the frame": sample(held_out, held_out_part, [small]),
     }
     if pictures.other_chest is not None:
         part = parts_of([source(path) for path in pictures.other_chest.paths], seed)
@@ -143,11 +167,25 @@ def fit_gate(
     mild = _mild(generator)
     bad = {
         "upside_down": sample(fewer, part, [lambda f: f.rot90(2, (2, 3)), lambda f: mild(f).rot90(2, (2, 3))]),
-        "sideways": sample(fewer, part, [lambda f: mild(f).rot90(1, (2, 3)), lambda f: mild(f).rot90(3, (2, 3))]),
+        "sideways": sample(
+            fewer, part, [lambda f: mild(f).rot90(1, (2, 3)), lambda f: mild(f).rot90(3, (2, 3))], apart=True
+        ),
         "negative": sample(fewer, part, [lambda f: 1 - f, lambda f: 1 - mild(f)]),
-        "several_films": sample(fewer, part, [_beside(3), _beside(2), lambda f: _beside(3)(_beside(2)(f))]),
-        "part_of_chest": sample(fewer, part, [_half(side, generator) for side in ((-1, 0), (1, 0), (0, -1), (0, 1))]),
+        "several_films": sample(fewer, part, [_beside(3), _beside(2), lambda f: _beside(3)(_beside(2)(f))], apart=True),
+        "part_of_chest": sample(
+            fewer,
+            part,
+            [
+                *(_cut(side, generator) for side in ((-1, 0), (1, 0), (0, -1), (0, 1))),
+                *(_moved(side, generator) for side in ((-1, 0), (1, 0), (0, -1), (0, 1))),
+                _lung_bases(generator),
+            ],
+            apart=True,
+        ),
     }
+    if network.model.view is not None:
+        white = _white_side(network.model.view.find, generator)
+        bad["white_side"] = sample(fewer, part, [white, lambda f: white(mild(f))])
     if pictures.not_chest is not None:
         paths = pictures.not_chest.paths
         sources = np.array([source(path) for path in paths])
@@ -200,21 +238,20 @@ def _fit(
     all_good = np.concatenate([good[name].features for name in names])
     part_of_good = np.concatenate([good[name].part for name in names])
     mean, spread = all_good.mean(0), all_good.std(0) + 1e-3
-    say(f"gate: fitting {len(codes)} rules on {len(all_good)} good films")
-    # Scores of films that the rule did not see, for the figures and the limits.
-    unseen_good = {code: np.zeros(len(all_good)) for code in codes}
-    unseen_bad: dict[str, np.ndarray] = {kind: np.zeros((len(bad[kind].part), len(codes))) for kind in bad}
-    rules = {}
-    for number, code in enumerate(codes):
-        for part in range(PARTS):
-            rule = _rule(all_good[part_of_good != part], bad[code].features[bad[code].part != part], mean, spread)
-            unseen_good[code][part_of_good == part] = _score(rule, all_good[part_of_good == part], mean, spread)
-            for kind, one in bad.items():
-                rows = one.part == part
-                unseen_bad[kind][rows, number] = _score(rule, one.features[rows], mean, spread)
-        rules[code] = _rule(all_good, bad[code].features, mean, spread)
-    held = {name: _all_scores(rules, codes, one.features, mean, spread) for name, one in held_out.items()}
-    pool = np.concatenate([np.stack([unseen_good[code] for code in codes], 1), *held.values()])
+    say(f"gate: fitting the rules of {len(codes)} reasons on {len(all_good)} good films")
+    # Scores of films that the rules did not see, for the figures and the limits.
+    unseen_good = np.zeros((len(all_good), len(codes)))
+    unseen_bad = {code: np.zeros((len(bad[code].part), len(codes))) for code in codes}
+    for part in range(PARTS):
+        others = [_patterns(bad[code], bad[code].part != part) for code in codes]
+        without = _rules(all_good[part_of_good != part], others, mean, spread)
+        unseen_good[part_of_good == part] = without(all_good[part_of_good == part])
+        for code in codes:
+            rows = bad[code].part == part
+            unseen_bad[code][rows] = without(bad[code].features[rows])
+    rules = _rules(all_good, [_patterns(bad[code]) for code in codes], mean, spread)
+    held = {name: rules(one.features) for name, one in held_out.items()}
+    pool = np.concatenate([unseen_good, *held.values()])
     limits = _limits(pool)
     part_of_pool = np.concatenate([part_of_good, *(one.part for one in held_out.values())])
     limits_without = np.stack([_limits(pool[part_of_pool != part]) for part in range(PARTS)])
@@ -224,20 +261,18 @@ def _fit(
     }
     if "another site" in good:  # the last of the good films
         there = good["another site"]
-        scores = np.stack([unseen_good[code][-len(there.part) :] for code in codes], 1)
+        scores = unseen_good[-len(there.part) :]
         refused_good["another site"] = float(_refused(scores, there.blank, limits_without[there.part]).mean())
     refused_bad = {
         # Of pictures the first copy only, as it is: the changed copies are there to fit on.
         kind: float(_refused(unseen_bad[kind], one.blank, limits)[: one.pictures].mean())
         for kind, one in bad.items()
     }
-    weight = np.stack([rules[code].coef_[0] / spread for code in codes])
-    bias = np.stack([rules[code].intercept_[0] - (rules[code].coef_[0] * mean / spread).sum() for code in codes])
-    gate = Gate(torch.from_numpy(weight).float(), torch.from_numpy(bias).float())
+    gate = Gate(torch.from_numpy(rules.weight).float(), torch.from_numpy(rules.bias).float(), rules.patterns)
     order = ["blank", *codes]
     facts = {
         "scores": [_score_facts(code, limit) for code, limit in zip(order, [0.5, *limits.tolist()], strict=True)],
-        "method": "logistic rules on features of the network, the film's thumbnail and its contrast",
+        "method": "one multinomial regression on features of the network, the film's thumbnail and its contrast",
         "fitted_on": {
             "good": {n: len(s.part) for n, s in good.items()},
             "bad": {n: len(s.part) for n, s in bad.items()},
@@ -256,22 +291,40 @@ def _fit(
     return gate, facts
 
 
-def _rule(good: np.ndarray, bad: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> LogisticRegression:
-    features = (np.concatenate([good, bad]) - mean) / spread
-    labels = np.r_[np.zeros(len(good)), np.ones(len(bad))]
-    return LogisticRegression(C=0.003, class_weight="balanced", max_iter=400).fit(features.clip(-8, 8), labels)
+@dataclass(frozen=True)
+class _Rules:
+    """
+    Attributes:
+        weight: ``(R, F)``, of features as they are.
+        bias: ``(R,)``.
+        patterns: of each reason, the number of its rules, which stand beside each other.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    patterns: tuple[int, ...]
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """``(N, F)`` -> scores in 0..1 ``(N, G)``."""
+        starts = np.cumsum([0, *self.patterns[:-1]])
+        scores: np.ndarray = expit(np.maximum.reduceat(features @ self.weight.T + self.bias, starts, axis=1))
+        return scores
 
 
-def _score(rule: LogisticRegression, features: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    if not len(features):  # of fewer sources than parts, some parts hold none
-        return np.zeros(0)
-    return rule.predict_proba((features - mean) / spread)[:, 1]
+def _patterns(sample: Sample, rows: np.ndarray | None = None) -> list[np.ndarray]:
+    """The features ``(N, F)`` of each pattern, of all rows or of those that are named."""
+    chosen = np.ones(len(sample.part), bool) if rows is None else rows
+    return [sample.features[chosen & (sample.pattern == number)] for number in range(sample.pattern.max() + 1)]
 
 
-def _all_scores(
-    rules: dict[str, LogisticRegression], codes: list[str], features: np.ndarray, mean: np.ndarray, spread: np.ndarray
-) -> np.ndarray:
-    return np.stack([_score(rules[code], features, mean, spread) for code in codes], 1)
+def _rules(good: np.ndarray, bad: list[list[np.ndarray]], mean: np.ndarray, spread: np.ndarray) -> _Rules:
+    """One for each pattern ``(N, F)`` of each reason: its log-odds against a good film."""
+    patterns = [pattern for reason in bad for pattern in reason]
+    features = (np.concatenate([good, *patterns]) - mean) / spread
+    kinds = np.repeat(np.arange(1 + len(patterns)), [len(good), *map(len, patterns)])
+    fitted = LogisticRegression(C=0.03, class_weight="balanced", max_iter=600).fit(features.clip(-8, 8), kinds)
+    weight, bias = (fitted.coef_[1:] - fitted.coef_[0]) / spread, fitted.intercept_[1:] - fitted.intercept_[0]
+    return _Rules(weight, bias - weight @ mean, tuple(len(reason) for reason in bad))
 
 
 def _limits(scores: np.ndarray) -> np.ndarray:
@@ -339,25 +392,92 @@ def _beside(axis: int) -> Callable[[Tensor], Tensor]:
     return change
 
 
-def _half(side: tuple[int, int], generator: torch.Generator) -> Callable[[Tensor], Tensor]:
-    """Films that lack 45 to 60 % on one side (across, down): cut off and squashed, or moved out of the frame."""
-    across, down = side
+def _cut(side: tuple[int, int], generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+    """Films that lack 35 to 60 % on one side (across, down), squashed."""
 
     def change(films: Tensor) -> Tensor:
-        gone = torch.rand(len(films), generator=generator) * 0.15 + 0.45
-        is_cut = torch.rand(len(films), generator=generator) < 0.5
-        scale = torch.where(is_cut, 1 - gone, torch.ones_like(gone))
-        shift = torch.where(is_cut, gone, 2 * gone)
-        matrix = affine(
-            films,
-            scale_x=scale if across else 1.0,
-            scale_y=scale if down else 1.0,
-            shift_x=across * shift,
-            shift_y=down * shift,
-        )
-        return warp(films, matrix)
+        gone = torch.rand(len(films), generator=generator) * 0.25 + 0.35
+        return _framed(films, side, 1 - gone, gone)
 
     return change
+
+
+def _moved(side: tuple[int, int], generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+    """Films of which 35 to 60 % is moved out of the frame on one side (across, down)."""
+
+    def change(films: Tensor) -> Tensor:
+        gone = torch.rand(len(films), generator=generator) * 0.25 + 0.35
+        return _framed(films, side, torch.ones_like(gone), 2 * gone)
+
+    return change
+
+
+def _lung_bases(generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+    """The lowest 25 to 45 % of films, squashed: an abdomen, with the bases of the lungs."""
+
+    def change(films: Tensor) -> Tensor:
+        left = torch.rand(len(films), generator=generator) * 0.2 + 0.25
+        return _framed(films, (0, 1), left, 1 - left)
+
+    return change
+
+
+def _small(generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+    """Films of small children: 38 to 70 % of the frame's side, dark around, half of them in a round field."""
+
+    def change(films: Tensor) -> Tensor:
+        scale = 1 / (torch.rand(len(films), generator=generator) * 0.32 + 0.38)
+        dark = torch.rand(len(films), generator=generator) * 0.08
+        result = warp(films, affine(films, scale_x=scale, scale_y=scale), dark[:, None, None, None].expand_as(films))
+        across = torch.linspace(-1, 1, films.shape[-1])
+        radius = (across[None, :] ** 2 + across[:, None] ** 2).sqrt()
+        is_round = torch.rand(len(films), generator=generator) < 0.5
+        outside = (radius > 1.12 / scale[:, None, None]) & is_round[:, None, None]
+        return torch.where(outside[:, None], dark[:, None, None, None], result)
+
+    return change
+
+
+def _white_side(find: Callable[[Tensor], Tensor], generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+    """Films with one lung white, from its base up to 60 to 100 % of its height, as an effusion or a lung without air.
+
+    Args:
+        find: films -> probability of lung.
+    """
+
+    def change(films: Tensor) -> Tensor:
+        height, width = films.shape[-2:]
+        is_lung = F.interpolate(find(films), size=(height, width), mode="bilinear") > 0.5
+        places = torch.linspace(0, 1, width)
+        is_left = torch.rand(len(films), generator=generator)[:, None, None, None] < 0.5
+        is_lung = is_lung & ((places < 0.5) == is_left)
+        rows = is_lung.any(3).float()  # (B, 1, H)
+        down = torch.arange(height)
+        base = (rows * down).amax(2)
+        top = height - (rows * (height - down)).amax(2)
+        share = torch.rand(len(films), 1, generator=generator) * 0.4 + 0.6
+        is_lung = is_lung & (down > (base - share * (base - top))[:, :, None])[..., None]
+        soft = gaussian(is_lung.to(films.dtype), torch.rand(len(films), generator=generator) * 3 + 1)
+        grey = torch.rand(len(films), 1, 1, 1, generator=generator) * 0.3 + 0.65
+        texture = torch.rand(len(films), 1, 1, 1, generator=generator) * 0.3
+        white = grey + texture * (films - films.mean(dim=(2, 3), keepdim=True))
+        return films * (1 - soft) + white.clamp(0, 1) * soft
+
+    return change
+
+
+def _framed(films: Tensor, side: tuple[int, int], scale: Tensor, shift: Tensor) -> Tensor:
+    """Scaled and shifted along the sides that are named."""
+    across, down = side
+    one = torch.ones_like(scale)
+    matrix = affine(
+        films,
+        scale_x=scale if across else one,
+        scale_y=scale if down else one,
+        shift_x=across * shift,
+        shift_y=down * shift,
+    )
+    return warp(films, matrix)
 
 
 def _mild(generator: torch.Generator) -> Callable[[Tensor], Tensor]:

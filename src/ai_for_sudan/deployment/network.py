@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -88,20 +89,23 @@ def _spread(maps: Tensor) -> Tensor:
 
 
 class Gate(nn.Module):
-    """One score in 0..1 for each reason to refuse a film: a logistic rule on :class:`GateFeatures`; contrast first.
+    """One score in 0..1 for each reason to refuse a film: logistic rules on :class:`GateFeatures`; contrast first.
 
-    Score 0 (``blank``) comes from the contrast alone and is 0.5 at a standard deviation of ``BLANK`` of the range.
+    Of a reason with several patterns the likeliest counts. Score 0 (``blank``) comes from the contrast alone
+    and is 0.5 at a standard deviation of ``BLANK`` of the range.
     """
 
     BLANK = 0.045
 
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor, patterns: Sequence[int]) -> None:
+        """``(R, F)``, ``(R,)``; of each reason the number of its rules."""
         super().__init__()
-        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+        self.weight, self.bias, self.patterns = nn.Parameter(weight), nn.Parameter(bias), list(patterns)
 
     def forward(self, films: Tensor, features: Tensor) -> Tensor:
         blank = torch.sigmoid((self.BLANK - _spread(films)) * 200)
-        return torch.cat([blank, torch.sigmoid(F.linear(features, self.weight, self.bias))], dim=1)
+        rules = F.linear(features, self.weight, self.bias).split(self.patterns, 1)
+        return torch.cat([blank, *(torch.sigmoid(one.amax(1, keepdim=True)) for one in rules)], dim=1)
 
 
 class ReaderNetwork(nn.Module):
