@@ -27,7 +27,7 @@ check: $(VENV)/ready app/node_modules/.package-lock.json
 	$(VENV)/$(BIN)/lint-imports --no-logo
 	if [ -d app/node_modules ]; then cd app && npm run check; fi
 
-# The phone app, built into the Python package (needs Node 20 or later), and the package installed anew with it.
+# The phone app, built into the Python package (needs Node 20 or later), and the package reinstalled with it.
 app: app/node_modules/.package-lock.json $(DEMO)/ready
 	cd app && npm run build
 	$(DEMO)/$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall .

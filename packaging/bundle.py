@@ -1,4 +1,4 @@
-"""Build the offline bundle: the wheel, every wheel that it needs for each kind of machine, and an install script.
+"""Build the offline bundle: the wheel, every wheel that it needs on each kind of machine, and an install script.
 
     make bundle                                             # all machines, this Python's version
     make bundle BUNDLE="--machines windows linux --pythons 3.11 3.12 --extras clinic"
@@ -27,6 +27,8 @@ MACHINES = {
     ),
     "windows": ("win_amd64",),
     "mac": ("macosx_14_0_arm64", "macosx_13_0_arm64", "macosx_12_0_arm64", "macosx_11_0_arm64"),
+    # ONNX Runtime ends with 1.23 here, and has no wheel for Python 3.14.
+    "mac-intel": ("macosx_13_0_x86_64",),
 }
 
 
@@ -38,9 +40,9 @@ def main() -> int:
     args = parser.parse_args()
     wheels = sorted((ROOT / "dist").glob("ai_for_sudan-*.whl"))
     if len(wheels) != 1:
-        parser.error(f"dist/ holds {len(wheels)} wheels of this project; run `make dist` first")
+        parser.error(f"dist/ contains {len(wheels)} wheels of this project; run `make dist` first")
     if "ai_for_sudan/app/static/index.html" not in zipfile.ZipFile(wheels[0]).namelist():
-        parser.error(f"{wheels[0].name} lacks the built app; run `make dist` (needs Node 20)")
+        parser.error(f"{wheels[0].name} does not contain the built app; run `make dist` (needs Node 20)")
     wanted = f"{wheels[0]}[{','.join(args.extras)}]" if args.extras else str(wheels[0])
     folder = ROOT / "dist" / "offline"
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Write readers/README.md from the files that lie there: run it whenever a reader or a checkpoint is made anew.
+"""Write readers/README.md from the files in that folder: run it whenever a reader or a checkpoint has changed.
 
 python packaging/readers.py
 """
@@ -18,17 +18,17 @@ from ai_for_sudan.reading import Reader  # noqa: E402
 
 HEAD = """# Readers
 
-What `ai-for-sudan read --reader NAME` opens by name. Written by `python packaging/readers.py`; a test holds it to the
-files. `ai-for-sudan card NAME` tells all that was measured of a reader.
+What `ai-for-sudan read --reader NAME` opens by name. Written by `python packaging/readers.py`; a test compares it with
+the files. `ai-for-sudan card NAME` shows everything that was measured of a reader.
 
-`sha256sum -c` takes the lines of the block below:
+`sha256sum -c` accepts the lines of the block below:
 
 """
 TAIL = """
 ## Licences
 
 The readers and checkpoints are Apache-2.0 like the program ([LICENSE](../LICENSE), [NOTICE](../NOTICE)); the licence of
-the films that they learned from is named with each.
+the films that they were trained on is named with each.
 """
 
 
@@ -48,12 +48,14 @@ def _reader(path: Path) -> str:
         f"{', '.join(card['classes'])}; {path.stat().st_size:,} bytes; made {card.get('created', '')[:10]} at commit "
         f"{card.get('commit') or 'not recorded'}.",
         f"Films: {training.get('data', 'not recorded')} ({training.get('licence', 'licence not recorded')}): "
-        f"{training.get('films', '?')} films of {training.get('patients', '?')} patients to learn from, "
+        f"{training.get('films', '?')} films of {training.get('patients', '?')} patients to train on, "
         f"{training.get('validation_films', '?')} of {training.get('validation_patients', '?')} to choose on.",
     ]
     commands = list(provenance.get("commands") or [])
     if not commands:
-        lines.append("Its card does not hold the commands that made it: they head the recipes of that commit.")
+        lines.append(
+            "Its card does not contain the commands that made it: they are at the head of that commit's recipes."
+        )
     return _section(path.name, lines, commands)
 
 
@@ -69,7 +71,7 @@ def _checkpoint(path: Path) -> str:
         )
         command = facts.get("state", {}).get("command")
         return _section(path.name, [line], [command] if command else [])
-    lines = [f"The lung finder, which stands inside every reader: {tensors}."]
+    lines = [f"The lung finder, which is part of every reader: {tensors}."]
     for name, figures in facts.get("figures", {}).items():
         low, high = figures["interval"]
         lines.append(
@@ -79,7 +81,7 @@ def _checkpoint(path: Path) -> str:
 
 
 def _recipe_commands(recipe: Path) -> list[str]:
-    """What the head of a recipe says is typed."""
+    """The commands at the head of a recipe."""
     lines = recipe.read_text(encoding="utf-8").splitlines()
     return [line.removeprefix("#").strip() for line in lines if line.startswith("#   ")]
 

@@ -59,9 +59,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~umask)
         temporary.replace(target)
     except OSError as error:
-        raise UserError(
-            f"cannot write {target}: {error.strerror or error}; what was there before is unchanged"
-        ) from error
+        raise UserError(f"cannot write {target}: {error.strerror or error}; the previous file is unchanged") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -108,7 +106,7 @@ def alone(target: str | Path) -> Iterator[None]:
             file.close()
             file = _held(place, target)
     except OSError as error:
-        raise UserError(f"cannot hold {target} for this run alone: {error.strerror or error}") from error
+        raise UserError(f"cannot reserve {target} for this run: {error.strerror or error}") from error
     try:
         yield
     finally:
@@ -139,7 +137,7 @@ def _held(place: Path, target: Path) -> IO[str]:
     except OSError as error:
         file.close()
         if error.errno in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK):
-            raise UserError(f"{target} is in use by another run; wait for its end, or name another place") from error
+            raise UserError(f"{target} is in use by another run; wait until it ends, or name another place") from error
         raise
     return file
 

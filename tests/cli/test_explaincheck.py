@@ -59,7 +59,7 @@ def test_a_reader_is_held_to_boxes_and_its_own_lungs(
     assert found["own_lungs"]["framing_only"][0] == pytest.approx(0.5)
     assert code == (1 if False in passed.values() else 0)
     page, output = (tmp_path / "out/explaincheck.html").read_text(), capsys.readouterr().out
-    assert "Where the evidence comes from" in page and "lungs as the reader found them" in page
+    assert "Where the evidence comes from" in page and "lungs as found by the reader" in page
     assert "hottest place inside the boxes" in output
     assert main([*command, "--boxes", str(tmp_path / "none.csv"), "--output_dir", str(tmp_path / "out")]) == 2
     assert "cannot be read as boxes" in capsys.readouterr().err
@@ -69,7 +69,7 @@ def test_a_reader_is_held_to_boxes_and_its_own_lungs(
     audit = ["audit", *command[1:], "--output_dir", str(tmp_path / "audit")]
     assert main(audit) == 0, "its own lungs are reason enough for an audit without groups"
     assert json.loads((tmp_path / "audit/audit.json").read_text())["evidence"]["own_lungs"] == found["own_lungs"]
-    assert "lungs as the reader found them" in (tmp_path / "audit/audit.html").read_text()
+    assert "lungs as found by the reader" in (tmp_path / "audit/audit.html").read_text()
 
 
 def test_a_reader_file_and_films_that_are_not_called(

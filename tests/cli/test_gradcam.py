@@ -84,7 +84,7 @@ def test_many_films_and_a_bad_one(dataset, checkpoint, tmp_path, capsys) -> None
     Image.new("L", (1, 1)).save(dataset / "val/normal/dot.png")
     assert gradcam(checkpoint(), "--image", dataset, "--raw", "--output", tmp_path / "o") == 1
     output = capsys.readouterr().err
-    assert "bad.png: the file has no bytes" in output and "dot.png: the picture has 1 x 1 pixels" in output
+    assert "bad.png: the file is empty" in output and "dot.png: the picture has 1 x 1 pixels" in output
     assert len(list((tmp_path / "o").rglob("*.png"))) == len(list((tmp_path / "o").rglob("*.npy"))) == 20
 
 

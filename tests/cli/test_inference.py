@@ -112,7 +112,7 @@ def test_findings_are_listed(dataset, checkpoint, tmp_path, capsys) -> None:
         (["--image", "FOLDER"], "no films"),
         (["--image", "FILM", "--output", "FILM"], "is among the inputs and would be replaced"),
         (["--image", "FILM", "FILM2", "--output", "o.png"], "give a folder"),
-        (["--image", "FILM", "--output", "o.jpg"], "ends in .png"),
+        (["--image", "FILM", "--output", "o.jpg"], "ending in .png"),
         (["--image", "FILM", "--model_type", "mobilenet_v2"], "holds a custom_cnn"),
     ],
 )
@@ -151,7 +151,7 @@ def test_a_disk_that_fills_up_leaves_the_earlier_overlay(dataset, checkpoint, tm
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert code == 2
-    assert "what was there before is unchanged" in capsys.readouterr().err
+    assert "the previous file is unchanged" in capsys.readouterr().err
     assert output.read_bytes() == there and not list(tmp_path.glob(".*"))
 
 

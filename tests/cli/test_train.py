@@ -252,7 +252,7 @@ def test_a_damaged_last_epoch_is_reported_in_one_line(dataset, tmp_path, capsys,
     capsys.readouterr()
     assert train(data, out, "--resume") == 2
     error = capsys.readouterr().err
-    assert "delete it to start anew" in error and error.strip().count("\n") == 0
+    assert "delete it to start again" in error and error.strip().count("\n") == 0
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a program can answer")

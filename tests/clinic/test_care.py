@@ -275,7 +275,7 @@ def test_a_phone_that_trusts_the_authority_trusts_the_server_and_nobody_else_thr
             peer.send(b"x")
     assert (key.stat().st_mode & 0o77, (tmp_path / "authority.key").stat().st_mode & 0o77) == (0, 0)
     first = (tmp_path / "authority.pem").read_bytes()
-    certificate.make(pem, key, ["clinic.local"], "Test")  # anew, by the same authority
+    certificate.make(pem, key, ["clinic.local"], "Test")  # again, by the same authority
     assert (tmp_path / "authority.pem").read_bytes() == first
     with pytest.raises(UserError, match="other names"):
         certificate.make(pem, key, ["bank.example"], "Test")

@@ -221,7 +221,7 @@ def test_a_pacs_behind_tls_is_spoken_to_only_where_its_certificate_is_known(tmp_
 def test_a_pacs_that_says_yes_and_keeps_nothing_is_a_fault_that_is_shown(tmp_path: Path, reader_file: Path) -> None:
     with pacs(keeps=False) as (port, _), running(config(tmp_path, reader_file, destinations=(there(port),))) as clinic:
         send(clinic.node.port, [film()])
-        assert why(clinic, "said yes, was asked, and does not have it")
+        assert why(clinic, "accepted it but does not have it")
         assert "confirmed" not in states(clinic)
 
 
@@ -298,7 +298,7 @@ class _Web(BaseHTTPRequestHandler):
         (401, "check the password"),
         (500, "has a fault"),
         (409, "did not take it"),
-        (200, "said yes, was asked, and does not have it"),
+        (200, "accepted it but does not have it"),
     ],
 )
 def test_what_a_web_server_says_is_reported_in_plain_words(

@@ -247,7 +247,7 @@ def test_a_port_that_is_taken_is_one_line(clinic: Clinic, tmp_path: Path, reader
 
     node = Node(title="AIFORSUDAN", host="127.0.0.1", port=clinic.node.port)
     with (
-        pytest.raises(UserError, match=f"cannot take films at 127.0.0.1:{clinic.node.port}"),
+        pytest.raises(UserError, match=f"cannot receive films at 127.0.0.1:{clinic.node.port}"),
         running(config(tmp_path / "other", reader_file, node=node)),
     ):
         pass

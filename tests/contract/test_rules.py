@@ -139,7 +139,7 @@ def test_every_code_that_a_program_gives_has_a_text(root: Path) -> None:
 
 def test_a_text_has_its_values_put_in() -> None:
     assert codes.remark("too_small", width=10, height=20, smallest=128).text == (
-        "the film has 10 x 20 pixels, at least 128 a side are needed; send the original, not a thumbnail"
+        "the film has 10 x 20 pixels, at least 128 per side are needed; send the original, not a thumbnail"
     )
     assert codes.kind_of("one_lung") == "uncertain" and codes.kind_of("of_another_reader") is None
     assert dataclasses.is_dataclass(Card)

@@ -48,8 +48,8 @@ def test_films_and_masks_of_any_size_come_squashed(tmp_path: Path) -> None:
         (drawn(60, 60), "60 x 60"),
         (np.zeros((60, 80), np.uint8), "is empty"),
         (np.eye(60, 80, dtype=np.uint8) * 255, "marks 1.2% of the film"),
-        (255 - drawn(), "edge all round"),
-        (np.full((60, 80), 255, np.uint8), "edge all round"),
+        (255 - drawn(), "whole edge"),
+        (np.full((60, 80), 255, np.uint8), "whole edge"),
     ],
 )
 def test_a_mask_that_cannot_be_used_is_named(tmp_path: Path, mask: np.ndarray | None, reason: str) -> None:
@@ -112,5 +112,5 @@ def test_every_film_whose_mask_cannot_be_used_is_named(tmp_path: Path) -> None:
 def test_one_mask_is_never_that_of_two_films(tmp_path: Path) -> None:
     films = films_of(tmp_path / "films", "positive/a.png", "negative/a.png")
     keep(tmp_path / "masks/a.png", drawn())
-    with pytest.raises(UserError, match="would be that of 2 films"):
+    with pytest.raises(UserError, match="would belong to 2 films"):
         load_lungs(films, tmp_path / "masks", 56)

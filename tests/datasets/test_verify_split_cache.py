@@ -122,7 +122,7 @@ def test_a_split_is_saved_reused_and_has_an_identity(tmp_path: Path) -> None:
     assert split_manifest(moved, fraction=0.25, seed=3, path=path).identity == first.identity
     picture(tmp_path / "moved/normal/p99_0.png", 9999)
     more = load_manifest(tmp_path / "moved", patient_rule=r"regex:^(p\d+)_")
-    with pytest.raises(UserError, match="other films"):
+    with pytest.raises(UserError, match="films other than"):
         split_manifest(more, fraction=0.25, seed=3, path=path)
     path.write_text("{")
     with pytest.raises(UserError, match="not a split of this project"):
@@ -149,7 +149,7 @@ def test_folds_by_patient(tmp_path: Path) -> None:
     assert sum(len(some) for some in patient_ids) == len(set.union(*patient_ids)) == 20
     assert all(set(labels(manifest)[part]) == {0, 1} for part in parts)
     assert folds(manifest, 5, 0, path) == parts
-    with pytest.raises(UserError, match="another folds"):
+    with pytest.raises(UserError, match="differs in folds"):
         folds(manifest, 4, 0, path)
 
 

@@ -54,7 +54,7 @@ def test_a_small_group_says_so_and_unknown_films_are_in_no_group() -> None:
     site = np.array(["here"] * 85 + ["there"] * 10 + [""] * 5)
     found = audit(labels, np.linspace(0, 1, 100), 0.5, {"site": site})
     rows = {row["group"]: row for row in found["groups"]}
-    assert set(rows) == {"here", "there"} and "too small to say" in rows["there"]["note"]
+    assert set(rows) == {"here", "there"} and "too few to say" in rows["there"]["note"]
     assert rows["here"]["note"] == "" and not any(d["figure"] == "auroc" for d in found["differences"])
 
 
@@ -93,7 +93,7 @@ def test_the_command_names_what_it_left_out(
     assert found["all"]["films"] == 11 and len(found["excluded"]) == 1 and "f4.png" in found["excluded"][0]
     assert [Path(m["file"]).name for m in found["mistakes"]] == ["f11.png"] and found["mistakes"][0]["kind"] == "missed"
     page = (out / "audit.html").read_text()
-    assert "f4.png was left out" in page and "too small to say" in page
+    assert "f4.png was left out" in page and "too few to say" in page
     capsys.readouterr()
     assert main([*command, "--columns", "planet"]) == 2
     assert "none of the columns planet" in capsys.readouterr().err
@@ -139,4 +139,4 @@ def test_boxes_and_lungs_show_where_the_evidence_comes_from(
     assert "still predicts the label" in (out / "audit.html").read_text()
     table.write_text(table.read_text().replace("0.2 0.4 0.2 0.2", "20 40 20 20"))
     assert main(command) == 2
-    assert "lies outside of the film" in capsys.readouterr().err
+    assert "lies outside the film" in capsys.readouterr().err

@@ -23,7 +23,7 @@ STRESS = {"reader": "tiny 0.1", "films": 9, "data": "d", "operating_point": "bal
 ]}  # fmt: skip
 AUDIT = {
     "reader": "tiny 0.1", "data": "d", "all": {"films": 9},
-    "groups": [{"column": "view", "group": "AP", "note": "too small to say", **ROW}],
+    "groups": [{"column": "view", "group": "AP", "note": "too few to say", **ROW}],
     "confounding": [
         {"column": "view", "confounds": True, "cramers_v": 0.3, "auroc_overall": 0.8, "auroc_within_groups": 0.7}
     ],
@@ -90,7 +90,7 @@ def test_bad_records_are_reported(tmp_path: Path) -> None:
     for name, text, complaint in (
         ("else.json", "{}", "expected audit.json"),
         ("audit.json", "{", "is not valid JSON"),
-        ("stress.json", "[]", "holds no result"),
+        ("stress.json", "[]", "contains no result"),
     ):
         (tmp_path / name).write_text(text)
         with pytest.raises(UserError, match=complaint):

@@ -45,7 +45,7 @@ def test_folds_are_kept_and_never_taken_for_another_runs(tmp_path: Path, capsys:
     assert len(set.union(*patient_ids)) == sum(map(len, patient_ids))
     capsys.readouterr()
     assert main(command(table, out, "--frozen", "--model_type", "mobilenet_v2")) == 2
-    assert "another recipe" in capsys.readouterr().err
+    assert "differs in recipe" in capsys.readouterr().err
     assert main(command(table, out, "--model_type", "custom_cnn", "--epochs", "1")) == 2
     assert "frozen" in capsys.readouterr().err
     again = command(table, tmp_path / "again", "--frozen", "--model_type", "custom_cnn", "--against", str(out))

@@ -42,7 +42,7 @@ def test_boxes_are_shares_of_the_film() -> None:
     region = evidence.drawn(found[:1], 8)
     assert np.argwhere(region).tolist() == [[4, 2], [4, 3]]
     assert evidence.drawn(found, 8).all()
-    for text, complaint in (("1 2", "four numbers"), ("a b c d", "no number"), ("0.5 0.5 0.6 0.1", "outside"),
+    for text, complaint in (("1 2", "four numbers"), ("a b c d", "not a number"), ("0.5 0.5 0.6 0.1", "outside"),
                             ("nan 0 1 1", "outside"), ("0 0 0 1", "outside"), ("10 10 50 50", "outside")):  # fmt: skip
         with pytest.raises(UserError, match=complaint):
             evidence.parse_boxes(text)

@@ -123,7 +123,7 @@ def test_what_has_no_meaning_is_null_and_not_a_number_is_refused() -> None:
     probability[3] = np.nan
     with pytest.raises(UserError, match="NaN"):
         measure(labels, exclusive(probability), np.arange(20), TWO, "pneumonia", "exclusive", threshold=0.5)
-    with pytest.raises(UserError, match="no film has a label"):
+    with pytest.raises(UserError, match="no label on any film"):
         measure(
             np.full((5, 2), np.nan), np.full((5, 2), 0.5), np.arange(5), TWO, "pneumonia", "multilabel", threshold=0.5
         )

@@ -161,7 +161,7 @@ def test_a_full_disk_leaves_the_earlier_file(tmp_path: Path, suffix: str) -> Non
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
-        with pytest.raises(UserError, match="what was there before is unchanged"):
+        with pytest.raises(UserError, match="the previous file is unchanged"):
             save_checkpoint(path, create("custom_cnn", CLASSES))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -60,7 +60,7 @@ def test_what_a_folder_holds_beside_films_is_said(folder: Path, tiny: Path, caps
 def test_the_table_is_for_people(folder: Path, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["read", str(folder), "--reader", str(tiny)]) == 1
     out = capsys.readouterr().out
-    assert "a clinician decides" in out and "is no picture" in out and "could not be read" in out
+    assert "a clinician decides" in out and "is not a readable picture" in out and "could not be read" in out
 
 
 def test_csv_overlays_and_report(folder: Path, tiny: Path, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_request_to_end_keeps_what_was_read(
         (["--operating-point", "best"], "no operating point 'best'"),
         (["--threads", "0"], "--threads must be 1 to "),
         (["--threads", "100000"], "--threads must be 1 to "),
-        (["--engine", "ray", "--report", "x.html"], "--engine ray writes JSON lines and CSV"),
+        (["--engine", "ray", "--report", "x.html"], "--engine ray writes only JSON lines and CSV"),
         (["--csv", "/dev/null/x.csv"], "cannot write"),
     ],
 )

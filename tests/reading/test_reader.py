@@ -175,19 +175,19 @@ def test_what_is_no_reader_is_refused_with_a_reason(tiny: Path, tmp_path: Path) 
         Reader.open("nothing")
     path = tmp_path / "x.onnx"
     path.write_bytes(b"not onnx")
-    with pytest.raises(UserError, match="no ONNX file"):
+    with pytest.raises(UserError, match="not an ONNX file"):
         Reader.open(path)
     model = onnx.load(tiny)
     del model.metadata_props[:]
     onnx.save(model, path)
-    with pytest.raises(UserError, match="ONNX file but no reader"):
+    with pytest.raises(UserError, match="ONNX file but not a reader"):
         Reader.open(path)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema": 3}, "schema 3.*knows 2.*newer version of this program"),
+        ({"schema": 3}, "schema 3.*supports 2.*newer version of this program"),
         ({"schema": None}, "cannot be read"),
         ({"positive": "covid"}, "positive.*one of the classes"),
         (

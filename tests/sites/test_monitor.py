@@ -142,7 +142,7 @@ def test_lines_of_no_use_are_named(tmp_path: Path) -> None:
         "probability 1.5",
         "verdict 'maybe'",
         "embedding",
-        "already",
+        "earlier",
     ]
     for one, words in zip(sorted(excluded, key=lambda one: int(one.line.split()[-1])), complaints, strict=True):
         assert words in one.reason
@@ -166,7 +166,7 @@ def test_what_is_too_short_or_of_another_reader_is_reported(tmp_path: Path) -> N
     assert result["reader"] == "other 2" and "200 readings of tiny 0.1 are left out." in result["notes"]
     with pytest.raises(UserError, match="there are: other 2, tiny"):
         monitor(read_log([log(tmp_path, content)])[0], reader="none")
-    with pytest.raises(UserError, match="no baseline"):
+    with pytest.raises(UserError, match="too few for a baseline"):
         monitor(entries(tmp_path), baseline_weeks=0)
 
 
@@ -244,7 +244,7 @@ def test_one_week_compared_with_itself_is_no_all_clear(tmp_path: Path, capsys: p
     path = log(tmp_path, lines(weeks=1, rate=200))
     assert main(["monitor", str(path), "--output_dir", str(tmp_path)]) == 0
     output = capsys.readouterr().out
-    assert "No alarm" not in output and "Nothing was compared yet" in output
+    assert "No alarm" not in output and "Nothing has been compared yet" in output
     assert json.loads((tmp_path / "monitor.json").read_text())["newest_tested"] is None
 
 

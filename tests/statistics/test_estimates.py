@@ -180,7 +180,7 @@ def test_more_films_make_it_narrower() -> None:
     ("labels", "scores", "complaint"),
     [
         ([1, 1, 1], [0.1, 0.2, 0.3], "all 3 films have the same label"),
-        ([0, 1], [0.1, np.nan], "1 of 2 scores are no numbers"),
+        ([0, 1], [0.1, np.nan], "1 of 2 scores are not numbers"),
         ([0, 2], [0.1, 0.2], "must be 0 or 1"),
         ([0, 1, 1], [0.1, 0.2], "3 labels but 2 scores"),
     ],

@@ -125,5 +125,5 @@ def test_folds_of_other_films_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is of other films"):
         kept_predictions(tmp_path, sides, 3)
     (tmp_path / "fold_2.npz").unlink()
-    with pytest.raises(UserError, match="holds no predictions"):
+    with pytest.raises(UserError, match="contains no predictions"):
         kept_predictions(tmp_path, sides, 2)

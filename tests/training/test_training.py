@@ -132,13 +132,13 @@ def test_a_run_of_other_classes_or_films_is_not_resumed(tmp_path: Path) -> None:
             quiet=True,
         )
     torch.save({"x": 1}, tmp_path / "checkpoints/last.pth")
-    with pytest.raises(UserError, match="delete it to start anew"):
+    with pytest.raises(UserError, match="delete it to start again"):
         run(tmp_path, recipe, resume=True)
 
 
 def test_a_teacher_of_other_classes_is_refused(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "teacher.pth", create("custom_cnn", ["a", "b", "c"]))
-    with pytest.raises(UserError, match="knows a, b, c"):
+    with pytest.raises(UserError, match="has the classes a, b, c"):
         run(tmp_path, Recipe(teacher=str(tmp_path / "teacher.pth")))
 
 
@@ -149,7 +149,7 @@ def test_a_full_disk_leaves_the_earlier_checkpoint(tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, limits[1]))
     try:
-        with pytest.raises(UserError, match=r"best_model\.pth: .*what was there before is unchanged"):
+        with pytest.raises(UserError, match=r"best_model\.pth: .*the previous file is unchanged"):
             run(tmp_path, recipe)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

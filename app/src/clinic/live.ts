@@ -27,7 +27,7 @@ export function useLive(changed: () => void, film?: number): boolean {
   return connected;
 }
 
-/** What an address answers, asked anew with `again`; the last answer stays while the next one comes. */
+/** What an address answers, fetched again with `again`; the last response stays until the next one comes. */
 export function useAnswer<T>(
   ask: () => Promise<T>,
   inputs: unknown[],

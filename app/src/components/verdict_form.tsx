@@ -16,7 +16,7 @@ export function VerdictForm({ reading, card, save }: Props) {
   const { t } = useSpeech();
   const [saved, setSaved] = useState(false);
   const [failed, setFailed] = useState(false);
-  // Two fields may change before the screen is drawn anew.
+  // Two fields may change before the screen is drawn again.
   const draft = useRef(reading);
   const change = (changed: Partial<Reading>) => {
     setSaved(false);

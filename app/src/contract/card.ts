@@ -201,7 +201,7 @@ function checkFit(facts: Facts): void {
   const ages = population?.age_years;
   if (ages && ages[0] > ages[1]) fail('population.age_years', 'the first year before the last', ages);
   const codes = (facts.gate?.scores ?? []).map((score) => score.code);
-  if (new Set(codes).size < codes.length) fail('gate.scores', 'no code twice', codes);
+  if (new Set(codes).size < codes.length) fail('gate.scores', 'no code more than once', codes);
   if (facts.schema >= 2 && !facts.identity) fail('identity', 'it to be there');
   if (facts.schema >= 2 && !facts.provenance) fail('provenance', 'it to be there');
   const [height, width] = shapeOf(test.size);

@@ -49,7 +49,7 @@ export interface AppState {
   /** Put a case on the screen, where the user is. */
   show: (shown: Case | null) => void;
   lock: () => void;
-  /** Draw every screen anew: the lock of the worklist has changed. */
+  /** Draw every screen again: the lock of the worklist has changed. */
   redraw: () => void;
   stop: () => void;
   retry: () => void;

@@ -120,7 +120,7 @@ function ageWarnings(card: Card, age: number | null): Remark[] {
   return age !== null && card.ageYears && outsidePopulation(card, age) ? [ageWarning(card.ageYears, age)] : [];
 }
 
-/** Whether a reading was made by this reader, so that its numbers can be judged anew. */
+/** Whether a reading was made by this reader, so that its numbers can be judged again. */
 export const isOf = (reading: Reading, card: Card): boolean =>
   reading.reader === card.title && reading.gate.length === card.gate.length;
 

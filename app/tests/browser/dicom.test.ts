@@ -45,5 +45,5 @@ test('a header that names a knee refuses, and an adult is warned of', async ({ p
 test('a coded lateral view refuses', async ({ page }) => {
   await read(page, join(FILMS, 'side.dcm'));
   await page.locator('.reading.refused').waitFor();
-  expect(await page.locator('.reading').textContent()).toContain('The file says that this is a side view.');
+  expect(await page.locator('.reading').textContent()).toContain('The file says that this is a lateral view.');
 });

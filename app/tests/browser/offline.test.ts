@@ -9,7 +9,7 @@ import { blank, counted, FILMS, kept, launch, phone, read, ready, serve, SITE, t
 
 type Ending = (end: () => unknown) => void;
 
-const stored = (page: Page) => page.getByText('Works without network').waitFor();
+const stored = (page: Page) => page.getByText('Works without a network').waitFor();
 
 const TYPES: Record<string, string> = {
   '': 'text/html',
@@ -42,7 +42,7 @@ describe('without network', () => {
     await page.reload();
     await ready(page);
     await read(page, join(FILMS, 'suspected.png'));
-    expect(await page.locator('.reading h1').textContent()).toBe('Suspicious of pneumonia');
+    expect(await page.locator('.reading h1').textContent()).toBe('Pneumonia suspected');
     const tab = await page.context().newPage();
     await tab.goto(`${served.url}#/`);
     await ready(tab);
@@ -128,12 +128,12 @@ describe('trouble', () => {
     bytes[digit] = bytes[digit] === 0x39 ? 0x31 : bytes[digit] + 1;
     writeFileSync(reader, bytes);
     const page = await opened(browser, ending, folder);
-    await page.getByText('This device computes wrongly, so the app refuses to read on it.').waitFor();
+    await page.getByText('This device computes wrong results, so the app does not read films on it.').waitFor();
     expect(await page.getByRole('button', { name: /Photograph a film/ }).isDisabled()).toBe(true);
     // Not even a dropped film.
     await page.locator('[data-input=gallery]').setInputFiles(join(FILMS, 'suspected.png'));
     await page.locator('.reading.failed').waitFor();
-    expect(await page.locator('.reading').textContent()).toContain('This device computes wrongly');
+    expect(await page.locator('.reading').textContent()).toContain('This device computes wrong results');
   });
 
   test('a reader that is cut short is no reader', async ({ browser, ending }) => {
@@ -141,7 +141,7 @@ describe('trouble', () => {
     const reader = asset(folder, /\.onnx$/);
     writeFileSync(reader, readFileSync(reader).subarray(0, 2000));
     const page = await opened(browser, ending, folder);
-    await page.getByText('The reader file did not arrive whole.').waitFor();
+    await page.getByText('The reader file is incomplete.').waitFor();
   });
 
   test('a server that answers its page for every missing file is told apart', async ({ browser, ending }) => {
@@ -162,9 +162,9 @@ describe('trouble', () => {
     ending(() => (host.close(), host.closeAllConnections()));
     const page = await blank(browser);
     await page.goto(`http://127.0.0.1:${(host.address() as AddressInfo).port}/`);
-    await page.getByText('The reader file did not arrive whole.').waitFor();
+    await page.getByText('The reader file is incomplete.').waitFor();
     // And nothing of it is stored for work without network.
-    expect(await page.getByText('Works without network').count()).toBe(0);
+    expect(await page.getByText('Works without a network').count()).toBe(0);
   });
 
   test('without SharedArrayBuffer one thread reads', async ({ browser, ending }) => {
@@ -212,7 +212,7 @@ describe('trouble', () => {
     await session.send('Storage.overrideQuotaForOrigin', { origin: new URL(served.url).origin, quotaSize: 1000 });
     await read(page, join(FILMS, 'suspected.png'));
     await page.locator('.reading.suspected').waitFor();
-    await page.getByText('The storage of this device is full: new readings are not kept.').waitFor();
+    await page.getByText('The storage of this device is full: new readings are not saved.').waitFor();
     expect(await kept(page)).toEqual([]);
   });
 
@@ -222,8 +222,8 @@ describe('trouble', () => {
     ending(() => clinic.close());
     const page = await phone(clinic, `http://clinic.test:${new URL(served.url).port}/`);
     expect(await page.evaluate(() => isSecureContext)).toBe(false);
-    await page.getByText('This page came over plain HTTP.').waitFor();
-    expect(await page.getByText('Works without network').count()).toBe(0);
+    await page.getByText('This page was opened over plain HTTP').waitFor();
+    expect(await page.getByText('Works without a network').count()).toBe(0);
     await read(page, join(FILMS, 'suspected.png'));
     await page.locator('.reading.suspected').waitFor();
     expect((await kept(page)).length).toBe(1);

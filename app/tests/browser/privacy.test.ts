@@ -48,7 +48,7 @@ describe('the browser lets neither the page nor the worker that reads films', ()
     ending(() => elsewhere.close());
     const address = `http://127.0.0.1:${(elsewhere.address() as { port: number }).port}/films`;
     if (when === 'from the device') {
-      await page.getByText('Works without network').waitFor();
+      await page.getByText('Works without a network').waitFor();
       await page.reload();
       await ready(page);
     }

@@ -9,7 +9,7 @@ const heading = (page: Page) => page.locator('.reading h1').textContent();
 
 describe('one film', () => {
   test.for([
-    ['suspected.png', 'suspected', 'Suspicious of pneumonia'],
+    ['suspected.png', 'suspected', 'Pneumonia suspected'],
     ['not_seen.png', 'not_seen', 'No pneumonia seen'],
     ['uncertain.png', 'uncertain', 'Uncertain'],
     ['refused.png', 'refused', 'Refused'],
@@ -18,7 +18,7 @@ describe('one film', () => {
     expect(await heading(page)).toBe(words);
     expect(await page.locator(`.reading.${status}`).count()).toBe(1);
     expect(await page.locator('.disclaimer').textContent()).toContain(DISCLAIMER);
-    expect(await page.locator('.disclaimer').textContent()).toContain('Made for children of 1 to 5 years.');
+    expect(await page.locator('.disclaimer').textContent()).toContain('Made for children aged 1 to 5 years.');
     const [row] = await kept(page);
     expect(row.value.status).toBe(status);
     // A refused film keeps its probability, so that the gate can be measured.
@@ -71,7 +71,7 @@ describe('one film', () => {
   test('fingers enlarge and move the film', async ({ page }) => {
     await read(page, join(FILMS, 'suspected.png'));
     const scale = () => page.locator('.stack').evaluate((stack) => new DOMMatrix(getComputedStyle(stack).transform).a);
-    await page.getByRole('button', { name: 'Enlarge' }).click();
+    await page.getByRole('button', { name: 'Zoom in' }).click();
     expect(await scale()).toBeCloseTo(1.5);
     const box = (await page.locator('.frame').boundingBox())!;
     const session = await page.context().newCDPSession(page);
@@ -113,11 +113,11 @@ describe('one film', () => {
     expect(changed.status).toBe(changed.probability >= changed.threshold ? 'suspected' : 'not_seen');
   });
 
-  test('turning the film reads it anew, in place', async ({ page }) => {
+  test('inverting the film reads it again, in place', async ({ page }) => {
     await read(page, join(FILMS, 'suspected.png'));
     const before = (await kept(page))[0].value;
-    await page.getByText('Brightness, contrast, turn').click();
-    await page.getByRole('button', { name: 'Swap black and white' }).click();
+    await page.getByText('Brightness, contrast, rotation').click();
+    await page.getByRole('button', { name: 'Invert black and white' }).click();
     await expect.poll(async () => (await kept(page))[0].value.probability).not.toBe(before.probability);
     const rows = await kept(page);
     expect(rows.length).toBe(1);
@@ -207,7 +207,7 @@ describe('a photo', () => {
     await page.keyboard.press('ArrowRight');
     expect(await handles.first().evaluate((handle) => handle.style.left)).not.toBe(before);
     await page.keyboard.press('ArrowLeft');
-    await page.getByRole('button', { name: 'Look at the result' }).click();
+    await page.getByRole('button', { name: 'Show the result' }).click();
     await page.getByRole('button', { name: 'Read this film' }).click();
     await page.locator('.reading').waitFor();
     const [row] = await kept(page);
@@ -225,11 +225,11 @@ describe('a photo', () => {
     const films = ['photo.jpg', 'suspected.png', 'photo.jpg'].map((name) => join(FILMS, name));
     await page.locator('[data-input=gallery]').setInputFiles(films);
     await page.getByText('1 film read.').waitFor();
-    await page.getByText('2 photos of a film not yet read').waitFor();
+    await page.getByText('Not read yet: 2 photos of a film.').waitFor();
     expect((await kept(page)).map(({ value }) => value.file)).toEqual(['suspected.png']);
     await page.getByRole('button', { name: 'Straighten and read them' }).click();
     for (const left of ['Next photo (1)', null]) {
-      await page.getByRole('button', { name: 'Look at the result' }).click();
+      await page.getByRole('button', { name: 'Show the result' }).click();
       await page.getByRole('button', { name: 'Read this film' }).click();
       await page.locator('.reading').waitFor();
       if (left) await page.getByRole('button', { name: left }).click();
@@ -303,7 +303,7 @@ describe('two languages', () => {
     expect(await page.locator('.reading').textContent()).toMatch(/[٠-٩]/);
     expect(await page.locator('.disclaimer').textContent()).toContain('القرار للطبيب المعالج');
     await page.getByRole('button', { name: 'English' }).click();
-    expect(await heading(page)).toBe('Suspicious of pneumonia');
+    expect(await heading(page)).toBe('Pneumonia suspected');
     await show(page);
     await page.reload();
     await ready(page);

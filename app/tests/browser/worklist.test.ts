@@ -37,7 +37,7 @@ async function setPin(page: Page, pin: string): Promise<void> {
   await show(page, 'settings');
   await page.getByRole('button', { name: /^(Set a|Change the) PIN/ }).click();
   await page.getByLabel('PIN', { exact: true }).fill(pin);
-  await page.getByLabel('The same PIN again').fill(pin);
+  await page.getByLabel('Repeat the PIN').fill(pin);
   await page.getByRole('button', { name: /^(Set a|Change the) PIN/ }).click();
   await page.getByText('Readings are encrypted with your PIN.').waitFor();
 }
@@ -72,7 +72,7 @@ describe('the worklist', () => {
     await page.getByLabel(/^Search/).fill('krt حمى');
     expect(await listed(page)).toEqual(['suspected']);
     await page.getByLabel(/^Search/).fill('nothing like it');
-    await page.getByText('Nothing fits the search.').waitFor();
+    await page.getByText('Nothing matches the search.').waitFor();
   });
 
   test('deletes one and all, but asks first', async ({ page }) => {
@@ -176,10 +176,10 @@ describe('the worklist', () => {
     const input = page.locator('[data-input=import]');
     const file = (text: string) => ({ name: 'readings.jsonl', mimeType: 'text/plain', buffer: Buffer.from(text) });
     await input.setInputFiles(file(`${lines}{"status": "suspected"}\n`));
-    await page.getByText('Line 5 is no reading of this app: nothing was taken in.').waitFor();
+    await page.getByText('Line 5 is not a reading from this app: nothing was imported.').waitFor();
     expect(await kept(page)).toEqual([]);
     await input.setInputFiles(file(lines));
-    await page.getByText('Taken in: 4 readings.').waitFor();
+    await page.getByText('Imported: 4 readings.').waitFor();
     expect(await listed(page)).toEqual(['suspected', 'uncertain', 'refused', 'not_seen']);
     expect(await exported(page, 'For monitoring')).toBe(lines);
     await page.locator('.list li.suspected a').click();
@@ -218,9 +218,9 @@ describe('the worklist', () => {
     await page.getByRole('heading', { name: 'Report of a chest X-ray reading' }).waitFor();
     for (const words of [
       'KRT-017',
-      'Suspicious of pneumonia',
+      'Pneumonia suspected',
       'Decision support, not a diagnosis: a clinician decides.',
-      'Made for children of 1 to 5 years.',
+      'Made for children aged 1 to 5 years.',
     ]) {
       expect(await page.locator('.report').textContent()).toContain(words);
     }
@@ -335,7 +335,7 @@ describe('the PIN', () => {
     await show(page);
     await page.locator('[data-input=gallery]').setInputFiles(STATUSES.map((status) => join(FILMS, `${status}.png`)));
     await page.getByText('Stopped after 0 of 4 films.').waitFor();
-    await page.getByText('The worklist is locked: new readings are not kept.').waitFor();
+    await page.getByText('The worklist is locked: new readings are not saved.').waitFor();
   });
 
   test('locked, a film is read and shown but not kept', async ({ page }) => {
@@ -343,7 +343,7 @@ describe('the PIN', () => {
     await page.getByRole('button', { name: 'Lock now' }).click();
     await page.getByRole('heading', { name: 'The worklist is locked' }).waitFor();
     await read(page, join(FILMS, 'suspected.png'));
-    await page.getByText('The worklist is locked: new readings are not kept.').waitFor();
+    await page.getByText('The worklist is locked: new readings are not saved.').waitFor();
     expect(await kept(page)).toEqual([]);
   });
 
@@ -371,14 +371,14 @@ describe('the PIN', () => {
     await setPin(page, '112233');
     await page.getByRole('button', { name: 'Lock now' }).click();
     const dialog = page.locator('dialog');
-    const forget = () => page.getByRole('button', { name: 'PIN forgotten' }).click();
+    const forget = () => page.getByRole('button', { name: 'Forgot the PIN?' }).click();
     // It says what is lost, and asks twice; either question can be taken back.
     await forget();
     await dialog.getByText('4 readings with patient codes, verdicts, notes and films must be deleted').waitFor();
     await dialog.getByRole('button', { name: 'Keep' }).click();
     await forget();
     await dialog.getByRole('button', { name: 'Continue' }).click();
-    await dialog.getByText('4 readings will be lost for good').waitFor();
+    await dialog.getByText('4 readings will be deleted from this device permanently').waitFor();
     await dialog.getByRole('button', { name: 'Keep' }).click();
     expect((await kept(page)).length).toBe(4);
     await forget();

@@ -169,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
             "Content-Type": TYPES.get(path.suffix, "application/octet-stream"),
             "ETag": tag,
             "Vary": "Accept-Encoding",
-            # A name under assets/ holds the hash of its content; the rest is asked for anew each time.
+            # A name under assets/ holds the hash of its content; the rest is fetched again each time.
             "Cache-Control": "public, max-age=31536000, immutable" if name.startswith("/assets/") else "no-cache",
         }
         if tag in self.headers.get("If-None-Match", ""):

@@ -26,8 +26,8 @@ from ai_for_sudan.pages.words import DISCLAIMER as DISCLAIMER
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "read": ("read", "read films with a reader file", ""),
     "lungs": ("lungs", "show where a reader finds the lungs", ""),
-    "card": ("card", "show what is known of a reader", ""),
-    "selftest": ("selftest", "check that a reader computes rightly on this machine", ""),
+    "card": ("card", "show what is known about a reader", ""),
+    "selftest": ("selftest", "check that a reader computes correctly on this machine", ""),
     "app": ("app", "serve the phone app on this machine", ""),
     "train": ("train", "train a model", "train"),
     "fit-lungs": ("fit_lungs", "fit the lung finder to films with masks", "train"),
@@ -130,9 +130,9 @@ def _overview(arguments: list[str]) -> int:
         print(f"ai-for-sudan {__version__}")
         return 0
     lines = ["usage: ai-for-sudan COMMAND [options]", "", *(f"  {n:<14}{c[1]}" for n, c in COMMANDS.items())]
-    lines += ["", "ai-for-sudan COMMAND --help tells the options of a command.", DISCLAIMER]
+    lines += ["", "ai-for-sudan COMMAND --help lists the options of a command.", DISCLAIMER]
     asked = not arguments or arguments[0] in ("-h", "--help")
     if not asked:
-        lines.insert(0, f"ai-for-sudan: '{printable(arguments[0])}' is no command")
+        lines.insert(0, f"ai-for-sudan: '{printable(arguments[0])}' is not a command")
     print("\n".join(lines), file=sys.stdout if asked else sys.stderr)
     return 0 if asked and arguments else 2

@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data_dir", required=True, type=Path, help="local films: class folders, a CSV, or a folder without labels"
     )
-    parser.add_argument("--site", required=True, help="the name of the site, as the card shall tell it")
+    parser.add_argument("--site", required=True, help="the name of the site, as the card will show it")
     parser.add_argument("--patient_rule", metavar="RULE", help="'kermany', or 'regex:PATTERN' with one group")
     parser.add_argument("--label_columns", nargs="+", metavar="COLUMN", help="findings of a multi-label CSV")
     parser.add_argument(
@@ -33,23 +33,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         default=list(COLUMNS),
         metavar="COLUMN",
-        help=f"columns that have nothing to do with the lungs (default: {' '.join(COLUMNS)}, where there)",
+        help=f"columns that have nothing to do with the lungs (default: {' '.join(COLUMNS)}, where present)",
     )
     parser.add_argument(
         "--source",
         "--home",
         type=Path,
         metavar="DIR",
-        help="films of the reader's own kind: half keep the head from forgetting them, half measure it",
+        help="films like those the reader was made for: half keep the head from forgetting them, half measure it",
     )
     parser.add_argument("--source_patient_rule", "--home_patient_rule", metavar="RULE", help="as --patient_rule")
     parser.add_argument(
-        "--finetune", type=Path, metavar="CHECKPOINT", help="also train the network on from this checkpoint (PyTorch)"
+        "--finetune",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="also continue training the network from this checkpoint (PyTorch)",
     )
     parser.add_argument("--finetune_epochs", type=int, default=8)
     parser.add_argument("--output_dir", default=Path("outputs/adapt"), type=Path)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, help="films read side by side (default: one a core)")
+    parser.add_argument("--threads", type=int, help="films read in parallel (default: one per core)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -91,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     if outcome.changed:
         result["decision"] = (
             f"Adopted: {', '.join(adopted)}. The adapted reader is {target}; {path} is unchanged. "
-            f"{result['verdict_after']} Measure it on further films before it is relied on."
+            f"{result['verdict_after']} Measure it on further films before relying on it."
         )
         write_adapted(file, target, outcome, result)
         result["adapted_reader"] = str(target)
@@ -100,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
         result["adapted_reader"] = None
     if result.get("finetuned_checkpoint"):
         result["decision"] += (
-            f" Fine-tuning is better still: {result['finetuned_checkpoint']} is its checkpoint; make a reader of it "
+            f" Fine-tuning does better still: {result['finetuned_checkpoint']} is its checkpoint; make a reader of it "
             f"with: ai-for-sudan export --checkpoint {result['finetuned_checkpoint']} --data_dir {args.data_dir}"
         )
     result = plain_json(result)
@@ -146,7 +149,7 @@ def _tell(result: dict[str, Any], folder: Path) -> None:
         films_there = result["source"]["films"]
         print(f"at the source site ({films_there} films): AUROC {before[0]:.3f} before, {after[0]:.3f} after")
     print(result["decision"])
-    print(f"{folder / 'adapt.html'} and adapt.json hold all of it")
+    print(f"{folder / 'adapt.html'} and adapt.json hold the details")
     print(DISCLAIMER)
 
 
@@ -154,5 +157,5 @@ def _slug(site: str) -> str:
     """A site's name as a part of a file name."""
     slug = re.sub(r"[^\w-]+", "_", site).strip("_").lower()
     if not slug:
-        raise UserError(f"--site '{site}' holds no letter or digit; give the name of the site")
+        raise UserError(f"--site '{site}' contains no letter or digit; give the name of the site")
     return slug

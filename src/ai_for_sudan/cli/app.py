@@ -15,7 +15,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", type=int, default=8765, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8765, help="0 picks a free one (default: %(default)s)")
     parser.add_argument("--host", default="127.0.0.1", help="address to serve at (default: this machine only)")
     parser.add_argument("--certificate", type=Path, help="PEM file of a certificate, to serve HTTPS")
     parser.add_argument("--key", type=Path, help="PEM file of its key")
@@ -24,13 +24,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if (args.certificate is None) != (args.key is None):
-        raise UserError("--certificate and --key belong together: give both or none")
+        raise UserError("--certificate and --key belong together: give both or neither")
     certificate = (args.certificate, args.key) if args.certificate else None
     with AppServer(built_app(), args.host, args.port, certificate) as server:
         print(f"The app is at {server.address} (Ctrl+C ends it). {DISCLAIMER}", flush=True)
         if args.host not in LOOPBACK:
             reached = " or ".join(server.addresses)
-            print(f"Phones open {reached}" if reached else "This machine is in no network that a phone could reach.")
+            print(f"Phones open {reached}" if reached else "This machine is not in a network that a phone can reach.")
         if args.host not in LOOPBACK and not certificate:
             print(
                 "Phones that open it over plain HTTP can read films but cannot keep the app for work without network, "

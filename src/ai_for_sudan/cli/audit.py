@@ -29,12 +29,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reader", default="mobilenet_v2", help="a shipped reader or a reader file")
     parser.add_argument("--operating_point", help="which threshold of the card (default: the card's)")
     parser.add_argument("--columns", nargs="+", default=list(COLUMNS), help="of the manifest (default: %(default)s)")
-    parser.add_argument("--against", metavar="READER", help="another reader, to compare with on the same films")
+    parser.add_argument("--against", metavar="READER", help="another reader to compare with on the same films")
     parser.add_argument(
         "--lungs",
         type=Path,
         metavar="MASK_DIR",
-        help="lungs as PNGs named like the films (not black is lung), beside those that the reader finds itself",
+        help="lungs as PNGs named like the films (not black is lung), in addition to those that the reader finds",
     )
     parser.add_argument(
         "--boxes", type=Path, metavar="CSV", help="file,boxes or file,x,y,width,height (default: the column 'boxes')"
@@ -61,7 +61,9 @@ def run(args: argparse.Namespace) -> int:
     excluded += [f"{manifest.films[i].file} was left out: no label" for i in np.flatnonzero(np.isnan(truth))]
     rows = np.array([i for i, r in enumerate(readings) if r.probability is not None and not np.isnan(truth[i])], int)
     if not len(rows) or len(np.unique(truth[rows])) < 2:
-        raise UserError(f"{args.data_dir}: {len(rows)} films with a label could be read; both classes are needed")
+        raise UserError(
+            f"{args.data_dir}: {len(rows)} films with a label could be read; films of both classes are needed"
+        )
     probability = np.array([readings[i].probability for i in rows])
     columns = {
         name: groups_of(name, [manifest.films[i].facts.get(name, "") for i in rows])
@@ -70,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     }
     has_evidence = any(one.size for one in boxes) or args.lungs or any(readings[i].lungs is not None for i in rows)
     if not columns and not has_evidence:
-        raise UserError(f"{args.data_dir} has none of the columns {', '.join(args.columns)}: there are no groups")
+        raise UserError(f"{args.data_dir} has none of the columns {', '.join(args.columns)}, so there are no groups")
     patient_ids = patients(manifest)[rows]
     result = audit(truth[rows].astype(int), probability, point.threshold, columns, patient_ids)
     words = None
@@ -98,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
         "ai_for_sudan.evaluation",
         "audit.html",
         args.output_dir / "audit.html",
-        title=f"Who is served worse by {reader.card.title}?",
+        title=f"How {reader.card.title} does in each group",
         reader=reader.card.title,
         data=str(args.data_dir),
         threshold=point.threshold,
@@ -106,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
         comparison=words,
         several=len(np.unique(patient_ids)) if len(np.unique(patient_ids)) < len(rows) else None,
         excluded=[
-            f"The reader's gate refused {refused:.1%} of these films; they are measured all the same.",
+            f"The reader's gate refused {refused:.1%} of these films; they are measured nevertheless.",
             *excluded,
         ],
     )

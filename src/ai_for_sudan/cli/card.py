@@ -16,7 +16,7 @@ from ai_for_sudan.reading.reader import find_reader
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("reader", nargs="?", default="mobilenet_v2", help="a shipped reader or a reader file")
-    parser.add_argument("--json", action="store_true", help="the whole card, for machines")
+    parser.add_argument("--json", action="store_true", help="the whole card as JSON")
     parser.add_argument("--html", metavar="FILE", type=Path, help="write the model card as a page")
     parser.add_argument(
         "--results",
@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=[],
         help="for the page: audit.json, stress.json, explaincheck.json, crossval.json, metrics.json of this reader "
-        "(default: those of this reader below outputs/ and beside its file)",
+        "(default: those of this reader under outputs/ and beside its file)",
     )
 
 

@@ -22,10 +22,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         return made
 
     init = act("init", "set up a clinic: asks what it must and writes the configuration", _init)
-    init.add_argument("--yes", action="store_true", help="ask nothing: what is not given here is the default")
+    init.add_argument("--yes", action="store_true", help="ask nothing: what is not given here takes its default")
     init.add_argument("--site", help="name of the clinic")
     init.add_argument("--language", choices=("en", "ar"))
-    init.add_argument("--folder", type=Path, help="where films and database lie")
+    init.add_argument("--folder", type=Path, help="where the films and the database are kept")
     init.add_argument("--reader", help="a shipped reader or a reader file")
     init.add_argument("--title", help="this node's AE title")
     init.add_argument("--port", type=int, help="of the DICOM node")
@@ -35,19 +35,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
     init.add_argument("--name", action="append", help="a name or address by which browsers reach this machine")
     init.add_argument("--administrator", help="name of the first account")
     act("run", "run the server", _run)
-    doctor = act("doctor", "look at everything, and say what to do", _doctor)
-    doctor.add_argument("--clock-is-right", action="store_true", help="the clock was looked at, and is right")
+    doctor = act("doctor", "check everything, and say what to do", _doctor)
+    doctor.add_argument("--clock-is-right", action="store_true", help="the clock was checked and is right")
     backup = act("backup", "write a backup of a running or stopped clinic", _backup)
     backup.add_argument("--to", type=Path, metavar="FILE.tar", help="default: in the folder of backups")
-    backup.add_argument("--without-films", action="store_true", help="small: all but the pictures")
-    restore = act("restore", "unpack a backup on a bare machine", _restore)
+    backup.add_argument("--without-films", action="store_true", help="small: everything but the pictures")
+    restore = act("restore", "restore a backup on an empty machine", _restore)
     restore.add_argument("backup", type=Path, metavar="FILE.tar")
     restore.add_argument("--folder", type=Path, default=Path("clinic-data"), help="an empty one (default: %(default)s)")
     trail = act("trail", "show the trail, or check its chain", _trail)
-    trail.add_argument("--verify", action="store_true", help="go through the whole chain")
+    trail.add_argument("--verify", action="store_true", help="check the whole chain")
     trail.add_argument("--last", type=int, default=50, help="rows to show (default: %(default)s)")
     act("certificate", "make a new certificate for the pages", _certificate)
-    password = act("password", "give an account a one-time code, when nobody else can; it leaves a trace", _password)
+    password = act(
+        "password", "give an account a one-time code, when nobody else can; it is recorded in the trail", _password
+    )
     password.add_argument("account")
 
 
@@ -61,7 +63,7 @@ def _init(args: argparse.Namespace) -> int:
     from ai_for_sudan.clinic.setup import Answers, destination, modality, write
 
     if args.config.exists():
-        raise UserError(f"{args.config} is there already; change it by hand, or move it away to begin anew")
+        raise UserError(f"{args.config} exists already; change it by hand, or move it away to start again")
     answers = Answers(
         site=_ask(args, args.site, "Name of the clinic", "Clinic"),
         language=_ask(args, args.language, "Language of the pages, en or ar", "en", _language),
@@ -71,9 +73,9 @@ def _init(args: argparse.Namespace) -> int:
         port=int(_ask(args, args.port, "Port of the DICOM node", "11112", _port)),
         web_port=int(_ask(args, args.web_port, "Port of the pages", "8443", _port)),
         modalities=args.modality
-        or _list(args, "Who may send films, as TITLE or TITLE@ADDRESS, with commas between", modality),
+        or _list(args, "Who may send films, as TITLE or TITLE@ADDRESS, separated by commas", modality),
         destinations=args.pacs
-        or _list(args, "PACS that gets the results, as NAME=TITLE@HOST:PORT, or nothing", destination),
+        or _list(args, "PACS that receives the results, as NAME=TITLE@HOST:PORT, or nothing", destination),
         names=args.name or certificate.own_names(),
     )
     administrator = _ask(args, args.administrator, "Name of the first administrator", "admin")
@@ -120,7 +122,7 @@ def _list(args: argparse.Namespace, question: str, check: Callable[[str], object
 
 def _language(text: str) -> None:
     if text not in ("en", "ar"):
-        raise ValueError(f"there are en and ar, not '{text}'")
+        raise ValueError(f"the language must be en or ar, not '{text}'")
 
 
 def _port(text: str) -> None:
@@ -189,8 +191,11 @@ def _restore(args: argparse.Namespace) -> int:
     written = backup.restore_config(args.folder, args.config)
     print(f"{args.folder} holds the clinic of {manifest['made_at'][:16]} UTC.")
     if manifest["missing"]:
-        print(f"{manifest['missing']} films are not in this backup: their readings and verdicts are there.")
-    print(f"{args.config} " + ("is written." if written else "was there already, and stays; see that 'folder' fits."))
+        print(f"{manifest['missing']} films are not in this backup; their readings and verdicts are.")
+    print(
+        f"{args.config} "
+        + ("is written." if written else "was there already and is left as it is; check that 'folder' is right.")
+    )
     print(f"Check it:  ai-for-sudan clinic doctor --config {args.config}")
     return 0
 
@@ -231,7 +236,7 @@ def _certificate(args: argparse.Namespace) -> int:
     )
     with Store.open(config.storage.folder) as store, store.writing() as session:
         trail.record(session, f"shell:{_shell_user()}", "certificate.made")
-    print("A new certificate is there; start the server anew to use it. Phones that trust the authority trust it.")
+    print("A new certificate was made; restart the server to use it. Phones that trust the authority trust it too.")
     return 0
 
 
@@ -247,7 +252,7 @@ def _password(args: argparse.Namespace) -> int:
         except Refusal as error:
             raise UserError(str(error)) from error
     print(f"The one-time code of '{args.account}' is: {code}")
-    print("This is in the trail, which every administrator sees.")
+    print("This is recorded in the trail, which every administrator sees.")
     return 0
 
 

@@ -43,10 +43,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--by",
         choices=("patient", "site"),
         default="patient",
-        help="'site': leave one site of the manifest's column 'site' out at a time, in place of --folds",
+        help="'site': instead of --folds, leave out one site of the manifest's column 'site' at a time",
     )
-    parser.add_argument("--frozen", action="store_true", help="fit only a head on features that are computed once")
-    parser.add_argument("--jobs", type=int, help="folds trained side by side (default: one on each GPU)")
+    parser.add_argument("--frozen", action="store_true", help="fit only a head, on features computed once")
+    parser.add_argument("--jobs", type=int, help="folds trained in parallel (default: one per GPU)")
     parser.add_argument(
         "--against", type=Path, metavar="DIR", help="the --output_dir of another model on the same folds, to compare"
     )
@@ -128,7 +128,7 @@ def _given(args: argparse.Namespace, *, check: bool) -> _Given:
     given = {key: getattr(args, key) for key in ("model_type", "epochs", "small_epochs", "seed")}
     recipe = recipe.changed({key: value for key, value in given.items() if value is not None}, "command line")
     if args.frozen and recipe.masks is not None:
-        raise UserError(f"--frozen sees the lungs that the finder finds, not those of {recipe.masks}; leave one out")
+        raise UserError(f"--frozen uses the lungs that the finder finds, not those of {recipe.masks}; leave one out")
     manifest = manifest_of(args)
     if check:
         verify(manifest, allow_overlap=True)

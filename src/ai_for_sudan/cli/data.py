@@ -16,12 +16,14 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--patient_rule",
         metavar="RULE",
-        help="how a file name tells the patient: 'kermany', or 'regex:PATTERN' with one group",
+        help="how a file name identifies the patient: 'kermany', or 'regex:PATTERN' with one group",
     )
-    parser.add_argument("--label_rule", metavar="RULE", help="how a file name tells the class: 'kermany3'")
+    parser.add_argument("--label_rule", metavar="RULE", help="how a file name identifies the class: 'kermany3'")
     parser.add_argument("--label_columns", nargs="+", metavar="COLUMN", help="findings of a multi-label CSV")
     parser.add_argument("--positive", metavar="CLASS", help="the class that a reading reports (default: pneumonia)")
-    parser.add_argument("--cache_dir", type=Path, help="where decoded films are kept (default: beside other caches)")
+    parser.add_argument(
+        "--cache_dir", type=Path, help="where decoded films are cached (default: in the user's cache folder)"
+    )
 
 
 def manifest_of(args: argparse.Namespace) -> Manifest:

@@ -21,10 +21,10 @@ from ai_for_sudan.evaluation.subject import Subject, open_subject
 from ai_for_sudan.files import write_json
 from ai_for_sudan.pages import interval
 
-TRAINED_ON = "These are the films that the model was trained on: the figures flatter."
+TRAINED_ON = "These are the films that the model was trained on: the figures are too good."
 UNKNOWN_SIDE = (
     "The data names no test or val films and the run's split is not of these films: all were measured. If the model "
-    "was trained on any of them, the figures flatter."
+    "was trained on any of them, the figures are too good."
 )
 
 
@@ -33,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint", type=Path, required=True, help="best_model.pth, quantized_model.pth or a reader file"
     )
-    parser.add_argument("--model_type", help="the architecture that it should hold")
+    parser.add_argument("--model_type", help="the architecture that it should contain")
     parser.add_argument(
         "--split",
         choices=("auto", "train", "val", "test", "all"),
@@ -50,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if args.rounds < 100:
-        raise UserError(f"--rounds must be at least 100 for an interval of 95 %, not {args.rounds}")
+        raise UserError(f"--rounds must be at least 100 for a 95 % interval, not {args.rounds}")
     subject = open_subject(args.checkpoint, args.model_type)
     if subject.task == "multilabel" and args.label_columns is None:
         args.label_columns = list(subject.classes)
@@ -98,7 +98,7 @@ def _with_classes(manifest: Manifest, subject: Subject) -> Manifest:
     if set(manifest.classes) != set(subject.classes) or manifest.task != subject.task:
         raise UserError(
             f"{manifest.source} has the classes {', '.join(manifest.classes)}, the model was trained on "
-            f"{', '.join(subject.classes)}; name the folders or labels alike"
+            f"{', '.join(subject.classes)}; give the folders or labels the same names"
         )
     order = [manifest.classes.index(name) for name in subject.classes]
     if manifest.task == "multilabel":
@@ -167,7 +167,7 @@ def _print(subject: Subject, metrics: dict[str, Any]) -> None:
         table = point["confusion"]
         print(
             f"at {name}: {table['true_positive']} found, {table['false_negative']} missed, "
-            f"{table['false_positive']} false alarms, {table['true_negative']} rightly clear"
+            f"{table['false_positive']} false alarms, {table['true_negative']} correctly cleared"
         )
     if "loss" in metrics:
         print(f"{'loss':<20}{interval(metrics['loss']):>25}")

@@ -40,14 +40,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--layer", help="name of a module with a feature map (default: the last feature map)")
     parser.add_argument("--split", type=Path, metavar="split.json", help="explain films that this run held out")
-    parser.add_argument("--films", type=int, default=32, help="explain at most so many (default: %(default)s)")
+    parser.add_argument("--films", type=int, default=32, help="explain at most this many (default: %(default)s)")
     parser.add_argument(
         "--random_labels",
         type=Path,
         metavar="CHECKPOINT",
-        help="a model that was trained on permuted labels (default: a last layer that is trained so here)",
+        help="a model trained on permuted labels (default: only a last layer is trained that way here)",
     )
-    parser.add_argument("--masks", type=Path, metavar="FOLDER", help="PNGs named like the films; not black is inside")
+    parser.add_argument(
+        "--masks", type=Path, metavar="FOLDER", help="PNGs named like the films; anything not black is inside"
+    )
     parser.add_argument(
         "--boxes",
         type=Path,

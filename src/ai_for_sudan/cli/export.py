@@ -19,19 +19,24 @@ from ai_for_sudan.models import CheckpointState, load_checkpoint, names, save_ch
 def configure(parser: argparse.ArgumentParser) -> None:
     add_data_options(parser)
     parser.add_argument("--checkpoint", type=Path, required=True)
-    parser.add_argument("--model_type", choices=names(), help="the architecture that it should hold")
+    parser.add_argument("--model_type", choices=names(), help="the architecture that it should contain")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.onnx")
     parser.add_argument("--name", help="of the reader (default: the file's name)")
-    parser.add_argument("--int8", action="store_true", help="quantise; refused where it would do harm")
+    parser.add_argument("--int8", action="store_true", help="quantise; refused where the loss is too large")
     parser.add_argument(
-        "--float_convolutions", type=int, help="how many stay float with --int8 (default: the fewest that do no harm)"
+        "--float_convolutions",
+        type=int,
+        help="how many stay float with --int8 (default: the fewest that keep the loss within limits)",
     )
-    parser.add_argument("--bulk", action="store_true", help="also write FILE.bulk.onnx for many films at network size")
-    parser.add_argument("--safetensors", type=Path, metavar="FILE", help="also publish the checkpoint without pickles")
+    parser.add_argument("--bulk", action="store_true", help="also write FILE.bulk.onnx, for many films at network size")
+    parser.add_argument("--safetensors", type=Path, metavar="FILE", help="also save the checkpoint without pickles")
     parser.add_argument("--torchscript", type=Path, metavar="FILE.pt")
     parser.add_argument("--pt2", type=Path, metavar="FILE.pt2")
     parser.add_argument(
-        "--not_chest", type=Path, metavar="DIR", help="other pictures, for the gate; a folder 'lateral' inside"
+        "--not_chest",
+        type=Path,
+        metavar="DIR",
+        help="pictures that are not chest films, for the gate; lateral films in a folder 'lateral' inside",
     )
     parser.add_argument("--other_chest", type=Path, metavar="DIR", help="good films of another site, for the gate")
     parser.add_argument("--error_rate", type=float, default=0.02, help="of the abstention band, for each class")
@@ -39,7 +44,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data_name", default="", help="what the card calls the training data")
     parser.add_argument("--licence", default="", help="of the training data")
     parser.add_argument("--reference_standard", default="", help="who or what said which films are positive")
-    parser.add_argument("--force", action="store_true", help="export it though it knows the label without the lungs")
+    parser.add_argument(
+        "--force", action="store_true", help="export it even though it predicts the label without the lungs"
+    )
     parser.add_argument("--seed", type=int, default=0)
 
 
@@ -104,9 +111,7 @@ def _sides(args: argparse.Namespace, manifest: Manifest, state: CheckpointState)
         return [i for i, s in enumerate(sides) if s == "train"], [i for i, s in enumerate(sides) if s == "val"]
     path = args.checkpoint.parent.parent / (state.split.path or "split.json")
     if not path.is_file():
-        raise UserError(
-            f"{path} is missing: it says which films the checkpoint was validated on; keep it beside the run"
-        )
+        raise UserError(f"{path} is missing: it says which films the checkpoint was validated on; keep it with the run")
     saved = json.loads(path.read_text(encoding="utf-8"))
     again = split_manifest(manifest, fraction=saved["fraction"], seed=saved["seed"], path=path)
     if state.split.identity not in (None, again.identity):

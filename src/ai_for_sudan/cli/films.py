@@ -33,7 +33,7 @@ def add_film_options(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="best_model.pth, quantized_model.pth, a .safetensors file or a reader file (.onnx)",
     )
-    parser.add_argument("--model_type", help="the architecture that it should hold")
+    parser.add_argument("--model_type", help="the architecture that it should contain")
 
 
 def no_films(given: Sequence[str]) -> UserError:
@@ -86,7 +86,7 @@ def films_and_place(given: list[str], output: Path, kind: str) -> tuple[list[Pat
     single = output.suffix.lower() in PICTURES and not output.is_dir()
     if single:
         if output.suffix.lower() != ".png":
-            raise UserError(f"--output {output}: pictures are written as PNG; give a name that ends in .png")
+            raise UserError(f"--output {output}: pictures are written as PNG; give a name ending in .png")
         check_target("--output", output, (PICTURE,), given)
     else:
         check_folder("--output", output, given)

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--reference must be more than 0 logits, not {args.reference}")
     if args.checkpoint.suffix == ".onnx":
         raise UserError(
-            f"{args.checkpoint} is a reader file, which holds the heatmap of its last feature map only; draw that with "
+            f"{args.checkpoint} is a reader file, which holds only the heatmap of its last feature map; draw that with "
             "`inference`, or give a checkpoint"
         )
     films, place = films_and_place(args.image, args.output, "gradcam")

@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=Path("outputs/inference"),
         help="the film with its heatmap: a .png for one film, a folder for several (default: %(default)s)",
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object a film on standard output")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per film on standard output")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -72,7 +72,7 @@ def _opened(path: Path, expect: str | None) -> tuple[str, Callable[[Path], Readi
     reader = Reader.open(path)
     held = reader.card.architecture
     if expect is not None and held != expect:
-        raise UserError(f"{path} holds a {held}, not a {expect}; call with --model_type {held}")
+        raise UserError(f"{path} holds a {held}, not a {expect}; give --model_type {held}")
     return reader.card.positive, reader.read
 
 

@@ -24,9 +24,9 @@ _CODES = ("no_lungs", "lungs_cut_off", "one_lung")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("films", nargs="+", help="files, folders and patterns")
-    parser.add_argument("--reader", default=DEFAULT_READER, help="a reader that looks at lungs (default: %(default)s)")
-    parser.add_argument("--overlays", metavar="DIR", type=Path, help="save each film with the lungs' outline")
-    parser.add_argument("--json", action="store_true", help="one JSON object a film on standard output")
+    parser.add_argument("--reader", default=DEFAULT_READER, help="a reader that finds the lungs (default: %(default)s)")
+    parser.add_argument("--overlays", metavar="DIR", type=Path, help="save each film with the outline of the lungs")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per film on standard output")
 
 
 def run(args: argparse.Namespace) -> int:

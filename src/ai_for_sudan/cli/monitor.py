@@ -31,14 +31,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--name", metavar="READER", help="name and version of the reader (default: of the last reading)"
     )
-    parser.add_argument("--baseline_weeks", type=int, default=4, help="the site's first weeks, to compare with")
     parser.add_argument(
-        "--against", metavar="READER", help="compare with the own films of this reader (file or shipped), by its card"
+        "--baseline_weeks", type=int, default=4, help="how many of the site's first weeks to compare with"
+    )
+    parser.add_argument(
+        "--against",
+        metavar="READER",
+        help="compare with the films that this reader (file or shipped) was made on, as its card holds them",
     )
     parser.add_argument(
         "--false_alarms", type=float, default=0.05, help="accepted chance of any false alarm within a year"
     )
-    parser.add_argument("--agreement", type=float, default=0.8, help="alarm when agreement is proven below this share")
+    parser.add_argument(
+        "--agreement", type=float, default=0.8, help="alarm when agreement is shown to be below this share"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -78,6 +84,6 @@ def run(args: argparse.Namespace) -> int:
     for note in result["notes"]:
         print(note)
     print(words)
-    print(f"{args.output_dir / 'monitor.html'} and monitor.json hold all of it")
+    print(f"{args.output_dir / 'monitor.html'} and monitor.json hold the details")
     print(DISCLAIMER)
     return 1 if result["alarm"] else 0

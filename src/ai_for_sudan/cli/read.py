@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--reader", default=DEFAULT_READER, help="a shipped reader or a reader file (default: %(default)s)"
     )
     parser.add_argument("--operating-point", metavar="NAME", help="which threshold of the card (default: the card's)")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line on standard output")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line on standard output")
     parser.add_argument(
         "--output",
         metavar="FILE.jsonl",
@@ -46,12 +46,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--csv", metavar="FILE", type=Path, help="write the readings as CSV")
     parser.add_argument("--overlays", metavar="DIR", type=Path, help="save each film with its heatmap")
     parser.add_argument("--report", metavar="FILE.html", type=Path, help="write a page with every film and heatmap")
-    parser.add_argument("--threads", type=int, metavar="N", help="films read side by side (default: one a core)")
+    parser.add_argument("--threads", type=int, metavar="N", help="films read in parallel (default: one per core)")
     parser.add_argument(
         "--log", action="store_true", help="add date, site and a summary for `monitor` to the JSON lines"
     )
     parser.add_argument("--site", default="", help="name of the site for --log")
-    parser.add_argument("--engine", choices=("local", "ray"), default="local", help="where films are read")
+    parser.add_argument("--engine", choices=("local", "ray"), default="local", help="where the films are read")
     parser.add_argument("--address", help="of a Ray cluster (default: one on this machine)")
 
 
@@ -119,7 +119,7 @@ def _check(args: argparse.Namespace) -> None:
         if not 1 <= args.threads <= most:
             raise UserError(f"--threads must be 1 to {most}, not {args.threads}")
     if args.engine == "ray" and (args.overlays or args.report):
-        raise UserError("--engine ray writes JSON lines and CSV; make overlays and reports on one machine")
+        raise UserError("--engine ray writes only JSON lines and CSV; make overlays and reports on one machine")
     check_apart({"--output": args.output, "--csv": args.csv, "--report": args.report, "--overlays": args.overlays})
     if args.csv:
         from ai_for_sudan.reading.table import BEGINNING

@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reader", default="mobilenet_v2", help="a shipped reader or a reader file")
     parser.add_argument("--operating_point", help="which threshold of the card (default: the card's)")
     parser.add_argument("--split", type=Path, metavar="split.json", help="measure on the films that this run held out")
-    parser.add_argument("--films", type=int, default=400, help="at most so many, drawn by the seed")
+    parser.add_argument("--films", type=int, default=400, help="at most this many, drawn with the seed")
     parser.add_argument("--kinds", nargs="+", choices=STRESS_KINDS, default=list(STRESS_KINDS))
     parser.add_argument("--output_dir", type=Path, default=Path("outputs/stress"))
     parser.add_argument("--seed", type=int, default=0)
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     chosen = chosen[~np.isnan(labels[chosen])]
     truth = labels[chosen].astype(int)
     if len(np.unique(truth)) < 2:
-        raise UserError(f"{args.data_dir}: the {len(chosen)} films to measure on are of one class; both are needed")
+        raise UserError(f"{args.data_dir}: the {len(chosen)} films to measure on are all of one class; both are needed")
     pixels = load_pixels(manifest, cache_dir=args.cache_dir)[chosen]
     excluded = [f"{manifest.films[i].file} was left out: no label" for i in unlabelled]
     point = reader.card.operating_point(args.operating_point).name

@@ -54,11 +54,11 @@ def check_folder(option: str, folder: Path, inputs: Iterable[str | Path]) -> Non
         UserError: it is no folder, or films were asked for that lie in it.
     """
     if folder.exists() and not folder.is_dir():
-        raise UserError(f"{option} {folder} is no folder; name one")
+        raise UserError(f"{option} {folder} is not a folder; name one")
     place = Path(os.path.realpath(folder))
     for given in inputs:
         if Path(os.path.realpath(given)).is_relative_to(place):
-            raise UserError(f"{option} {folder} holds the films ({given}); name a folder of its own")
+            raise UserError(f"{option} {folder} holds the films ({given}); name a separate folder")
 
 
 def check_apart(targets: dict[str, Path | None]) -> None:
@@ -69,5 +69,5 @@ def check_apart(targets: dict[str, Path | None]) -> None:
             continue
         place = os.path.realpath(path)
         if place in seen:
-            raise UserError(f"{seen[place]} and {option} both name {path}; give each its own")
+            raise UserError(f"{seen[place]} and {option} both name {path}; give each a different one")
         seen[place] = option

@@ -45,17 +45,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="start from ImageNet weights: torchvision's own, or a local file",
     )
-    parser.add_argument("--recipe", metavar="FILE.toml", help="a recipe; the flags below change single values of it")
-    parser.add_argument("--output_dir", default="outputs", type=Path, help="where checkpoints and curves go")
-    parser.add_argument("--resume", action="store_true", help="go on after the last complete epoch in --output_dir")
+    parser.add_argument("--recipe", metavar="FILE.toml", help="a recipe; the flags below change single values")
+    parser.add_argument("--output_dir", default="outputs", type=Path, help="where checkpoints and curves are written")
+    parser.add_argument("--resume", action="store_true", help="continue after the last complete epoch in --output_dir")
     parser.add_argument("--validation", type=float, default=0.15, help="share held out where there is no val folder")
     parser.add_argument(
         "--sites",
         choices=("balance", "ignore"),
         default="balance",
-        help="with a column 'site': the same share of every class at each (default), or films as they come",
+        help="with a column 'site': the same share of every class at each (default), or films as they occur",
     )
-    parser.add_argument("--allow_overlap", action="store_true", help="train though a patient is on both sides")
+    parser.add_argument("--allow_overlap", action="store_true", help="train even though a patient is on both sides")
     group = parser.add_argument_group("recipe")
     for field in fields(Recipe):
         if field.name not in ("version", "model_type"):
@@ -230,7 +230,7 @@ def _sides(
     if split.grouped_by == "image" and group.first:
         print(
             "no patient is known, so the split is by image: films of one patient may lie on both sides and the "
-            "validation figures may flatter; give --patient_rule or a patient column"
+            "validation figures may be too good; give --patient_rule or a patient column"
         )
     record = SplitRecord(f"by {split.grouped_by}", split.identity, path.name, len(split.train), len(split.validation))
     return split.train, split.validation, record

@@ -83,7 +83,7 @@ def receive(
         store.films.check_room()
         size = file.stat().st_size
         if size > LARGEST_FILE:
-            raise UnreadableFilm("too_large", f"the file has {size / 1e6:.0f} MB; at most 300 MB are taken")
+            raise UnreadableFilm("too_large", f"the file has {size / 1e6:.0f} MB; at most 300 MB are accepted")
         facts = _facts(file, content := content_of(file), announced)
         if pseudonyms is not None and facts.film["kind"] == "dicom":
             pseudonyms.apply(file)
@@ -140,12 +140,12 @@ def adopt_orphans(store: Store, pseudonyms: Pseudonyms | None = None) -> int:
             receive(store, moved, origin="recovered", pseudonyms=pseudonyms)
             count += 1
         except UnreadableFilm:
-            LOG.warning("a file among the films was no film", extra={"file": file.name})
+            LOG.warning("a file among the films was not a film", extra={"file": file.name})
     return count
 
 
 def content_of(file: Path) -> str:
-    """SHA-256 of what was sent: of DICOM without preamble and meta header, which each sender writes anew."""
+    """SHA-256 of what was sent: of DICOM without preamble and meta header, which each sender rewrites."""
     return sha256(file, data_set_start(file))
 
 

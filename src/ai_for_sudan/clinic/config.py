@@ -179,7 +179,7 @@ def _build(kind: Any, facts: Any, place: str) -> Any:
         where = f"{place}.{key}" if place else key
         if key not in hints:
             known = ", ".join(name for name in hints if name != "file")
-            raise ValueError(f"'{where}' is not known; there are: {known}")
+            raise ValueError(f"'{where}' is not known; known are: {known}")
         values[key] = _value(hints[key], value, where)
     missing = [
         f.name
@@ -231,7 +231,7 @@ def _check(config: Config) -> None:
         if not 0 <= port <= 65535:
             raise ValueError(f"'{name}' must be a port from 1 to 65535, not {port}")
     if bool(config.web.certificate) != bool(config.web.key):
-        raise ValueError("'web.certificate' and 'web.key' belong together: give both or none")
+        raise ValueError("'web.certificate' and 'web.key' belong together: give both or neither")
     if config.site.language not in ("en", "ar"):
         raise ValueError(f'\'site.language\' must be "en" or "ar", not "{config.site.language}"')
     for where, title in [("node.title", node.title), *(("node.modalities.title", m.title) for m in node.modalities)]:
@@ -244,7 +244,7 @@ def _check(config: Config) -> None:
         seen.add(destination.name)
     if storage.pseudonymise and config.destinations:
         raise ValueError(
-            "'storage.pseudonymise' takes away what a PACS files results by: give no [[destination]] with it, or "
+            "'storage.pseudonymise' removes what a PACS files results by: do not give a [[destination]] with it, or "
             "switch it off"
         )
 

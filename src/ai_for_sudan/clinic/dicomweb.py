@@ -93,7 +93,7 @@ class _DicomWeb:
             if not parts.whole:
                 raise _Refused(400, "the body ends before its last boundary: send it again")
             if not parts.files:
-                raise _Refused(400, "the request holds no film")
+                raise _Refused(400, "the request contains no film")
             who = request.scope.get("who")
             known = {"actor": who.actor, "user_id": who.user, "device_id": who.device_id} if who else {}
             wanted = request.path_params.get("study")
@@ -183,7 +183,7 @@ class _DicomWeb:
         files = [self._store.results.path(row[0].file) for row in rows]
         files = [file for file in files if file.exists()]
         if not files:
-            raise _Refused(404, "there is no result of this clinic under these UIDs")
+            raise _Refused(404, "this clinic has no result under these UIDs")
         return files
 
 
@@ -228,7 +228,7 @@ def _matching(statement: Select[Any], query: dict[str, str]) -> Select[Any]:
     for name, value in query.items():
         keyword = _TAGS.get(name.upper(), name)
         if keyword not in _COLUMNS:
-            raise _Refused(400, f"'{keyword[:40]}' cannot be searched for; there are: {', '.join(_COLUMNS)}")
+            raise _Refused(400, f"'{keyword[:40]}' cannot be searched for; possible are: {', '.join(_COLUMNS)}")
         statement = _COLUMNS[keyword](statement, value)
     return statement
 
@@ -286,7 +286,7 @@ def _recoded(file: Path, syntax: str) -> tuple[bytes, str]:
     if syntax in ("*", stored):
         return file.read_bytes(), stored
     if syntax != "1.2.840.10008.1.2.1":
-        raise _Refused(406, "results are given as they are stored (transfer-syntax=*) or in explicit little endian")
+        raise _Refused(406, "results are returned as they are stored (transfer-syntax=*) or in explicit little endian")
     if stored == JPEGBaseline8Bit:
         dataset.decompress(as_rgb=True, generate_instance_uid=False)
         dataset.PhotometricInterpretation = "RGB"
@@ -348,7 +348,7 @@ class _Parts:
     def _data(self, data: bytes, start: int, end: int) -> None:
         self._size += end - start
         if self._size > LARGEST_FILE:
-            raise _Refused(413, "a film has at most 300 MB")
+            raise _Refused(413, "a film may have at most 300 MB")
         assert self._file is not None
         self._file.write(data[start:end])
 

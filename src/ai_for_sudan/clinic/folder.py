@@ -132,7 +132,7 @@ class FolderWatch:
         except OwnResult:
             return
         except UnreadableFilm as error:
-            LOG.warning("a file in the watched folder is no film", extra={"code": error.code})
+            LOG.warning("a file in the watched folder is not a film", extra={"code": error.code})
             return
         if self._delete:
             file.unlink(missing_ok=True)

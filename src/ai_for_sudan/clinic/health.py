@@ -25,7 +25,7 @@ def health(clinic: Clinic) -> dict[str, Any]:
     """``{"ok": ..., "problems": [{"code", "words", "advice"}], "gauges": {name: [words, value]}}``.
 
     ``ok``: films are taken and read.
-    A PACS that is away is a problem to show, but no reason to start the server anew: ``ok`` stays.
+    A PACS that is away is a problem to show, but no reason to restart the server: ``ok`` stays.
     """
     problems: list[dict[str, str]] = []
     fatal = False
@@ -50,13 +50,13 @@ def health(clinic: Clinic) -> dict[str, Any]:
             "delete what is not needed, or set keep_share",
         )
     if clinic.workers.alive() < clinic.workers.count:
-        problem("workers", "a worker has ended", "start the server anew", stops=True)
+        problem("workers", "a worker has ended", "restart the server", stops=True)
     if clinic.config.node.enabled and not clinic.node.listening():
-        problem("node", "the DICOM node is closed", "start the server anew", stops=True)
+        problem("node", "the DICOM node is closed", "restart the server", stops=True)
     if reason := clock.suspect(clinic.store):
         problem("clock", f"{reason}; nothing is deleted by age", "set the clock, then: clinic doctor --clock-is-right")
     if clinic.folder.problem:
-        problem("folder", f"the watched folder: {clinic.folder.problem}", "see that it is there and may be read")
+        problem("folder", f"the watched folder: {clinic.folder.problem}", "check that it exists and can be read")
     for waiting in away:
         problem("delivery", waiting.why, "see the page of deliveries, or: clinic doctor")
     gauges = {
@@ -64,9 +64,12 @@ def health(clinic: Clinic) -> dict[str, Any]:
         "memory_bytes": ["resident memory of the server", float(memory())],
         "films_read": ["films read since the start", float(clinic.workers.read_films)],
         "reading_seconds": ["seconds that reading took since the start", clinic.workers.reading_seconds],
-        "films_stored": ["films taken by C-STORE since the start", float(clinic.node.stored)],
-        "films_refused_full": ["films refused for a full disk since the start", float(clinic.node.refused_full)],
-        "associations_refused": ["associations refused of late", float(len(clinic.node.refusals))],
+        "films_stored": ["films received by C-STORE since the start", float(clinic.node.stored)],
+        "films_refused_full": [
+            "films refused because the disk was full, since the start",
+            float(clinic.node.refused_full),
+        ],
+        "associations_refused": ["associations refused recently", float(len(clinic.node.refusals))],
         "uptime_seconds": ["seconds since the start", (now() - clinic.started_at).total_seconds()],
         "time_seconds": ["the machine's clock", time.time()],
     }

@@ -60,7 +60,7 @@ class Pseudonyms:
         return hmac.new(self._key, "\0".join(facts).encode(), hashlib.sha256).hexdigest()
 
     def apply(self, file: Path) -> None:
-        """Write a DICOM file anew, with what is on the list and nothing else."""
+        """Rewrite a DICOM file, with what is on the list and nothing else."""
         dataset = dcmread(file, force=True)
         if dataset.get("PatientIdentityRemoved") == "YES" and dataset.get("DeidentificationMethod") == METHOD:
             return  # done before, and not done twice: the pseudonym of a pseudonym is another patient

@@ -87,7 +87,7 @@ def destination(text: str) -> Destination:
         return Destination(name.strip(), protocol="dicomweb", url=where.strip())
     match = re.fullmatch(r"\s*([^@]+)@(.+):(\d{1,5})\s*", where)
     if match is None:
-        raise UserError(f"a PACS is given as NAME=TITLE@HOST:PORT or NAME=https://..., not '{text}'")
+        raise UserError(f"a PACS must be given as NAME=TITLE@HOST:PORT or NAME=https://..., not '{text}'")
     return Destination(name.strip(), title=match[1], host=match[2], port=int(match[3]))
 
 
@@ -106,12 +106,12 @@ def _text(value: str) -> str:
 
 
 _TEXT = """\
-# The configuration of a clinic. Change it with any editor, then start the server anew.
-# `ai-for-sudan clinic doctor` looks at everything that is named here and says what to do.
+# The configuration of a clinic. Change it with any editor, then restart the server.
+# `ai-for-sudan clinic doctor` checks everything that is named here and says what to do.
 
 [site]
 name = {site}
-# "en" or "ar": of new accounts, and of pages before anybody logged in
+# "en" or "ar": for new accounts, and for pages before anybody has logged in
 language = {language}
 
 [storage]
@@ -123,21 +123,21 @@ keep_free = 0.05
 keep_days = 0
 # films are deleted, oldest first, while they fill more than this share of the disk; 0 for no limit
 keep_share = 0.0
-# take names and numbers of patients away on arrival; not together with a [[destination]]
+# remove names and numbers of patients on arrival; not together with a [[destination]]
 pseudonymise = false
 
 [reading]
-# a shipped reader (ai-for-sudan card shows them) or the path of a reader file
+# a shipped reader (listed by ai-for-sudan card) or the path of a reader file
 reader = {reader}
 # a name of the reader's card; "" for its own
 operating_point = ""
-# films at once; 0 for one a processor core
+# films at once; 0 for one per processor core
 workers = 0
 
 [web]
 host = "0.0.0.0"
 port = {web_port}
-# made by `clinic init`, and anew by `clinic certificate`; below the storage folder
+# made by `clinic init` and renewed by `clinic certificate`; inside the storage folder
 certificate = "tls/clinic.pem"
 key = "tls/clinic.key"
 # names and addresses by which browsers and phones reach this machine; others are refused
@@ -155,7 +155,7 @@ tls_clients = ""
 # at once
 associations = 16
 
-# Who may send films: one block a device. Without an address, the title is enough.
+# Who may send films: one block per device. Without an address, the title is enough.
 # [[node.modalities]]
 # title = "CR1"
 # address = "192.168.1.20"

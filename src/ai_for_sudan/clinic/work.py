@@ -72,7 +72,10 @@ class OpenReader:
 
     def lost(self, name: str) -> FilmReading:
         """What is kept of a film that took the process with it each time."""
-        reason = "the program ended each time it read this film, perhaps for memory; show it to a person"
+        reason = (
+            "the program ended each time it read this film, perhaps because it ran out of memory; show the film to a "
+            "person"
+        )
         line: dict[str, Any] = {
             "file": name, "status": "failed", "label": None, "probability": None, "operating_point": self.point.name,
             "threshold": self.point.threshold, "codes": ["worker_lost"], "reasons": [reason], "reader": self.title,
@@ -154,7 +157,7 @@ class Workers:
             try:
                 done = self._do_one()
             except Exception:  # a full disk, a locked database: whatever it is, it may pass
-                LOG.exception("a job could not be taken or ended")
+                LOG.exception("a job could not be started or finished")
                 done = False
                 time.sleep(1)
             if not done:

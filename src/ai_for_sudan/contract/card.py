@@ -308,11 +308,11 @@ class Card(Record):
             check(facts["schema"], CARD_SCHEMA["properties"]["schema"], CARD_SCHEMA, "schema")
         except Mismatch as error:
             raise UserError(
-                f"the file's card cannot be read ({error}); this is no reader of this project, or a damaged one"
+                f"the file's card cannot be read ({error}); it is not a reader of this project, or it is damaged"
             ) from error
         if facts["schema"] > SCHEMA:
             raise UserError(
-                f"the reader's card has schema {facts['schema']:.0f}, this program knows {SCHEMA}; "
+                f"the reader's card has schema {facts['schema']:.0f}, this program supports {SCHEMA}; "
                 "install a newer version of this program"
             )
         try:
@@ -320,7 +320,7 @@ class Card(Record):
             card = cls.from_facts(facts)
             card._check_fit()
         except Mismatch as error:
-            raise UserError(f"the reader's card is wrong at {error}; export the reader again") from error
+            raise UserError(f"the reader's card is invalid at {error}; export the reader again") from error
         return card
 
     def _check_fit(self) -> None:
@@ -340,7 +340,7 @@ class Card(Record):
             raise Mismatch("population.age_years", "the first year before the last", list(self.ages))
         codes = [score.code for score in self.gate]
         if len(set(codes)) < len(codes):
-            raise Mismatch("gate.scores", "no code twice", codes)
+            raise Mismatch("gate.scores", "no code more than once", codes)
         if self.schema >= 2 and (self.identity is None or self.provenance is None):
             raise Missing("provenance" if self.identity else "identity")
         test, (height, width) = self.self_test, self.self_test.shape

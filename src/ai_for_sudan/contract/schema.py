@@ -42,7 +42,7 @@ def parse(text: str) -> Any:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Mismatch("", "valid JSON of few levels", text) from error
+        raise Mismatch("", "valid JSON with few levels", text) from error
     _bounded(value, "", 1)
     return value
 
@@ -156,7 +156,7 @@ _WORDS = {
     "pattern": "text that fits {0}",
     "minItems": "at least {0} items",
     "maxItems": "at most {0} items",
-    "uniqueItems": "no item twice",
+    "uniqueItems": "no item more than once",
     "minProperties": "at least {0} entries",
     "maxProperties": "at most {0} entries",
 }

@@ -21,7 +21,7 @@ from ai_for_sudan.files import replacing
 from ai_for_sudan.processes import in_parallel
 
 Item = TypeVar("Item")
-#: raised when decoding changes, so that films are decoded anew
+#: raised when decoding changes, so that films are decoded again
 DECODER = 1
 
 

@@ -56,7 +56,9 @@ class Film:
                 raise FileNotFoundError("there is no such file")
             pixels: np.ndarray = _side(self.path, side, self.stamp)[int(number)]
         except Exception as error:  # NumPy, zipfile and zlib raise many kinds for a damaged file
-            raise UnreadableFilm("damaged", f"{self.path} holds no film {side}/{number}: {one_line(error)}") from error
+            raise UnreadableFilm(
+                "damaged", f"{self.path} contains no film {side}/{number}: {one_line(error)}"
+            ) from error
         return pixels
 
     @property
@@ -97,7 +99,7 @@ def large_enough(pixels: np.ndarray) -> np.ndarray:
     """
     height, width = pixels.shape
     if min(height, width) < SMALLEST_SIDE:
-        raise UnreadableFilm("too_small", f"the picture has {width} x {height} pixels; at least 16 a side are needed")
+        raise UnreadableFilm("too_small", f"the picture has {width} x {height} pixels; at least 16 per side are needed")
     return pixels
 
 

@@ -69,7 +69,7 @@ def sites_of(manifest: Manifest) -> np.ndarray | None:
         return None
     if without := sites.count(""):
         raise UserError(
-            f"{manifest.source}: {without} films lack a site that others have; name it, or give --sites ignore"
+            f"{manifest.source}: {without} films have no site though others do; add it, or give --sites ignore"
         )
     return np.array(sites) if len(set(sites)) > 1 else None
 
@@ -113,7 +113,7 @@ def load_manifest(
     elif path.suffix.lower() == ".npz":
         rows, found = _from_npz(path)
     else:
-        raise UserError(f"{path} is neither a folder nor a .csv nor a .npz file")
+        raise UserError(f"{path} is not a folder, a .csv or a .npz file")
     if label_rule:
         rows = [replace(row, label=label_by_rule(label_rule, row.file)) for row in rows]
         found = sorted({row.label for row in rows})
@@ -122,7 +122,9 @@ def load_manifest(
     films = []
     for row in rows:
         if row.label and row.label not in number:
-            raise UserError(f"{path}: the label '{row.label}' of {row.file} is none of the classes {', '.join(names)}")
+            raise UserError(
+                f"{path}: the label '{row.label}' of {row.file} is not one of the classes {', '.join(names)}"
+            )
         if patient_rule and row.patient is None:
             patient, more = patient_by_rule(patient_rule, row.file)
             row = replace(row, patient=patient, facts={**row.facts, **more})
@@ -150,7 +152,7 @@ def _from_folder(path: Path, unlabelled: bool) -> tuple[list[_Row], list[str]]:
     if sides and len(sides) < len(folders):
         others = ", ".join(child.name for child in folders if child not in sides)
         raise UserError(
-            f"{path} holds both split folders ({', '.join(s.name for s in sides)}) and others ({others}); "
+            f"{path} contains both split folders ({', '.join(s.name for s in sides)}) and others ({others}); "
             "expected either train/ val/ [test/] or one folder for each class"
         )
     rows: list[_Row] = []
@@ -159,7 +161,7 @@ def _from_folder(path: Path, unlabelled: bool) -> tuple[list[_Row], list[str]]:
         classes = [child for child in _inside(top) if child.is_dir()]
         if not classes:
             raise UserError(
-                f"{top} holds no class folders (found: {_some(top)}); "
+                f"{top} contains no class folders (found: {_some(top)}); "
                 f"expected {top.name}/pneumonia/ and {top.name}/normal/"
             )
         for folder in classes:
@@ -167,14 +169,14 @@ def _from_folder(path: Path, unlabelled: bool) -> tuple[list[_Row], list[str]]:
             files = [child for child in _inside(folder) if child.is_file()]
             if inner:
                 raise UserError(
-                    f"{folder} holds folders ({', '.join(inner[:5])}) where films are expected; the dataset seems "
-                    f"to be nested wrongly: films lie directly in their class folder; give --data_dir {folder} if "
+                    f"{folder} contains folders ({', '.join(inner[:5])}) where films are expected; the dataset seems "
+                    f"to be nested wrongly: films must lie directly in their class folder; give --data_dir {folder} if "
                     "these are the class folders"
                 )
             names.add(folder.name.lower())
             rows += [_Row(str(file), folder.name.lower(), split=side) for file in files]
             if not files:
-                raise UserError(f"the class folder {folder} holds no films; add them or delete it")
+                raise UserError(f"the class folder {folder} contains no films; add them or delete it")
     return rows, sorted(names)
 
 
@@ -183,7 +185,7 @@ def _from_csv(path: Path, unlabelled: bool) -> tuple[list[_Row], list[str]]:
     for line, entry in _lines(path, ("file",) if unlabelled else ("file", "label")):
         label = entry.get("label", "").lower()
         if not label and not unlabelled:
-            raise UserError(f"{path}, line {line}: no label for {entry['file']}; leave the line out or label it")
+            raise UserError(f"{path}, line {line}: no label for {entry['file']}; remove the line or add a label")
         rows.append(_Row(_beside(path, entry["file"]), label, *_known(path, line, entry, ("file", "label"))))
     return rows, sorted({row.label for row in rows})
 
@@ -241,7 +243,7 @@ def _lines(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]
         if len(cells) != len(header):
             raise UserError(f"{path}, line {number}: {len(cells)} values for the {len(header)} columns of the header")
         if any("\0" in cell for cell in cells):
-            raise UserError(f"{path}, line {number}: holds a NUL byte; the file is damaged or no text")
+            raise UserError(f"{path}, line {number}: contains a NUL byte; the file is damaged or is not text")
     rows = [(number, dict(zip(header, cells, strict=True))) for number, cells in lines[1:]]
     if without := [number for number, row in rows if not row["file"]]:
         raise UserError(f"{path}, line {without[0]}: no file is named")
@@ -264,7 +266,7 @@ def _known(
     """Patient, split and all other columns of a manifest's line."""
     split = entry.get("split", "").lower()
     if split and split not in SPLITS:
-        raise UserError(f"{path}, line {line}: split '{split}' is none of train, val, test")
+        raise UserError(f"{path}, line {line}: split '{split}' is not train, val or test")
     others = {k: v for k, v in entry.items() if k not in (*used, "patient", "split") and v}
     return entry.get("patient") or None, SPLITS.get(split), others
 
@@ -283,18 +285,18 @@ def _from_npz(path: Path) -> tuple[list[_Row], list[str]]:
     except Exception as error:  # NumPy, zipfile and zlib raise many kinds for a damaged file
         raise UserError(f"{path} cannot be read as a MedMNIST file: {error}") from error
     if not sides:
-        raise UserError(f"{path} holds no train_labels, val_labels or test_labels; expected a MedMNIST file")
+        raise UserError(f"{path} contains no train_labels, val_labels or test_labels; expected a MedMNIST file")
     for side, values in sides.items():
         if values.dtype.kind not in "iu" or values.ndim == 0 or len(shapes[side]) < 3:
             raise UserError(
-                f"{path}: {side} holds labels {values.dtype}{list(values.shape)} for images {list(shapes[side])}; "
+                f"{path}: {side} has labels {values.dtype}{list(values.shape)} for images {list(shapes[side])}; "
                 "expected class numbers [N] or [N, 1] for images [N, H, W]"
             )
         if len(values) != shapes[side][0]:
-            raise UserError(f"{path} has not as many images as labels in {side}")
+            raise UserError(f"{path} has different numbers of images and labels in {side}")
     flat = {side: values.reshape(len(values), -1) for side, values in sides.items()}
     if any(values.shape[1] != 1 for values in flat.values()):
-        raise UserError(f"{path} has several labels a film; only one class a film is read from .npz files")
+        raise UserError(f"{path} has several labels per film; only one class per film is read from .npz files")
     numbers = sorted({int(v) for values in flat.values() for v in values[:, 0]})
     # Only that data set's own file says what its numbers mean: elsewhere 1 may be the healthy class.
     known = numbers == [0, 1] and path.name.lower().startswith("pneumoniamnist")
@@ -313,7 +315,7 @@ def _order(found: Sequence[str], given: Sequence[str] | None, positive: str | No
         return tuple(name.lower() for name in given)
     if len(found) < 2:
         raise UserError(
-            f"{path} holds one class only ({', '.join(found) or 'none'}); expected at least two, as folders or labels"
+            f"{path} contains only one class ({', '.join(found) or 'none'}); expected two or more, as folders or labels"
         )
     last = (positive or DEFAULT_POSITIVE).lower()
     # Of several classes the healthy one comes first, as a reader of a table expects.

@@ -89,10 +89,11 @@ def load_lungs(films: Sequence[Film], source: Path, size: int) -> np.ndarray:
     def one(pair: tuple[Film, Path | None]) -> np.ndarray | str:
         film, path = pair
         if path is None:
-            return f"{film.file}: there is no mask of it"
+            return f"{film.file}: it has no mask"
         if uses[path] > 1:
             return (
-                f"{film.file}: the mask {path} would be that of {uses[path]} films; put masks in folders as films are"
+                f"{film.file}: the mask {path} would belong to {uses[path]} films; "
+                "put masks in the same folders as the films"
             )
         try:
             return _mask(path, film.pixels().shape, size)
@@ -131,7 +132,7 @@ def _rows(table: Path) -> list[tuple[str, str]]:
     except OSError as error:
         raise UserError(f"{table}: {error.strerror}; {expected}") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{table} is no table ({error}); {expected}") from error
+        raise UserError(f"{table} is not a table ({error}); {expected}") from error
     column = "film" if rows and "film" in rows[0] else "file"
     if not rows or column not in rows[0] or "mask" not in rows[0]:
         raise UserError(f"{table}: {expected}")
@@ -140,7 +141,9 @@ def _rows(table: Path) -> list[tuple[str, str]]:
 
 def _refuse(problems: list[str], source: Path, count: int) -> None:
     if problems:
-        title = f"{source}: {len(problems)} of {count} films or masks cannot be used; mend them or leave the films out:"
+        title = (
+            f"{source}: {len(problems)} of {count} films or masks cannot be used; correct them or leave the films out:"
+        )
         raise UserError("\n  ".join([title, *problems]))
 
 
@@ -163,5 +166,7 @@ def _mask(path: Path, shape: tuple[int, ...], size: int) -> np.ndarray:
     if (share := float((mask > 0).mean())) < _LEAST:
         raise ValueError(f"the mask {path} marks {share:.1%} of the film, which is too little for lungs")
     if (np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]) > 0).mean() > _EDGE:
-        raise ValueError(f"the mask {path} marks the film's edge all round; white must be lung, and all else black")
+        raise ValueError(
+            f"the mask {path} marks the whole edge of the film; lung must be white and everything else black"
+        )
     return (squash(mask, size) > 127).astype(np.uint8) * 255

@@ -40,14 +40,14 @@ def load_masks(folder: Path, files: Sequence[str], shapes: Sequence[tuple[int, i
             with Image.open(path) as picture:
                 mask = np.array(picture.convert("L")) > 0
         except OSError as error:
-            raise UserError(f"{path} is no picture that can be read") from error
+            raise UserError(f"{path} is not a readable picture") from error
         if mask.shape != tuple(shape):
             raise UserError(
                 f"{path} is {mask.shape[1]}x{mask.shape[0]}, but its film is {shape[1]}x{shape[0]}; "
                 "a mask has the size of its film"
             )
         if not mask.any():
-            raise UserError(f"{path} is black all over: nothing is inside it")
+            raise UserError(f"{path} is entirely black: it marks nothing")
         found.append(_at(mask, size))
     if not any(mask.size for mask in found):
         raise UserError(
@@ -78,7 +78,7 @@ def load_boxes(path: Path, files: Sequence[str], shapes: Sequence[tuple[int, int
         table = csv.DictReader(opened)
         missing = [name for name in BOX_COLUMNS if name not in (table.fieldnames or ())]
         if missing:
-            raise UserError(f"{path} lacks the column {', '.join(missing)}; expected {','.join(BOX_COLUMNS)}")
+            raise UserError(f"{path} has no column {', '.join(missing)}; expected {','.join(BOX_COLUMNS)}")
         rows = list(enumerate(table, start=2))
     numbers = {name: i for i, file in enumerate(files) for name in (file, Path(file).name)}
     drawn = [np.zeros(shape, bool) for shape in shapes]

@@ -68,7 +68,7 @@ def folds(manifest: Manifest, count: int, seed: int = 0, path: Path | None = Non
         UserError: fewer than two folds, too few patients, or the saved folds are of other films.
     """
     if count < 2:
-        raise UserError(f"{count} folds are none; give 2 or more")
+        raise UserError(f"{count} folds are too few; give 2 or more")
     if path is not None and path.exists():
         return _saved(path, manifest, {"folds": count, "seed": seed})
     parts = _stratified(manifest, count, seed)
@@ -140,8 +140,10 @@ def _saved(path: Path, manifest: Manifest, expected: dict[str, object]) -> list[
     number = {name: index for index, name in enumerate(_names(manifest))}
     if saved.get("films") != len(number) or any(name not in number for part in parts for name in part):
         raise UserError(
-            f"{path} is a split of other films than {manifest.source}; delete it or give another --output_dir"
+            f"{path} is a split of films other than those of {manifest.source}; delete it or give another --output_dir"
         )
     if differs:
-        raise UserError(f"{path} was made with another {', '.join(differs)}; delete it or give another --output_dir")
+        raise UserError(
+            f"{path} is of a run that differs in {', '.join(differs)}; delete it or give another --output_dir"
+        )
     return [[number[name] for name in part] for part in parts]

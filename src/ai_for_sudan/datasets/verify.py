@@ -65,8 +65,8 @@ def _overlap(manifest: Manifest) -> None:
             ]
             raise UserError(
                 _listing(
-                    f"the same {what} is on both sides of the split {len(lines)} times, so the figures would flatter "
-                    "(--allow_overlap overrules this)",
+                    f"the same {what} is on both sides of the split {len(lines)} times, so the figures would be "
+                    "too good (--allow_overlap permits it)",
                     lines,
                 )
             )

@@ -56,7 +56,7 @@ def calibrate(logits: Tensor, labels: np.ndarray, task: str) -> Calibration:
 def cross_calibrated(logits: Tensor, labels: np.ndarray, patients: np.ndarray, task: str) -> np.ndarray:
     """Probabilities ``(N, C)``, each calibrated on the films of other patients only (five parts in turn).
 
-    For the figures of the card: the shipped calibration, fitted on all of these films, would flatter itself here.
+    For the figures of the card: the shipped calibration, fitted on all of these films, would look too good here.
 
     Args:
         logits, labels: as :func:`calibrate` takes them.

@@ -62,7 +62,7 @@ class ExportOptions:
         training: what the card says of the training data.
         error_rate: of the abstention band, for each class.
         operating_point: which one a reading uses unless another is given.
-        int8: quantise; refused where it would do harm.
+        int8: quantise; refused where the loss is too large.
         float_convolutions: how many of the first stay float; the fewest that do no harm if not given.
         bulk: also write ``<output>.bulk.onnx`` for films at network size, many at once.
         torchscript, pt2: also write the same graph for PyTorch.

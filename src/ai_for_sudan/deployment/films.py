@@ -57,7 +57,7 @@ class Pictures:
             except UnreadableFilm:
                 continue
         if not pixels:
-            raise UserError(f"{folder} holds no picture that can be read")
+            raise UserError(f"{folder} contains no readable picture")
         return cls(np.stack(pixels), paths)
 
 

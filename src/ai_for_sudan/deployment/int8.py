@@ -171,7 +171,7 @@ def refuse(comparison: Comparison) -> None:
     """
     if not comparison.within:
         raise UserError(
-            "no int8 reader was written, because it would do harm on the validation films: "
+            "no int8 reader was written, because it loses too much on the validation films: "
             + "; ".join(comparison.problems)
             + ". Export without --int8, or with more --float_convolutions"
         )

@@ -95,8 +95,8 @@ def knowledge_without_lungs(
     if value > evidence.OUTSIDE_LIMIT and not force:
         raise UserError(
             f"the model knows the label of {found.films} validation films without their lungs, with AUROC {value:.3f} "
-            f"(at most {evidence.OUTSIDE_LIMIT}): it reads the frame or the hospital, not the lungs; "
-            "train it with --lungs auto, or give --force to export it all the same"
+            f"(at most {evidence.OUTSIDE_LIMIT}): it uses the frame or the hospital, not the lungs; "
+            "train it with --lungs auto, or give --force to export it nevertheless"
         )
     estimates = {"outside_only": found.outside_only, "framing_only": found.framing_only}
     return {

@@ -100,7 +100,7 @@ def _figures(labels: np.ndarray, probability: np.ndarray, threshold: float, pati
     note = ""
     if smallest < SMALLEST:
         wide = interval_width(0.9, max(smallest, 1))
-        note = f"too small to say: {smallest} films of one class (an interval of a share is {wide:.0%} wide)"
+        note = f"too few to say: {smallest} films of one class (an interval of a share is {wide:.0%} wide)"
 
     def errors(rows: np.ndarray) -> dict[str, float]:
         return {"brier": brier(labels[rows], probability[rows]), "ece": ece(labels[rows], probability[rows])}

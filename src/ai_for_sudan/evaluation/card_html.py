@@ -33,7 +33,7 @@ def load_records(paths: list[Path]) -> dict[str, Any]:
     for path in paths:
         if path.stem not in RECORDS:
             raise UserError(
-                f"{path} is no result that a card shows; expected {', '.join(f'{r}.json' for r in RECORDS)}"
+                f"{path} is not a result that a card can show; expected {', '.join(f'{r}.json' for r in RECORDS)}"
             )
         try:
             contents = json.loads(path.read_text(encoding="utf-8"))
@@ -42,7 +42,7 @@ def load_records(paths: list[Path]) -> dict[str, Any]:
         except ValueError as error:
             raise UserError(f"{path} is not valid JSON ({error})") from error
         if not isinstance(contents, dict):
-            raise UserError(f"{path} holds no result of ai-for-sudan {path.stem}")
+            raise UserError(f"{path} contains no result of ai-for-sudan {path.stem}")
         found[path.stem] = contents
     return found
 
@@ -113,7 +113,7 @@ def _same_reader(facts: Mapping[str, Any], records: Mapping[str, Any]) -> None:
         known = of in (title, content) or ("reader" not in record and of.split(" ")[0] == architecture)
         if not known:
             raise UserError(
-                f"{name}.json is of {of or 'no named reader'}, this is the card of {title}; measure it anew"
+                f"{name}.json is of {of or 'no named reader'}, this card is of {title}; run it again for this reader"
             )
 
 
@@ -155,9 +155,9 @@ def _parts(
         "selection": training.get("selection") and "The model",
         "figures": (sides or "crossval" in records) and "How good it is",
         "points": facts.get("operating_points") and "Operating points",
-        "audit": "audit" in records and "Who is served worse",
+        "audit": "audit" in records and "Subgroups",
         "stress": "stress" in records and "Bad films",
-        "explaincheck": "explaincheck" in records and "Does the heatmap mean anything",
+        "explaincheck": "explaincheck" in records and "Does the heatmap mean anything?",
         "external": (outside or at_sites) and "Elsewhere",
         "failures": (records.get("audit") or {}).get("mistakes") and "Failures",
         "adaptations": at_sites and "Elsewhere",

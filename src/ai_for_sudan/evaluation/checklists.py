@@ -11,7 +11,7 @@ from __future__ import annotations
 Item = tuple[str, str, str]  # number, item, part of the card
 
 CLAIM: tuple[Item, ...] = (
-    ("1", "Named as a study of AI, with the kind of technology", "model"),
+    ("1", "Identified as a study of AI, with the kind of technology", "model"),
     ("2", "Structured summary", ""),
     ("3", "Background, intended use and clinical role", "use"),
     ("4", "Aims and hypotheses", ""),
@@ -100,10 +100,10 @@ TRIPOD_AI: tuple[Item, ...] = (
     ("20c", "Comparison of training and evaluation data", "external"),
     ("21", "Numbers and outcome events", "numbers"),
     ("22", "The full model", "availability"),
-    ("23a", "Performance with intervals, subgroups among it", "figures"),
+    ("23a", "Performance with intervals, including subgroups", "figures"),
     ("23b", "Heterogeneity of performance", "audit"),
     ("24", "Results of updating", "adaptations"),
-    ("25", "Interpretation, fairness among it", "use"),
+    ("25", "Interpretation, including fairness", "use"),
     ("26", "Limitations", "limits"),
     ("27a", "Poor or missing input", "gate"),
     ("27b", "Interaction and expertise of users", "use"),

@@ -43,7 +43,9 @@ def parse_boxes(text: str) -> np.ndarray:
     try:
         boxes = [[float(number) for number in box.split()] for box in text.split(";") if box.strip()]
     except ValueError as error:
-        raise UserError(f"boxes '{text[:60]}' hold something that is no number; expected x y w h;x y w h") from error
+        raise UserError(
+            f"boxes '{text[:60]}' contain something that is not a number; expected x y w h;x y w h"
+        ) from error
     if any(len(box) != 4 for box in boxes):
         raise UserError(f"boxes '{text[:60]}': a box has four numbers, x y w h, in shares of the film")
     found = np.array(boxes, np.float64).reshape(-1, 4)
@@ -51,7 +53,7 @@ def parse_boxes(text: str) -> np.ndarray:
     # Boxes are rounded to a few digits; a film's edge may be missed by so much.
     inside = (x >= -0.01) & (y >= -0.01) & (width > 0) & (height > 0) & (x + width <= 1.01) & (y + height <= 1.01)
     if not inside.all():
-        raise UserError(f"boxes '{text[:60]}': a box lies outside of the film; x y w h are shares of it, 0 to 1")
+        raise UserError(f"boxes '{text[:60]}': a box lies outside the film; x y w h are shares of it, 0 to 1")
     return found
 
 
@@ -112,7 +114,7 @@ def constant_map(regions: np.ndarray, patients: np.ndarray, *, folds: int = 5) -
     share, hit = np.full(len(regions), np.nan), np.zeros(len(regions))
     count = min(folds, len(np.unique(patients)))
     if count < 2:
-        raise UserError("all films with a region are of one patient; the constant map needs others")
+        raise UserError("all films with a region are of one patient; the constant map needs more")
     for others, own in GroupKFold(count).split(regions, groups=patients):
         usual = regions[others].mean(0)
         place = _peak(usual)
@@ -221,7 +223,7 @@ def framing_only(frames: np.ndarray, labels: np.ndarray, patients: np.ndarray, *
     """
     fewest = min(len(np.unique(patients[labels == value])) for value in (0, 1))
     if fewest < 2:
-        raise UserError("framing needs two patients of each class at least")
+        raise UserError("framing needs at least two patients of each class")
     cut = StratifiedGroupKFold(min(5, fewest), shuffle=True, random_state=seed)
     # Balanced: a fold's share of positives in the intercept would make the pooled scores worse than chance.
     model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))

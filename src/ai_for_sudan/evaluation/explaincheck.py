@@ -68,8 +68,8 @@ def verdicts(facts: dict[str, Any]) -> list[dict[str, Any]]:
             }
         )
     for kind, sign, words in (
-        ("deletion", -1, "Taking away the hottest places must lower the score more than taking away others."),
-        ("insertion", 1, "Giving only the hottest places must raise the score more than giving others."),
+        ("deletion", -1, "Removing the hottest places must lower the score more than removing others."),
+        ("insertion", 1, "Showing only the hottest places must raise the score more than showing others."),
     ):
         difference = facts[kind]["difference"]
         bound = difference[2] if sign < 0 else difference[1]

@@ -26,9 +26,9 @@ def truth_of(manifest: Manifest, card: Card) -> np.ndarray:
     unknown = sorted(set(manifest.classes) - set(card.classes)) if manifest.task == "exclusive" else []
     if card.positive not in manifest.classes or unknown:
         raise UserError(
-            f"{manifest.source} has the labels {', '.join(manifest.classes)}; {card.title} knows "
-            f"{', '.join(card.classes)} and tells '{card.positive}': name the labels alike, or leave films of other "
-            "classes out"
+            f"{manifest.source} has the labels {', '.join(manifest.classes)}; {card.title} has the classes "
+            f"{', '.join(card.classes)} and reports '{card.positive}': use the same labels, or leave out "
+            "films of other classes"
         )
     return positive_truth(labels(manifest), manifest.classes.index(card.positive))
 
@@ -48,7 +48,7 @@ def chosen_films(split: Path | None, manifest: Manifest, seed: int, most: int) -
             saved = json.loads(split.read_text(encoding="utf-8"))
             fraction, of = float(saved["fraction"]), int(saved["seed"])
         except (ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{split} is no split.json of a training run ({error})") from error
+            raise UserError(f"{split} is not a split.json of a training run ({error})") from error
         rows = np.array(split_manifest(manifest, fraction=fraction, seed=of, path=split).validation)
     return np.sort(np.random.default_rng(seed).permutation(rows)[:most])
 

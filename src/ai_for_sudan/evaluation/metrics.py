@@ -57,7 +57,7 @@ def measure(
         UserError: probabilities that are no numbers, or no film has a label of the positive class.
     """
     if not np.isfinite(probabilities).all():
-        raise UserError("some probabilities are no numbers (NaN): the model cannot be measured")
+        raise UserError("some probabilities are not numbers (NaN): the model cannot be measured")
     index = classes.index(positive)
     result: dict[str, Any] = {
         "films": len(labels),
@@ -132,7 +132,7 @@ def _one(truth: Array, probability: Array, patients: Array, threshold: float, ro
     """A class against the rest, films without its label left out."""
     known = ~np.isnan(truth)
     if not known.any():
-        raise UserError("no film has a label of one of the findings; leave its column out")
+        raise UserError("one of the findings has no label on any film; leave its column out")
     truth, probability, patients = truth[known].astype(int), probability[known], patients[known]
     called = probability >= threshold
 

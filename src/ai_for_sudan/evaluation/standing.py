@@ -255,7 +255,7 @@ def verdicts(found: dict[str, Any]) -> list[dict[str, Any]]:
                 f"{interval(b['pointing'], 3)}, best constant map {interval(b['pointing_constant'], 3)}, "
                 f"gain {interval(b['pointing_gain'], 3)}"
             ),
-            "Beyond chance more often than the best map that is the same for every film.",
+            "Must be inside more often than for the best map that is the same for every film.",
         )
     )
     rows.append(
@@ -264,7 +264,7 @@ def verdicts(found: dict[str, Any]) -> list[dict[str, Any]]:
             boxes,
             lambda b: b["share"][1] > b["share_constant"][2],
             lambda b: f"{interval(b['share'], 3)}, best constant map {interval(b['share_constant'], 3)}",
-            "More than of the best map that is the same for every film.",
+            "Must be larger than for the best map that is the same for every film.",
         )
     )
     for title, key in (("drawn", "lungs"), ("found", "own_lungs")):
@@ -287,7 +287,7 @@ def verdicts(found: dict[str, Any]) -> list[dict[str, Any]]:
                 lambda one: (
                     f"{interval(one['attribution']['share'], 3)} where lungs cover {one['attribution']['area']:.2f}"
                 ),
-                "More than a map without meaning has there.",
+                "Must be larger than the share of the film that the lungs cover.",
             ),
             *(
                 verdict(
@@ -298,8 +298,16 @@ def verdicts(found: dict[str, Any]) -> list[dict[str, Any]]:
                     meaning,
                 )
                 for kind, sign, meaning in (
-                    ("deletion", -1, "Taking hot places of the lungs away must lower the score more than others."),
-                    ("insertion", 1, "Giving hot places of the lungs must raise the score more than giving others."),
+                    (
+                        "deletion",
+                        -1,
+                        "Removing the hottest places of the lungs must lower the score more than removing others.",
+                    ),
+                    (
+                        "insertion",
+                        1,
+                        "Showing only the hottest places of the lungs must raise the score more than showing others.",
+                    ),
                 )
             ),
         ]
@@ -336,7 +344,7 @@ def in_words(found: dict[str, Any]) -> list[str]:
                 )
         if lungs and lungs["knows_without_lungs"]:
             lines.append(
-                f"WARNING: with the lungs painted over AUROC is above {evidence.OUTSIDE_LIMIT}: this reader knows the "
-                "label by something else than the lungs"
+                f"WARNING: with the lungs painted over AUROC is above {evidence.OUTSIDE_LIMIT}: this reader predicts "
+                "the label from something other than the lungs"
             )
     return lines

@@ -61,9 +61,7 @@ def _reader(path: Path, expect: str | None) -> Subject:
     reader = Reader.open(path)
     card = reader.card
     if expect is not None and card.architecture != expect:
-        raise UserError(
-            f"{path} holds a {card.architecture}, not a {expect}; call with --model_type {card.architecture}"
-        )
+        raise UserError(f"{path} holds a {card.architecture}, not a {expect}; give --model_type {card.architecture}")
 
     def predict(pixels: np.ndarray) -> np.ndarray:
         films = tqdm(pixels, desc="reading", unit="film", leave=False, disable=None)

@@ -94,7 +94,7 @@ class GradCAM:
             with torch.inference_mode(False), torch.enable_grad():
                 logits = self.model(films.clone() if films.is_inference() else films.detach())
                 if not caught:
-                    raise UserError(f"the layer '{self.layer}' takes no part in the forward pass")
+                    raise UserError(f"the layer '{self.layer}' is not part of the forward pass")
                 chosen = self._chosen(logits, class_index)
                 activations = caught[-1]
                 (gradients,) = torch.autograd.grad(logits.gather(1, chosen[:, None]).sum(), activations)

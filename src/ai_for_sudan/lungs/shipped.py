@@ -26,5 +26,5 @@ def load_finder(path: Path | None = None) -> LungFinder:
     try:
         finder.load_state_dict(load_file(source))
     except Exception as error:  # safetensors and torch raise many kinds for a file that is not theirs
-        raise UserError(f"{source} holds no lung finder of this project") from error
+        raise UserError(f"{source} is not a lung finder of this project") from error
     return finder.eval().requires_grad_(False)

@@ -66,7 +66,7 @@ def load_checkpoint(
         raise UserError(f"no checkpoint at {source}; train one first (python train.py --help)")
     spec, weights, state = _contents(source)
     if expect is not None and expect != spec.name:
-        raise UserError(f"{source} holds a {spec.name}, not a {expect}; call with --model_type {spec.name}")
+        raise UserError(f"{source} holds a {spec.name}, not a {expect}; give --model_type {spec.name}")
     model = build(spec)
     try:
         model.load_state_dict(weights)
@@ -102,4 +102,4 @@ def _contents(source: Path) -> tuple[ModelSpec, dict[str, torch.Tensor], Checkpo
         state = CheckpointState.from_dict(contents["state"])
         return ModelSpec.from_dict(contents["spec"]), dict(contents["weights"]), state
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{source} is damaged: its parts are not those of a checkpoint ({error})") from error
+        raise UserError(f"{source} is damaged: it does not have the parts of a checkpoint ({error})") from error

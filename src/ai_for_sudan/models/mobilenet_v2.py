@@ -121,5 +121,5 @@ def _from_file(path: Path) -> dict[str, torch.Tensor]:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise UserError(f"{path} cannot be loaded as weights: {reason}") from error
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise UserError(f"{path} holds no state dict of torchvision's mobilenet_v2")
+        raise UserError(f"{path} contains no state dict of torchvision's mobilenet_v2")
     return state

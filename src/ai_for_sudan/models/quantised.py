@@ -76,9 +76,9 @@ def load_quantised(path: Path, expect: str | None = None) -> tuple[Architecture,
         model = _packed(spec, contents["features"], contents["linear"])
         state = CheckpointState.from_dict(contents["state"])
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise UserError(f"{path} is damaged: its parts are not those of a quantised model") from error
+        raise UserError(f"{path} is damaged: it does not have the parts of a quantised model") from error
     if expect is not None and expect != spec.name:
-        raise UserError(f"{path} holds a {spec.name}, not a {expect}; call with --model_type {spec.name}")
+        raise UserError(f"{path} holds a {spec.name}, not a {expect}; give --model_type {spec.name}")
     return model, state
 
 

@@ -79,7 +79,7 @@ def decision(axes: Axes, curve: dict[str, list[float]], prevalence: float) -> No
     axes.plot(curve["thresholds"], curve["all"], color=GREY, label="call every film")
     axes.axhline(0, ls=":", color=GREY, lw=1)
     top = max(prevalence, 0.05)
-    axes.set(xlabel="probability at which one acts", ylabel="net benefit", title="Decision curve")
+    axes.set(xlabel="probability threshold", ylabel="net benefit", title="Decision curve")
     axes.set(xlim=(0, 0.82), ylim=(-0.15 * top, 1.05 * top))
     axes.legend(frameon=False, fontsize=8)
 

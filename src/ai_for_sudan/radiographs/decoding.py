@@ -14,7 +14,7 @@ def decode(data: bytes) -> Radiograph:
         UnreadableFilm: with a code and a reason; nothing else, whatever the bytes are.
     """
     if not data:
-        raise UnreadableFilm("empty", "the file has no bytes; copy it again from where it came")
+        raise UnreadableFilm("empty", "the file is empty; copy it again from its source")
     try:
         if is_dicom(data):
             from ai_for_sudan.radiographs.dicom import decode as decode_dicom
@@ -26,7 +26,7 @@ def decode(data: bytes) -> Radiograph:
     except UnreadableFilm:
         raise
     except MemoryError as error:
-        raise UnreadableFilm("too_large", "the film needs more memory than a film may have") from error
+        raise UnreadableFilm("too_large", "the film needs more memory than is allowed") from error
     except Exception as error:  # decoders raise whatever they like for damaged bytes; none may stop a batch
         raise UnreadableFilm("damaged", f"the file is damaged: {one_line(error)}") from error
 

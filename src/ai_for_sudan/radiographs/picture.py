@@ -62,11 +62,11 @@ def _unopened(data: bytes) -> UnreadableFilm:
     """Why no decoder takes the picture: what its first bytes tell."""
     if re.match(rb"....ftyp(hei[cfmsx]|hev[cmsx]|mif1|msf1)", data, re.DOTALL):  # ISO 23008-12, Annex B
         advice = "share it as JPEG, or set the phone's camera to JPEG (on an iPhone: Formats, Most Compatible)"
-        return UnreadableFilm("heic", f"the photo is HEIC, which is not read; {advice}")
+        return UnreadableFilm("heic", f"the photo is in HEIC format, which cannot be read; {advice}")
     if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return UnreadableFilm("tiff", "the TIFF file is damaged, or of a kind that is not read; save it as PNG")
+        return UnreadableFilm("tiff", "the TIFF file is damaged, or of a kind that cannot be read; save it as PNG")
     expected = f"expected DICOM, {', '.join(FORMATS)}"
-    return UnreadableFilm("not_a_picture", f"the file is no picture that can be read ({expected})")
+    return UnreadableFilm("not_a_picture", f"the file is not a readable picture ({expected})")
 
 
 @contextlib.contextmanager
@@ -104,7 +104,7 @@ def _pixels(image: Image.Image, size: int) -> np.ndarray:
         raise UnreadableFilm("too_large", f"a run-length coded BMP of {size / 1e6:.0f} MB; save it as PNG")
     # Not how many: a damaged file may name millions, which Pillow would visit one by one.
     if image.format == "TIFF" and image.is_animated:  # type: ignore[attr-defined]
-        raise UnreadableFilm("multi_frame", "the file holds several pictures; give one film a file")
+        raise UnreadableFilm("multi_frame", "the file contains several pictures; save each film as a file of its own")
     image.load()
     # A damaged EXIF block must not cost a readable picture.
     if len(image.info.get("exif", b"")) <= LARGEST_EXIF:

@@ -120,10 +120,10 @@ class _Worker:
         except subprocess.TimeoutExpired:  # it closed its pipes and lives
             code = None
         if slow or code == -getattr(signal, "SIGXCPU", 0):
-            return UnreadableFilm("too_slow", f"the file keeps a decoder busy for {SECONDS} s; save it uncompressed")
+            return UnreadableFilm("too_slow", f"decoding the file takes longer than {SECONDS} s; save it uncompressed")
         if code == -getattr(signal, "SIGKILL", 0):
-            return UnreadableFilm("too_large", "the system ended the film's decoder, most likely for want of memory")
-        return UnreadableFilm("crashed", f"the film ended its decoder (exit {code}); save it uncompressed, or as PNG")
+            return UnreadableFilm("too_large", "the system ended the film's decoder, most likely for lack of memory")
+        return UnreadableFilm("crashed", f"the film crashed its decoder (exit {code}); save it uncompressed, or as PNG")
 
     @property
     def alive(self) -> bool:

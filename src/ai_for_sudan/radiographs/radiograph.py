@@ -58,7 +58,7 @@ def grey_of(values: np.ndarray) -> np.ndarray:
     """Any picture array -> uint8 ``(H, W)``."""
     colour = values.ndim == 3 and values.shape[2] in (3, 4)
     if not colour and values.ndim != 2:
-        raise UnreadableFilm("shape", f"an array of shape {values.shape} is no film; expected (H, W) or (H, W, 3)")
+        raise UnreadableFilm("shape", f"an array of shape {values.shape} is not a film; expected (H, W) or (H, W, 3)")
     if values.size == 0:
         raise UnreadableFilm("shape", "the picture has no pixels")
     if values.dtype == bool:
@@ -66,7 +66,7 @@ def grey_of(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind == "f":
         low, high = float(values.min()), float(values.max())
         if not np.isfinite([low, high]).all():
-            raise UnreadableFilm("not_finite", "the film holds values that are no numbers (NaN or infinite)")
+            raise UnreadableFilm("not_finite", "the film contains values that are not numbers (NaN or infinite)")
         if low < 0 or high > 1:
             raise UnreadableFilm("range", f"float pixels must lie in 0..1, not in {low:g}..{high:g}")
         scale = 255.0
@@ -74,7 +74,7 @@ def grey_of(values: np.ndarray) -> np.ndarray:
         scale = 1.0 if values.dtype == np.uint8 else 1 / 257
     else:
         raise UnreadableFilm(
-            "type", f"pixels of type {values.dtype} are not understood; expected uint8, uint16 or float"
+            "type", f"pixels of type {values.dtype} are not supported; expected uint8, uint16 or float"
         )
     if values.dtype == np.uint8 and not colour:
         return np.ascontiguousarray(values)

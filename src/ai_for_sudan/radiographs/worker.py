@@ -119,7 +119,7 @@ def _most_memory() -> int:
     with contextlib.suppress(ImportError):
         import resource
 
-        # Linux hands the starter's own peak on in ru_maxrss; VmHWM begins anew with the program.
+        # Linux hands the starter's own peak on in ru_maxrss; VmHWM starts again with the program.
         status = Path("/proc/self/status")
         if status.exists():
             peak = next(row for row in status.read_text(encoding="ascii").splitlines() if row.startswith("VmHWM:"))

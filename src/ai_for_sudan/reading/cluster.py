@@ -79,14 +79,15 @@ def read_on_cluster(
                 return list(ray.get(done[0]))
             except ray.exceptions.RayTaskError as error:  # raised by our own code there: no film raises
                 reason = (str(error.cause).splitlines() or [type(error.cause).__name__])[0]
-                raise UserError(f"a machine of the cluster cannot read: {reason}") from error
+                raise UserError(f"a machine of the cluster cannot read films: {reason}") from error
             except ray.exceptions.RayError:
                 if len(batch) > 1:
                     for file in batch:
                         submit([file])
                     return []
                 lost = UnreadableFilm(
-                    "worker_lost", "the process that read this film was killed each time, perhaps for memory"
+                    "worker_lost",
+                    "the process that read this film was killed each time, perhaps because it ran out of memory",
                 )
                 line = Reading.unread(terms, batch[0], lost).to_dict(log=log, site=site)
                 return [line | (identity(batch[0]) if identify else {})]

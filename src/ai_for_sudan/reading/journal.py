@@ -97,7 +97,7 @@ class Journal:
         if not self._path.exists():
             return
         if not self._path.is_file():
-            raise UserError(f"{self._path} is no file; name a file for the readings")
+            raise UserError(f"{self._path} is not a file; name a file for the readings")
         with self._path.open("rb") as file:
             for number, raw in enumerate(file):
                 try:
@@ -108,7 +108,7 @@ class Journal:
                     )
                     if not cut_off:
                         raise UserError(
-                            f"{self._path} is no file of readings that can be continued (line {number + 1}); "
+                            f"{self._path} is not a file of readings that can be continued (line {number + 1}); "
                             "name another file"
                         ) from error
                     yield raw, None, False

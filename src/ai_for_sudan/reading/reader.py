@@ -95,11 +95,11 @@ class Reader:
             )
             text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         except Exception as error:  # ONNX Runtime raises its own kinds, and a plain RuntimeError
-            raise UserError(f"{name} is no ONNX file that this machine can open; expected a reader file") from error
+            raise UserError(f"{name} is not an ONNX file that this machine can open; expected a reader file") from error
         names = {output.name for output in session.get_outputs()}
         inputs = {item.name: item.type for item in session.get_inputs()}
         if text is None or not names.issuperset(OUTPUTS) or inputs != {INPUT: "tensor(uint8)"}:
-            raise UserError(f"{name} is an ONNX file but no reader (no card, or other inputs and outputs)")
+            raise UserError(f"{name} is an ONNX file but not a reader (it has no card, or other inputs and outputs)")
         return cls(session, Card.from_json(text), name)
 
     def self_test(self) -> float:
@@ -122,7 +122,7 @@ class Reader:
             ) from error
         for output, count in (("probability", len(self.card.classes)), ("gate", len(self.card.gate))):
             if found[output].shape != (count,):
-                raise UserError(f"{self.name}: the card's self-test does not fit its graph; export the reader again")
+                raise UserError(f"{self.name}: the card's self-test does not match its graph; export the reader again")
         heat = float(found["heatmap"][self.card.positive_index].sum())
         differences = [
             *np.abs(found["probability"] - test.probability),

@@ -145,7 +145,7 @@ def _judged(
     result |= {"columns": judge.links, "warnings": judge.warnings(), "steps": [], "curve": []}
     scores = {"shipped": rows.scores}
     if short := too_few(rows, FOR_CALIBRATION, PATIENTS_FOR_CALIBRATION):
-        result["notes"].append(f"Nothing was re-chosen: {short}.")
+        result["notes"].append(f"Nothing was adapted: {short}.")
         return None, scores
     short = too_few(rows, FOR_HEAD, PATIENTS_FOR_HEAD)
     held = steps.held_out(judge, refit=not short)
@@ -155,7 +155,7 @@ def _judged(
     result["steps"] += [steps.operating_points(judge, held), steps.calibration(judge, held)]
     head = None
     if short:
-        also = " Nor was the network trained on." if refused else ""
+        also = " Nor was the network trained further." if refused else ""
         result["notes"].append(f"The head was not refitted: {short}.{also}")
     else:
         step, head = steps.refitted(judge, held)

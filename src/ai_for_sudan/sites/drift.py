@@ -67,9 +67,9 @@ def drift(films: SiteFilms, scores: np.ndarray, reference: Reference | None, *, 
     differs = [name for name, key in (("embeddings", "embedding"), ("scores", "score")) if found[key]["p"] < ALPHA]
     found["words"] = (
         f"The site differs from the reader's own films in its {' and '.join(differs)} (p < {ALPHA}): figures measured "
-        "elsewhere do not hold here. Scores also differ where the share of positive patients does."
+        "elsewhere do not hold here. Scores also differ where the share of positive patients differs."
         if differs
-        else f"No difference from the reader's own films was found (p >= {ALPHA}), which with few films proves little."
+        else f"No difference from the reader's own films was found (p >= {ALPHA}); with few films this proves little."
     )
     return found
 

@@ -111,7 +111,7 @@ def read_site(reader: Reader, manifest: Manifest, *, threads: int | None = None)
         if reading.status == "failed":
             return Excluded(names[index], "; ".join(reading.reasons))
         if index in contradicted:
-            return Excluded(names[index], "the same film is there with another label")
+            return Excluded(names[index], "the same film is also listed with another label")
         if reading.status == "refused":
             return Refused(names[index], reading.codes)
         assert reading.embedding is not None and reading.pixels is not None and reading.probability is not None

@@ -111,13 +111,13 @@ class Judge:
             )
             if column == nuisance.ACQUISITION:
                 found.append(
-                    f"Six numbers on grey levels and sharpness tell the label with AUROC {link['auroc_alone']:.2f} "
-                    "here, without looking at the lungs: positive and negative films seem to be made or exported "
-                    "differently. A head can learn that: trust the figures within films that look alike."
+                    f"Six numbers on grey levels and sharpness predict the label with AUROC {link['auroc_alone']:.2f} "
+                    "here, without looking at the lungs: positive and negative films seem to be taken or exported "
+                    "differently. A head can learn that: rely on the figures within films that look alike."
                 )
                 continue
             found.append(
                 f"The column '{column}' is linked with the label here (positive: {shares}; p = {link['p']:.2g}); "
-                f"alone it would reach AUROC {link['auroc_alone']:.2f}. Trust the figures within a {column}."
+                f"on its own it would reach AUROC {link['auroc_alone']:.2f}. Rely on the figures within one {column}."
             )
         return found

@@ -81,7 +81,7 @@ def read_log(paths: Iterable[Path], *, now: datetime | None = None) -> tuple[lis
             place = f"{path}, line {number}"
             try:
                 if line in seen:
-                    raise _OfNoUse("the same line is there already")
+                    raise _OfNoUse("the same line occurs earlier")
                 seen.add(line)
                 found.append(_entry(line, place))
             except _OfNoUse as reason:
@@ -138,7 +138,7 @@ def _entry(line: str, place: str) -> tuple[datetime | None, Entry]:
     if read and not _is_share(values.get("probability")):
         raise _OfNoUse(f"probability {_shown(values.get('probability'))}; expected a number in 0..1")
     if embedding is not None and not _are_numbers(embedding):
-        raise _OfNoUse("an embedding that is no list of numbers")
+        raise _OfNoUse("an embedding that is not a list of numbers")
     return time, Entry(
         week=date.min,
         status=str(status),

@@ -99,12 +99,12 @@ def monitor(
     if not 0 < false_alarms < 1 or not 0 < agreement < 1:
         raise UserError("the rate of false alarms and the agreement must lie between 0 and 1")
     if baseline_weeks < 1:
-        raise UserError(f"{baseline_weeks} weeks are no baseline; give 1 or more")
+        raise UserError(f"{baseline_weeks} weeks are too few for a baseline; give 1 or more")
     chosen = reader or entries[-1].reader
     followed = [entry for entry in entries if entry.reader == chosen]
     if not followed:
         raise UserError(
-            f"no reading is of the reader '{chosen}'; there are: {', '.join(sorted({e.reader for e in entries}))}"
+            f"there is no reading by the reader '{chosen}'; there are: {', '.join(sorted({e.reader for e in entries}))}"
         )
     others = Counter(entry.reader for entry in entries if entry.reader != chosen)
     notes = [f"{count} readings of {name or 'a reader without a name'} are left out." for name, count in others.items()]
@@ -159,7 +159,7 @@ def in_words(result: dict[str, Any]) -> str:
         found.append(f"{earlier} earlier week{'s' if earlier > 1 else ''} raised an alarm.")
     if newest is None:
         found.append(
-            "Nothing was compared yet, so this says neither that all is well nor that it is not: no week after the "
+            "Nothing has been compared yet, so this does not show whether all is well: no week after the "
             f"baseline holds {FEWEST} films."
         )
     elif not now and not result["agreement"]["alarm"]:
@@ -193,7 +193,7 @@ def _without_stray_dates(entries: Sequence[Entry]) -> tuple[list[Entry], list[Le
         if gap > timedelta(weeks=LONGEST_GAP) and place - begin < FEWEST_IN_BASELINE:
             begin = place
     stray = [
-        LeftOut(e.line, f"in the week of {e.week}, {LONGEST_GAP} weeks and more before the other readings")
+        LeftOut(e.line, f"in the week of {e.week}, {LONGEST_GAP} or more weeks before the other readings")
         for e in entries[:begin]
     ]
     return list(entries[begin:]), stray
@@ -224,7 +224,7 @@ def _baseline(
     if reference is not None:
         distance = _fitted(reference.sketches[::2], reference.mean, reference.std)
         distances = distance.of_sketches(reference.sketches[1::2])
-        text = "the reader's own films, as its card tells"
+        text = "the reader's own films, as summarised in its card"
         return Baseline(text, None, reference.scores, distances, distance), []
     inside = [entry for entry in entries if entry.week in first]
     scores = _scores(inside)
@@ -238,7 +238,7 @@ def _baseline(
     embeddings = _embeddings(inside)
     if len(embeddings) < FEWEST_IN_BASELINE:
         note = (
-            "Drift of the embeddings is not tested: too few readings of the baseline hold one (read --log writes them)."
+            "Drift of the embeddings is not tested: too few readings of the baseline have one (read --log writes them)."
         )
         return Baseline(text, (refused, len(inside)), scores, None, None), [note]
     # Every other film: the distance is fitted on one half, and the other half shows how far films usually are.

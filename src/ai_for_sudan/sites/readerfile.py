@@ -94,7 +94,7 @@ class ReaderFile:
         return dict(zip(INITIALIZERS, (weight, bias, scale, offset), strict=True))
 
     def write(self, target: Path, weights: dict[str, np.ndarray], card: dict[str, Any]) -> None:
-        """Write a changed copy; its self-test is computed anew, and this file stays as it is."""
+        """Write a changed copy; its self-test is recomputed, and this file stays as it is."""
         changed = Card.from_json(json.dumps(card, ensure_ascii=False, allow_nan=False))
         with replacing(target) as temporary:
             temporary.write_bytes(self._changed(weights, changed))

@@ -99,7 +99,7 @@ def label_shift(judge: Judge, estimated: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": "label shift",
         "adopted": beyond and changed,
-        "measure": "log loss on the labelled films, of which the estimate used no label",
+        "measure": "log loss on the labelled films, whose labels the estimate did not use",
         "gain": [*gain],
         # Thresholds move along: the same films are called.
         "after": judge.figures(new, judge.shipped_called),

@@ -17,7 +17,7 @@ def too_few(rows: Rows, films: int, patients: int) -> str:
     """Why there is not enough, in words; empty where there is."""
     counts = {label: len(np.unique(rows.patients[rows.labels == label])) for label in (1, 0)}
     if len(rows) == 0:
-        return "no film that was read has a label"
+        return "no film that could be read has a label"
     for label, word in ((1, "positive"), (0, "negative")):
         if not counts[label]:
             return f"none of the {len(rows)} labelled films is {word}; both are needed"
@@ -67,9 +67,9 @@ def notes_on(films: SiteFilms, scores: np.ndarray) -> list[str]:
     found = []
     if not films.patients_known:
         found.append(
-            "The manifest does not tell every film's patient: films of one patient may be counted as independent, so "
-            "the intervals may be too narrow. Give a patient column or a patient rule."
+            "The manifest does not name the patient of every film: films of one patient may be counted as "
+            "independent, so the intervals may be too narrow. Give a patient column or a patient rule."
         )
     if len(scores) > 1 and np.ptp(scores) < 1e-9:
-        found.append("The reader gives every film the same score: it can tell nothing apart here.")
+        found.append("The reader gives every film the same score: it cannot distinguish anything here.")
     return found

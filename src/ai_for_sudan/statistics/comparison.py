@@ -64,6 +64,6 @@ def in_words(found: dict[str, Any], first: str, second: str) -> str:
     areas = f"AUROC {difference:+.4f} ({low:+.4f} to {high:+.4f}; p {found['auroc_p']:.3g}, DeLong)"
     calls = f"right alone on {found['only_first_right']} films, wrong alone on {found['only_second_right']}"
     return (
-        f"{first} less {second} on the same {found['films']} films: {areas}; {calls} "
+        f"{first} minus {second} on the same {found['films']} films: {areas}; {calls} "
         f"(p {found['calls_p']:.3g}, McNemar)."
     )

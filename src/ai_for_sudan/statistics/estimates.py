@@ -45,7 +45,7 @@ def check(labels: Array, scores: Array) -> tuple[Array, Array]:
     if len(labels) != len(scores):
         raise UserError(f"there are {len(labels)} labels but {len(scores)} scores")
     if np.isnan(scores).any():
-        raise UserError(f"{int(np.isnan(scores).sum())} of {len(scores)} scores are no numbers (NaN)")
+        raise UserError(f"{int(np.isnan(scores).sum())} of {len(scores)} scores are not numbers (NaN)")
     if not np.isin(labels, (0, 1)).all():
         raise UserError("labels must be 0 or 1")
     if len(np.unique(labels)) < 2:

@@ -81,7 +81,7 @@ def fits(
     found = distance(scores, known, weights)
     drawn = []
     for _ in range(rounds):
-        # Both sides are samples: the known films are drawn anew as well.
+        # Both sides are samples: the known films are resampled as well.
         again = random.integers(0, len(known), len(known))
         share = weights[again] / weights[again].sum()
         sample = known[random.choice(len(known), len(scores), p=weights)]

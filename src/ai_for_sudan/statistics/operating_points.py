@@ -16,10 +16,10 @@ TARGET = 0.95
 #: what is asked of the films that they are chosen on: other films are not kinder than these
 CHOSEN_AT = 0.98
 
-_CONVENTION = "one class only among the films to choose on: 0.5 is a convention, not a choice"
+_CONVENTION = "the films to choose on are all of one class: 0.5 is a convention, not a choice"
 REASONS = {
     "screening": f"misses few: sensitivity at least {TARGET}, chosen for {CHOSEN_AT} where it is worst",
-    "balanced": "highest balanced accuracy, where it is worst",
+    "balanced": "highest balanced accuracy in the worst case",
     "rule-in": f"few false alarms: specificity at least {TARGET}, chosen for {CHOSEN_AT} where it is worst",
 }
 

@@ -83,14 +83,14 @@ def check_sites(films: LabelledFilms, positive: int) -> None:
     """Every site needs films of every class.
 
     Raises:
-        UserError: where a class is missing, the site alone would tell the label.
+        UserError: where a class is missing, the site alone would predict the label.
     """
     classes = _classes(films.labels, positive)
     for site in np.unique(films.sites) if films.sites is not None else ():
         missing = len(set(classes[classes >= 0])) - len(set(classes[(films.sites == site) & (classes >= 0)]))
         if missing:
             raise UserError(
-                f"the site '{site}' lacks films of {missing} of the classes, so that it alone would tell the label; "
+                f"the site '{site}' lacks films of {missing} of the classes, so that the site would predict the label; "
                 "leave its films out, or give --sites ignore"
             )
 

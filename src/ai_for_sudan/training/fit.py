@@ -142,7 +142,7 @@ class _Run:
                     break
                 self._epoch(epoch)
         except KeyboardInterrupt:
-            kept = "holds the best weights so far, --resume goes on"
+            kept = "holds the best weights so far; --resume continues"
             if not self.history:
                 kept = "is of an earlier run" if self.best_path.exists() else "holds the weights of an unfinished epoch"
                 if self.group.first and not self.best_path.exists():
@@ -316,13 +316,13 @@ class _Run:
         return dict(last)
 
     def _damaged(self) -> UserError:
-        return UserError(f"{self.last_path} cannot be loaded: it is damaged; delete it to start anew")
+        return UserError(f"{self.last_path} cannot be loaded: it is damaged; delete it to start again")
 
     def _teacher(self, path: str) -> Architecture:
         teacher = load_checkpoint(path, map_location=self.device)[0]
         if (teacher.spec.classes, teacher.spec.task) != (self.spec.classes, self.spec.task):
             raise UserError(
-                f"the teacher {path} knows {', '.join(teacher.spec.classes)} ({teacher.spec.task}); expected "
+                f"the teacher {path} has the classes {', '.join(teacher.spec.classes)} ({teacher.spec.task}); expected "
                 f"{', '.join(self.spec.classes)} ({self.spec.task})"
             )
         return folded(teacher)

@@ -76,7 +76,7 @@ def folds_of_sites(
         there = np.unique(sites[rows[groups[rows] == group]])
         if len(there) > 1:
             raise UserError(
-                f"a patient (or the same film) is at the sites {' and '.join(there)}; name each site's apart"
+                f"a patient (or the same film) is at the sites {' and '.join(there)}; give each site its own"
             )
     found = {}
     for name in names:
@@ -106,7 +106,7 @@ def same_run(folder: Path, facts: dict[str, Any], labels: np.ndarray) -> None:
             raise UserError(f"{path} is not valid JSON ({error}); give another --output_dir") from error
         if differs := [key for key, value in facts.items() if before.get(key) != value]:
             raise UserError(
-                f"{folder} holds folds of a run with another {', '.join(differs)}; give another --output_dir"
+                f"{folder} holds folds of a run that differs in {', '.join(differs)}; give another --output_dir"
             )
     write_json(path, facts)
 
@@ -161,11 +161,11 @@ def kept_predictions(folder: Path, folds: Sequence[Fold], classes: int) -> np.nd
             with np.load(_kept(folder, number)) as saved:
                 predicted, films = saved["probabilities"], saved["films"]
         except (OSError, ValueError, KeyError) as error:
-            raise UserError(f"{_kept(folder, number)} holds no predictions of a fold ({error})") from error
+            raise UserError(f"{_kept(folder, number)} contains no predictions of a fold ({error})") from error
         # Folds kept by version 0.1.0 name their films in another order.
         order = np.argsort(films)
         if not np.array_equal(films[order], fold.test) or predicted.shape != (len(fold.test), classes):
-            raise UserError(f"{_kept(folder, number)} is of other films, folds or classes; the same are needed")
+            raise UserError(f"{_kept(folder, number)} is of other films, folds or classes; they must be the same")
         found[fold.test] = predicted[order]
     return found
 

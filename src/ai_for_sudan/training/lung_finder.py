@@ -102,7 +102,7 @@ class LungRecipe:
             return cls(sources=sources, cycles=cycles, **values)
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
             known = ", ".join(field.name for field in fields(cls))
-            raise UserError(f"{path}: this is no recipe for a lung finder ({error}); it takes {known}") from error
+            raise UserError(f"{path}: this is not a recipe for a lung finder ({error}); it takes {known}") from error
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def load_sources(recipe: LungRecipe, data_dir: Path) -> list[Films]:
 def _held_out(recipe: LungRecipe, source: Source, masked: MaskedFilms) -> np.ndarray:
     patients = np.unique(masked.patient_ids)
     if len(patients) <= source.held_out:
-        raise UserError(f"{source.name}: {len(patients)} patients, of which {source.held_out} are to be held out")
+        raise UserError(f"{source.name}: {len(patients)} patients, but {source.held_out} are to be held out")
     chosen = np.random.default_rng(recipe.seed).permutation(patients)[: source.held_out]
     held: np.ndarray = np.isin(masked.patient_ids, chosen)
     return held

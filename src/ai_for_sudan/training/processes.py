@@ -69,6 +69,6 @@ def processes() -> Iterator[Processes]:
     except RuntimeError as error:  # the only sign that gloo gives of a process that ended with an error of its own
         if "peer" not in str(error):
             raise
-        raise UserError("another process of the group has ended; what it said tells why") from error
+        raise UserError("another process of the group has ended; its output says why") from error
     finally:
         dist.destroy_process_group()

@@ -121,7 +121,7 @@ class Recipe:
         except OSError as error:
             raise UserError(f"no recipe at {source}: {error.strerror or error}") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise UserError(f"{source} is no TOML file: {error}") from error
+            raise UserError(f"{source} is not a TOML file: {error}") from error
         return cls().changed(values, str(source))
 
     def changed(self, values: dict[str, Any], source: str = "recipe") -> Recipe:
@@ -129,7 +129,7 @@ class Recipe:
         known = {field.name: type(getattr(self, field.name)) for field in fields(self)}
         for key, value in values.items():
             if key not in known:
-                raise UserError(f"{source}: unknown key '{key}'; known are: {', '.join(known)}")
+                raise UserError(f"{source}: unknown key '{key}'; known keys: {', '.join(known)}")
             kind = known[key]
             if kind is float and isinstance(value, int) and not isinstance(value, bool):
                 values = {**values, key: float(value)}

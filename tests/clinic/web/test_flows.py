@@ -22,17 +22,17 @@ def test_a_film_appears_by_itself_and_others_see_who_looks_at_it(browser: Any, s
     clinic = start(static=pages)
     clinic.user("amina", "clinician", "Dr Amina"), clinic.user("omar", "clinician", "Dr Omar")
     amina, omar = (Window(browser, clinic, "en").log_in(name) for name in ("amina", "omar"))
-    amina.page.wait_for_selector("text=Nothing waits")
+    amina.page.wait_for_selector("text=Nothing is waiting")
     amina.shot("worklist-empty")
     clinic.film(FILM.read_bytes())
     amina.page.wait_for_selector(".clinic-list a:has-text('Suspicious')")
     omar.page.click(".clinic-list a")
-    amina.page.wait_for_selector("text=Dr Omar looks at it")
-    # Looking is noted once, and the note does not make the page ask anew for ever.
+    amina.page.wait_for_selector("text=Being viewed by Dr Omar")
+    # Looking is noted once, and the note does not make the page fetch for ever.
     omar.page.wait_for_timeout(4000)
     assert [row.actor for row in clinic.trail("film.seen")] == ["user:omar"]
     omar.page.click("nav a:has-text('Worklist')")
-    amina.page.wait_for_selector("text=Dr Omar looks at it", state="detached")
+    amina.page.wait_for_selector("text=Being viewed by Dr Omar", state="detached")
 
 
 def test_a_verdict_by_keyboard_alone_is_signed_amended_and_never_vanishes(browser: Any, busy: Clinic) -> None:
@@ -130,15 +130,15 @@ def test_faults_are_said_in_words(browser: Any, busy: Clinic, language: str, tmp
 def test_what_a_pacs_refused_is_sent_again_from_its_page_and_a_viewer_cannot(browser: Any, busy: Clinic) -> None:
     with busy.store.writing() as session:
         (delivery,) = session.scalars(select(tables.Delivery).where(tables.Delivery.destination_id == 1))
-        deliveries.mark_refused(session, [delivery.id], "main PACS did not take it: it has no room (A700H)")
+        deliveries.mark_refused(session, [delivery.id], "main PACS did not accept it: it has no space (A700H)")
     viewer = Window(browser, busy, "en").log_in("huda")
     page = viewer.go("outgoing")
-    page.wait_for_selector("text=it has no room")
+    page.wait_for_selector("text=it has no space")
     assert page.locator("main button").count() == 0
     window = Window(browser, busy, "en").log_in("omar")
     page = window.go("outgoing")
-    page.locator("main li", has_text="it has no room").locator("button").click()
-    page.wait_for_selector("text=it has no room", state="detached")
+    page.locator("main li", has_text="it has no space").locator("button").click()
+    page.wait_for_selector("text=it has no space", state="detached")
     window.check("outgoing-again")
     with busy.store.reading() as session:
         assert session.get_one(tables.Delivery, delivery.id).state == "waiting"
@@ -182,7 +182,7 @@ def test_a_phone_is_paired_once_and_sends_nothing_twice_after_hours_without_netw
     phone.wait_for_selector("text=Reader ready", timeout=120_000)
     context.set_offline(True)
     phone.set_input_files("input[type=file] >> nth=-1", str(FILM))
-    phone.wait_for_selector("text=Suspicious of pneumonia", timeout=60_000)
+    phone.wait_for_selector("text=Pneumonia suspected", timeout=60_000)
     phone.locator("input[name=verdict]").first.check()
     phone.wait_for_timeout(500)
     phone.goto(f"{clinic.address}/app/#/pair")
@@ -195,7 +195,7 @@ def test_a_phone_is_paired_once_and_sends_nothing_twice_after_hours_without_netw
     clinic.read(1)
     for _ in range(3):
         phone.click("button:has-text('Send now')")
-        phone.wait_for_selector("text=1 of 1 readings are there")
+        phone.wait_for_selector("text=1 of 1 readings have been sent")
     with clinic.store.reading() as session:
         film = session.query(tables.Film).one()
         verdict = session.query(tables.Verdict).one()
@@ -205,7 +205,7 @@ def test_a_phone_is_paired_once_and_sends_nothing_twice_after_hours_without_netw
     desktop.delete("/api/devices/1")
     phone.evaluate("localStorage.removeItem('clinic.sent')")
     phone.click("button:has-text('Send now')")
-    phone.wait_for_selector("text=does not know this phone any more")
+    phone.wait_for_selector("text=no longer knows this phone")
     assert _count(clinic, tables.Film) == 1
     context.close()
 

@@ -1,21 +1,21 @@
 import { useSpeech } from '../../i18n';
 
 const en = {
-  title: 'Clinic’s server',
-  ask: 'Send the worklist of this phone to the server of the clinic? Pictures, patient codes, verdicts and notes go there whenever this phone is in its network, signed with the name of whoever showed the QR code.',
+  title: 'Clinic server',
+  ask: 'Send the worklist of this phone to the clinic server? Pictures, patient codes, verdicts and notes are sent whenever this phone is in its network, signed with the name of the person who showed the QR code.',
   name: 'Name of this phone',
   pair: 'Pair and send',
   paired: (site: string, user: string) => `Paired with ${site}, for ${user}.`,
   private: (site: string) => `Films go to ${site} and nowhere else.`,
-  sent: (done: string, all: string) => `${done} of ${all} readings are there.`,
-  waiting: 'The server cannot be reached now. What is missing is sent when it can.',
-  locked: 'The worklist is locked: it is sent when it was unlocked.',
-  ended: 'The server does not know this phone any more. Pair it again with a new QR code.',
-  invitation: 'The QR code is used up or too old. Show a new one.',
+  sent: (done: string, all: string) => `${done} of ${all} readings have been sent.`,
+  waiting: 'The server cannot be reached now. The rest is sent once it can.',
+  locked: 'The worklist is locked: it is sent once it is unlocked.',
+  ended: 'The server no longer knows this phone. Pair it again with a new QR code.',
+  invitation: 'The QR code has been used or has expired. Show a new one.',
   network: 'The server cannot be reached. Is the phone in the clinic’s network?',
   now: 'Send now',
-  part: 'Part from the server',
-  none: 'Not paired. On a page of the clinic’s server, "Phones" shows a QR code.',
+  part: 'Unpair from the server',
+  none: 'Not paired. The page "Phones" of the clinic server shows a QR code.',
 };
 
 const ar: typeof en = {
@@ -26,13 +26,13 @@ const ar: typeof en = {
   paired: (site, user) => `مربوط مع ${site} باسم ${user}.`,
   private: (site) => `تذهب الصور إلى ${site} ولا إلى أي مكان آخر.`,
   sent: (done, all) => `القراءات التي وصلت: ${done} من أصل ${all}.`,
-  waiting: 'لا يمكن الوصول إلى الخادم الآن. يُرسل الباقي حين يمكن ذلك.',
-  locked: 'قائمة العمل مقفلة: تُرسل بعد فتحها.',
+  waiting: 'لا يمكن الوصول إلى الخادم الآن. سيُرسل الباقي عندما يعود الاتصال.',
+  locked: 'قائمة العمل مقفلة: تُرسل بعد فتح القفل.',
   ended: 'لم يعد الخادم يعرف هذا الهاتف. اربطه من جديد برمز QR جديد.',
-  invitation: 'رمز QR مستعمل أو قديم. اعرض رمزًا جديدًا.',
+  invitation: 'رمز QR مستعمل أو انتهت صلاحيته. اعرض رمزًا جديدًا.',
   network: 'لا يمكن الوصول إلى الخادم. هل الهاتف في شبكة العيادة؟',
   now: 'أرسل الآن',
-  part: 'افصل عن الخادم',
+  part: 'ألغِ الربط بالخادم',
   none: 'غير مربوط. تعرض صفحة «الهواتف» على خادم العيادة رمز QR.',
 };
 

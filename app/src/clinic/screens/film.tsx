@@ -154,7 +154,7 @@ export function FilmScreen({ id }: { id: number }) {
 function Shown({ film, title }: { film: Film; title?: string }) {
   const { w } = useWords();
   const { card } = useDesk();
-  // The viewer begins anew with another picture: a change elsewhere must not move the film under somebody's eyes.
+  // The viewer starts again with another picture: a change elsewhere must not move the film under somebody's eyes.
   const picture = useMemo(() => pictureOf(film), [film.id, film.reading?.id, film.available]);
   if (!film.available) return <Notice kind="info">{w.errors.gone}</Notice>;
   if (!picture) return film.reading ? <Notice kind="info">{w.errors.unreadable}</Notice> : null;

@@ -105,7 +105,7 @@ describe('codes', () => {
     expect(kindOf('one_lung')).toBe('uncertain');
     expect(kindOf('of_another_reader')).toBeUndefined();
     expect(remark('too_small', { width: 10, height: 20, smallest: 128 }).text).toBe(
-      'the film has 10 x 20 pixels, at least 128 a side are needed; send the original, not a thumbnail',
+      'the film has 10 x 20 pixels, at least 128 per side are needed; send the original, not a thumbnail',
     );
   });
 

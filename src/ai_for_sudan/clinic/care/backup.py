@@ -121,7 +121,7 @@ def restore(file: Path, folder: Path) -> dict[str, Any]:
     """
     if folder.exists() and any(folder.iterdir()):
         raise UserError(
-            f"{folder} is not empty: a restore never writes over anything; give another folder, or move it away"
+            f"{folder} is not empty: a restore never overwrites anything; give another folder, or move this one away"
         )
     try:
         with tarfile.open(file) as archive:

@@ -20,7 +20,7 @@ from ai_for_sudan.errors import UserError
 
 #: phones refuse certificates of servers that are good for more than 825 days
 SERVER_DAYS, AUTHORITY_DAYS = 800, 3650
-#: made anew when it ends sooner than this
+#: renewed when it ends sooner than this
 RENEW = timedelta(days=60)
 
 
@@ -46,7 +46,7 @@ def make(certificate: Path, key: Path, names: Sequence[str], site: str) -> None:
         if not _allows(root, alternatives):
             raise UserError(
                 f"the authority in {folder} was made for other names; move that folder away to make a new one, which "
-                "every phone must trust anew"
+                "every phone must then trust"
             )
     else:
         root_key = ec.generate_private_key(ec.SECP256R1())
@@ -127,7 +127,7 @@ def _name(name: str) -> x509.DNSName | x509.IPAddress:
     try:
         return x509.DNSName(name.encode("idna").decode())
     except (UnicodeError, ValueError) as error:
-        raise UserError(f"'{name}' is neither a name nor an address of a machine") from error
+        raise UserError(f"'{name}' is neither the name nor the address of a machine") from error
 
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:

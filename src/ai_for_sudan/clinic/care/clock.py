@@ -52,9 +52,9 @@ def _judge(before: dict[str, Any], moment: datetime, counter: float) -> str:
         if abs(jump) > DRIFT:
             return f"the clock was moved by {_words(jump)} while the server was running"
     elif passed < -DRIFT:
-        return f"the clock stands {_words(-passed)} before the time at which the server last ran"
+        return f"the clock is {_words(-passed)} behind the time at which the server last ran"
     elif passed > LONGEST_OFF:
-        return f"the server last ran {_words(passed)} ago by this clock: a long rest, or a wrong clock"
+        return f"the server last ran {_words(passed)} ago by this clock: it was off for long, or the clock is wrong"
     return ""
 
 

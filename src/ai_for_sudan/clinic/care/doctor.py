@@ -146,7 +146,7 @@ def _reader(config: Config) -> Finding:
         reader = Reader.open(config.reading.reader)
         point = reader.card.operating_point(config.reading.operating_point or None)
     except UserError as error:
-        return Finding("failure", "reader", str(error), "choose another under [reading], or install it anew")
+        return Finding("failure", "reader", str(error), "choose another under [reading], or reinstall it")
     return Finding("ok", "reader", f"{reader.card.title} passes its self-test; operating point {point.name}")
 
 
@@ -202,7 +202,7 @@ def _destinations(config: Config) -> Iterator[Finding]:
 
 def _folder(config: Config) -> Iterator[Finding]:
     if config.folder.path and not Path(config.folder.path).is_dir():
-        yield Finding("failure", "folder", f"{config.folder.path} is not there", "make it, or mend [folder] path")
+        yield Finding("failure", "folder", f"{config.folder.path} is not there", "create it, or correct [folder] path")
 
 
 def _backups(config: Config) -> Iterator[Finding]:
@@ -210,7 +210,7 @@ def _backups(config: Config) -> Iterator[Finding]:
     if not file.exists() or databases.is_older(file):
         return
     if not config.backup.every_hours:
-        yield Finding("warning", "backup", "the server makes none", "set every_hours, or call clinic backup every day")
+        yield Finding("warning", "backup", "the server makes none", "set every_hours, or run clinic backup every day")
         return
     with Store(config.storage.folder, 0) as store, store.reading() as session:
         last = (settings.get(session, "backup") or {}).get("at", "")

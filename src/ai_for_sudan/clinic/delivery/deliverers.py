@@ -125,7 +125,7 @@ class Deliverer:
                     deliveries.mark_reached(session, self.name)
                 missing = [sending for sending in missing if sending.delivery not in there]
         if missing and not self._stopping.is_set():
-            words = f"{self.name} said yes, was asked, and does not have it; it is sent again"
+            words = f"{self.name} accepted it but does not have it; it is sent again"
             LOG.error("a PACS kept nothing", extra={"destination": self.name, "count": len(missing)})
             with self._store.writing() as session:
                 deliveries.mark_missing(session, [sending.delivery for sending in missing], words)

@@ -30,13 +30,13 @@ CONNECTING, ANSWERING = 10, 60
 
 #: status (PS3.4 B.2.3, PS3.7 C) -> what a person can make of it
 WORDS = {
-    0xA700: "it has no room (its disk may be full)",
-    0xA900: "it says that the object does not fit its class",
-    0xC000: "it says that it cannot understand the object",
-    0x0110: "it says that something went wrong inside it",
-    0x0122: "it does not take this class of objects",
+    0xA700: "it has no space (its disk may be full)",
+    0xA900: "it reports that the object does not match its class",
+    0xC000: "it reports that it cannot understand the object",
+    0x0110: "it reports an internal error",
+    0x0122: "it does not accept this class of objects",
     0x0124: "it does not allow this clinic to store",
-    0x0117: "it says that the object's UID is not valid",
+    0x0117: "it reports that the object's UID is not valid",
 }
 DUPLICATE = 0x0111
 LATER = {0xA700, 0x0110, 0x0213}
@@ -64,7 +64,7 @@ class DicomPeer:
                 if not status:
                     if outcomes:
                         return outcomes
-                    raise Away(f"{self.name} ended the conversation while a result was being sent")
+                    raise Away(f"{self.name} ended the association while a result was being sent")
                 outcomes.append(self._outcome(sending, int(status.Status), str(status.get("ErrorComment", ""))))
         return outcomes
 
@@ -75,13 +75,13 @@ class DicomPeer:
         words = WORDS[family] if family is not None else "it answered with an error"
         comment = f", it adds: {one_line(comment)[:64]}" if comment else ""
         state = "later" if status in LATER or status & 0xFF00 == 0xA700 else "refused"
-        return Outcome(sending.delivery, state, f"{self.name} did not take it: {words} ({status:04X}H){comment}")
+        return Outcome(sending.delivery, state, f"{self.name} did not accept it: {words} ({status:04X}H){comment}")
 
     def has(self, results: Sequence[Sending]) -> set[int]:
         found: set[int] = set()
         with self._association(finding=True) as association:
             if not association.accepted_contexts:
-                raise Away(f"{self.name} cannot be asked what it has: it does not answer C-FIND for this clinic")
+                raise Away(f"{self.name} cannot be asked what it holds: it does not answer C-FIND for this clinic")
             for series in {(sending.study_uid, sending.series_uid) for sending in results}:
                 query = Dataset()
                 query.QueryRetrieveLevel = "IMAGE"
@@ -92,23 +92,23 @@ class DicomPeer:
                     query.SOPInstanceUID = next(iter(mine))
                 for status, answer in association.send_c_find(query, StudyRootQueryRetrieveInformationModelFind):
                     if not status:
-                        raise Away(f"{self.name} ended the conversation while it was asked what it has")
+                        raise Away(f"{self.name} ended the association during a query")
                     if status.Status in (0xFF00, 0xFF01) and answer is not None:
                         uid = str(answer.get("SOPInstanceUID", ""))
                         if uid in mine:
                             found.add(mine[uid])
                     elif status.Status != 0:
-                        raise Away(f"{self.name} could not say what it has (C-FIND status {status.Status:04X}H)")
+                        raise Away(f"{self.name} could not report what it holds (C-FIND status {status.Status:04X}H)")
         return found
 
     def check(self) -> str:
         with self._association() as association:
             status = association.send_c_echo()
             if not status or status.Status != 0:
-                raise Away(f"{self.name} takes the association but does not answer C-ECHO")
+                raise Away(f"{self.name} accepts the association but does not answer C-ECHO")
         with self._association(finding=True) as association:
             if not association.accepted_contexts:
-                return "answers C-ECHO, but not C-FIND: what it took cannot be confirmed"
+                return "answers C-ECHO, but not C-FIND: what it accepted cannot be confirmed"
         return "answers C-ECHO and C-FIND"
 
     @contextmanager
@@ -132,16 +132,17 @@ class DicomPeer:
         try:
             if association.is_rejected:
                 raise Away(
-                    f"{there.name} at {there.host}:{there.port} refused the conversation: it must know the AE title "
+                    f"{there.name} at {there.host}:{there.port} refused the association: it must know the AE title "
                     f"'{self._config.node.title}' and be called '{there.title}'"
                 )
             # One that takes none of the contexts is aborted by pynetdicom after it was accepted.
             if not association.is_established and not association.rejected_contexts:
                 raise Away(
-                    f"{there.name} does not answer at {there.host}:{there.port}: it is off, away, or another address"
+                    f"{there.name} does not answer at {there.host}:{there.port}: it is switched off or disconnected, "
+                    "or the address is wrong"
                 )
             if not association.is_established and storing:
-                raise Away(f"{there.name} takes neither reports nor pictures (SR, SC) from this clinic")
+                raise Away(f"{there.name} accepts neither reports nor pictures (SR, SC) from this clinic")
             yield association
         finally:
             if association.is_established:
@@ -167,7 +168,7 @@ def _fit(dataset: Dataset, accepted: set[tuple[str, str]]) -> str:
         return ""
     plain = [uid for uid in PLAIN if (kind, str(uid)) in accepted]
     if not plain:
-        return f"it does not take {dataset.SOPClassUID.name}"
+        return f"it does not accept {dataset.SOPClassUID.name}"
     if syntax == JPEGBaseline8Bit:
         dataset.decompress(as_rgb=True, generate_instance_uid=False)
         dataset.PhotometricInterpretation = "RGB"

@@ -22,7 +22,7 @@ TIMEOUT = (10, 60)
 #: results in one request: proxies limit what they take
 MOST = 8
 PROXY = (
-    "something between here and {name} takes only small bodies (HTTP 413): most often a proxy with its limit of 1 MB; "
+    "something between here and {name} accepts only small requests (HTTP 413), usually a proxy with a limit of 1 MB; "
     "set client_max_body_size 50m in nginx, or LimitRequestBody in Apache"
 )
 
@@ -82,7 +82,7 @@ class DicomWebPeer:
             if str(failed.get("ReferencedSOPInstanceUID", "")) == sending.sop_uid:
                 code = int(failed.get("FailureReason", 0) or 0)
                 state = "later" if code & 0xFF00 == 0xA700 or code == 0x0110 else "refused"
-                return Outcome(sending.delivery, state, f"{self.name} did not take it (reason {code:04X}H)")
+                return Outcome(sending.delivery, state, f"{self.name} did not accept it (reason {code:04X}H)")
         return Outcome(sending.delivery, "taken")
 
     def _http_error(self, error: requests.HTTPError, part: Sequence[Sending]) -> list[Outcome]:
@@ -95,9 +95,9 @@ class DicomWebPeer:
                 "later",
             )
         elif status == 409 or (400 <= status < 500 and status not in (404, 408, 429)):
-            words, state = f"{self.name} did not take it (HTTP {status})", "refused"
+            words, state = f"{self.name} did not accept it (HTTP {status})", "refused"
         else:
-            words, state = f"{self.name} has a fault, or another address (HTTP {status})", "later"
+            words, state = f"{self.name} has a fault, or the address is wrong (HTTP {status})", "later"
         return [Outcome(sending.delivery, state, words) for sending in part]
 
     def has(self, results: Sequence[Sending]) -> set[int]:
@@ -110,7 +110,7 @@ class DicomWebPeer:
             except requests.HTTPError as error:
                 if error.response is not None and error.response.status_code == 404:
                     continue
-                raise Away(f"{self.name} could not say what it has: {_reason(error)}") from error
+                raise Away(f"{self.name} could not report what it holds: {_reason(error)}") from error
             except (requests.RequestException, OSError, ValueError) as error:
                 raise Away(f"{self.name} does not answer at {self._destination.url}: {_reason(error)}") from error
             if any(answer.get("00080018", {}).get("Value", [""])[0] == sending.sop_uid for answer in answers):

@@ -119,7 +119,7 @@ class DicomNode:
             self._server.socket.listen(KNOCKING)
         except (OSError, OverflowError) as error:
             raise UserError(
-                f"cannot take films at {node.host}:{node.port}: {error}; choose another 'port' under [node]"
+                f"cannot receive films at {node.host}:{node.port}: {error}; choose another 'port' under [node]"
             ) from error
         LOG.info("node is open", extra={"port": self.port, "title": node.title})
 
@@ -194,7 +194,7 @@ class DicomNode:
             LOG.warning("a film was refused", extra={"source": source, "code": error.code})
             return MISMATCH if error.code == "mismatch" else CANNOT_UNDERSTAND
         except Exception:  # the modality must get an answer whatever happens, and send again
-            LOG.exception("a film could not be taken", extra={"source": source})
+            LOG.exception("a film could not be received", extra={"source": source})
             return OUT_OF_RESOURCES
         finally:
             file.unlink(missing_ok=True)
@@ -215,7 +215,7 @@ class DicomNode:
         part = _part(event)
         if part is not None and part.tell() > LARGEST_FILE:
             LOG.warning(
-                "association ended: a film beyond 300 MB", extra={"source": _plain(event.assoc.requestor.ae_title)}
+                "association ended: a film larger than 300 MB", extra={"source": _plain(event.assoc.requestor.ae_title)}
             )
             event.assoc.abort()
 

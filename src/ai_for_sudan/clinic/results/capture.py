@@ -94,7 +94,7 @@ def _blank(reader: str, reader_file: str, character_set: str) -> bytes:
     )
     capture.ImageType = ["DERIVED", "SECONDARY"]
     capture.SeriesDescription = f"AI for Sudan: picture of {reader}"[:64]
-    capture.DerivationDescription = "Film with heatmap and answer of a computer reader burned in"
+    capture.DerivationDescription = "Film with heatmap and reading of a computer reader burned in"
     capture.Laterality = ""  # both sides are shown
     capture.BurnedInAnnotation = "NO"  # none that tells who the patient is (PS3.3 C.7.6.1.1)
     source = Dataset()

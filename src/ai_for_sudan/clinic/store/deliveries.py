@@ -180,7 +180,7 @@ def _why(delivery: Delivery, destination: Destination) -> str:
         return delivery.error
     if destination.error:
         return destination.error
-    return f"{destination.name} said yes; it is being asked whether it has it" if delivery.state == "sent" else ""
+    return f"{destination.name} accepted it; whether it has it is being checked" if delivery.state == "sent" else ""
 
 
 def of_film(session: Session, film: int) -> list[tuple[Delivery, Destination, Result]]:

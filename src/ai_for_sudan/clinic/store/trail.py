@@ -56,7 +56,9 @@ def verify(session: Session) -> tuple[int, str]:
         if row.id != last_id + 1:
             raise ValueError(f"row {last_id + 1} of the trail is missing: the next one is {row.id}")
         if row.previous != previous:
-            raise ValueError(f"row {row.id} of the trail does not follow the row before it: one was put in or replaced")
+            raise ValueError(
+                f"row {row.id} of the trail does not follow the row before it: one was inserted or replaced"
+            )
         if _hash(row) != row.hash:
             raise ValueError(f"row {row.id} of the trail ({row.at}, {row.actor}, {row.act}) was changed")
         count, previous, last_id = count + 1, row.hash, row.id

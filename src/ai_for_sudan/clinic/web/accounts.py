@@ -87,7 +87,7 @@ def authenticated(store: Store, name: str, password: str) -> User:
                 kept.failed_logins, kept.locked_until = 0, None
         return user
     _failed(store, user, key, failed + 1)
-    raise Refusal(401, "credentials", "name or password is wrong")
+    raise Refusal(401, "credentials", "the name or password is wrong")
 
 
 def _failed(store: Store, user: User | None, key: str, failed: int) -> None:
@@ -163,7 +163,7 @@ def create(store: Store, by: str, name: str, full_name: str, role: str) -> tuple
     )
     with store.writing() as session:
         if session.scalar(select(User).where(User.name == user.name)):
-            raise Refusal(409, "name_taken", "there is an account of this name; choose another")
+            raise Refusal(409, "name_taken", "there is already an account with this name; choose another")
         session.add(user)
         session.flush()
         record(session, by, "user.created", f"user:{user.name}", role=role)
@@ -233,7 +233,7 @@ def change(session: Session, by: str, user: User, role: str | None, full_name: s
     """
     loses = (role is not None and role != "administrator") or closed
     if user.role == "administrator" and user.closed_at is None and loses and _administrators(session) == 1:
-        raise Refusal(409, "last_administrator", "this is the last administrator; make another one first")
+        raise Refusal(409, "last_administrator", "this is the last administrator; appoint another one first")
     if full_name is not None and full_name.strip() != user.full_name:
         user.full_name = full_name.strip()
         record(session, by, "user.renamed", f"user:{user.name}")

@@ -141,7 +141,7 @@ def _serve(desk: Desk, methods: dict[str, Endpoint]) -> Callable[[Request], Awai
             else:
                 answer = await run_in_threadpool(endpoint.handler, call)
         except DiskFull as error:
-            raise Refusal(507, "disk_full", "the disk of the server is full; old films stay readable") from error
+            raise Refusal(507, "disk_full", "the server's disk is full; old films stay readable") from error
         except UserError as error:
             raise Refusal(409, "conflict", str(error)) from error
         except ClientDisconnect:
@@ -163,7 +163,7 @@ def identify(desk: Desk, request: Request, basic: bool) -> Who:
         try:
             name, _, password = base64.b64decode(value, validate=True).decode().partition(":")
         except (binascii.Error, ValueError) as error:
-            raise Refusal(401, "credentials", "name or password is wrong") from error
+            raise Refusal(401, "credentials", "the name or password is wrong") from error
         user = accounts.authenticated(desk.store, name, password)
         if user.must_change_password:
             raise Refusal(403, "must_change_password", "choose a password in the browser first")
@@ -185,11 +185,11 @@ def admit(desk: Desk, request: Request, endpoint: Endpoint, who: Who) -> None:
         if who.role not in endpoint.access:
             with desk.store.writing() as session:
                 record(session, who.actor, "access.refused", f"{request.method} {endpoint.path}")
-            raise Refusal(403, "role", "your account may not do this; ask an administrator")
+            raise Refusal(403, "role", "your account is not allowed to do this; ask an administrator")
         if who.csrf and request.method not in SAFE:
             given = request.headers.get("x-csrf-token", "")
             if not hmac.compare_digest(given.encode(), who.csrf.encode()):
-                raise Refusal(403, "csrf", "the page is not of this session; load it anew")
+                raise Refusal(403, "csrf", "the page is not from this session; reload it")
         if who.changing and not endpoint.while_changing:
             raise Refusal(403, "must_change_password", "choose a password first")
 
@@ -200,7 +200,7 @@ def _same_origin(request: Request) -> None:
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none") or (
         origin is not None and urlsplit(origin).netloc != request.headers.get("host")
     ):
-        raise Refusal(403, "csrf", "another site's page may not send this")
+        raise Refusal(403, "csrf", "a page of another site may not send this")
 
 
 def _path(request: Request) -> dict[str, Any]:
@@ -241,7 +241,7 @@ def _http(request: Request, error: Exception) -> Response:
 def _broken(request: Request, error: Exception) -> Response:
     # The type says enough to look for; the message might quote a film.
     log.error("unexpected", extra={"error": type(error).__name__, "path": request.url.path}, exc_info=error)
-    return JSONResponse({"error": "unexpected", "message": "the server made a mistake; see its log"}, status_code=500)
+    return JSONResponse({"error": "unexpected", "message": "the server had an error; see its log"}, status_code=500)
 
 
 def _guarded(desk: Desk, inner: ASGIApp) -> ASGIApp:
@@ -276,7 +276,7 @@ def _known_hosts(inner: ASGIApp, names: tuple[str, ...]) -> ASGIApp:
             name = host if host.endswith("]") else host.rpartition(":")[0] or host
             if name not in known:
                 await JSONResponse(
-                    {"error": "host", "message": "this server is not known by this name; see web.names in clinic.toml"},
+                    {"error": "host", "message": "this server does not go by this name; see web.names in clinic.toml"},
                     status_code=421,
                 )(scope, receive, send)
                 return

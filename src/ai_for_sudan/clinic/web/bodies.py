@@ -22,7 +22,7 @@ async def body_pieces(request: Request, most: int) -> AsyncIterator[bytes]:
     except ValueError:
         declared = 0
     total = 0
-    too_large = Refusal(413, "too_large", f"at most {most} bytes are taken here", most=most)
+    too_large = Refusal(413, "too_large", f"at most {most} bytes are accepted here", most=most)
     if declared > most:
         raise too_large
     async for piece in request.stream():

@@ -19,7 +19,7 @@ MOST = 200
 class Hub:
     """Tells every open page that the store has changed, and who has which film on the screen.
 
-    The pages ask anew themselves: what they may see is decided in one place. SQLite counts the commits of all other
+    The pages themselves fetch again: what they may see is decided in one place. SQLite counts the commits of all other
     connections (``PRAGMA data_version``), so that nothing that writes has to think of the pages.
     """
 

@@ -24,9 +24,9 @@ KIND = "application/fhir+json"
 SYSTEM = "https://github.com/ai-for-sudan/fhir"
 LOINC, SNOMED, DCM = "http://loinc.org", "http://snomed.info/sct", "http://dicom.nema.org/resources/ontology/DCM"
 WORDS = {
-    "suspected": "Suspicious of pneumonia",
+    "suspected": "Pneumonia suspected",
     "not_seen": "No pneumonia seen",
-    "uncertain": "Uncertain: a person reads this film first",
+    "uncertain": "Uncertain: a person must read this film first",
     "refused": "Refused: not a readable frontal chest film",
     "failed": "Could not be read",
 }

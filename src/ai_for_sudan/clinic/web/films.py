@@ -79,7 +79,7 @@ def film(call: Call) -> dict[str, Any]:
 
 
 def _seen(call: Call) -> None:
-    """Note who looks at a film: once, however often their page asks anew while it is open."""
+    """Note who looks at a film: once, however often their page fetches it while it is open."""
     subject = f"film:{call.path['film']}"
     since = (now() - LOOK).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     with call.desk.store.reading() as session:
@@ -187,10 +187,10 @@ def sign(call: Call) -> dict[str, Any]:
     body = call.body
     with call.desk.store.writing() as session:
         found = find(session, call.path["film"])
-        # What a person saw is what they sign: a film that was read anew meanwhile is shown first.
+        # What a person saw is what they sign: a film that was read again meanwhile is shown first.
         newest = films.newest_reading(session, found.id)
         if newest is None or newest.id != body["reading"]:
-            raise Refusal(409, "read_anew", "the film has been read anew; look at it again")
+            raise Refusal(409, "read_anew", "the film has been read again; look at it once more")
         verdict = films.sign(
             session,
             Verdict(

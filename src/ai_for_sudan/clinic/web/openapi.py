@@ -18,11 +18,11 @@ _ERROR = {
     "required": ["error", "message"],
 }
 _REFUSALS = {
-    400: "a value is not what the schema asks for",
+    400: "a value does not match the schema",
     401: "nobody is logged in, or the password is wrong",
-    403: "this account may not, or the call came from another site's page",
+    403: "this account is not allowed to, or the call came from another site's page",
     404: "there is no such thing",
-    409: "the state of things does not allow it",
+    409: "the current state does not allow it",
     410: "the film's file was deleted",
     413: "the body is too large",
     415: "the body is not JSON",

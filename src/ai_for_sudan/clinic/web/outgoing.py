@@ -14,7 +14,7 @@ from ai_for_sudan.clinic.web.endpoint import ANYBODY, CLINICIANS, Call, Endpoint
 endpoints = Endpoints()
 
 
-@endpoints.add("GET", "/api/deliveries", ANYBODY, "every destination, and what has not certainly arrived there")
+@endpoints.add("GET", "/api/deliveries", ANYBODY, "every destination, and what is not confirmed to have arrived there")
 def waiting(call: Call) -> dict[str, Any]:
     with call.desk.store.reading() as session:
         counts = deliveries.counts(session)
@@ -62,7 +62,7 @@ def resend(call: Call) -> dict[str, Any]:
     "POST",
     "/api/deliveries/resend",
     CLINICIANS,
-    "send everything again that waits for a destination, or that it refused",
+    "send again everything that waits for a destination or was refused by it",
     body=closed({"destination": text(60, 1)}),
 )
 def resend_all(call: Call) -> dict[str, Any]:

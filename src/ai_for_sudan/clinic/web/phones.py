@@ -81,7 +81,7 @@ def invite(call: Call) -> dict[str, Any]:
     "POST",
     "/api/phone",
     PUBLIC,
-    "a phone accepts an invitation; its token is shown this once",
+    "a phone accepts an invitation; its token is shown only once",
     body=closed({"code": text(100, 1), "name": text(60)}),
 )
 def pair(call: Call) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def paired(call: Call) -> dict[str, Any]:
     "POST",
     "/api/phone/films",
     DEVICES,
-    "one reading of a phone's worklist: sent again, it is found again, and what a person changed is added",
+    "one reading of a phone's worklist; if it is sent again, only what a person changed is added",
     body=closed(
         {
             "id": text(64, 1),
@@ -214,7 +214,7 @@ def devices(call: Call) -> list[dict[str, Any]]:
 
 
 @endpoints.add(
-    "DELETE", "/api/devices/{device}", CLINICIANS, "a phone may send no more: one's own or, for administrators, any"
+    "DELETE", "/api/devices/{device}", CLINICIANS, "stop a phone from sending: one's own or, for administrators, any"
 )
 def revoke(call: Call) -> dict[str, Any]:
     with call.desk.store.writing() as session:

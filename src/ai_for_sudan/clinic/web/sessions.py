@@ -38,7 +38,7 @@ def _me(who: Who, language: str) -> dict[str, Any]:
     }
 
 
-@endpoints.add("GET", "/api/session", PUBLIC, "who is logged in here", while_changing=True)
+@endpoints.add("GET", "/api/session", PUBLIC, "who is logged in", while_changing=True)
 def session(call: Call) -> dict[str, Any]:
     site = {"site": call.desk.config.site.name, "language": call.desk.config.site.language}
     if call.who.user_id is None:
@@ -132,7 +132,7 @@ def users(call: Call) -> list[dict[str, Any]]:
     "POST",
     "/api/users",
     ADMINISTRATORS,
-    "a new account; the one-time code that opens it is shown this once",
+    "a new account; its one-time code is shown only once",
     body=closed({"name": NAME, "full_name": text(80), "role": choice(*ROLES)}),
 )
 def create(call: Call) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def create(call: Call) -> dict[str, Any]:
     "PATCH",
     "/api/users/{name}",
     ADMINISTRATORS,
-    "another role or name, or an account closed or opened again",
+    "change a role or name, or close or reopen an account",
     body=closed({"full_name": text(80), "role": choice(*ROLES), "closed": {"type": "boolean"}}, required=()),
 )
 def change(call: Call) -> dict[str, Any]:
@@ -158,6 +158,6 @@ def change(call: Call) -> dict[str, Any]:
         return _user(user)
 
 
-@endpoints.add("POST", "/api/users/{name}/reset", ADMINISTRATORS, "a one-time code in place of a forgotten password")
+@endpoints.add("POST", "/api/users/{name}/reset", ADMINISTRATORS, "a one-time code to replace a forgotten password")
 def reset(call: Call) -> dict[str, Any]:
     return {"code": accounts.reset(call.desk.store, call.who.actor, call.path["name"])}

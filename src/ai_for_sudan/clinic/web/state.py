@@ -38,7 +38,7 @@ def state(call: Call) -> dict[str, Any]:
         }
 
 
-@endpoints.add("POST", "/api/state/doctor", ADMINISTRATORS, "look at everything, as `clinic doctor` does")
+@endpoints.add("POST", "/api/state/doctor", ADMINISTRATORS, "check everything, as `clinic doctor` does")
 def examine(call: Call) -> list[dict[str, str]]:
     return [asdict(finding) for finding in doctor.examine(call.desk.config)]
 

@@ -55,7 +55,7 @@ def rows(call: Call) -> dict[str, Any]:
     }
 
 
-@endpoints.add("POST", "/api/trail/verify", ADMINISTRATORS, "go through the whole chain of hashes")
+@endpoints.add("POST", "/api/trail/verify", ADMINISTRATORS, "check the whole chain of hashes")
 def verify(call: Call) -> dict[str, Any]:
     with call.desk.store.reading() as session:
         try:

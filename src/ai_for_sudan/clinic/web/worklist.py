@@ -164,7 +164,7 @@ def rows(session: Session, films: list[Film], hub: Any) -> list[dict[str, Any]]:
     "GET",
     "/api/events",
     ANYBODY,
-    "server-sent events: 'changed' when the worklist is worth asking anew",
+    "server-sent events: 'changed' when the worklist should be fetched again",
     query={"film": number(1, 2**53)},
     kind="text/event-stream",
     raw=0,

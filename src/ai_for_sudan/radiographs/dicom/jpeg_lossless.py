@@ -42,10 +42,10 @@ def decode(stream: bytes) -> np.ndarray:
             restart = int.from_bytes(body[:2], "big")
         elif marker == _SCAN:
             if not (height and width and 2 <= precision <= 16) or len(body) < 6 or body[0] != 1:
-                raise ValueError("the scan of the lossless JPEG does not fit its frame")
+                raise ValueError("the scan of the lossless JPEG does not match its frame")
             table = tables.get(body[2] >> 4)
             if table is None:
-                raise ValueError("the lossless JPEG lacks its Huffman table")
+                raise ValueError("the lossless JPEG has no Huffman table")
             predictor, shift = body[3], body[5] & 15
             if restart:
                 raise ValueError("restart intervals of a lossless JPEG are not decoded")
@@ -104,7 +104,7 @@ def _differences(coded: bytes, table: Table, count: int) -> np.ndarray:
         ahead = window >> 24 - (at & 7) & 0xFFFF
         size = category[ahead].astype(np.int64)
         if not length[ahead].all():
-            raise ValueError("the lossless JPEG holds a code that its table does not know")
+            raise ValueError("the lossless JPEG contains a code that is not in its table")
         bits = window >> np.maximum(0, 40 - (at & 7) - length[ahead] - size) & (1 << size) - 1
         negative = bits < (1 << size >> 1)
         values = np.where(negative, bits - (1 << size) + 1, bits)

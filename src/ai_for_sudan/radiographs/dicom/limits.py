@@ -27,10 +27,10 @@ JPEG_FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}  # SOF0 to SOF15, 
 def check(dataset: Dataset) -> None:
     """Refuse before anything is decoded or allocated."""
     if "PixelData" not in dataset:
-        raise UnreadableFilm("no_pixels", "the DICOM file holds no picture (a report, or a header only)")
+        raise UnreadableFilm("no_pixels", "the DICOM file contains no picture (it is a report, or a header only)")
     frames = _number(dataset.get("NumberOfFrames", 1)) or 1
     if frames > 1:
-        raise UnreadableFilm("multi_frame", f"the DICOM file holds {frames:.0f} frames; a film has one")
+        raise UnreadableFilm("multi_frame", f"the DICOM file contains {frames:.0f} frames; a film has one")
     rows, columns = _number(dataset.get("Rows")), _number(dataset.get("Columns"))
     if not rows or not columns:
         raise UnreadableFilm("damaged", "the DICOM header gives no size (Rows, Columns)")
@@ -43,7 +43,7 @@ def check(dataset: Dataset) -> None:
             text = f"{words} {width:.0f} x {height:.0f} pixels; at most {LARGEST_PICTURE:,} are read"
             raise UnreadableFilm("too_large", text)
         if samples > MOST_SAMPLES:
-            raise UnreadableFilm("damaged", f"{words} {samples:.0f} samples a pixel; a film has one or three")
+            raise UnreadableFilm("damaged", f"{words} {samples:.0f} samples per pixel; a film has one or three")
     syntax = transfer_syntax(dataset)
     width, height, samples = stated[-1][1:]
     if syntax in (JPEG2000, JPEG2000Lossless) and width * height * samples > LARGEST_JPEG2000:

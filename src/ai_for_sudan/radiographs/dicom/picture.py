@@ -21,7 +21,7 @@ def grey_values(values: np.ndarray, dataset: Dataset) -> np.ndarray:
             return _stretched(values[..., 0])
         return _stretched(values, luma)
     if values.ndim != 2:
-        raise UnreadableFilm("shape", f"the DICOM file holds pixels of shape {values.shape}; a film has two sides")
+        raise UnreadableFilm("shape", f"the DICOM file has pixels of shape {values.shape}; a film has two dimensions")
     if photometric == "PALETTE COLOR":
         return _through_table(values, lambda stored: luma(apply_color_lut(stored[None], dataset))[0])
     return _through_table(values, lambda stored: _windowed(stored, dataset))
@@ -59,7 +59,7 @@ def _stretched(values: np.ndarray, to_grey: Callable[[np.ndarray], np.ndarray] |
         strip = to_grey(values[rows]) if to_grey else values[rows]
         low, high = min(low, float(strip.min())), max(high, float(strip.max()))
     if not np.isfinite([low, high]).all():
-        raise UnreadableFilm("not_finite", "the film holds values that are no numbers (NaN or infinite)")
+        raise UnreadableFilm("not_finite", "the film contains values that are not numbers (NaN or infinite)")
     grey = np.zeros(values.shape[:2], dtype=np.uint8)
     if high > low:
         for rows in strips(*values.shape[:2]):
