@@ -72,9 +72,7 @@ PAGES = ("README.md", "CONTRIBUTING.md", "readers/README.md", "docs/architecture
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 
-@pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", "readers/README.md", "docs/architecture.md", "docs/glossary.md"]
-)
+@pytest.mark.parametrize("page", PAGES)
 def test_the_pages_link_to_what_is_there(root: Path, page: str) -> None:
     path = root / page
     for target in LINK.findall(path.read_text(encoding="utf-8")):

@@ -51,7 +51,7 @@ def test_init_writes_a_file_that_a_server_starts_with_and_asks_nothing_when_told
     assert "one-time code" in said and (tmp_path / "clinic-data" / "tls" / "clinic.pem").exists()
     before = (tmp_path / "clinic.toml").read_bytes()
     assert main(["clinic", "init", "--yes"]) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
     assert (tmp_path / "clinic.toml").read_bytes() == before
 
 

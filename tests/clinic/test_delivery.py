@@ -227,7 +227,7 @@ def test_a_pacs_that_says_yes_and_keeps_nothing_is_a_fault_that_is_shown(tmp_pat
 
 @pytest.mark.parametrize(
     ("status", "words", "state"),
-    [(0xA700, "no room", "waiting"), (0xC000, "cannot understand", "refused"), (0x0124, "does not allow", "refused")],
+    [(0xA700, "no space", "waiting"), (0xC000, "cannot understand", "refused"), (0x0124, "does not allow", "refused")],
 )
 def test_a_refusal_of_the_pacs_is_never_shown_as_success(
     tmp_path: Path, reader_file: Path, status: int, words: str, state: str
@@ -297,7 +297,7 @@ class _Web(BaseHTTPRequestHandler):
         (413, "client_max_body_size"),
         (401, "check the password"),
         (500, "has a fault"),
-        (409, "did not take it"),
+        (409, "did not accept it"),
         (200, "accepted it but does not have it"),
     ],
 )

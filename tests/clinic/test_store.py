@@ -213,7 +213,7 @@ def test_a_delivery_is_confirmed_only_by_asking_and_a_liar_gets_it_again(store: 
         deliveries.mark_sent(session, [delivery.id])
     with store.reading() as session:
         (waiting,) = deliveries.not_confirmed(session)
-        assert waiting.state == "sent" and "being asked" in waiting.why
+        assert waiting.state == "sent" and "being checked" in waiting.why
     with store.writing() as session:
         deliveries.mark_missing(session, [delivery.id], "PACS said yes but has nothing")
     with store.reading() as session:

@@ -373,9 +373,9 @@ def test_what_a_head_knows_of_its_own_patients_is_no_gain(make_films: Make, tiny
     held = steps.held_out(judge, refit=True)
     for name in ("calibration", "head"):
         assert 0.3 < quick_auroc(rows.labels, held.scores[name]) < 0.7, name
-    from ai_for_sudan.sites.head import fit
+    from ai_for_sudan.sites.head import fit_head
 
-    assert quick_auroc(rows.labels, fit(rows, 16.0).scores(rows)) > 0.99  # it can memorise them
+    assert quick_auroc(rows.labels, fit_head(rows, 16.0).scores(rows)) > 0.99  # it can memorise them
 
 
 def test_thresholds_are_chosen_on_other_patients_than_they_are_used_on(

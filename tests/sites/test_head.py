@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from ai_for_sudan.contract import Card
 from ai_for_sudan.reading import Reader
 from ai_for_sudan.sites import ReaderFile, nuisance
-from ai_for_sudan.sites.head import Rows, Space, fit, held_out_scores, parts
+from ai_for_sudan.sites.head import Rows, Space, fit_head, held_out_scores, parts
 
 
 def rows(count: int = 300, channels: int = 6, seed: int = 0, **changes: object) -> tuple[Rows, np.ndarray]:
@@ -39,7 +39,7 @@ def test_recalibration_agrees_with_logistic_regression() -> None:
     score = rng.normal(0, 2, 20000)
     truth = (rng.random(20000) < expit(0.5 * score - 1)).astype(float)
     some, _ = rows(20000, logits=np.stack([np.zeros(20000), score], 1), labels=truth)
-    found = fit(some, 0.0)
+    found = fit_head(some, 0.0)
     expected = LogisticRegression(C=np.inf).fit(score[:, None], truth)
     assert found.scale == pytest.approx(expected.coef_[0, 0], abs=2e-3)
     assert found.shift == pytest.approx(expected.intercept_[0], abs=2e-3)
@@ -48,7 +48,7 @@ def test_recalibration_agrees_with_logistic_regression() -> None:
 def test_a_head_agrees_with_penalised_logistic_regression() -> None:
     """With a shipped reader that says nothing, what is left is ridge logistic regression with the same penalty."""
     some, _ = rows(logits=np.zeros((300, 2)))
-    found = fit(some, 1.0)
+    found = fit_head(some, 1.0)
     penalty = (some.features**2).sum(1).mean()
     expected = LogisticRegression(C=1 / penalty, tol=1e-10, max_iter=5000).fit(some.features, some.labels)
     np.testing.assert_allclose(found.direction, expected.coef_[0], atol=1e-4)
@@ -57,10 +57,10 @@ def test_a_head_agrees_with_penalised_logistic_regression() -> None:
 
 def test_a_wider_prior_moves_further_and_none_keeps_the_order() -> None:
     some, _ = rows()
-    norms = [np.linalg.norm(fit(some, prior_std).direction) for prior_std in (0.0, 0.5, 2.0, 8.0)]
+    norms = [np.linalg.norm(fit_head(some, prior_std).direction) for prior_std in (0.0, 0.5, 2.0, 8.0)]
     assert norms[0] == 0
     assert norms == sorted(norms)
-    shipped, calibrated = some.scores, fit(some, 0.0).scores(some)
+    shipped, calibrated = some.scores, fit_head(some, 0.0).scores(some)
     np.testing.assert_array_equal(np.argsort(shipped), np.argsort(calibrated))
 
 
@@ -69,7 +69,7 @@ def test_the_sign_of_a_reader_is_never_reversed() -> None:
     truth = (rng.random(400) < 0.5).astype(float)
     backwards = np.stack([np.zeros(400), 3 * (1 - 2 * truth) + rng.normal(size=400)], 1)
     some, _ = rows(400, logits=backwards, labels=truth)
-    assert 0 < fit(some, 0.0).scale < 0.2
+    assert 0 < fit_head(some, 0.0).scale < 0.2
 
 
 def test_held_out_scores_never_saw_the_patient() -> None:
@@ -77,7 +77,7 @@ def test_held_out_scores_never_saw_the_patient() -> None:
     rng = np.random.default_rng(3)
     noise = rng.normal(size=(120, 80))
     some, _ = rows(120, features=noise, labels=(rng.random(120) < 0.5).astype(float), logits=np.zeros((120, 2)))
-    assert roc_auc_score(some.labels, fit(some, 8.0).scores(some)) > 0.95
+    assert roc_auc_score(some.labels, fit_head(some, 8.0).scores(some)) > 0.95
     assert 0.3 < roc_auc_score(some.labels, held_out_scores(some, 8.0)) < 0.7
     for inside, outside in parts(some, 5, 0):
         assert not set(some.patients[inside]) & set(some.patients[outside])
@@ -88,7 +88,7 @@ def test_the_gradient_is_that_of_the_loss(exclusive: bool, classes: int, positiv
     """At the optimum no small change of the parameters lowers the penalised loss."""
     rng = np.random.default_rng(2)
     some, _ = rows(logits=rng.normal(size=(300, classes)), exclusive=exclusive, positive=positive)
-    best = fit(some, 1.0)
+    best = fit_head(some, 1.0)
     penalty = (some.features**2).sum(1).mean()
 
     def loss(scale: float, shift: float, direction: np.ndarray) -> float:
@@ -122,7 +122,7 @@ def test_the_adapted_file_computes_the_adapted_head(
         tiny_file.logits(embeddings), space.features(embeddings), (np.arange(40) % 2).astype(float),
         np.arange(40), np.ones(40), reader.card.positive_index, True,
     )  # fmt: skip
-    head = fit(some, prior_std)
+    head = fit_head(some, prior_std)
     weights = tiny_file.adapted_weights(head, space, some.positive, exclusive=True)
     before = tiny.read_bytes()
     tiny_file.write(tmp_path / "new.onnx", weights, tiny_file.card)
@@ -201,7 +201,7 @@ def test_an_exported_reader_can_be_adapted(tmp_path: Path, tiny_file: ReaderFile
     some = Rows(
         logits, space.features(embeddings), (np.arange(24) % 4 > 1).astype(float), np.arange(24), np.ones(24), 1, True
     )
-    head = fit(some, 8.0)
+    head = fit_head(some, 8.0)
     assert roc_auc_score(some.labels, head.scores(some)) > 0.9
     file.write(tmp_path / "new.onnx", file.adapted_weights(head, space, 1, exclusive=True), file.card)
     new = Reader.open(tmp_path / "new.onnx", self_test=False)

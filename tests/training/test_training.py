@@ -287,7 +287,7 @@ def test_recipes_are_read_and_checked(tmp_path: Path) -> None:
         ("augmentation = -0.5", "augmentation must be 0 or more"),
         ('lungs = "nowhere"', "lungs must be auto, whole, or a folder or table of masks; there is none at 'nowhere'"),
         ("frozen_layers = -1", "frozen_layers must be 0 or more"),
-        ("epochs = ", "no TOML"),
+        ("epochs = ", "not a TOML file"),
     ):
         path.write_text(text)
         with pytest.raises(UserError, match=message):

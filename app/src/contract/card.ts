@@ -128,7 +128,7 @@ export function metadata(onnx: Uint8Array): Record<string, string> {
 /** @throws NotAReader when the file holds no card, a newer one, or one with a value that is wrong or does not fit. */
 export function readCard(onnx: Uint8Array): OwnCard {
   const text = metadata(onnx)[METADATA_KEY];
-  if (!text) throw new NotAReader('the file has no card: it is no reader file');
+  if (!text) throw new NotAReader('the file has no card: it is not a reader file');
   return parseCard(text);
 }
 
@@ -141,13 +141,13 @@ export function parseCard(text: string): OwnCard {
     const { schema } = facts as { schema: Json };
     check(schema, cardSchema.properties.schema, cardSchema, 'schema');
     if ((schema as number) > SCHEMA) {
-      throw new NotAReader(`the card has schema ${schema}, this app knows ${SCHEMA}: update the app`);
+      throw new NotAReader(`the card has schema ${schema}, this app supports ${SCHEMA}: update the app`);
     }
     check(facts, cardSchema);
     checkFit(facts as unknown as Facts);
     return ownCard(facts as unknown as Facts);
   } catch (error) {
-    if (error instanceof Mismatch) throw new NotAReader(`the card is wrong at ${error.message}`, error.path);
+    if (error instanceof Mismatch) throw new NotAReader(`the card is invalid at ${error.message}`, error.path);
     throw error;
   }
 }

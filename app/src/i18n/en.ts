@@ -38,7 +38,8 @@ export const en = {
     ready: 'Reader ready and checked',
     offline: 'Works without a network',
     notOffline: 'Not yet stored for use without a network',
-    self_test: 'This device computes wrong results, so the app does not read films on it. Use another device or browser.',
+    self_test:
+      'This device computes wrong results, so the app does not read films on it. Use another device or browser.',
     not_a_reader: 'The reader file is incomplete. Connect to the network and open the app again.',
     crashed: 'The reader stopped and was restarted. Read the film again.',
     unexpected: 'The reader could not start in this browser. Update the browser or use another one.',
@@ -112,7 +113,10 @@ export const en = {
     damaged: ['The DICOM file is damaged.', 'Copy it again from the X-ray system.'],
     no_pixels: ['The DICOM file contains no picture.', 'Choose the file with the film.'],
     multi_frame: ['The DICOM file contains several pictures.', 'Save the frontal film on its own.'],
-    no_decoder: ['The DICOM file is compressed in a way that this app cannot open.', 'Save it uncompressed or as JPEG.'],
+    no_decoder: [
+      'The DICOM file is compressed in a way that this app cannot open.',
+      'Save it uncompressed or as JPEG.',
+    ],
     truncated: ['The file is incomplete.', 'Copy it again from its source.'],
     header_modality: ['The file says that this is not an X-ray film.', 'Choose a chest X-ray.'],
     header_body_part: ['The file names another part of the body.', 'Choose a chest X-ray.'],

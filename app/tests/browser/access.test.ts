@@ -117,7 +117,7 @@ test('everything is reached and done with the keyboard', async ({ open }) => {
   }
   const all = [...reached].join('\n');
   for (const wanted of [
-    'BUTTON Enlarge solid',
+    'BUTTON Zoom in solid',
     'INPUT Heatmap solid',
     'BUTTON Next film solid',
     'SELECT',

@@ -15,7 +15,7 @@ import numpy as np
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.films import add_film_options, films_and_place, save_png
-from ai_for_sudan.contract import Verdict
+from ai_for_sudan.contract import Judgement
 from ai_for_sudan.errors import UnreadableFilm, UserError, printable
 from ai_for_sudan.pages import share
 from ai_for_sudan.radiographs import read_radiograph
@@ -110,7 +110,7 @@ def _by_checkpoint(path: Path, expect: str | None) -> tuple[str, Callable[[Path]
             terms,
             str(film),
             decoded,
-            Verdict("refused" if decoded.refusals else seen, tuple(decoded.refusals)),
+            Judgement("refused" if decoded.refusals else seen, tuple(decoded.refusals)),
             probabilities,
             elapsed_ms=(time.perf_counter() - started) * 1e3,
             heatmap=subject.heatmap(pixels),

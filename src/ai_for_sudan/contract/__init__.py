@@ -6,7 +6,7 @@
 
 from ai_for_sudan.contract.card import SCHEMA, Card, GateScore, OperatingPoint
 from ai_for_sudan.contract.codes import Remark
-from ai_for_sudan.contract.judge import Verdict, judge
+from ai_for_sudan.contract.judge import Judgement, judge
 from ai_for_sudan.contract.names import STATUSES
 
-__all__ = ["SCHEMA", "STATUSES", "Card", "GateScore", "OperatingPoint", "Remark", "Verdict", "judge"]
+__all__ = ["SCHEMA", "STATUSES", "Card", "GateScore", "Judgement", "OperatingPoint", "Remark", "judge"]

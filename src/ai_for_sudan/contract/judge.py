@@ -16,7 +16,7 @@ _RULE = load("judge")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judgement:
     """A status and what it rests on."""
 
     status: str
@@ -38,7 +38,7 @@ def judge(
     size: tuple[int, int],
     point: OperatingPoint,
     remarks: Sequence[tuple[str, str]] = (),
-) -> Verdict:
+) -> Judgement:
     """The status of a decoded film.
 
     Args:
@@ -58,14 +58,14 @@ def judge(
     fired.sort(key=lambda pair: (pair[0] == pair[0], -pair[0], pair[1].limit))
     refused += [_said(entry) for _, entry in fired if entry.status == "refused"]
     if refused:
-        return Verdict("refused", tuple(refused))
+        return Judgement("refused", tuple(refused))
     doubts = [_said(entry) for _, entry in fired]
     band = card.abstention
     if band and probability in band:
         doubts.append(remark(_RULE["abstained"], lower=f"{band.lower:.2f}", upper=f"{band.upper:.2f}"))
     if doubts:
-        return Verdict("uncertain", tuple(doubts))
-    return Verdict("suspected" if probability >= point.threshold else "not_seen", ())
+        return Judgement("uncertain", tuple(doubts))
+    return Judgement("suspected" if probability >= point.threshold else "not_seen", ())
 
 
 def edge_warning(lungs: np.ndarray) -> tuple[Remark, ...]:

@@ -118,7 +118,7 @@ def fit_gate(
     right); its score is the probability of the likeliest one against that of a good film.
 
     Every figure in the card is from films that neither rule nor limits saw: the pictures are divided in five parts,
-    rules and limits are fitted on four and asked of the fifth, in turn; what is shipped is then fitted on all.
+    rules and limits are fitted on four and measured on the fifth, in turn; what is shipped is then fitted on all.
 
     Args:
         train: good films that may be fitted on.
@@ -146,7 +146,7 @@ def fit_gate(
     phone = _by_kind("phone_photo", generator)
     any_kind = _any_kind(generator)
     small = _small(generator)
-    say("gate: asking the network about good films")
+    say("gate: predicting good films")
     good = {
         "clean": sample(chest, chest_part, [same]),
         "perturbed": sample(chest, chest_part, [any_kind]),
@@ -162,7 +162,7 @@ def fit_gate(
     if pictures.other_chest is not None:
         part = parts_of([source(path) for path in pictures.other_chest.paths], seed)
         good["another site"] = sample(pictures.other_chest.pixels, part, [same, phone])
-    say("gate: asking the network about rotated films and other pictures")
+    say("gate: predicting rotated films and other pictures")
     fewer, part = chest[:200], chest_part[:200]
     mild = _mild(generator)
     bad = {
@@ -177,7 +177,7 @@ def fit_gate(
             part,
             [
                 *(_cut(side, generator) for side in ((-1, 0), (1, 0), (0, -1), (0, 1))),
-                *(_moved(side, generator) for side in ((-1, 0), (1, 0), (0, -1), (0, 1))),
+                *(_out_of_frame(side, generator) for side in ((-1, 0), (1, 0), (0, -1), (0, 1))),
                 _lung_bases(generator),
             ],
             apart=True,
@@ -402,8 +402,8 @@ def _cut(side: tuple[int, int], generator: torch.Generator) -> Callable[[Tensor]
     return change
 
 
-def _moved(side: tuple[int, int], generator: torch.Generator) -> Callable[[Tensor], Tensor]:
-    """Films of which 35 to 60 % is moved out of the frame on one side (across, down)."""
+def _out_of_frame(side: tuple[int, int], generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+    """Films of which 35 to 60 % lies outside the frame on one side (across, down)."""
 
     def change(films: Tensor) -> Tensor:
         gone = torch.rand(len(films), generator=generator) * 0.25 + 0.35

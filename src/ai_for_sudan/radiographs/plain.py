@@ -1,4 +1,4 @@
-"""Pictures that cannot cost much, whatever was done to them: told from their structure before any decoder sees them."""
+"""Pictures that cannot cost much, whatever was done to them: seen from their structure before any decoder runs."""
 
 from __future__ import annotations
 

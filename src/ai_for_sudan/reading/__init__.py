@@ -1,6 +1,6 @@
 """Reading films with a reader file, on a machine without PyTorch."""
 
-from ai_for_sudan.contract import SCHEMA, STATUSES, Card, GateScore, OperatingPoint, Verdict, judge
+from ai_for_sudan.contract import SCHEMA, STATUSES, Card, GateScore, Judgement, OperatingPoint, judge
 from ai_for_sudan.reading.reader import Reader, shipped
 from ai_for_sudan.reading.reading import Reading
 from ai_for_sudan.reading.words import DISCLAIMER
@@ -11,10 +11,10 @@ __all__ = [
     "STATUSES",
     "Card",
     "GateScore",
+    "Judgement",
     "OperatingPoint",
     "Reader",
     "Reading",
-    "Verdict",
     "judge",
     "shipped",
 ]

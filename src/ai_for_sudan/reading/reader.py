@@ -15,7 +15,7 @@ from ai_for_sudan import onnx_runtime
 from ai_for_sudan.contract import ages
 from ai_for_sudan.contract.card import Card
 from ai_for_sudan.contract.codes import Remark
-from ai_for_sudan.contract.judge import Verdict, edge_warning, judge
+from ai_for_sudan.contract.judge import Judgement, edge_warning, judge
 from ai_for_sudan.contract.limits import LARGEST_INPUT, SMALLEST_INPUT
 from ai_for_sudan.contract.names import INPUT, METADATA_KEY, OPTIONAL_OUTPUTS, OUTPUTS
 from ai_for_sudan.errors import UnreadableFilm, UserError
@@ -179,17 +179,17 @@ class Reader:
             probabilities = dict(zip(self.card.classes, found["probability"].tolist(), strict=True))
             probability, gate = probabilities[self.card.positive], found["gate"].tolist()
             height, width = film.pixels.shape
-            verdict = judge(self.card, probability, gate, (height, width), point, film.refusals)
-            remarks = tuple(self._with_remedy(remark, film.pixels) for remark in verdict.remarks)
+            judgement = judge(self.card, probability, gate, (height, width), point, film.refusals)
+            remarks = tuple(self._with_remedy(remark, film.pixels) for remark in judgement.remarks)
         except UnreadableFilm as error:
             return Reading.unread(terms, name, error, elapsed_ms())
         return Reading.of(
             terms,
             name,
             film,
-            replace(verdict, remarks=remarks),
+            replace(judgement, remarks=remarks),
             probabilities,
-            warnings=(*self._age_warning(film), *_edge_warning(verdict, found.get("lungs"))),
+            warnings=(*self._age_warning(film), *_edge_warning(judgement, found.get("lungs"))),
             elapsed_ms=elapsed_ms(),
             heatmap=found["heatmap"][self.card.positive_index],
             **{name: found.get(name) for name in ("lungs", "box", "logits", "gate", "embedding")},
@@ -223,9 +223,9 @@ class Reader:
         return (ages.warning(population, years),)
 
 
-def _edge_warning(verdict: Verdict, lungs: np.ndarray | None) -> tuple[Remark, ...]:
+def _edge_warning(judgement: Judgement, lungs: np.ndarray | None) -> tuple[Remark, ...]:
     """Of a film that is not refused: whether lung may lie beyond it."""
-    return () if lungs is None or verdict.status == "refused" else edge_warning(lungs)
+    return () if lungs is None or judgement.status == "refused" else edge_warning(lungs)
 
 
 def find_reader(reader: str | Path) -> Path:

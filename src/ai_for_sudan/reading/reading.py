@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ai_for_sudan.contract import Card, OperatingPoint, Remark, Verdict
+from ai_for_sudan.contract import Card, Judgement, OperatingPoint, Remark
 from ai_for_sudan.errors import UnreadableFilm, UserError
 from ai_for_sudan.radiographs import Radiograph, RefusedByHeader
 
@@ -121,7 +121,7 @@ class Reading:
         terms: Terms,
         file: str,
         film: Radiograph,
-        verdict: Verdict,
+        judgement: Judgement,
         probabilities: dict[str, float],
         *,
         warnings: Iterable[Remark] = (),
@@ -136,11 +136,11 @@ class Reading:
         """
         return cls(
             file=file,
-            status=verdict.status,
+            status=judgement.status,
             reader=terms.reader,
             operating_point=terms.operating_point,
             threshold=terms.threshold,
-            remarks=verdict.remarks,
+            remarks=judgement.remarks,
             warnings=(*film.warnings, *warnings),
             label=terms.label(probabilities),
             probability=probabilities[terms.positive],

@@ -23,7 +23,7 @@ from ai_for_sudan.sites.curve import learning_curve
 from ai_for_sudan.sites.drift import drift
 from ai_for_sudan.sites.films import SiteFilms
 from ai_for_sudan.sites.finetuning import FineTuning
-from ai_for_sudan.sites.head import Head, Rows, Space, fit, held_out_scores
+from ai_for_sudan.sites.head import Head, Rows, Space, fit_head, held_out_scores
 from ai_for_sudan.sites.judge import Judge
 from ai_for_sudan.sites.readerfile import ReaderFile
 from ai_for_sudan.sites.verdict import counts, notes_on, too_few, verdict
@@ -188,7 +188,7 @@ def _final(
         held = held_out_scores(fitted, head.prior_std, seed=judge.seed)[: len(rows)]
         return head, chosen(held), band(held)
     if "calibration" in adopted:
-        calibrated = fit(rows, 0.0)
+        calibrated = fit_head(rows, 0.0)
         again = "operating points" in adopted or (rows.logits.shape[1] > 2 and rows.exclusive)
         thresholds = chosen(calibrated.scores(rows)) if again else carried(calibrated)
         return calibrated, thresholds, band(held_out_scores(rows, 0.0, seed=judge.seed))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ai_for_sudan.sites.head import Rows, fit_chosen
+from ai_for_sudan.sites.head import Rows, fit_chosen_head
 from ai_for_sudan.sites.judge import Judge
 from ai_for_sudan.statistics import Resamples
 
@@ -32,7 +32,7 @@ def learning_curve(judge: Judge, repeats: int) -> list[dict[str, Any]]:
             if index is None or others is None:
                 continue
             fitted = judge.with_source(judge.balanced(rows.take(index), index))
-            head = fit_chosen(fitted, repeats=1, seed=judge.seed)
+            head = fit_chosen_head(fitted, repeats=1, seed=judge.seed)
             rest = rows.take(others)
             whole = Resamples(np.ones((1, len(rest))), rest.labels)
             new, old = head.scores(rest), rest.scores

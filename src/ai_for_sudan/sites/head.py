@@ -129,7 +129,7 @@ class Head:
         return direction, self.shift - float(space.mean @ direction)
 
 
-def fit(rows: Rows, prior_std: float) -> Head:
+def fit_head(rows: Rows, prior_std: float) -> Head:
     """Penalised maximum likelihood; with ``prior_std`` 0 a recalibration."""
     features = rows.features if prior_std else rows.features[:, :0]
     # With this penalty the prior standard deviation of the log-odds that the head adds is `prior_std`.
@@ -163,7 +163,7 @@ def fit(rows: Rows, prior_std: float) -> Head:
     return Head(float(np.exp(found[0])), float(found[1]), direction, prior_std)
 
 
-def fit_chosen(
+def fit_chosen_head(
     rows: Rows, *, folds: int = 4, repeats: int = 3, seed: int = 0, prior_stds: Sequence[float] = PRIOR_STDS
 ) -> Head:
     """Fit with the prior that predicts held-out patients best (log loss, over ``repeats`` divisions into folds)."""
@@ -172,16 +172,16 @@ def fit_chosen(
     for inside, outside in divisions:
         held_out = rows.take(outside)
         for number, prior_std in enumerate(prior_stds):
-            scores = fit(rows.take(inside), prior_std).scores(held_out)
+            scores = fit_head(rows.take(inside), prior_std).scores(held_out)
             losses[number] += (held_out.weights * (np.logaddexp(0, scores) - held_out.labels * scores)).sum()
-    return fit(rows, prior_stds[int(np.argmin(losses))])
+    return fit_head(rows, prior_stds[int(np.argmin(losses))])
 
 
 def held_out_scores(rows: Rows, prior_std: float, *, folds: int = 4, seed: int = 0) -> np.ndarray:
     """Log-odds of each film by a head that was fitted without its patient, ``(N,)``."""
     scores = np.empty(len(rows))
     for inside, outside in parts(rows, folds, seed):
-        scores[outside] = fit(rows.take(inside), prior_std).scores(rows.take(outside))
+        scores[outside] = fit_head(rows.take(inside), prior_std).scores(rows.take(outside))
     return scores
 
 

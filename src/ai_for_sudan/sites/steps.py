@@ -11,7 +11,7 @@ from scipy.special import expit
 from ai_for_sudan.contract.reference import Reference
 from ai_for_sudan.sites import nuisance
 from ai_for_sudan.sites.finetuning import FineTuning
-from ai_for_sudan.sites.head import Head, Rows, fit, fit_chosen, held_out_scores, parts
+from ai_for_sudan.sites.head import Head, Rows, fit_chosen_head, fit_head, held_out_scores, parts
 from ai_for_sudan.sites.judge import Judge
 from ai_for_sudan.statistics import Resamples, better, interval, wilson
 from ai_for_sudan.statistics.label_shift import fits, log_odds_shift, prevalence_bbse, prevalence_em
@@ -45,13 +45,13 @@ def held_out(judge: Judge, refit: bool) -> HeldOut:
         judge.say(f"fold {number} of {len(divisions)}: operating points, calibration{', head' if refit else ''}")
         here, there = rows.take(inside), rows.take(outside)
         called["points"][outside] = expit(there.scores) >= judge.cut(here.labels, here.scores)
-        calibrated = fit(here, 0.0)
+        calibrated = fit_head(here, 0.0)
         scores["calibration"][outside] = calibrated.scores(there)
         cut = judge.cut(here.labels, calibrated.scores(here))
         called["calibration"][outside] = expit(scores["calibration"][outside]) >= cut
         for name in names[1:]:
             fitted = judge.with_source(here if name == "head, careless" else judge.balanced(here, inside))
-            head = fit_chosen(fitted, seed=judge.seed)
+            head = fit_chosen_head(fitted, seed=judge.seed)
             scores[name][outside] = head.scores(there)
             cut = judge.cut(here.labels, held_out_scores(fitted, head.prior_std, seed=judge.seed)[: len(here)])
             called[name][outside] = expit(scores[name][outside]) >= cut
@@ -134,7 +134,7 @@ def refitted(judge: Judge, held: HeldOut) -> tuple[dict[str, Any], Head]:
     """The step 'head', and the head fitted on all films."""
     step = order(judge, "head", held.scores["head"], held.called["head"], judge.rows.scores)
     judge.say("head: fitting it on all labelled films")
-    head = fit_chosen(judge.with_source(judge.balanced(judge.rows, np.arange(len(judge.rows)))), seed=judge.seed)
+    head = fit_chosen_head(judge.with_source(judge.balanced(judge.rows, np.arange(len(judge.rows)))), seed=judge.seed)
     if judge.source is not None:
         _at_source(judge.source, step, head, judge.seed)
     if "head, careless" in held.scores:

@@ -25,7 +25,7 @@ def test_a_film_appears_by_itself_and_others_see_who_looks_at_it(browser: Any, s
     amina.page.wait_for_selector("text=Nothing is waiting")
     amina.shot("worklist-empty")
     clinic.film(FILM.read_bytes())
-    amina.page.wait_for_selector(".clinic-list a:has-text('Suspicious')")
+    amina.page.wait_for_selector(".clinic-list a:has-text('Pneumonia suspected')")
     omar.page.click(".clinic-list a")
     amina.page.wait_for_selector("text=Being viewed by Dr Omar")
     # Looking is noted once, and the note does not make the page fetch for ever.

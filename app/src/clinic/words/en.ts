@@ -56,7 +56,8 @@ export const en = {
       'A proxy between this browser and the server refuses files of this size. Its limit must be raised (docs: "Behind a proxy").',
     not_a_film: 'This is neither a DICOM file nor a picture.',
     empty: 'The file is empty.',
-    disk_full: 'The disk of the server is full. Films that are here stay readable. Tell the person who runs the server.',
+    disk_full:
+      'The disk of the server is full. Films that are here stay readable. Tell the person who runs the server.',
     gone: 'The film was deleted when its storage period ended. Its reading and verdicts are kept.',
     unreadable: 'The picture of this film cannot be shown.',
     name_taken: 'There is already an account with this name, open or closed. Choose another name.',

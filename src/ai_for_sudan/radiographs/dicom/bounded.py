@@ -38,7 +38,7 @@ class Bounded(io.BufferedIOBase):
             raise Deflated(self.tell())
         self._reads += 1
         if self._reads > self.most_reads:
-            raise UnreadableFilm("damaged", "the DICOM header has more elements than any film's")
+            raise UnreadableFilm("damaged", "the DICOM header has more elements than that of any film")
         return super().read(size)
 
 

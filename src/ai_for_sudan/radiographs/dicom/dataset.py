@@ -64,7 +64,7 @@ def read_dataset(data: bytes) -> Dataset:
             raise UnreadableFilm("damaged", "the DICOM file is deflated twice") from again
     pixels = dataset.get_item(_PIXELS) if _PIXELS in dataset else None
     if pixels is not None and (not isinstance(pixels, RawDataElement) or pixels.VR not in _BYTES):
-        raise UnreadableFilm("damaged", "the DICOM file's pixels are no bytes")
+        raise UnreadableFilm("damaged", "the DICOM file's pixels are not bytes")
     if pixels is not None and pixels.length == 0xFFFFFFFF:
         _check_fragments(pixels.value or b"", "little" if pixels.is_little_endian else "big")
     return dataset
@@ -80,7 +80,7 @@ class _Film(Bounded, io.BytesIO):
         if size is not None and size > 0 and size != 8:
             self._value_read += size
             if self._value_read > self._longest:
-                raise UnreadableFilm("damaged", "an element of the DICOM header is longer than any film's")
+                raise UnreadableFilm("damaged", "an element of the DICOM header is longer than that of any film")
         found = super().read(size)
         if size == 8:  # an element begins: its tag and the length of its value, or kind and length
             tag = int.from_bytes(found[:2], "little") << 16 | int.from_bytes(found[2:4], "little")
