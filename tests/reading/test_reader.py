@@ -22,7 +22,7 @@ from ai_for_sudan.errors import UserError
 from ai_for_sudan.radiographs import read_radiograph
 from ai_for_sudan.reading import Card, Reader, judge
 from ai_for_sudan.reading import reader as reader_module
-from ai_for_sudan.reading.overlay import outline
+from ai_for_sudan.reading.overlay import Enlarged, outline
 
 
 def dicom(path: Path, pixels: np.ndarray, **tags: object) -> Path:
@@ -306,5 +306,16 @@ def test_the_lungs_are_outlined_where_a_reader_finds_them(
 def test_a_lung_that_the_film_cuts_off_has_no_edge_there() -> None:
     lungs = np.zeros((112, 112), np.float32)
     lungs[40:, 20:60] = 1
-    line = outline(lungs, 224, 224)
+    line = outline(Enlarged(lungs, 224, 224))
     assert line[79:83, 60:100].any(0).all() and not line[-1, 60:100].any()
+
+
+@pytest.mark.parametrize("size", [(112, 112), (1000, 130), (37, 900)])
+def test_a_map_is_made_larger_as_pillow_does_it_and_in_parts_as_in_one(size: tuple[int, int]) -> None:
+    values = np.random.default_rng(3).random((14, 9), dtype=np.float32)
+    whole = Enlarged(values, *size)
+    expected = Image.fromarray(values).resize(size[::-1], Image.Resampling.BILINEAR)
+    np.testing.assert_allclose(whole[:], expected, atol=1e-5)
+    parts = [slice(top, top + 30) for top in range(0, size[0], 30)]
+    np.testing.assert_array_equal(np.concatenate([whole[rows] for rows in parts]), whole[:])
+    np.testing.assert_array_equal(np.concatenate([outline(whole, rows) for rows in parts]), outline(whole))

@@ -10,6 +10,9 @@ import numpy as np
 from ai_for_sudan.contract import Remark
 from ai_for_sudan.errors import UnreadableFilm
 
+#: pixels that are worked on at a time: a quarter of a megabyte of floats
+STRIP = 1 << 16
+
 
 @dataclass(frozen=True)
 class Header:
@@ -93,7 +96,7 @@ def luma(colour: np.ndarray) -> np.ndarray:
 
 
 def strips(height: int, width: int) -> Iterator[slice]:
-    """Rows, some million pixels at a time: a large film must not need its size again in floats."""
-    step = max(1, 4_000_000 // max(1, width))
+    """Rows, as many as stay in a core's cache: a large film must not need its size again in floats."""
+    step = max(1, STRIP // max(1, width))
     for top in range(0, height, step):
         yield slice(top, top + step)

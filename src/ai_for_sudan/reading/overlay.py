@@ -8,16 +8,41 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ai_for_sudan.contract.colours import OUTLINE, OUTLINE_AT, colours, legend
+from ai_for_sudan.radiographs.radiograph import strips
 from ai_for_sudan.reading.words import HEATMAP_WORDS, OUTLINE_WORDS
 
 #: shares of full attribution that are distinguished: the nearest one is less than a grey level away
 STEPS = 1024
+_LINE = np.array([*OUTLINE, 255], dtype=np.uint8).view(np.uint32)[0]
 
 
-def enlarge(heatmap: np.ndarray, height: int, width: int) -> np.ndarray:
-    """``(h, w)`` -> ``(height, width)``, bilinear."""
-    picture = Image.fromarray(heatmap.astype(np.float32))
-    return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR))
+class Enlarged:
+    """A map ``(h, w)`` made larger to ``(height, width)``, bilinear; at the edges the last value stays.
+
+    Rows are computed when they are asked for: of a whole film they would be megabytes, which nobody needs at once.
+    """
+
+    def __init__(self, values: np.ndarray, height: int, width: int) -> None:
+        self.shape = (height, width)
+        self._wide = np.ascontiguousarray(_between(values.astype(np.float32).T, width).T)
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        """float32 ``(rows, width)``."""
+        return _between(self._wide, self.shape[0], rows)
+
+
+def _between(lines: np.ndarray, count: int, wanted: slice = slice(None)) -> np.ndarray:
+    """``(n, m)`` -> ``(count, m)``: lines over the same length, or some of them."""
+    last = len(lines) - 1
+    at = ((np.arange(count)[wanted] + 0.5) * (len(lines) / count) - 0.5).clip(0, last)
+    before = at.astype(np.intp)
+    share = (at - before).astype(np.float32)[:, None]
+    found = lines.take(np.minimum(before + 1, last), 0)
+    start = lines.take(before, 0)
+    found -= start
+    found *= share
+    found += start
+    return found
 
 
 def overlay(
@@ -37,18 +62,24 @@ def overlay(
         lungs: float32 ``(h, w)``, probability of lung in the frame of the film; ``None`` draws no outline.
         largest_side: larger films are reduced to it.
     """
-    film = Image.fromarray(pixels)
-    film.thumbnail((largest_side, largest_side), Image.Resampling.BILINEAR)
-    grey = np.asarray(film)
+    grey = pixels
+    if max(pixels.shape) > largest_side:
+        film = Image.fromarray(pixels)
+        film.thumbnail((largest_side, largest_side), Image.Resampling.BILINEAR)
+        grey = np.asarray(film)
+    height, width = grey.shape
     # Made larger in steps, not in shares: between two values both lie on the same line.
-    steps = enlarge(heatmap * ((STEPS - 1) / reference) + 0.5, *grey.shape)
-    at = steps.clip(0, STEPS - 1).astype(np.int32)
-    at <<= 8
-    at |= grey
-    drawn = _mixed().take(at)
-    if lungs is not None:
-        drawn[outline(lungs, *grey.shape)] = np.array([*OUTLINE, 255], dtype=np.uint8).view(np.uint32)[0]
-    return Image.fromarray(drawn.view(np.uint8).reshape(*grey.shape, 4)).convert("RGB")
+    steps = Enlarged(heatmap * ((STEPS - 1) / reference) + 0.5, height, width)
+    lung = None if lungs is None else Enlarged(lungs, height, width)
+    drawn = np.empty(grey.shape, dtype=np.uint32)
+    for rows in strips(height, width):
+        at = steps[rows].clip(0, STEPS - 1).astype(np.intp)
+        at <<= 8
+        at |= grey[rows]
+        _mixed().take(at, out=drawn[rows], mode="clip")  # whose indices all lie inside: no copy for what may fail
+        if lung is not None:
+            np.copyto(drawn[rows], _LINE, where=outline(lung, rows))
+    return Image.frombytes("RGB", (width, height), drawn, "raw", "RGBX")
 
 
 @lru_cache(maxsize=1)
@@ -62,18 +93,24 @@ def _mixed() -> np.ndarray:
     return table.view(np.uint32).ravel()
 
 
-def outline(lungs: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Where the lungs' edge is drawn, inside of it, ``(h, w)`` -> bool ``(height, width)``."""
-    inside = enlarge(lungs, height, width) >= OUTLINE_AT
+def outline(lungs: Enlarged, rows: slice = slice(None)) -> np.ndarray:
+    """Where the lungs' edge is drawn, inside of it: bool ``(height, width)``, or some rows of it."""
+    height, width = lungs.shape
     thickness = max(1, round(max(height, width) / 500))
+    top, bottom, _ = rows.indices(height)
+    first, last = max(0, top - thickness), min(height, bottom + thickness)
+    inside = lungs[first:last] >= OUTLINE_AT
     # The margin repeats the edge: where the film cuts a lung off there is no edge of it.
-    padded = np.pad(inside, thickness, mode="edge")
-    rows, core = padded[:height].copy(), np.ones_like(inside)
+    beyond = (thickness - (top - first), thickness - (last - bottom))
+    padded = np.pad(inside, (beyond, (thickness, thickness)), mode="edge")
+    core = padded[: bottom - top].copy()
     for shift in range(1, 2 * thickness + 1):
-        rows &= padded[shift : shift + height]
-    for shift in range(2 * thickness + 1):
-        core &= rows[:, shift : shift + width]
-    return inside & ~core
+        core &= padded[shift : shift + bottom - top]
+    edge = inside[top - first : bottom - first]
+    whole = core[:, :width].copy()
+    for shift in range(1, 2 * thickness + 1):
+        whole &= core[:, shift : shift + width]
+    return edge & ~whole
 
 
 def with_legend(picture: Image.Image, reference: float, *, outlined: bool = False) -> Image.Image:
