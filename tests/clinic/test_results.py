@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import by_highdicom
 import highdicom
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from ai_for_sudan.clinic.arrays import packed
-from ai_for_sudan.clinic.results import Made, arabic, capture, objects, report
+from ai_for_sudan.clinic.results import Made, arabic, capture, evidence, objects, report
 from ai_for_sudan.clinic.store.tables import FilmReading, now
 from ai_for_sudan.clinic.work import OpenReader
 from ai_for_sudan.reading import DISCLAIMER
@@ -94,6 +95,29 @@ def test_the_report_says_what_the_reading_said_and_that_nobody_verified_it(reade
     assert "pneumonia" in codes["Status of the reading"].lower()
     written = results["sr"].content.decode(errors="replace")
     assert reading.reader_file in written and reader.title.rpartition(" ")[0] in written
+
+
+@pytest.mark.parametrize("changes", [
+    {"status": "suspected", "warnings": [["age", "made for children"], ["edge", "lung may lie beyond it"]]},
+    {"status": "refused", "codes": ["upside_down"], "reasons": ["the film is upside down"]},
+])  # fmt: skip
+def test_results_are_those_that_highdicom_makes(reader: OpenReader, tmp_path: Path, changes: dict[str, object]) -> None:
+    source, moment = film(), now()
+    results = made(reader, tmp_path, source, read_at=moment, **changes)
+    row, _ = reader.read(tmp_path / "film.dcm", "x")
+    for name, value in {"read_at": moment, **changes}.items():
+        setattr(row, name, value)
+    named = {kind: evidence.Names(one.sop_uid, one.series_uid) for kind, one in results.items()}
+    found = {kind: opened(one) for kind, one in results.items()}
+    picture = found["sc"].pixel_array
+    expected = {
+        "sr": by_highdicom.structured_report(source, row, named["sr"]),
+        "sc": by_highdicom.secondary_capture(source, row, named["sc"], picture),
+    }
+    for kind, dataset in found.items():
+        for keyword in by_highdicom.OF_THE_TOOL:
+            dataset.pop(keyword, None)
+        assert dataset.to_json_dict() == expected[kind].to_json_dict()
 
 
 def test_a_refused_film_has_no_probability_in_its_report(reader: OpenReader, tmp_path: Path) -> None:

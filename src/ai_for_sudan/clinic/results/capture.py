@@ -8,27 +8,16 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from highdicom.sc import SCImage
 from PIL import Image, ImageDraw, ImageFont
-from pydicom import dcmread
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
-from pydicom.sequence import Sequence
-from pydicom.uid import JPEGBaseline8Bit
+from pydicom.uid import JPEGBaseline8Bit, SecondaryCaptureImageStorage
 
-from ai_for_sudan import __version__
 from ai_for_sudan.clinic.arrays import unpacked
 from ai_for_sudan.clinic.results import arabic
-from ai_for_sudan.clinic.results.evidence import (
-    MAKING,
-    MANUFACTURER,
-    SERIES_NUMBERS,
-    Names,
-    character_set,
-    encoded,
-    fill,
-    nobody,
-)
+from ai_for_sudan.clinic.results.encoding import Elements, elements, file_of, filled
+from ai_for_sudan.clinic.results.evidence import Names, Source, character_set, coded, equipment, film_place
 from ai_for_sudan.clinic.store.tables import FilmReading
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.pages import percent
@@ -50,64 +39,41 @@ COLOURS = {
 
 
 def secondary_capture(
-    header: Dataset, reading: FilmReading, names: Names, film: np.ndarray, language: str = "en"
-) -> Dataset:
-    """The picture as a Secondary Capture (PS3.3 A.8.1), JPEG-compressed: a film with colours is no measurement.
+    source: Source, reading: FilmReading, names: Names, film: np.ndarray, language: str = "en"
+) -> bytes:
+    """The picture as a Secondary Capture (PS3.3 A.8.1), as a file, JPEG-compressed: it is no measurement.
 
     Args:
-        header: of the film, see :func:`ai_for_sudan.clinic.results.evidence.evidence`.
         film: uint8 ``(H, W)``.
         language: of the clinic; in Arabic, answer and disclaimer stand there in both languages.
     """
-    shown = picture(film, reading, language)
-    with MAKING:
-        blank = _blank(reading.reader, reading.reader_file, character_set(header))
-    capture = dcmread(BytesIO(blank))
-    fill(capture, header, reading, names)
-    capture.ImageComments = f"{answer(reading)[0]}. {DISCLAIMER}"[:10240]
-    source = capture.SourceImageSequence[0]
-    source.ReferencedSOPClassUID, source.ReferencedSOPInstanceUID = header.SOPClassUID, header.SOPInstanceUID
-    capture.DateOfSecondaryCapture, capture.TimeOfSecondaryCapture = capture.ContentDate, capture.ContentTime
-    _put(capture, shown)
-    return capture
+    blank = _blank(reading.reader, reading.reader_file, character_set(source.header))
+    own = Dataset()
+    own.ImageComments = f"{answer(reading)[0]}. {DISCLAIMER}"[:10240]
+    own.DateOfSecondaryCapture, own.TimeOfSecondaryCapture = source.moment
+    _put(own, picture(film, reading, language))
+    parts = [filled(blank, source.places), source.elements, names.elements, elements(own)]
+    return file_of(parts, SecondaryCaptureImageStorage, names.sop, JPEGBaseline8Bit)
 
 
 @lru_cache(maxsize=16)
-def _blank(reader: str, reader_file: str, character_set: str) -> bytes:
-    """A picture of no film, made and checked by highdicom."""
-    header = nobody(character_set)
-    capture: Dataset = SCImage(
-        pixel_array=np.zeros((1, 1, 3), np.uint8),
-        photometric_interpretation="RGB",
-        bits_allocated=8,
-        coordinate_system="PATIENT",
-        patient_orientation=("L", "F"),
-        study_instance_uid=header.StudyInstanceUID,
-        series_instance_uid=header.SeriesInstanceUID,
-        series_number=SERIES_NUMBERS["sc"],
-        sop_instance_uid=header.SOPInstanceUID,
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name="ai-for-sudan",
-        software_versions=__version__,
-        device_serial_number=reader_file[:16],
-    )
+def _blank(reader: str, reader_file: str, character_set: str) -> Elements:
+    """What stands in every picture, encoded."""
+    capture = equipment("sc", reader, reader_file, character_set)
+    capture.SOPClassUID, capture.Modality, capture.ConversionType = SecondaryCaptureImageStorage, "OT", "DI"
     capture.ImageType = ["DERIVED", "SECONDARY"]
-    capture.SeriesDescription = f"AI for Sudan: picture of {reader}"[:64]
     capture.DerivationDescription = "Film with heatmap and reading of a computer reader burned in"
+    capture.DerivationCodeSequence = [coded(("113076", "DCM", "Segmentation"))]
+    film = film_place()
+    film.PurposeOfReferenceCodeSequence = [coded(("121322", "DCM", "Source image for image processing operation"))]
+    capture.SourceImageSequence = [film]
+    capture.PatientOrientation = ["L", "F"]
     capture.Laterality = ""  # both sides are shown
     capture.BurnedInAnnotation = "NO"  # none that tells who the patient is (PS3.3 C.7.6.1.1)
-    source = Dataset()
-    source.ReferencedSOPClassUID, source.ReferencedSOPInstanceUID = header.SOPClassUID, header.SOPInstanceUID
-    source.PurposeOfReferenceCodeSequence = Sequence(
-        [_code("121322", "DCM", "Source image for image processing operation")]
-    )
-    capture.SourceImageSequence = Sequence([source])
-    capture.DerivationCodeSequence = Sequence([_code("113076", "DCM", "Segmentation")])
-    if character_set:
-        capture.SpecificCharacterSet = header.SpecificCharacterSet
-    _put(capture, Image.new("RGB", (1, 1)))
-    return encoded(capture)
+    capture.SamplesPerPixel, capture.PhotometricInterpretation, capture.PlanarConfiguration = 3, "YBR_FULL_422", 0
+    capture.BitsAllocated, capture.BitsStored, capture.HighBit, capture.PixelRepresentation = 8, 8, 7, 0
+    capture.LossyImageCompression, capture.LossyImageCompressionMethod = "01", "ISO_10918_1"
+    return elements(capture)
 
 
 def _put(capture: Dataset, picture: Image.Image) -> None:
@@ -117,21 +83,8 @@ def _put(capture: Dataset, picture: Image.Image) -> None:
     content = file.getvalue()
     ratio = 3 * picture.width * picture.height / len(content)
     capture.Rows, capture.Columns = picture.height, picture.width
-    capture.PixelData = encapsulate([content])
-    capture["PixelData"].VR = "OB"
-    capture["PixelData"].is_undefined_length = True
-    capture.PhotometricInterpretation = "YBR_FULL_422"
-    capture.PlanarConfiguration = 0
-    capture.LossyImageCompression = "01"
     capture.LossyImageCompressionRatio = f"{ratio:.2f}"
-    capture.LossyImageCompressionMethod = "ISO_10918_1"
-    capture.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
-
-
-def _code(value: str, scheme: str, meaning: str) -> Dataset:
-    code = Dataset()
-    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, meaning
-    return code
+    capture.add(DataElement("PixelData", "OB", encapsulate([content]), is_undefined_length=True))
 
 
 def answer(reading: FilmReading) -> tuple[str, list[str]]:

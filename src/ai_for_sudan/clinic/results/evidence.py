@@ -1,25 +1,28 @@
 """What results take over from the film: identifiers that a PACS files them by, and UIDs that follow from it.
 
-Of two results of one reader nearly everything is alike, and highdicom takes a while to make and check it. So each kind
-is made once as a blank, of no film and no patient; a film's result is the blank with what is its own filled in.
+Of two results of one reader nearly everything is alike. So each kind is made once as a blank, of no film and nobody;
+a film's result is the blank with what is its own filled in.
 """
 
 from __future__ import annotations
 
-import threading
-from contextlib import suppress
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, ComputedRadiographyImageStorage
+from pydicom.uid import UID
 
+from ai_for_sudan import __version__
 from ai_for_sudan.clinic.header import facts_of, header_of
+from ai_for_sudan.clinic.results.encoding import Elements, element, elements
 from ai_for_sudan.clinic.store.tables import FilmReading
 from ai_for_sudan.clinic.uids import derived
 
-MANUFACTURER = "AI for Sudan"
+#: value, scheme and meaning
+Code = tuple[str, str, str]
+MANUFACTURER, MODEL = "AI for Sudan", "ai-for-sudan"
+#: where a blank holds the place of a UID
+NOWHERE = "2.25.0"
 #: of the two series of results in a study; devices number theirs from 1
 SERIES_NUMBERS = {"sr": 9001, "sc": 9002}
 #: what PS3.3 wants to be there in every study and patient, and devices leave out
@@ -32,16 +35,35 @@ THERE_IF_KNOWN = ("SpecificCharacterSet", "IssuerOfPatientID", "PatientAge", "St
 COPIED = (*ALWAYS_THERE, *THERE_IF_KNOWN, "SOPClassUID", "Modality")
 
 
-#: held while a blank is made: several at once would each need highdicom's table of the whole standard
-MAKING = threading.Lock()
-
-
 @dataclass(frozen=True)
 class Names:
     """The UIDs of a reading's objects of one kind."""
 
     sop: str
     series: str
+
+    @property
+    def elements(self) -> Elements:
+        named = Dataset()
+        named.SOPInstanceUID, named.SeriesInstanceUID = self.sop, self.series
+        return elements(named)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A film's part in its results.
+
+    Attributes:
+        header: what is copied: every element that results need is there, and none that is damaged.
+        elements: of patient, study and the moment of the reading, encoded.
+        places: what stands for the film in a blank -> what names it.
+        moment: date and time of the reading, of the clinic.
+    """
+
+    header: Dataset
+    elements: Elements
+    places: dict[bytes, bytes]
+    moment: tuple[str, str]
 
 
 def names(film: Dataset, reading: FilmReading, kind: str) -> Names:
@@ -51,6 +73,29 @@ def names(film: Dataset, reading: FilmReading, kind: str) -> Names:
         derived("result", kind, str(film.SOPInstanceUID), reading.pixels, *reader),
         derived("series", kind, str(film.StudyInstanceUID), *reader),
     )
+
+
+def source(film: Path, reading: FilmReading) -> Source:
+    """What results take over from a film's file and its reading."""
+    header = evidence(film)
+    own = Dataset()
+    for keyword in (*ALWAYS_THERE, *THERE_IF_KNOWN, "StudyInstanceUID"):
+        if keyword in header:
+            own[keyword] = header[keyword]
+    # Not when this object was made: made twice, it is the same object.
+    local = reading.read_at.astimezone()
+    date, time = local.strftime("%Y%m%d"), local.strftime("%H%M%S")
+    own.ContentDate = own.InstanceCreationDate = own.SeriesDate = date
+    own.ContentTime = own.InstanceCreationTime = own.SeriesTime = time
+    own.TimezoneOffsetFromUTC = local.strftime("%z")
+    uids = {
+        "StudyInstanceUID": header.StudyInstanceUID,
+        "SeriesInstanceUID": header.SeriesInstanceUID,
+        "ReferencedSOPClassUID": header.SOPClassUID,
+        "ReferencedSOPInstanceUID": header.SOPInstanceUID,
+    }
+    places = {element(keyword, NOWHERE): element(keyword, uid) for keyword, uid in uids.items()}
+    return Source(header, elements(own), places, (date, time))
 
 
 def evidence(film: Path) -> Dataset:
@@ -74,57 +119,40 @@ def evidence(film: Path) -> Dataset:
     clean.SOPClassUID = UID(str(facts.film["sop_class"]))
     clean.StudyInstanceUID = UID(str(facts.study["uid"]))
     clean.SeriesInstanceUID = UID(str(facts.film["series_uid"]))
-    clean.Rows, clean.Columns = int(found.get("Rows", 0) or 0), int(found.get("Columns", 0) or 0)
     return clean
 
 
-def nobody(character_set: str) -> Dataset:
-    """The header of no film, to make a blank of.
-
-    Args:
-        character_set: values of (0008,0005), with backslashes; of the film, for the blank's own texts.
-    """
-    header = Dataset()
-    for keyword in ALWAYS_THERE:
-        setattr(header, keyword, "" if keyword not in ("StudyDate", "StudyTime") else None)
-    if character_set:
-        header.SpecificCharacterSet = character_set.split("\\")
-    header.SOPClassUID, header.Modality = ComputedRadiographyImageStorage, "CR"
-    header.SOPInstanceUID = header.StudyInstanceUID = header.SeriesInstanceUID = UID("2.25.0")
-    return header
-
-
 def character_set(header: Dataset) -> str:
-    """The film's, as :func:`nobody` takes it."""
+    """Values of (0008,0005), with backslashes; empty for the default."""
     found = header.get("SpecificCharacterSet", "") or ""
     return found if isinstance(found, str) else "\\".join(found)
 
 
-def encoded(blank: Dataset) -> bytes:
-    """A blank as a file. Lets go of highdicom's table of the whole standard, 60 MB that only blanks are checked by."""
-    file = BytesIO()
-    blank.save_as(file, enforce_file_format=True)
-    with suppress(ImportError, AttributeError):  # a name of its own has changed: the table only stays
-        from highdicom import _standard_utils as standard
+def equipment(kind: str, reader: str, reader_file: str, character_set: str) -> Dataset:
+    """What made a result of a kind: the beginning of a blank.
 
-        for table in (standard.get_iod_module_map, standard.get_module_attribute_map, standard.get_sop_class_iod_map):
-            table.cache_clear()
-    return file.getvalue()
+    Args:
+        character_set: of the film, for the blank's own texts.
+    """
+    made = Dataset()
+    if character_set:
+        made.SpecificCharacterSet = character_set.split("\\")
+    made.Manufacturer, made.ManufacturerModelName, made.SoftwareVersions = MANUFACTURER, MODEL, __version__
+    made.DeviceSerialNumber = reader_file[:16]
+    made.SeriesNumber, made.InstanceNumber = SERIES_NUMBERS[kind], 1
+    made.SeriesDescription = f"AI for Sudan: {'report' if kind == 'sr' else 'picture'} of {reader}"[:64]
+    return made
 
 
-def fill(blank: Dataset, header: Dataset, reading: FilmReading, names: Names) -> None:
-    """Make a blank the result of this film: whose it is, where a PACS files it, and when the film was read."""
-    for keyword in ALWAYS_THERE:
-        setattr(blank, keyword, header[keyword].value)
-    for keyword in THERE_IF_KNOWN:
-        if keyword in header:
-            blank[keyword] = header[keyword]
-    blank.StudyInstanceUID, blank.SeriesInstanceUID = header.StudyInstanceUID, names.series
-    blank.SOPInstanceUID = blank.file_meta.MediaStorageSOPInstanceUID = UID(names.sop)
-    # Not when this object was made: made twice, it is the same object.
-    local = reading.read_at.astimezone()
-    date, time = local.strftime("%Y%m%d"), local.strftime("%H%M%S")
-    blank.ContentDate = blank.InstanceCreationDate = blank.SeriesDate = date
-    blank.ContentTime = blank.InstanceCreationTime = blank.SeriesTime = time
-    blank.TimezoneOffsetFromUTC = local.strftime("%z")
-    blank.ContributingEquipmentSequence[0].ContributionDateTime = f"{date}{time}"
+def film_place() -> Dataset:
+    """Where a blank refers to the film (PS3.3 10.8)."""
+    made = Dataset()
+    made.ReferencedSOPClassUID = made.ReferencedSOPInstanceUID = NOWHERE
+    return made
+
+
+def coded(code: Code) -> Dataset:
+    """A code (PS3.3 8.8)."""
+    made = Dataset()
+    made.CodeValue, made.CodingSchemeDesignator, made.CodeMeaning = code
+    return made

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
 from sqlalchemy.orm import Session
 
-from ai_for_sudan.clinic.results.evidence import evidence, names
+from ai_for_sudan.clinic.results.capture import decoded, secondary_capture
+from ai_for_sudan.clinic.results.evidence import names, source
+from ai_for_sudan.clinic.results.report import structured_report
 from ai_for_sudan.clinic.store import Store, deliveries, films
 from ai_for_sudan.clinic.store.tables import Film, FilmReading, Result
 
@@ -35,21 +37,14 @@ def objects(film: Path, reading: FilmReading, pixels: np.ndarray | None = None, 
         pixels: of the film, where it is decoded already.
         language: of the clinic, for the picture.
     """
-    from ai_for_sudan.clinic.results.capture import decoded, secondary_capture
-    from ai_for_sudan.clinic.results.report import structured_report
-
-    header = evidence(film)
-    made = []
-    for kind in ("sr", "sc"):
-        named = names(header, reading, kind)
-        if kind == "sr":
-            dataset = structured_report(header, reading, named)
-        else:
-            dataset = secondary_capture(header, reading, named, decoded(film) if pixels is None else pixels, language)
-        file = io.BytesIO()
-        dataset.save_as(file, enforce_file_format=True)
-        made.append(Made(kind, named.sop, str(dataset.SOPClassUID), named.series, file.getvalue()))
-    return made
+    found = source(film, reading)
+    sr, sc = (names(found.header, reading, kind) for kind in ("sr", "sc"))
+    report = structured_report(found, reading, sr)
+    shown = secondary_capture(found, reading, sc, decoded(film) if pixels is None else pixels, language)
+    return [
+        Made("sr", sr.sop, Comprehensive3DSRStorage, sr.series, report),
+        Made("sc", sc.sop, SecondaryCaptureImageStorage, sc.series, shown),
+    ]
 
 
 def make_results(store: Store, reading: int, language: str = "en") -> None:
