@@ -6,9 +6,11 @@ import contextlib
 import dataclasses
 import io
 import json
+import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -103,6 +105,13 @@ def send(
         return [int(association.send_c_store(dataset).get("Status", 0xFFFF)) for dataset in datasets]
     finally:
         association.release()
+
+
+def dcmtk(name: str) -> str | None:
+    """A program of dcmtk, and not that of pynetdicom, which has the same name and lies beside Python."""
+    here = Path(sys.executable).parent
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return shutil.which(name, path=os.pathsep.join(folder for folder in folders if Path(folder) != here))
 
 
 def wait_for(what: Callable[[], Any], seconds: float = 60) -> Any:

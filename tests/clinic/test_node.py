@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import ssl
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
-from clinic_parts import config, film, running, send, wait_for
+from clinic_parts import config, dcmtk, film, running, send, wait_for
 from pydicom.dataset import Dataset
 from pydicom.uid import (
     CTImageStorage,
@@ -23,6 +23,7 @@ from pydicom.uid import (
 from pynetdicom import AE
 from sqlalchemy import select
 
+from ai_for_sudan.clinic import connections
 from ai_for_sudan.clinic.care import certificate
 from ai_for_sudan.clinic.clinic import Clinic
 from ai_for_sudan.clinic.config import Modality, Node, Web
@@ -77,8 +78,7 @@ def test_films_of_every_coding_are_taken_and_read_alike(clinic: Clinic, syntax: 
 
 
 def test_dcmtk_sends_compressed_films_by_its_default_contexts(clinic: Clinic, tmp_path: Path) -> None:
-    dcmcjpeg = shutil.which("dcmcjpeg")
-    storescu = shutil.which("storescu", path=Path(dcmcjpeg).parent) if dcmcjpeg else None  # pynetdicom has one too
+    storescu, dcmcjpeg = dcmtk("storescu"), dcmtk("dcmcjpeg")
     if not storescu or not dcmcjpeg:
         pytest.skip("dcmtk is not installed: apt-get install dcmtk")
     plain = tmp_path / "plain.dcm"
@@ -251,3 +251,24 @@ def test_a_port_that_is_taken_is_one_line(clinic: Clinic, tmp_path: Path, reader
         running(config(tmp_path / "other", reader_file, node=node)),
     ):
         pass
+
+
+def test_a_peer_that_is_only_connected_is_not_asked_all_the_time(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+    whether = connections._Socket.ready.fget
+    assert whether is not None
+
+    def ready(self: object) -> bool:
+        looks.append(time.monotonic())
+        return bool(whether(self))
+
+    ae = AE(ae_title="CR1")
+    ae.add_requested_context(CTImageStorage)
+    association = ae.associate("127.0.0.1", clinic.node.port, ae_title="AIFORSUDAN")
+    monkeypatch.setattr(connections._Socket, "ready", property(ready))
+    assert wait_for(lambda: len(looks) >= 50)
+    assert looks[-1] - looks[0] >= 49 * 0.9 * connections.PATIENCE
+    association.release()
+    assert association.is_released

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit
-from pynetdicom import AE
+from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.sop_class import (  # type: ignore[attr-defined,unused-ignore]
     Comprehensive3DSRStorage,
@@ -19,6 +19,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined,unused-ignore]
     Verification,
 )
 
+from ai_for_sudan.clinic import connections
 from ai_for_sudan.clinic.config import Config, Destination
 from ai_for_sudan.clinic.delivery.peer import Away, Outcome, Sending
 from ai_for_sudan.radiographs import one_line
@@ -127,7 +128,11 @@ class DicomPeer:
         else:
             ae.add_requested_context(Verification)
         association = ae.associate(
-            there.host, there.port, ae_title=there.title, tls_args=(self._tls(), there.host) if there.tls else None
+            there.host,
+            there.port,
+            ae_title=there.title,
+            tls_args=(self._tls(), there.host) if there.tls else None,
+            evt_handlers=[(evt.EVT_CONN_OPEN, connections.opened)],
         )
         try:
             if association.is_rejected:

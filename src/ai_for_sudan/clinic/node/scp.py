@@ -19,8 +19,8 @@ from pydicom.uid import UID
 from pynetdicom import AE, DEFAULT_TRANSFER_SYNTAXES, AllStoragePresentationContexts, _config, evt
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined,unused-ignore]
-from pynetdicom.transport import AssociationSocket
 
+from ai_for_sudan.clinic import connections
 from ai_for_sudan.clinic.arrivals import OwnResult, Received, receive
 from ai_for_sudan.clinic.config import Config, Modality
 from ai_for_sudan.clinic.node.syntaxes import decodable
@@ -105,7 +105,7 @@ class DicomNode:
         ]
         contexts.append(_Context(Verification, DEFAULT_TRANSFER_SYNTAXES))
         handlers: list[Any] = [
-            (evt.EVT_CONN_OPEN, self._opened),
+            (evt.EVT_CONN_OPEN, connections.opened),
             (evt.EVT_REQUESTED, self._requested),
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_C_ECHO, lambda event: SUCCESS),
@@ -142,10 +142,6 @@ class DicomNode:
         except (OSError, ssl.SSLError) as error:
             raise UserError(f"[node] tls: the certificate cannot be used: {error}") from error
         return context
-
-    def _opened(self, event: evt.Event) -> None:
-        """Read pieces as the network gives them: 4 kB at a time take Python's lock a thousand times for a film."""
-        event.assoc.dul.socket.__class__ = _QuickSocket
 
     def _requested(self, event: evt.Event) -> None:
         """Refuse who is not on the list: A-ASSOCIATE-RJ, calling AE title not recognised (PS3.8 9.3.4)."""
@@ -247,20 +243,6 @@ class _Tls(ssl.SSLContext):
 
     def wrap_socket(self, sock: socket.socket, *args: Any, **more: Any) -> ssl.SSLSocket:
         return super().wrap_socket(sock, *args, **more | {"do_handshake_on_connect": False})
-
-
-class _QuickSocket(AssociationSocket):
-    def recv(self, nr_bytes: int) -> bytearray:
-        """Exactly so many bytes, or fewer where the peer is gone; see the method that this replaces."""
-        found = bytearray(nr_bytes)
-        rest, at = memoryview(found), 0
-        while at < nr_bytes:
-            count = self.socket.recv_into(rest[at:])  # type: ignore[union-attr]
-            if not count:
-                break
-            at += count
-        rest.release()
-        return found[:at] if at < nr_bytes else found
 
 
 def _part(event: evt.Event) -> Any:
