@@ -132,7 +132,7 @@ KINDS: dict[str, tuple[set[str], Callable[[Film], np.ndarray]]] = {
     "scoliosis: bent by 15 degrees": (ANSWERED | {"unfamiliar"}, lambda film: bent(film.pixels, 15)),
     "scoliosis: bent by 30 degrees": (ANSWERED | {"unfamiliar"}, lambda film: bent(film.pixels, 30)),
     "tilted by 15 degrees": (
-        ANSWERED | {"unfamiliar", AT_EDGE},
+        ANSWERED | {"unfamiliar"},
         lambda film: np.asarray(Image.fromarray(film.pixels).rotate(15, Image.Resampling.BILINEAR)),
     ),
     "small child: 60 % of the side": (ANSWERED | {"unfamiliar"}, lambda film: small(film.pixels, 0.6)),
@@ -189,7 +189,7 @@ def main() -> int:
     given = films(args.data, args.sites, args.films)
     print(f"{reader.card.title}, {len(given)} films of each kind\n\n| film | true | said |\n|---|---|---|")
     for kind, (allowed, change) in KINDS.items():
-        if kind in ("as it is", "scoliosis: bent by 15 degrees"):
+        if "suspected" in allowed:  # a warning is no reason
             allowed = allowed | {AT_EDGE}
         said: Counter[str] = Counter()
         for number, film in enumerate(given):
