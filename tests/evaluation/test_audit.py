@@ -29,12 +29,12 @@ def test_a_group_served_worse_is_found_and_one_alike_is_not() -> None:
     signal = np.where(device == "old", 0.0, 3.0) * (labels - 0.5)
     probability = 1 / (1 + np.exp(-(signal + random.normal(size=800))))
     found = audit(labels, probability, 0.5, {"device": device, "sex": sex})
-    corrected = {(d["column"], d["group"], d["figure"]): d["p_corrected"] for d in found["differences"]}
+    corrected = {(d.column, d.group, d.figure): d.p_corrected for d in found.differences}
     assert corrected["device", "old", "auroc"] < 0.001 and corrected["device", "old", "sensitivity"] < 0.001
     assert all(p > 0.05 for (column, *_), p in corrected.items() if column == "sex")
-    assert all(d["p_corrected"] >= d["p"] for d in found["differences"])
-    row = next(row for row in found["groups"] if row["group"] == "old")
-    assert row["films"] == 400 and row["auroc"][0] == pytest.approx(quick_auroc(labels[:400], probability[:400]))
+    assert all(d.p_corrected >= d.p for d in found.differences)
+    row = next(row for row in found.groups if row.group == "old")
+    assert row.films == 400 and row.auroc.value == pytest.approx(quick_auroc(labels[:400], probability[:400]))
 
 
 def test_confounding_is_shown_and_not_averaged_away() -> None:
@@ -43,19 +43,19 @@ def test_confounding_is_shown_and_not_averaged_away() -> None:
     labels = np.arange(600) % 2
     view = np.where(random.random(600) < np.where(labels == 1, 0.85, 0.15), "AP", "PA")
     probability = np.clip(np.where(view == "AP", 0.7, 0.3) + random.normal(0, 0.1, 600), 0, 1)
-    (found,) = audit(labels, probability, 0.5, {"view": view})["confounding"]
-    assert found["confounds"] and found["cramers_v"] > 0.6
-    assert found["auroc_overall"] > 0.75 and found["auroc_within_groups"] == pytest.approx(0.5, abs=0.08)
-    assert sum(g["with"] + g["without"] for g in found["groups"]) == 600
+    (found,) = audit(labels, probability, 0.5, {"view": view}).confounding
+    assert found.confounds and found.cramers_v > 0.6
+    assert found.auroc_overall > 0.75 and found.auroc_within_groups == pytest.approx(0.5, abs=0.08)
+    assert sum(g["with"] + g["without"] for g in found.groups) == 600
 
 
 def test_a_small_group_says_so_and_unknown_films_are_in_no_group() -> None:
     labels = np.arange(100) % 2
     site = np.array(["here"] * 85 + ["there"] * 10 + [""] * 5)
     found = audit(labels, np.linspace(0, 1, 100), 0.5, {"site": site})
-    rows = {row["group"]: row for row in found["groups"]}
-    assert set(rows) == {"here", "there"} and "too few to say" in rows["there"]["note"]
-    assert rows["here"]["note"] == "" and not any(d["figure"] == "auroc" for d in found["differences"])
+    rows = {row.group: row for row in found.groups}
+    assert set(rows) == {"here", "there"} and "too few to say" in rows["there"].note
+    assert rows["here"].note == "" and not any(d.figure == "auroc" for d in found.differences)
 
 
 def test_kinds_of_the_disease_are_measured_against_all_healthy_films() -> None:
@@ -63,11 +63,11 @@ def test_kinds_of_the_disease_are_measured_against_all_healthy_films() -> None:
     kinds = np.repeat(["normal", "bacterial", "viral", "bacterial|viral"], 50)
     probability = np.repeat([0.2, 0.9, 0.4, 0.9], 50) + np.linspace(0, 0.05, 200)
     found = audit(labels, probability, 0.5, {"finding": kinds}, np.arange(200) // 2)
-    rows = {row["group"]: row for row in found["groups"]}
-    assert set(rows) == {"bacterial", "viral"} and rows["viral"]["films"] == 150 and rows["viral"]["positive"] == 100
-    assert rows["bacterial"]["sensitivity"][0] == 1 and rows["viral"]["sensitivity"][0] == 0.5
-    assert rows["bacterial"]["brier"][1] < rows["bacterial"]["brier"][0] < rows["bacterial"]["brier"][2]
-    assert {d["figure"] for d in found["differences"]} == {"sensitivity"} and not found["confounding"]
+    rows = {row.group: row for row in found.groups}
+    assert set(rows) == {"bacterial", "viral"} and rows["viral"].films == 150 and rows["viral"].positive == 100
+    assert rows["bacterial"].sensitivity.value == 1 and rows["viral"].sensitivity.value == 0.5
+    assert rows["bacterial"].brier.low < rows["bacterial"].brier.value < rows["bacterial"].brier.high
+    assert {d.figure for d in found.differences} == {"sensitivity"} and not found.confounding
 
 
 def test_the_command_names_what_it_left_out(

@@ -40,7 +40,7 @@ def test_scikit_learn_agrees() -> None:
     labels, probability = sample()
     patients = np.arange(len(labels)) // 2
     own = measure(labels, exclusive(probability), patients, TWO, "pneumonia", "exclusive", threshold=0.4, rounds=100)
-    point, called = own["operating_points"]["own"], probability >= 0.4
+    point, called = own.operating_points["own"], probability >= 0.4
     expected = {
         "accuracy": sk.accuracy_score(labels, called),
         "precision": sk.precision_score(labels, called),
@@ -52,13 +52,16 @@ def test_scikit_learn_agrees() -> None:
         "brier": sk.brier_score_loss(labels, probability),
     }
     for name, value in expected.items():
-        assert point[name][0] == pytest.approx(value), name
-    assert own["loss"][0] == pytest.approx(sk.log_loss(labels, probability))
-    table = point["confusion"]
+        assert getattr(point, name).value == pytest.approx(value), name
+    assert own.loss.value == pytest.approx(sk.log_loss(labels, probability))
+    table = point.confusion
     assert sk.confusion_matrix(labels, called).ravel().tolist() == [
-        table[k] for k in ("true_negative", "false_positive", "false_negative", "true_positive")
+        table.true_negative,
+        table.false_positive,
+        table.false_negative,
+        table.true_positive,
     ]
-    json.dumps(own, allow_nan=False)
+    json.dumps(own.to_dict(), allow_nan=False)
 
 
 def test_intervals_are_of_patients_not_of_films() -> None:
@@ -68,8 +71,8 @@ def test_intervals_are_of_patients_not_of_films() -> None:
 
     def width(patient_ids: np.ndarray) -> float:
         found = measure(*many, patient_ids, TWO, "pneumonia", "exclusive", threshold=0.5, rounds=300)
-        _, low, high = found["operating_points"]["own"]["accuracy"]
-        return float(high - low)
+        accuracy = found.operating_points["own"].accuracy
+        return accuracy.high - accuracy.low
 
     by_patient, by_film = width(np.repeat(np.arange(50), 10)), width(np.arange(500))
     assert by_patient / by_film == pytest.approx(np.sqrt(10), rel=0.25)
@@ -82,14 +85,14 @@ def test_three_classes_and_their_mean() -> None:
     probability = scores / scores.sum(1, keepdims=True)
     names = ("normal", "bacterial", "viral")
     found = measure(labels, probability, np.arange(150), names, "bacterial", "exclusive", threshold=0.5, rounds=100)
-    assert found["macro"]["auroc"][0] == pytest.approx(
+    assert found.macro["auroc"].value == pytest.approx(
         sk.roc_auc_score(labels, probability, multi_class="ovr", average="macro")
     )
-    assert found["confusion_matrix"] == sk.confusion_matrix(labels, probability.argmax(1)).tolist()
-    assert found["accuracy"][0] == pytest.approx((probability.argmax(1) == labels).mean())
-    assert found["loss"][0] == pytest.approx(sk.log_loss(labels, probability))
+    assert found.confusion_matrix == sk.confusion_matrix(labels, probability.argmax(1)).tolist()
+    assert found.accuracy.value == pytest.approx((probability.argmax(1) == labels).mean())
+    assert found.loss.value == pytest.approx(sk.log_loss(labels, probability))
     # The operating point is of the positive class, wherever it stands.
-    assert found["operating_points"]["0.5"]["auroc"] == found["classes"]["bacterial"]["auroc"]
+    assert found.operating_points["0.5"].auroc == found.classes["bacterial"].auroc
 
 
 def test_findings_without_a_label_are_left_out() -> None:
@@ -104,13 +107,13 @@ def test_findings_without_a_label_are_left_out() -> None:
         measure(labels, p, np.arange(80), names, "pneumonia", "multilabel", threshold=0.5, rounds=100)
         for p in (probability, spoiled)
     )
-    assert found == again
-    assert found["findings"]["effusion"]["films"] == 50
-    assert found["findings"]["effusion"]["auroc"][0] == pytest.approx(
+    assert found.to_dict() == again.to_dict()
+    assert found.findings["effusion"].films == 50
+    assert found.findings["effusion"].auroc.value == pytest.approx(
         sk.roc_auc_score(labels[30:, 0], probability[30:, 0])
     )
     known = ~np.isnan(labels)
-    assert found["loss"][0] == pytest.approx(sk.log_loss(labels[known], probability[known]))
+    assert found.loss.value == pytest.approx(sk.log_loss(labels[known], probability[known]))
 
 
 def test_what_has_no_meaning_is_null_and_not_a_number_is_refused() -> None:
@@ -118,7 +121,7 @@ def test_what_has_no_meaning_is_null_and_not_a_number_is_refused() -> None:
     found = measure(
         labels, exclusive(probability), np.arange(20), TWO, "pneumonia", "exclusive", threshold=0.5, rounds=100
     )
-    point = found["operating_points"]["own"]
+    point = found.to_dict()["operating_points"]["own"]
     assert point["recall"] == point["auroc"] == [None, None, None] and point["specificity"][0] == 1
     probability[3] = np.nan
     with pytest.raises(UserError, match="NaN"):
@@ -142,7 +145,7 @@ def test_no_error_is_no_certainty() -> None:
         threshold=0.5,
         rounds=100,
     )
-    point = found["operating_points"]["own"]
+    point = found.to_dict()["operating_points"]["own"]
     # 30 of 30: Wilson's lower bound is n / (n + z^2).
     for name in ("recall", "specificity", "precision", "auroc"):
         assert point[name] == pytest.approx([1.0, 30 / (30 + 1.96**2), 1.0], abs=1e-3), name
@@ -158,7 +161,7 @@ def test_the_quality_of_probabilities() -> None:
 
     def quality(probability: np.ndarray) -> dict[str, Any]:
         found = measure(labels, exclusive(probability), np.arange(4000), TWO, "pneumonia", "exclusive", threshold=0.5,
-                        rounds=100)  # fmt: skip
+                        rounds=100).to_dict()  # fmt: skip
         return found["probabilities"] | {"own": found["operating_points"]["own"]}
 
     honest, sure = quality(truly), quality(sharp)
@@ -180,10 +183,10 @@ def test_the_quality_of_probabilities() -> None:
 def test_one_class_and_perfect_answers_have_no_calibration_line() -> None:
     predictions = exclusive(np.array([0.1, 0.2, 0.8, 0.9] * 10))
     labels = np.array([0, 0, 1, 1] * 10)
-    perfect = measure(labels, predictions, np.arange(40), TWO, "pneumonia", "exclusive", threshold=0.5, rounds=100)
-    assert perfect["probabilities"]["slope"] == [None, None, None] and perfect["probabilities"]["auroc_delong"][0] == 1
-    one = measure(
-        np.ones(40, int), predictions, np.arange(40), TWO, "pneumonia", "exclusive", threshold=0.5, rounds=100
+    perfect, one = (
+        measure(known, predictions, np.arange(40), TWO, "pneumonia", "exclusive", threshold=0.5, rounds=100).to_dict()
+        for known in (labels, np.ones(40, int))
     )
+    assert perfect["probabilities"]["slope"] == [None, None, None] and perfect["probabilities"]["auroc_delong"][0] == 1
     assert one["probabilities"] is None
     json.dumps([perfect, one], allow_nan=False)

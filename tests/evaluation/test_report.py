@@ -37,12 +37,14 @@ def written(path: Path, files: list[str]) -> str:
     write_report(
         path,
         subject,
-        metrics | {"side": "drawn films", "warnings": ["beware <i>"], "films_of_patients": "40 films of 40 patients"},
+        metrics,
         labels,
         predictions,
         pixels,
         files,
         title="Evaluation",
+        films="40 films of 40 patients (drawn films)",
+        warnings=["beware <i>"],
     )
     return path.read_text(encoding="utf-8")
 

@@ -58,13 +58,14 @@ def test_areas_of_different_patients_differ_by_the_sum_of_their_variances() -> N
     random = np.random.default_rng(0)
     labels = np.arange(200) % 2
     first, second = (labels * apart + random.normal(size=200) for apart in (1.5, 0.5))
-    found = delong_unpaired(labels, first, labels, second)
+    one, other = Predictions(labels, first), Predictions(labels, second)
+    found = delong_unpaired(one, other)
     # The difference with a constant score, whose area is 1/2 without variance, has the variance of the area itself.
-    alone = [delong_paired(labels, one, np.zeros(200)) for one in (first, second)]
-    errors = [one.estimate.high - one.estimate.value for one in alone]
+    alone = [delong_paired(labels, scores, np.zeros(200)) for scores in (first, second)]
+    errors = [area.estimate.high - area.estimate.value for area in alone]
     assert found.estimate.value == pytest.approx(auroc_delong(labels, first).value - auroc_delong(labels, second).value)
     assert found.estimate.high - found.estimate.value == pytest.approx(np.hypot(*errors))
-    assert found.p_value < 0.01 and delong_unpaired(labels, first, labels, first).p_value == 1.0
+    assert found.p_value < 0.01 and delong_unpaired(one, one).p_value == 1.0
 
 
 def test_bins_of_a_reliability_diagram() -> None:

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import expit
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
-from ai_for_sudan.statistics import Resamples, better, bootstrap_by_patient, ece, interval
+from ai_for_sudan.statistics import Resamples, better, bootstrap_by_patient, ece, percentile_interval
 
 
 def test_figures_agree_with_scikit_learn() -> None:
@@ -31,7 +31,7 @@ def test_both_ways_to_resample_draw_alike_and_bin_alike() -> None:
     patients = np.arange(90) // 2
     resamples = Resamples.of(labels, patients, count=200, seed=3)
     assert resamples.ece(probability)[0] == pytest.approx(ece(labels, probability))
-    by_counts = interval(resamples.brier(probability))
+    by_counts = percentile_interval(resamples.brier(probability))
     by_rows = bootstrap_by_patient(
         lambda rows: {"brier": float(((probability - labels)[rows] ** 2).mean())}, patients, rounds=200, seed=3
     )["brier"]
@@ -39,11 +39,11 @@ def test_both_ways_to_resample_draw_alike_and_bin_alike() -> None:
 
 
 def test_a_figure_that_most_draws_lack_has_no_interval() -> None:
-    half = interval(np.array([0.5, 0.4, 0.6, np.nan, np.nan]))
+    half = percentile_interval(np.array([0.5, 0.4, 0.6, np.nan, np.nan]))
     assert (half.low, half.high) == pytest.approx((0.405, 0.595))
-    few = interval(np.array([0.5, 0.4, np.nan, np.nan]))
+    few = percentile_interval(np.array([0.5, 0.4, np.nan, np.nan]))
     assert few.value == 0.5 and np.isnan(few.low) and few.to_list() == [0.5, None, None]
-    assert np.isnan(interval(np.array([np.nan, 0.4, 0.5])).low)
+    assert np.isnan(percentile_interval(np.array([np.nan, 0.4, 0.5])).low)
 
 
 def test_auroc_within_strata_compares_inside_only() -> None:
@@ -63,7 +63,7 @@ def test_intervals_cover_and_gains_need_to_be_beyond_noise() -> None:
         labels = (rng.random(100) < 0.5).astype(float)
         old, new = labels + rng.normal(size=100), labels + rng.normal(size=100)
         resamples = Resamples.of(labels, np.arange(100), count=400, seed=seed)
-        _, low, high = interval(resamples.auroc(old))
+        _, low, high = percentile_interval(resamples.auroc(old))
         covered += low < 0.7602 < high  # P(N(1, 2) > 0)
         called += better(resamples.auroc(new), resamples.auroc(old))[1]
     assert covered >= 52

@@ -20,7 +20,7 @@ from ai_for_sudan.evaluation.standing import in_words as in_words_of_evidence
 from ai_for_sudan.files import write_json
 from ai_for_sudan.pages import interval, write_page
 from ai_for_sudan.reading import Reader
-from ai_for_sudan.statistics import Calls, compare
+from ai_for_sudan.statistics import Calls, as_json, compare
 from ai_for_sudan.statistics.comparison import in_words
 
 
@@ -74,7 +74,8 @@ def run(args: argparse.Namespace) -> int:
     if not columns and not has_evidence:
         raise UserError(f"{args.data_dir} has none of the columns {', '.join(args.columns)}, so there are no groups")
     patient_ids = patients(manifest)[rows]
-    result = audit(truth[rows].astype(int), probability, point.threshold, columns, patient_ids)
+    found = audit(truth[rows].astype(int), probability, point.threshold, columns, patient_ids)
+    result = as_json(found)
     words = None
     if other is not None:
         theirs = np.array([others[i].probability for i in rows])
@@ -112,12 +113,12 @@ def run(args: argparse.Namespace) -> int:
             *excluded,
         ],
     )
-    print(f"all {len(rows)} films ({len(excluded)} left out): AUROC {interval(result['all']['auroc'])}")
-    for row in result["groups"]:
-        print(f"{row['column']:<9}{row['group']:<18}{row['films']:>6}  AUROC {interval(row['auroc'])}  {row['note']}")
-    for one in result["confounding"]:
-        if one["confounds"]:
-            print(f"WARNING: {one['column']} is linked with the label (Cramer's V {one['cramers_v']:.2f})")
+    print(f"all {len(rows)} films ({len(excluded)} left out): AUROC {interval(found.all.auroc)}")
+    for row in found.groups:
+        print(f"{row.column:<9}{row.group:<18}{row.films:>6}  AUROC {interval(row.auroc)}  {row.note}")
+    for one in found.confounding:
+        if one.confounds:
+            print(f"WARNING: {one.column} is linked with the label (Cramer's V {one.cramers_v:.2f})")
     for line in in_words_of_evidence(result["evidence"]):
         print(line)
     if words:

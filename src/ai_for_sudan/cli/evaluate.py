@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from ai_for_sudan.cli.data import add_data_options, manifest_of, patients_in_wor
 from ai_for_sudan.datasets import Split, labels, load_pixels, patients, split_manifest, verify, without_patient
 from ai_for_sudan.datasets.manifest import Manifest
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.evaluation.metrics import measure
+from ai_for_sudan.evaluation.metrics import Metrics, measure
 from ai_for_sudan.evaluation.report import write_report
 from ai_for_sudan.evaluation.subject import Subject, open_subject
 from ai_for_sudan.files import write_json
@@ -55,8 +54,8 @@ def run(args: argparse.Namespace) -> int:
     if subject.task == "multilabel" and args.label_columns is None:
         args.label_columns = list(subject.classes)
     manifest = _with_classes(manifest_of(args), subject)
-    chosen, side, warnings = _side(args, manifest, subject)
-    part = replace(manifest, films=tuple(manifest.films[i] for i in chosen))
+    side = _side(args, manifest, subject)
+    part = replace(manifest, films=tuple(manifest.films[i] for i in side.rows))
     verify(part, allow_overlap=True)
     pixels = load_pixels(part, size=subject.input_size, cache_dir=args.cache_dir)
     truth = labels(part)
@@ -72,21 +71,42 @@ def run(args: argparse.Namespace) -> int:
         rounds=args.rounds,
         seed=args.seed,
     )
-    metrics = {"model": subject.name, "data": args.data_dir.name, "side": side, "warnings": warnings, **metrics}
-    metrics["films_without_patient"] = without_patient(part)
-    metrics["films_of_patients"] = patients_in_words(len(part.films), metrics["patients"], without_patient(part))
+    said = patients_in_words(len(part.films), metrics.patients, without_patient(part))
+    record = {
+        "model": subject.name,
+        "data": args.data_dir.name,
+        "side": side.name,
+        "warnings": side.warnings,
+        **metrics.to_dict(),
+        "films_without_patient": without_patient(part),
+        "films_of_patients": said,
+    }
     folder = args.output_dir or _run_folder(args.checkpoint) / "evaluation"
-    write_json(folder / "metrics.json", metrics)
+    write_json(folder / "metrics.json", record)
     files = [_below(args.data_dir, film.file) for film in part.films]
+    films = f"{said} ({side.name})"
     write_report(
-        folder / "report.html", subject, metrics, truth, predicted, pixels, files, title=f"Evaluation of {subject.name}"
-    )
+        folder / "report.html", subject, metrics, truth, predicted, pixels, files,
+        title=f"Evaluation of {subject.name}", films=films, warnings=side.warnings,
+    )  # fmt: skip
     if args.json:
-        print(json.dumps(metrics))
+        print(json.dumps(record))
         return 0
-    _print(subject, metrics)
+    print(f"{subject.name}: {films}")
+    for warning in side.warnings:
+        print(f"WARNING: {warning}")
+    _print(metrics)
     print(f"{folder / 'metrics.json'}\n{folder / 'report.html'}\n{DISCLAIMER}")
     return 0
+
+
+@dataclass(frozen=True)
+class _Side:
+    """Film numbers to measure on, what they are called, and what must be said of them."""
+
+    rows: list[int]
+    name: str
+    warnings: list[str] = field(default_factory=list)
 
 
 def _with_classes(manifest: Manifest, subject: Subject) -> Manifest:
@@ -108,27 +128,26 @@ def _with_classes(manifest: Manifest, subject: Subject) -> Manifest:
     return replace(manifest, films=films, classes=subject.classes, positive=subject.positive)
 
 
-def _side(args: argparse.Namespace, manifest: Manifest, subject: Subject) -> tuple[list[int], str, list[str]]:
-    """Which films to measure on, what they are called, and what must be said of them."""
+def _side(args: argparse.Namespace, manifest: Manifest, subject: Subject) -> _Side:
     sides = [film.split for film in manifest.films]
     everything = list(range(len(sides)))
     wanted = args.split
     if wanted == "all":
-        return everything, "all films", ["All films were measured, those of the training side among them."]
+        return _Side(everything, "all films", ["All films were measured, those of the training side among them."])
     if wanted == "auto":
         wanted = next((side for side in ("test", "val") if side in sides), None)
     if wanted is not None and wanted in sides:
         chosen = [i for i, side in enumerate(sides) if side == wanted]
-        return chosen, f"the data's {wanted} films", [TRAINED_ON] if wanted == "train" else []
+        return _Side(chosen, f"the data's {wanted} films", [TRAINED_ON] if wanted == "train" else [])
     path = _run_folder(args.checkpoint) / str((subject.state.get("split") or {}).get("path") or "split.json")
     split = _split_of_the_run(path, manifest, subject) if args.split != "test" else None
     if split is not None:
         if args.split == "train":
-            return split.train, f"the training side of {path.name}", [TRAINED_ON]
-        return split.validation, f"the validation side of {path.name}", []
+            return _Side(split.train, f"the training side of {path.name}", [TRAINED_ON])
+        return _Side(split.validation, f"the validation side of {path.name}")
     if args.split != "auto":
         raise UserError(f"{args.data_dir} has no '{args.split}' films and {path} is no split of them; give --split all")
-    return everything, "all films", [UNKNOWN_SIDE]
+    return _Side(everything, "all films", [UNKNOWN_SIDE])
 
 
 def _split_of_the_run(path: Path, manifest: Manifest, subject: Subject) -> Split | None:
@@ -154,28 +173,24 @@ def _run_folder(checkpoint: Path) -> Path:
     return checkpoint.parent.parent if checkpoint.parent.name == "checkpoints" else checkpoint.parent
 
 
-def _print(subject: Subject, metrics: dict[str, Any]) -> None:
-    print(f"{subject.name}: {metrics['films_of_patients']} ({metrics['side']})")
-    for warning in metrics["warnings"]:
-        print(f"WARNING: {warning}")
-    points = metrics["operating_points"]
-    header = "".join(f"{f'at {name}':>12}{point['threshold']:>7.3f}{'':6}" for name, point in points.items())
+def _print(metrics: Metrics) -> None:
+    points = metrics.operating_points
+    header = "".join(f"{f'at {name}':>12}{point.threshold:>7.3f}{'':6}" for name, point in points.items())
     print(f"{'':<20}{header}")
     for key in ("auroc", "accuracy", "recall", "specificity", "precision", "f1", "average_precision", "brier", "ece"):
-        print(f"{key:<20}" + "".join(f"{interval(point[key]):>25}" for point in points.values()))
+        print(f"{key:<20}" + "".join(f"{interval(getattr(point, key)):>25}" for point in points.values()))
     for name, point in points.items():
-        table = point["confusion"]
+        table = point.confusion
         print(
-            f"at {name}: {table['true_positive']} found, {table['false_negative']} missed, "
-            f"{table['false_positive']} false alarms, {table['true_negative']} correctly cleared"
+            f"at {name}: {table.true_positive} found, {table.false_negative} missed, "
+            f"{table.false_positive} false alarms, {table.true_negative} correctly cleared"
         )
-    if "loss" in metrics:
-        print(f"{'loss':<20}{interval(metrics['loss']):>25}")
-    if "accuracy" in metrics:
-        print(f"accuracy over {len(subject.classes)} classes: {interval(metrics['accuracy'])}")
-        print(np.array(metrics["confusion_matrix"]))
-    if "macro" in metrics:
-        print("mean over classes: " + ", ".join(f"{key} {interval(value)}" for key, value in metrics["macro"].items()))
-    for group in ("classes", "findings"):
-        for name, figures in metrics.get(group, {}).items():
-            print(f"{name:<20}AUROC {interval(figures['auroc'])}  ({figures['films']} films)")
+    print(f"{'loss':<20}{interval(metrics.loss):>25}")
+    each = metrics.classes or metrics.findings or {}
+    if metrics.accuracy:
+        print(f"accuracy over {len(each)} classes: {interval(metrics.accuracy)}")
+        print(np.array(metrics.confusion_matrix))
+    if metrics.macro:
+        print("mean over classes: " + ", ".join(f"{key} {interval(value)}" for key, value in metrics.macro.items()))
+    for name, figures in each.items():
+        print(f"{name:<20}AUROC {interval(figures.auroc)}  ({figures.films} films)")

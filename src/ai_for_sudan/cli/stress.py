@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,10 +13,11 @@ from ai_for_sudan.datasets import load_pixels
 from ai_for_sudan.disturbances import STRESS_KINDS
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.films import chosen_films, truth_of
-from ai_for_sudan.evaluation.stress import figure, stress
+from ai_for_sudan.evaluation.stress import StressRow, figure, stress
 from ai_for_sudan.files import write_json
 from ai_for_sudan.pages import interval, write_page
 from ai_for_sudan.reading import Reader
+from ai_for_sudan.statistics import as_json
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +52,9 @@ def run(args: argparse.Namespace) -> int:
         reader, pixels, truth, tuple(args.kinds), operating_point=args.operating_point, seed=args.seed, then=_print
     )
     facts = {"reader": reader.card.title, "data": str(args.data_dir), "films": len(chosen), "operating_point": point}
-    write_json(args.output_dir / "stress.json", {**facts, "seed": args.seed, "excluded": excluded, "rows": rows})
+    write_json(
+        args.output_dir / "stress.json", {**facts, "seed": args.seed, "excluded": excluded, "rows": as_json(rows)}
+    )
     write_page(
         "ai_for_sudan.evaluation",
         "stress.html",
@@ -72,9 +74,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _print(row: dict[str, Any]) -> None:
+def _print(row: StressRow) -> None:
     print(
-        f"{row['kind']:<13}{row['severity']:>8}{interval(row['auroc']):>26}{interval(row['sensitivity']):>26}"
-        f"{interval(row['specificity']):>26}{row['refused']:>9.1%}{row['uncertain']:>10.1%}{row['missed_unseen']:>8.1%}",
+        f"{row.kind:<13}{row.severity:>8}{interval(row.auroc):>26}{interval(row.sensitivity):>26}"
+        f"{interval(row.specificity):>26}{row.refused:>9.1%}{row.uncertain:>10.1%}{row.missed_unseen:>8.1%}",
         flush=True,
     )

@@ -375,7 +375,7 @@ def _metrics(validation: Films, probability: np.ndarray, spec: Any, threshold: f
             validation.labels, rows, validation.patients, spec.classes, spec.positive, spec.task,
             threshold=threshold, rounds=500, seed=seed,
         )  # fmt: skip
-        result[name] = {"side": side, "command": "ai-for-sudan export", **found}
+        result[name] = {"side": side, "command": "ai-for-sudan export", **found.to_dict()}
     return result
 
 

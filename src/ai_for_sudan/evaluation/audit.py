@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
 from ai_for_sudan.statistics import (
+    Estimate,
+    Predictions,
     age_band,
     auroc_delong,
     bootstrap_by_patient,
@@ -36,24 +39,94 @@ def groups_of(column: str, values: list[str]) -> np.ndarray:
     return np.array([age_band(value) for value in values] if column == "age" else values)
 
 
+@dataclass(frozen=True)
+class GroupFigures:
+    """A reader on some films.
+
+    Attributes:
+        auroc: DeLong's interval; NaN where a class has fewer than two films.
+        sensitivity, specificity: Wilson's interval.
+        brier, ece: by patient.
+        note: why the figures say little, or nothing.
+    """
+
+    films: int
+    positive: int
+    auroc: Estimate
+    sensitivity: Estimate
+    specificity: Estimate
+    brier: Estimate
+    ece: Estimate
+    note: str
+
+
+@dataclass(frozen=True)
+class Group(GroupFigures):
+    """A reader on the films of one group of a column."""
+
+    column: str
+    group: str
+
+
+@dataclass(frozen=True)
+class GroupDifference:
+    """A group against the rest.
+
+    Attributes:
+        figure: ``auroc`` (by DeLong's variances), ``sensitivity`` or ``specificity`` (Fisher's exact test).
+        p_corrected: by Holm, over all differences of the audit.
+    """
+
+    column: str
+    group: str
+    figure: str
+    difference: float
+    p: float
+    p_corrected: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Confounding:
+    """How far a column is linked with the label, and what is left of the AUROC inside its groups.
+
+    Attributes:
+        groups: their names (``group``), with how many films ``without`` and ``with`` the disease.
+        confounds: the link is stronger than :data:`CONFOUNDED`.
+        auroc_overall, auroc_within_groups: None where there are too few films.
+    """
+
+    column: str
+    groups: list[dict[str, Any]]
+    cramers_v: float
+    confounds: bool
+    auroc_overall: float | None
+    auroc_within_groups: float | None
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Figures over all films and by group."""
+
+    all: GroupFigures
+    groups: list[Group]
+    differences: list[GroupDifference]
+    confounding: list[Confounding]
+
+
 def audit(
     labels: np.ndarray,
     probability: np.ndarray,
     threshold: float,
     columns: dict[str, np.ndarray],
     patients: np.ndarray | None = None,
-) -> dict[str, Any]:
-    """Figures over all films and by group.
+) -> Audit:
+    """Measure a reader over all films and by group.
 
     Args:
         labels: 0 or 1 ``(N,)``.
         probability: of the positive class ``(N,)``.
         columns: name -> group of each film ``(N,)``, empty where it is not known.
         patients: whom each film is of ``(N,)``, for the intervals of Brier score and ECE (default: all of another).
-
-    Returns:
-        ``all``, ``groups`` (rows), ``differences`` (each group against the rest, p-values corrected by Holm over all
-        of them), and ``confounding`` (for each column its link with the label, and the AUROC within groups).
     """
     patient_ids = np.arange(len(labels)) if patients is None else patients
 
@@ -63,19 +136,19 @@ def audit(
     rows, differences, confounding = [], [], []
     for name, groups in columns.items():
         for group, inside, outside in _members(name, groups, labels):
-            rows.append({"column": name, "group": group, **figures(inside)})
+            rows.append(Group(**figures(inside), column=name, group=group))
             if outside.any():
-                differences += _differences(name, group, labels, probability, threshold, inside, outside)
+                sides = [Predictions(labels[films], probability[films]) for films in (inside, outside)]
+                differences += _differences(name, group, sides[0], sides[1], threshold)
         if name != KINDS and len(np.unique(groups[groups != ""])) > 1:
             confounding.append(_confounding(name, groups, labels, probability))
-    for difference, corrected in zip(differences, holm([d["p"] for d in differences]), strict=True):
-        difference["p_corrected"] = corrected
-    return {
-        "all": figures(np.ones(len(labels), bool)),
-        "groups": rows,
-        "differences": differences,
-        "confounding": confounding,
-    }
+    corrected = holm([difference.p for difference in differences])
+    return Audit(
+        all=GroupFigures(**figures(np.ones(len(labels), bool))),
+        groups=rows,
+        differences=[replace(d, p_corrected=p) for d, p in zip(differences, corrected, strict=True)],
+        confounding=confounding,
+    )
 
 
 def _members(name: str, groups: np.ndarray, labels: np.ndarray) -> list[tuple[str, np.ndarray, np.ndarray]]:
@@ -93,9 +166,9 @@ def _members(name: str, groups: np.ndarray, labels: np.ndarray) -> list[tuple[st
 
 
 def _figures(labels: np.ndarray, probability: np.ndarray, threshold: float, patient_ids: np.ndarray) -> dict[str, Any]:
+    """The fields of :class:`GroupFigures`."""
     called = probability >= threshold
     positive, negative = int((labels == 1).sum()), int((labels == 0).sum())
-    both = positive > 1 and negative > 1
     smallest = min(positive, negative)
     note = ""
     if smallest < SMALLEST:
@@ -105,64 +178,39 @@ def _figures(labels: np.ndarray, probability: np.ndarray, threshold: float, pati
     def errors(rows: np.ndarray) -> dict[str, float]:
         return {"brier": brier(labels[rows], probability[rows]), "ece": ece(labels[rows], probability[rows])}
 
-    bootstrapped = bootstrap_by_patient(errors, patient_ids, rounds=300)
     return {
         "films": len(labels),
         "positive": positive,
-        "auroc": auroc_delong(labels, probability).to_list() if both else [None, None, None],
-        "sensitivity": sensitivity(labels, called).to_list(),
-        "specificity": specificity(labels, called).to_list(),
-        "brier": bootstrapped["brier"].to_list(),
-        "ece": bootstrapped["ece"].to_list(),
+        "auroc": auroc_delong(labels, probability) if smallest > 1 else Estimate(np.nan, np.nan, np.nan),
+        "sensitivity": sensitivity(labels, called),
+        "specificity": specificity(labels, called),
+        **bootstrap_by_patient(errors, patient_ids, rounds=300),
         "note": note,
     }
 
 
 def _differences(
-    column: str,
-    group: str,
-    labels: np.ndarray,
-    probability: np.ndarray,
-    threshold: float,
-    inside: np.ndarray,
-    outside: np.ndarray,
-) -> list[dict[str, Any]]:
-    """A group against the rest: AUROC by DeLong's variances, sensitivity and specificity by Fisher's exact test."""
+    column: str, group: str, inside: Predictions, outside: Predictions, threshold: float
+) -> list[GroupDifference]:
     found = []
-    parts = [(labels[rows], probability[rows]) for rows in (inside, outside)]
-    if all(min((y == 1).sum(), (y == 0).sum()) >= SMALLEST for y, _ in parts):
-        area = delong_unpaired(*parts[0], *parts[1])
-        found.append(
-            {
-                "column": column,
-                "group": group,
-                "figure": "auroc",
-                "difference": area.estimate.value,
-                "p": area.p_value,
-            }
-        )
+    sides = (inside, outside)
+    if all(min(len(side.positives), len(side.negatives)) >= SMALLEST for side in sides):
+        area = delong_unpaired(inside, outside)
+        found.append(GroupDifference(column, group, "auroc", area.estimate.value, area.p_value))
     for figure, label in (("sensitivity", 1), ("specificity", 0)):
         table = []
-        for y, p_ in parts:
-            right = (p_[y == label] >= threshold) == bool(label)
+        for side in sides:
+            right = (side.probabilities[side.labels == label] >= threshold) == bool(label)
             table.append([int(right.sum()), int((~right).sum())])
         if min(sum(row) for row in table) < SMALLEST:
             continue
         shares = [row[0] / sum(row) for row in table]
-        found.append(
-            {
-                "column": column,
-                "group": group,
-                "figure": figure,
-                "difference": shares[0] - shares[1],
-                "p": float(stats.fisher_exact(table).pvalue),
-            }
-        )
+        p = float(stats.fisher_exact(table).pvalue)
+        found.append(GroupDifference(column, group, figure, shares[0] - shares[1], p))
     return found
 
 
-def _confounding(name: str, groups: np.ndarray, labels: np.ndarray, probability: np.ndarray) -> dict[str, Any]:
-    """How far a column is linked with the label, and what is left of the AUROC inside its groups."""
+def _confounding(name: str, groups: np.ndarray, labels: np.ndarray, probability: np.ndarray) -> Confounding:
     known = groups != ""
     found = link(labels[known], groups[known])
     inside, weights = [], []
@@ -172,15 +220,14 @@ def _confounding(name: str, groups: np.ndarray, labels: np.ndarray, probability:
             inside.append(auroc_delong(y, p).value)
             weights.append((y == 1).sum() * (y == 0).sum())
     overall = auroc_delong(labels[known], probability[known]).value if len(np.unique(labels[known])) > 1 else None
-    within = float(np.average(inside, weights=weights)) if inside else None
-    return {
-        "column": name,
-        "groups": [
+    return Confounding(
+        column=name,
+        groups=[
             {"group": group, "without": int(counts[0]), "with": int(counts[1])}
             for group, counts in zip(found.groups, found.counts, strict=True)
         ],
-        "cramers_v": found.cramers_v,
-        "confounds": found.cramers_v > CONFOUNDED,
-        "auroc_overall": overall,
-        "auroc_within_groups": within,
-    }
+        cramers_v=found.cramers_v,
+        confounds=found.cramers_v > CONFOUNDED,
+        auroc_overall=overall,
+        auroc_within_groups=float(np.average(inside, weights=weights)) if inside else None,
+    )

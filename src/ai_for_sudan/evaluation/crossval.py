@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ai_for_sudan.evaluation.metrics import measure
+from ai_for_sudan.evaluation.metrics import Metrics, measure
 from ai_for_sudan.models import ModelSpec
 from ai_for_sudan.statistics import Calls, compare, positive_truth
 
@@ -35,13 +35,13 @@ def pooled(
         against: those of another cross-validation of the same folds, to compare with.
 
     Returns:
-        ``folds`` (figures of each), ``mean`` and ``spread`` of them (None where no fold has the figure), ``pooled``
-        (:func:`ai_for_sudan.evaluation.metrics.measure` on all predictions), and with ``against`` ``comparison``
-        (:func:`ai_for_sudan.statistics.compare`).
+        plain JSON: ``folds`` (:class:`ai_for_sudan.evaluation.metrics.Metrics` of each), ``mean`` and ``spread`` of
+        them (None where no fold has the figure), ``pooled`` (the same of all predictions), and with ``against``
+        ``comparison`` (:func:`ai_for_sudan.statistics.compare`).
     """
     taken = np.sort(np.concatenate([np.asarray(part) for part in parts]))
 
-    def figures(rows: np.ndarray, rounds: int, column: slice = slice(None)) -> dict[str, Any]:
+    def figures(rows: np.ndarray, rounds: int, column: slice = slice(None)) -> Metrics:
         return measure(
             labels[rows, column] if labels.ndim == 2 else labels[rows],
             predicted[rows, column],
@@ -57,14 +57,13 @@ def pooled(
     # Of findings the folds tell the reported one: a rare other one may have no film in a fold.
     column = slice(spec.positive_index, spec.positive_index + 1) if spec.task == "multilabel" else slice(None)
     each = [figures(np.asarray(part), 200, column) for part in parts]
-    found = {
-        name: [v for fold in each if (v := fold["operating_points"]["0.5"][name][0]) is not None] for name in FIGURES
-    }
+    points = [fold.operating_points["0.5"] for fold in each]
+    found = {name: [v for point in points if np.isfinite(v := getattr(point, name).value)] for name in FIGURES}
     result = {
-        "folds": each,
+        "folds": [fold.to_dict() for fold in each],
         "mean": {name: float(np.mean(values)) if values else None for name, values in found.items()},
         "spread": {name: float(np.std(values, ddof=1)) if len(values) > 1 else None for name, values in found.items()},
-        "pooled": figures(taken, 1000),
+        "pooled": figures(taken, 1000).to_dict(),
     }
     if against is not None:
         index = spec.positive_index

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import average_precision_score, confusion_matrix
 
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.evaluation.probabilities import PREVALENCES, of_calls, of_probabilities
+from ai_for_sudan.evaluation.probabilities import Probabilities, of_probabilities
 from ai_for_sudan.statistics import (
     Estimate,
+    as_json,
     bootstrap_by_patient,
     brier,
     ece,
+    interval_width,
     positive_truth,
     predictive_values,
     quick_auroc,
+    sensitivity,
+    specificity,
     wilson,
 )
 
@@ -25,6 +30,118 @@ Array = np.ndarray
 
 #: figures that are averaged over classes
 MACRO = ("auroc", "average_precision", "recall", "precision", "specificity", "f1")
+#: shares of positive patients at which predictive values are given
+PREVALENCES = (0.02, 0.05, 0.1, 0.2, 0.5)
+#: films of one class for which the width of an interval is given
+FILMS = (30, 60, 120, 250, 500, 1000)
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Films by what they are and what they are called."""
+
+    true_positive: int
+    false_positive: int
+    false_negative: int
+    true_negative: int
+
+    @classmethod
+    def of(cls, truth: Array, called: Array) -> Confusion:
+        negative_right, false_positive, false_negative, right = confusion_matrix(truth, called, labels=(0, 1)).ravel()
+        return cls(int(right), int(false_positive), int(false_negative), int(negative_right))
+
+
+@dataclass(frozen=True)
+class PredictiveValues:
+    """What a call is worth where so many patients are positive, by Bayes' rule."""
+
+    prevalence: float
+    ppv: Estimate
+    npv: Estimate
+
+
+@dataclass(frozen=True)
+class Wilson:
+    """Sensitivity and specificity with the interval that counts every film as independent."""
+
+    sensitivity: Estimate
+    specificity: Estimate
+
+
+@dataclass(frozen=True)
+class IntervalWidth:
+    """How wide the 95 % interval of this sensitivity would be with so many positive films."""
+
+    films: int
+    width: float
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A class against the rest at a threshold; intervals by patient, NaN what has no meaning.
+
+    Attributes:
+        films: with a label.
+        recall: sensitivity.
+    """
+
+    films: int
+    left_out_without_label: int
+    confusion: Confusion
+    accuracy: Estimate
+    precision: Estimate
+    recall: Estimate
+    specificity: Estimate
+    f1: Estimate
+    auroc: Estimate
+    average_precision: Estimate
+    brier: Estimate
+    ece: Estimate
+    predictive_values: list[PredictiveValues]
+    wilson: Wilson
+    interval_widths: list[IntervalWidth]
+
+
+@dataclass(frozen=True)
+class PointFigures(Figures):
+    """The figures at a threshold that is an operating point."""
+
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Everything that ``evaluate`` reports.
+
+    Attributes:
+        intervals: how they were found, in words.
+        positive: the class that is reported.
+        operating_points: that class against the rest at ``"0.5"`` and at the model's ``"own"`` threshold.
+        probabilities: of that class; None where a class has fewer than two films.
+        loss: cross-entropy; of findings the binary one.
+        classes: each against the rest at 0.5, for more than two.
+        findings: likewise, where a film may have several.
+        macro: plain means of :data:`MACRO` over the classes or findings.
+        accuracy: over all classes, for more than two.
+        confusion_matrix: likewise; a row a true class.
+    """
+
+    films: int
+    patients: int
+    intervals: str
+    positive: str
+    operating_points: dict[str, PointFigures]
+    probabilities: Probabilities | None
+    loss: Estimate
+    classes: dict[str, Figures] | None = None
+    findings: dict[str, Figures] | None = None
+    macro: dict[str, Estimate] | None = None
+    accuracy: Estimate | None = None
+    confusion_matrix: list[list[int]] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON, without what does not apply to the task; every estimate is ``[value, low, high]``."""
+        return {k: as_json(v) for k, v in vars(self).items() if v is not None or k == "probabilities"}
 
 
 def measure(
@@ -38,20 +155,13 @@ def measure(
     threshold: float,
     rounds: int = 1000,
     seed: int = 0,
-) -> dict[str, Any]:
-    """Everything that ``evaluate`` reports.
+) -> Metrics:
+    """Measure a set of predictions.
 
     Args:
         labels: class numbers ``(N,)`` or findings ``(N, C)`` in 0, 1, NaN.
         probabilities: ``(N, C)``.
         threshold: of the positive class; figures are given at it and at 0.5.
-
-    Returns:
-        plain JSON: ``operating_points`` (the positive class against the rest at each threshold, ``predictive_values``
-        at stated prevalences among it), ``probabilities`` (see
-        :func:`ai_for_sudan.evaluation.probabilities.of_probabilities`) and ``loss``; for more than two classes
-        ``classes`` (each against the rest), ``macro``, ``accuracy`` and ``confusion_matrix``; for findings
-        ``findings`` and ``macro``; every figure is ``[value, low, high]``.
 
     Raises:
         UserError: probabilities that are no numbers, or no film has a label of the positive class.
@@ -59,40 +169,45 @@ def measure(
     if not np.isfinite(probabilities).all():
         raise UserError("some probabilities are not numbers (NaN): the model cannot be measured")
     index = classes.index(positive)
-    result: dict[str, Any] = {
-        "films": len(labels),
-        "patients": len(np.unique(patients)),
-        "intervals": f"95 %, bootstrap of {rounds} rounds over patients, seed {seed}; Wilson's where no draw differs",
-        "positive": positive,
-        "operating_points": {},
-    }
     truth = positive_truth(labels, index)
-    for name, value in (("0.5", 0.5), ("own", threshold)):
-        found = _one(truth, probabilities[:, index], patients, value, rounds, seed)
-        result["operating_points"][name] = {"threshold": float(value), **found}
     known = ~np.isnan(truth)
-    result["probabilities"] = of_probabilities(
-        truth[known].astype(int), probabilities[known, index], patients[known], rounds=rounds, seed=seed
-    )
+    several = task == "multilabel" or len(classes) > 2
     findings = labels if labels.ndim == 2 else np.eye(len(classes))[labels]
-    result["loss"] = _loss(labels, probabilities, patients, rounds, seed)
-    if task == "multilabel" or len(classes) > 2:
-        result["findings" if task == "multilabel" else "classes"] = {
-            one: _one(findings[:, c], probabilities[:, c], patients, 0.5, rounds, seed) for c, one in enumerate(classes)
-        }
-        result["macro"] = _macro(findings, probabilities, patients, rounds, seed)
-    if task == "exclusive" and len(classes) > 2:
+
+    def against_the_rest(column: int, at: float) -> dict[str, Any]:
+        return _one(findings[:, column], probabilities[:, column], patients, at, rounds, seed)
+
+    each = {name: Figures(**against_the_rest(c, 0.5)) for c, name in enumerate(classes)} if several else None
+    accuracy = matrix = None
+    if task == "exclusive" and several:
         called = probabilities.argmax(1)
         right = called == labels
         accuracy = bootstrap_by_patient(
             lambda rows: {"a": float(right[rows].mean())}, patients, rounds=rounds, seed=seed
-        )
-        result["accuracy"] = accuracy["a"].to_list()
-        result["confusion_matrix"] = confusion_matrix(labels, called, labels=range(len(classes))).tolist()
-    return result
+        )["a"]
+        matrix = confusion_matrix(labels, called, labels=range(len(classes))).tolist()
+    return Metrics(
+        films=len(labels),
+        patients=len(np.unique(patients)),
+        intervals=f"95 %, bootstrap of {rounds} rounds over patients, seed {seed}; Wilson's where no draw differs",
+        positive=positive,
+        operating_points={
+            name: PointFigures(**against_the_rest(index, at), threshold=at)
+            for name, at in (("0.5", 0.5), ("own", float(threshold)))
+        },
+        probabilities=of_probabilities(
+            truth[known].astype(int), probabilities[known, index], patients[known], rounds=rounds, seed=seed
+        ),
+        loss=_loss(labels, probabilities, patients, rounds, seed),
+        classes=each if task == "exclusive" else None,
+        findings=each if task == "multilabel" else None,
+        macro=_macro(findings, probabilities, patients, rounds, seed) if several else None,
+        accuracy=accuracy,
+        confusion_matrix=matrix,
+    )
 
 
-def _loss(labels: Array, probabilities: Array, patients: Array, rounds: int, seed: int) -> list[float | None]:
+def _loss(labels: Array, probabilities: Array, patients: Array, rounds: int, seed: int) -> Estimate:
     """Cross-entropy; of findings the binary one, over the labels that there are."""
     if labels.ndim == 1:
         each = -np.log(probabilities[np.arange(len(labels)), labels].clip(1e-7, 1))
@@ -104,12 +219,10 @@ def _loss(labels: Array, probabilities: Array, patients: Array, rounds: int, see
         drawn = each[rows]
         return {"loss": float(np.nanmean(drawn)) if np.isfinite(drawn).any() else float("nan")}
 
-    return bootstrap_by_patient(loss, patients, rounds=rounds, seed=seed)["loss"].to_list()
+    return bootstrap_by_patient(loss, patients, rounds=rounds, seed=seed)["loss"]
 
 
-def _macro(
-    findings: Array, probabilities: Array, patients: Array, rounds: int, seed: int
-) -> dict[str, list[float | None]]:
+def _macro(findings: Array, probabilities: Array, patients: Array, rounds: int, seed: int) -> dict[str, Estimate]:
     """Plain means over the classes, each against the rest at 0.5; without those that a draw left without films."""
 
     def means(rows: Array) -> dict[str, float]:
@@ -125,11 +238,11 @@ def _macro(
                     columns[name].append(found[name])
         return {name: float(np.mean(values)) if values else float("nan") for name, values in columns.items()}
 
-    return {name: e.to_list() for name, e in bootstrap_by_patient(means, patients, rounds=rounds, seed=seed).items()}
+    return bootstrap_by_patient(means, patients, rounds=rounds, seed=seed)
 
 
 def _one(truth: Array, probability: Array, patients: Array, threshold: float, rounds: int, seed: int) -> dict[str, Any]:
-    """A class against the rest, films without its label left out."""
+    """The fields of :class:`Figures`, of a class against the rest; films without its label are left out."""
     known = ~np.isnan(truth)
     if not known.any():
         raise UserError("one of the findings has no label on any film; leave its column out")
@@ -143,23 +256,18 @@ def _one(truth: Array, probability: Array, patients: Array, threshold: float, ro
             found |= {f"{name} {prevalence}": value for name, value in zip(("ppv", "npv"), pair, strict=True)}
         return found
 
-    estimates = bootstrap_by_patient(figures, patients, rounds=rounds, seed=seed)
-    estimates = _never_certain(estimates, patients, truth == 1, called)
-    table = {
-        "true_positive": int((called & (truth == 1)).sum()),
-        "false_positive": int((called & (truth == 0)).sum()),
-        "false_negative": int((~called & (truth == 1)).sum()),
-        "true_negative": int((~called & (truth == 0)).sum()),
-    }
-    values = {name: estimate.to_list() for name, estimate in estimates.items()}
-    predictive = [{"prevalence": p, "ppv": values.pop(f"ppv {p}"), "npv": values.pop(f"npv {p}")} for p in PREVALENCES]
+    found = bootstrap_by_patient(figures, patients, rounds=rounds, seed=seed)
+    found = _never_certain(found, patients, truth == 1, called)
+    by_film = Wilson(sensitivity(truth, called), specificity(truth, called))
+    counts = FILMS if np.isfinite(by_film.sensitivity.value) else ()
     return {
         "films": len(truth),
         "left_out_without_label": int((~known).sum()),
-        "confusion": table,
-        **values,
-        "predictive_values": predictive,
-        **of_calls(truth, called),
+        "confusion": Confusion.of(truth, called),
+        "predictive_values": [PredictiveValues(p, found.pop(f"ppv {p}"), found.pop(f"npv {p}")) for p in PREVALENCES],
+        "wilson": by_film,
+        "interval_widths": [IntervalWidth(n, interval_width(by_film.sensitivity.value, n)) for n in counts],
+        **found,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
+from ai_for_sudan.evaluation.metrics import Metrics
 from ai_for_sudan.evaluation.subject import Subject
 from ai_for_sudan.pages import figures, inline, write_page
 from ai_for_sudan.reading.overlay import overlay
-from ai_for_sudan.statistics import Predictions, positive_truth
+from ai_for_sudan.statistics import Predictions, as_json, positive_truth
 
 WORST = 12
 
@@ -20,20 +22,23 @@ WORST = 12
 def write_report(
     path: Path,
     subject: Subject,
-    metrics: dict[str, Any],
+    metrics: Metrics,
     labels: np.ndarray,
     probabilities: np.ndarray,
     pixels: np.ndarray,
     files: list[str],
     *,
     title: str,
+    films: str,
+    warnings: Sequence[str],
 ) -> None:
     """Write ``report.html`` of an evaluation.
 
     Args:
-        metrics: of :func:`ai_for_sudan.evaluation.metrics.measure`.
         labels, probabilities: as measured, ``(N,)`` or ``(N, C)``, and ``(N, C)``.
         pixels: uint8 ``(N, S, S)``.
+        films: how many of whom, in words.
+        warnings: what must be said of them.
     """
     index = subject.classes.index(subject.positive)
     truth = positive_truth(labels, index)
@@ -44,10 +49,10 @@ def write_report(
     figures.roc(axes[0, 0], positive, score, subject.threshold)
     figures.precision_recall(axes[0, 1], positive, score)
     figures.histogram(axes[0, 2], positive, score, subject.threshold, (f"not {subject.positive}", subject.positive))
-    quality = metrics["probabilities"]
+    quality = metrics.probabilities
     if quality:
-        figures.reliability(axes[1, 0], quality["reliability"])
-        figures.decision(axes[1, 1], quality["decision_curve"], float(positive.mean()))
+        figures.reliability(axes[1, 0], as_json(quality.reliability))
+        figures.decision(axes[1, 1], as_json(quality.decision_curve), float(positive.mean()))
     for empty in axes[1, 2:] if quality else axes[1]:
         empty.set_visible(False)
     write_page(
@@ -57,6 +62,8 @@ def write_report(
         title=title,
         subject=subject,
         metrics=metrics,
+        films=films,
+        warnings=warnings,
         figure=Markup(figures.svg(made)),  # our own drawing, nothing of the user's inside
         mistakes=_mistakes(subject, positive, score, pixels[known], [files[i] for i in known]),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,9 +13,34 @@ from ai_for_sudan.disturbances import perturb
 from ai_for_sudan.models import as_batch, as_pixels
 from ai_for_sudan.processes import in_parallel
 from ai_for_sudan.reading import Reader, judge
-from ai_for_sudan.statistics import auroc_delong, ece, ece_bias, sensitivity, specificity
+from ai_for_sudan.statistics import Estimate, auroc_delong, ece, ece_bias, sensitivity, specificity
 
 SEVERITIES = (1, 2, 3, 4, 5)
+
+
+@dataclass(frozen=True)
+class StressRow:
+    """What a reader says of films of one kind and severity.
+
+    Attributes:
+        auroc, sensitivity, specificity: over all films, refused and uncertain ones among them.
+        refused, uncertain: shares of all films.
+        missed_unseen: share of positive films that are called not seen, which neither the gate nor the band nor the
+            threshold caught.
+        ece: biased upward; ``ece_of_a_calibrated_reader`` is what a perfectly calibrated one would show.
+    """
+
+    kind: str
+    severity: int
+    films: int
+    auroc: Estimate
+    sensitivity: Estimate
+    specificity: Estimate
+    refused: float
+    uncertain: float
+    missed_unseen: float
+    ece: float
+    ece_of_a_calibrated_reader: float
 
 
 def stress(
@@ -26,25 +51,20 @@ def stress(
     *,
     operating_point: str | None = None,
     seed: int = 0,
-    then: Callable[[dict[str, Any]], None] = lambda _: None,
-) -> list[dict[str, Any]]:
+    then: Callable[[StressRow], None] = lambda _: None,
+) -> list[StressRow]:
     """One row for the films as they are, and one for each kind and severity.
 
     Args:
         pixels: uint8 ``(N, S, S)``.
         labels: 0 or 1 ``(N,)``.
         then: called with each row as it is found.
-
-    Returns:
-        rows with ``kind``, ``severity``, ``auroc``, ``sensitivity``, ``specificity`` (``[value, low, high]``, over all
-        films), ``refused``, ``uncertain``, ``ece``, ``ece_of_a_calibrated_reader``, and ``missed_unseen``: the share
-        of positive films that are called not seen, which neither the gate nor the band nor the threshold caught.
     """
     rows = []
     for number, (kind, severity) in enumerate([("none", 0), *((k, s) for k in kinds for s in SEVERITIES)]):
         generator = torch.Generator().manual_seed(seed * 1000 + number)
         films = pixels if kind == "none" else _perturbed(pixels, kind, float(severity), generator)
-        row = {"kind": kind, "severity": severity, **_measure(reader, films, labels, operating_point)}
+        row = _measure(reader, films, labels, operating_point, kind, severity)
         rows.append(row)
         then(row)
     return rows
@@ -57,7 +77,9 @@ def _perturbed(pixels: np.ndarray, kind: str, severity: float, generator: torch.
     return np.concatenate(parts)
 
 
-def _measure(reader: Reader, films: np.ndarray, labels: np.ndarray, operating_point: str | None) -> dict[str, Any]:
+def _measure(
+    reader: Reader, films: np.ndarray, labels: np.ndarray, operating_point: str | None, kind: str, severity: int
+) -> StressRow:
     card = reader.card
     point = card.operating_point(operating_point)
 
@@ -72,20 +94,22 @@ def _measure(reader: Reader, films: np.ndarray, labels: np.ndarray, operating_po
     probability = np.array([r[0] for r in readings])
     status = np.array([r[1] for r in readings])
     called = probability >= point.threshold
-    return {
-        "films": len(films),
-        "auroc": auroc_delong(labels, probability).to_list(),
-        "sensitivity": sensitivity(labels, called).to_list(),
-        "specificity": specificity(labels, called).to_list(),
-        "refused": float((status == "refused").mean()),
-        "uncertain": float((status == "uncertain").mean()),
-        "missed_unseen": float((status[labels == 1] == "not_seen").mean()),
-        "ece": ece(labels, probability),
-        "ece_of_a_calibrated_reader": ece_bias(probability, rounds=50),
-    }
+    return StressRow(
+        kind=kind,
+        severity=severity,
+        films=len(films),
+        auroc=auroc_delong(labels, probability),
+        sensitivity=sensitivity(labels, called),
+        specificity=specificity(labels, called),
+        refused=float((status == "refused").mean()),
+        uncertain=float((status == "uncertain").mean()),
+        missed_unseen=float((status[labels == 1] == "not_seen").mean()),
+        ece=ece(labels, probability),
+        ece_of_a_calibrated_reader=ece_bias(probability, rounds=50),
+    )
 
 
-def figure(rows: list[dict[str, Any]], kinds: Sequence[str]) -> Markup:
+def figure(rows: list[StressRow], kinds: Sequence[str]) -> Markup:
     """Small multiples: one panel a kind."""
     from ai_for_sudan.pages import figures
 
@@ -93,11 +117,11 @@ def figure(rows: list[dict[str, Any]], kinds: Sequence[str]) -> Markup:
     made, axes = figures.figure(-(-len(kinds) // columns), columns, width=2.7, height=2.2)
     flat = list(np.atleast_1d(axes).flat)
     for panel, kind in zip(flat, kinds, strict=False):
-        own = [rows[0], *(row for row in rows if row["kind"] == kind)]
+        own = [rows[0], *(row for row in rows if row.kind == kind)]
         x = [0, *SEVERITIES]
         for name, colour in (("auroc", figures.GREEN), ("sensitivity", figures.RED), ("specificity", figures.GREY)):
-            panel.plot(x, [row[name][0] for row in own], "o-", ms=3, color=colour, label=name)
-        panel.plot(x, [row["refused"] for row in own], ":", color="black", label="refused")
+            panel.plot(x, [getattr(row, name).value for row in own], "o-", ms=3, color=colour, label=name)
+        panel.plot(x, [row.refused for row in own], ":", color="black", label="refused")
         panel.set(title=kind, ylim=(-0.03, 1.03), xticks=x)
     flat[0].legend(frameon=False, fontsize=7)
     for panel in flat[len(kinds) :]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
 
 #: on every page and under the output of every command
 DISCLAIMER = "Decision support, not a diagnosis: a clinician decides."
@@ -11,13 +12,14 @@ DISCLAIMER = "Decision support, not a diagnosis: a clinician decides."
 MOST_PLACES = 6
 
 
-def interval(value: Any, digits: int = 3, missing: str = "-") -> str:
-    """``[value, low, high]`` as text; ``missing`` where nothing was measured."""
-    if value is None or not len(value) or value[0] is None:
+def interval(value: Iterable[float | None] | None, digits: int = 3, missing: str = "-") -> str:
+    """Value, lower and upper bound as text, of an ``Estimate`` or of JSON; ``missing`` where nothing was measured."""
+    values = () if value is None else value
+    found = [None if one is None or math.isnan(one) else one for one in values]
+    if not found or found[0] is None:
         return missing
-    if len(value) < 3 or value[1] is None or value[2] is None:
-        return f"{value[0]:.{digits}f} (no interval)"
-    return f"{value[0]:.{digits}f} ({value[1]:.{digits}f} to {value[2]:.{digits}f})"
+    bounds = [f"{bound:.{digits}f}" for bound in found[1:] if bound is not None]
+    return f"{found[0]:.{digits}f} ({' to '.join(bounds) if len(bounds) == 2 else 'no interval'})"
 
 
 def share(value: float, places: int) -> str:

@@ -13,7 +13,7 @@ from ai_for_sudan.reading import Card
 from ai_for_sudan.sites import nuisance
 from ai_for_sudan.sites.films import SiteFilms
 from ai_for_sudan.sites.head import Rows, parts
-from ai_for_sudan.statistics import Predictions, Resamples, balanced, ece_bias, interval
+from ai_for_sudan.statistics import Predictions, Resamples, balanced, ece_bias, percentile_interval
 
 
 @dataclass(frozen=True)
@@ -93,13 +93,13 @@ class Judge:
         """Of log-odds and calls ``(N,)``, each ``[value, low, high]``."""
         resamples, probability = self.resamples, expit(scores)
         return {
-            "auroc": [*interval(resamples.auroc(scores))],
-            "sensitivity": [*interval(resamples.sensitivity(called))],
-            "specificity": [*interval(resamples.specificity(called))],
-            "brier": [*interval(resamples.brier(probability))],
-            "ece": [*interval(resamples.ece(probability))],
+            "auroc": [*percentile_interval(resamples.auroc(scores))],
+            "sensitivity": [*percentile_interval(resamples.sensitivity(called))],
+            "specificity": [*percentile_interval(resamples.specificity(called))],
+            "brier": [*percentile_interval(resamples.brier(probability))],
+            "ece": [*percentile_interval(resamples.ece(probability))],
             "ece_of_a_calibrated_reader": ece_bias(probability),
-            "within": {c: [*interval(resamples.auroc(scores, level))] for c, level in self.levels.items()},
+            "within": {c: [*percentile_interval(resamples.auroc(scores, level))] for c, level in self.levels.items()},
         }
 
     def warnings(self) -> list[str]:

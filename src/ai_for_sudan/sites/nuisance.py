@@ -12,7 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ai_for_sudan.statistics import Resamples, age_band, interval, link, quick_auroc
+from ai_for_sudan.statistics import Resamples, age_band, link, percentile_interval, quick_auroc
 
 COLUMNS = ("view", "sex", "age", "device", "site")
 #: The name under which :func:`acquisition_score` stands beside the columns.
@@ -88,9 +88,9 @@ def within(resamples: Resamples, old: np.ndarray, new: np.ndarray, level: np.nda
     """AUROC before and after in each level and over all pairs inside a level."""
     before, after = resamples.auroc(old, level), resamples.auroc(new, level)
     found: dict[str, Any] = {
-        "before": [*interval(before)],
-        "after": [*interval(after)],
-        "gain": [*interval(after - before)],
+        "before": [*percentile_interval(before)],
+        "after": [*percentile_interval(after)],
+        "gain": [*percentile_interval(after - before)],
         "levels": {},
     }
     for name in np.unique(level):
@@ -100,9 +100,9 @@ def within(resamples: Resamples, old: np.ndarray, new: np.ndarray, level: np.nda
         found["levels"][str(name)] = {
             "films": int(inside.sum()),
             "positive": int(part.labels.sum()),
-            "before": [*interval(before)],
-            "after": [*interval(after)],
-            "gain": [*interval(after - before)],
+            "before": [*percentile_interval(before)],
+            "after": [*percentile_interval(after)],
+            "gain": [*percentile_interval(after - before)],
         }
     return found
 

@@ -13,7 +13,7 @@ from ai_for_sudan.sites import nuisance
 from ai_for_sudan.sites.finetuning import FineTuning
 from ai_for_sudan.sites.head import Head, Rows, fit_chosen_head, fit_head, held_out_scores, parts
 from ai_for_sudan.sites.judge import Judge
-from ai_for_sudan.statistics import Resamples, better, interval, wilson
+from ai_for_sudan.statistics import Resamples, better, percentile_interval, wilson
 from ai_for_sudan.statistics.label_shift import fits, log_odds_shift, prevalence_bbse, prevalence_em
 
 #: AUROC that a refitted head may lose on the films that the reader was made for.
@@ -139,8 +139,8 @@ def refitted(judge: Judge, held: HeldOut) -> tuple[dict[str, Any], Head]:
         _at_source(judge.source, step, head, judge.seed)
     if "head, careless" in held.scores:
         careless = held.scores["head, careless"]
-        within = {c: [*interval(judge.resamples.auroc(careless, judge.levels[c]))] for c in judge.linked}
-        step["careless"] = {"auroc": [*interval(judge.resamples.auroc(careless))], "within": within}
+        within = {c: [*percentile_interval(judge.resamples.auroc(careless, judge.levels[c]))] for c in judge.linked}
+        step["careless"] = {"auroc": [*percentile_interval(judge.resamples.auroc(careless))], "within": within}
     return step, head
 
 
@@ -210,9 +210,9 @@ def at_source(judge: Judge, head: Head | None, thresholds: dict[str, float] | No
     ):
         called = expit(scores) >= cut
         found[name] = {
-            "auroc": [*interval(resamples.auroc(scores))],
-            "sensitivity": [*interval(resamples.sensitivity(called))],
-            "specificity": [*interval(resamples.specificity(called))],
+            "auroc": [*percentile_interval(resamples.auroc(scores))],
+            "sensitivity": [*percentile_interval(resamples.sensitivity(called))],
+            "specificity": [*percentile_interval(resamples.specificity(called))],
         }
     return found
 

@@ -19,6 +19,7 @@ from ai_for_sudan.statistics.calibration import (
 from ai_for_sudan.statistics.comparison import Calls, compare, mcnemar
 from ai_for_sudan.statistics.estimates import (
     Estimate,
+    as_json,
     interval_width,
     predictive_values,
     sensitivity,
@@ -28,7 +29,7 @@ from ai_for_sudan.statistics.estimates import (
 from ai_for_sudan.statistics.groups import age_band
 from ai_for_sudan.statistics.operating_points import Band, Choice, abstention_band, balanced, choose, recalibrated
 from ai_for_sudan.statistics.predictions import Predictions, positive_truth
-from ai_for_sudan.statistics.resampling import Resamples, better, bootstrap_by_patient, interval
+from ai_for_sudan.statistics.resampling import Resamples, better, bootstrap_by_patient, percentile_interval
 
 __all__ = [
     "BINS",
@@ -43,6 +44,7 @@ __all__ = [
     "Resamples",
     "abstention_band",
     "age_band",
+    "as_json",
     "auroc_delong",
     "balanced",
     "better",
@@ -57,10 +59,10 @@ __all__ = [
     "ece",
     "ece_bias",
     "holm",
-    "interval",
     "interval_width",
     "link",
     "mcnemar",
+    "percentile_interval",
     "positive_truth",
     "predictive_values",
     "quick_auroc",

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from ai_for_sudan.statistics.estimates import Array, Estimate, check, wilson
+from ai_for_sudan.statistics.predictions import Predictions
 
 
 def auroc_delong(labels: Array, scores: Array) -> Estimate:
@@ -59,16 +60,10 @@ def delong_paired(labels: Array, first: Array, second: Array) -> Difference:
     return _difference(float(areas[0] - areas[1]), float(variance))
 
 
-def delong_unpaired(labels: Array, scores: Array, other_labels: Array, other_scores: Array) -> Difference:
+def delong_unpaired(first: Predictions, second: Predictions) -> Difference:
     """Difference of two AUROCs on films of different patients: their variances add up."""
-    area, variance = _delong(*_rows(labels, scores))
-    other, more = _delong(*_rows(other_labels, other_scores))
+    (area, variance), (other, more) = (_delong(p.labels, p.probabilities[None]) for p in (first, second))
     return _difference(float(area[0] - other[0]), float(variance[0, 0] + more[0, 0]))
-
-
-def _rows(labels: Array, scores: Array) -> tuple[Array, Array]:
-    labels, scores = check(labels, scores)
-    return labels, scores[None]
 
 
 def _difference(value: float, variance: float) -> Difference:

@@ -6,7 +6,8 @@ Labels are 0 or 1 ``(N,)``, scores float ``(N,)`` (more means more positive), pa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -33,6 +34,17 @@ class Estimate:
 
     def __str__(self) -> str:
         return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+
+def as_json(figures: Any) -> Any:
+    """Dataclasses of figures as plain JSON: a key a field, and each :class:`Estimate` by :meth:`Estimate.to_list`."""
+    if isinstance(figures, Estimate):
+        return figures.to_list()
+    if is_dataclass(figures):
+        figures = vars(figures)
+    if isinstance(figures, dict):
+        return {name: as_json(one) for name, one in figures.items()}
+    return [as_json(one) for one in figures] if isinstance(figures, (list, tuple)) else figures
 
 
 def check(labels: Array, scores: Array) -> tuple[Array, Array]:

@@ -22,7 +22,7 @@ def draws(patients: Array, rounds: int, seed: int) -> Iterator[Array]:
         yield random.multinomial(count, np.full(count, 1 / count))[people]
 
 
-def interval(values: Array) -> Estimate:
+def percentile_interval(values: Array) -> Estimate:
     """The first value with the 2.5th and 97.5th percentile of the others ``(B,)``.
 
     Without bounds (NaN) where less than half of the draws have the figure.
@@ -49,7 +49,7 @@ def bootstrap_by_patient(
     films = np.arange(len(patients))
     found = [dict(metrics(films))]
     found += [dict(metrics(np.repeat(films, counts))) for counts in draws(patients, rounds, seed)]
-    return {name: interval(np.array([one.get(name, np.nan) for one in found], float)) for name in found[0]}
+    return {name: percentile_interval(np.array([one.get(name, np.nan) for one in found], float)) for name in found[0]}
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Resamples:
 
 def better(new: Array, old: Array, *, lower_is_better: bool = False) -> tuple[Estimate, bool]:
     """The paired difference with its interval, and whether all of it lies on the right side."""
-    gain = interval(old - new if lower_is_better else new - old)
+    gain = percentile_interval(old - new if lower_is_better else new - old)
     return gain, bool(gain.low > 0)
 
 
