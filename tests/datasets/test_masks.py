@@ -90,9 +90,10 @@ def test_a_table_names_masks_of_any_name(tmp_path: Path) -> None:
     table.write_text("film,mask\npositive/a.png,drawn/1.png\nb.png,drawn/2.png\nother.png,drawn/3.png\n")
     found = load_lungs(films, table, 56)
     assert found[0, :28].any() and found[1, 28:].any() and not found[1, :28].any()
-    table.write_text("picture,outline\n")
-    with pytest.raises(UserError, match="columns film and mask"):
-        load_lungs(films, table, 56)
+    for columns, complaint in (("film,outline", "no column 'mask'"), ("picture,mask", "columns film and mask")):
+        table.write_text(f"{columns}\na.png,1.png\n")
+        with pytest.raises(UserError, match=complaint):
+            load_lungs(films, table, 56)
 
 
 def test_every_film_whose_mask_cannot_be_used_is_named(tmp_path: Path) -> None:

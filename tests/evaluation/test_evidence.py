@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ai_for_sudan.datasets.regions import draw_boxes, parse_boxes
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation import evidence
 
@@ -36,20 +37,8 @@ def by_brightness(pixels: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-(pixels.mean((1, 2)) - 100) / 10))
 
 
-def test_boxes_are_shares_of_the_film() -> None:
-    found = evidence.parse_boxes("0.25 0.5 0.25 0.125; 0 0 1 1;")
-    assert found.shape == (2, 4) and evidence.parse_boxes("").shape == (0, 4)
-    region = evidence.drawn(found[:1], 8)
-    assert np.argwhere(region).tolist() == [[4, 2], [4, 3]]
-    assert evidence.drawn(found, 8).all()
-    for text, complaint in (("1 2", "four numbers"), ("a b c d", "not a number"), ("0.5 0.5 0.6 0.1", "outside"),
-                            ("nan 0 1 1", "outside"), ("0 0 0 1", "outside"), ("10 10 50 50", "outside")):  # fmt: skip
-        with pytest.raises(UserError, match=complaint):
-            evidence.parse_boxes(text)
-
-
 def test_attribution_inside_by_hand() -> None:
-    region = evidence.drawn(evidence.parse_boxes("0 0 0.5 0.5"), 8)[None]
+    region = draw_boxes(parse_boxes("0 0 0.5 0.5"), 8)[None]
     maps = np.array([[[3.0, 1.0], [0.0, -9.0]]])
     found = evidence.inside(maps, region)
     assert found.share.tolist() == [0.75] and found.hit.tolist() == [1] and found.area.tolist() == [0.25]
@@ -65,7 +54,7 @@ def test_a_map_that_looks_is_distinguished_from_one_that_knows_where_findings_us
     count = 200
     at = np.stack([random.uniform(0.1, 0.6, count), random.uniform(0.2, 0.5, count)], 1)
     boxes = np.concatenate([at, np.full((count, 2), 0.25)], 1)
-    regions = np.stack([evidence.drawn(box[None], 56) for box in boxes])
+    regions = np.stack([draw_boxes(box[None], 56) for box in boxes])
     looking = np.stack([evidence.covered(region, (14, 14)) for region in regions]) + 0.01
     usual = np.broadcast_to(regions.mean(0), regions.shape)
     patients = np.arange(count) // 2

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from scipy.stats import spearmanr
 
-from ai_for_sudan.datasets.regions import load_boxes, load_masks
-from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.explaincheck import inside_regions
 from ai_for_sudan.explanation import checks
 from ai_for_sudan.models import Architecture, ModelSpec
@@ -116,44 +111,3 @@ def test_share_of_attribution_and_pointing_game_by_hand() -> None:
     assert one["share"][0] == one["pointing"][0] == 1 and one["without_region"] == 1
     none = inside_regions(maps, [np.zeros((0, 0), bool)] * 3)
     assert none["films"] == 0 and none["without_region"] == 3 and none["share"][0] is None
-
-
-def test_masks_and_boxes_draw_the_same_region(tmp_path: Path) -> None:
-    mask = np.zeros((100, 200), np.uint8)
-    mask[25:75, 50:150] = 255
-    Image.fromarray(mask).save(tmp_path / "a.png")
-    table = tmp_path / "boxes.csv"
-    table.write_text("file,x,y,width,height\na.jpeg,50,25,100,50\nother.png,0,0,9,9\n")
-    files, shapes = ["films/a.jpeg", "films/b.jpeg"], [(100, 200), (50, 50)]
-    drawn, boxed = load_masks(tmp_path, files, shapes, 40), load_boxes(table, files, shapes, 40)
-    assert drawn[0].shape == (40, 40) and drawn[0].sum() == 400
-    assert np.array_equal(drawn[0], boxed[0]) and drawn[1].size == boxed[1].size == 0
-
-
-@pytest.mark.parametrize(
-    ("table", "complaint"),
-    [
-        ("file,x,y\na.png,1,1\n", "has no column width, height"),
-        ("file,x,y,width,height\na.png,1,1,wide,3\n", "line 2: x, y, width and height must be numbers"),
-        ("file,x,y,width,height\na.png,1,1,500,3\n", "lies outside its film"),
-        ("file,x,y,width,height\nz.png,1,1,5,3\n", "no box for any"),
-    ],
-)
-def test_bad_boxes_are_reported(tmp_path: Path, table: str, complaint: str) -> None:
-    (tmp_path / "boxes.csv").write_text(table)
-    with pytest.raises(UserError, match=complaint):
-        load_boxes(tmp_path / "boxes.csv", ["a.png"], [(100, 100)], 32)
-
-
-def test_bad_masks_are_reported(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no mask for any"):
-        load_masks(tmp_path, ["a.png"], [(9, 9)], 32)
-    Image.fromarray(np.full((5, 9), 255, np.uint8)).save(tmp_path / "a.png")
-    with pytest.raises(UserError, match="is 9x5, but its film is 9x9"):
-        load_masks(tmp_path, ["a.png"], [(9, 9)], 32)
-    Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "a.png")
-    with pytest.raises(UserError, match="entirely black"):
-        load_masks(tmp_path, ["a.png"], [(9, 9)], 32)
-    (tmp_path / "a.png").write_text("no picture")
-    with pytest.raises(UserError, match="not a readable picture"):
-        load_masks(tmp_path, ["a.png"], [(9, 9)], 32)

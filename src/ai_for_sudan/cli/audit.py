@@ -11,11 +11,13 @@ import numpy as np
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, manifest_of
 from ai_for_sudan.datasets import patients
+from ai_for_sudan.datasets.regions import load_boxes
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.audit import COLUMNS, audit, groups_of
+from ai_for_sudan.evaluation.evidence import GRID
 from ai_for_sudan.evaluation.films import readings_of, truth_of
 from ai_for_sudan.evaluation.report import WORST
-from ai_for_sudan.evaluation.standing import Measured, boxes_of
+from ai_for_sudan.evaluation.standing import Measured
 from ai_for_sudan.evaluation.standing import in_words as in_words_of_evidence
 from ai_for_sudan.files import write_json
 from ai_for_sudan.pages import interval, write_page
@@ -48,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     other = Reader.open(args.against) if args.against else None
     manifest = manifest_of(args)
     truth = truth_of(manifest, reader.card)
-    boxes = boxes_of(manifest.films, args.boxes)
+    boxes = load_boxes(manifest.films, GRID, args.boxes)
     readings, excluded = readings_of(reader, manifest, keep_maps=True)
     if other is not None:
         truth_of(manifest, other.card)

@@ -12,11 +12,13 @@ from torch import Tensor
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, manifest_of
 from ai_for_sudan.datasets import Manifest, labels, load_pixels
-from ai_for_sudan.datasets.regions import load_masks
+from ai_for_sudan.datasets.named import masks_in, named_like
+from ai_for_sudan.datasets.regions import load_boxes, load_masks
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.evaluation.evidence import GRID
 from ai_for_sudan.evaluation.explaincheck import examples, figure, inside_regions, verdicts
 from ai_for_sudan.evaluation.films import chosen_films, readings_of, truth_of
-from ai_for_sudan.evaluation.standing import Measured, boxes_of
+from ai_for_sudan.evaluation.standing import Measured
 from ai_for_sudan.evaluation.standing import verdicts as standing_verdicts
 from ai_for_sudan.evaluation.subject import load_model
 from ai_for_sudan.explanation import GradCAM, checks
@@ -70,7 +72,7 @@ def _of_reader(args: argparse.Namespace) -> int:
     reader = Reader.open(args.reader)
     manifest = manifest_of(args)
     truth = truth_of(manifest, reader.card)
-    boxes = boxes_of(manifest.films, args.boxes)
+    boxes = load_boxes(manifest.films, GRID, args.boxes)
     readings, excluded = readings_of(reader, manifest, keep_maps=True)
     rows = np.array([i for i, r in enumerate(readings) if r.probability is not None and not np.isnan(truth[i])], int)
     threshold = reader.card.threshold()
@@ -169,12 +171,12 @@ def _films(model: Architecture, pixels: np.ndarray) -> Tensor:
 
 def _explained(args: argparse.Namespace, manifest: Manifest, called: np.ndarray) -> np.ndarray:
     """Films with a region first, where regions are given."""
-    names = [Path(manifest.films[i].file) for i in called]
     if args.masks:
-        there = np.array([(args.masks / f"{name.stem}.png").is_file() for name in names], bool)
+        masks = masks_in(args.masks)
+        there = np.array([named_like(manifest.films[i].file, masks) is not None for i in called], bool)
         called = np.concatenate([called[there], called[~there]]) if len(called) else called
     elif args.boxes or any(film.facts.get("boxes") for film in manifest.films):
-        drawn = boxes_of([manifest.films[i] for i in called], args.boxes) if len(called) else []
+        drawn = load_boxes([manifest.films[i] for i in called], GRID, args.boxes) if len(called) else []
         there = np.array([region.size > 0 for region in drawn], bool)
         called = np.concatenate([called[there], called[~there]]) if len(called) else called
     return called[: args.films]
@@ -202,7 +204,7 @@ def _labels_at_random(
 def _regions(args: argparse.Namespace, manifest: Manifest, rows: np.ndarray, size: int) -> list[np.ndarray] | None:
     films = [manifest.films[i] for i in rows]
     if args.masks:
-        return load_masks(args.masks, [film.file for film in films], [film.pixels().shape for film in films], size)
+        return load_masks(args.masks, films, size)
     if args.boxes or any(film.facts.get("boxes") for film in films):
-        return boxes_of(films, args.boxes)
+        return load_boxes(films, GRID, args.boxes)
     return None

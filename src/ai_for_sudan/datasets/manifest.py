@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ import numpy as np
 
 from ai_for_sudan.datasets.film import Film, archived
 from ai_for_sudan.datasets.rules import label_by_rule, patient_by_rule
+from ai_for_sudan.datasets.table import read_table
 from ai_for_sudan.errors import UserError
 
 SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -217,34 +217,7 @@ def _findings(path: Path, columns: list[str], positive: str | None, patient_rule
 
 
 def _lines(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            first = file.readline()
-            file.seek(0)
-            # Excel writes semicolons where the comma is the decimal sign.
-            table = csv.reader(file, delimiter=";" if first.count(";") > first.count(",") else ",", strict=True)
-            lines = [(table.line_num, [cell.strip() for cell in cells]) for cells in table if any(cells)]
-            header = [name.lower() for name in lines[0][1]] if lines else []
-            missing = [column for column in needed if column not in header]
-            if missing:
-                raise UserError(
-                    f"{path} has no column {', '.join(repr(m) for m in missing)}; "
-                    f"its columns are: {', '.join(header) or 'none'}"
-                )
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 text; save the manifest as CSV UTF-8") from error
-    except csv.Error as error:
-        raise UserError(f"{path} is not a readable CSV: {error}") from error
-    if len(lines) < 2:
-        raise UserError(f"{path} names no films")
-    if twice := [name for name in dict.fromkeys(header) if header.count(name) > 1]:
-        raise UserError(f"{path} has the column {', '.join(repr(name) for name in twice)} twice")
-    for number, cells in lines[1:]:
-        if len(cells) != len(header):
-            raise UserError(f"{path}, line {number}: {len(cells)} values for the {len(header)} columns of the header")
-        if any("\0" in cell for cell in cells):
-            raise UserError(f"{path}, line {number}: contains a NUL byte; the file is damaged or is not text")
-    rows = [(number, dict(zip(header, cells, strict=True))) for number, cells in lines[1:]]
+    rows = read_table(path, needed)
     if without := [number for number, row in rows if not row["file"]]:
         raise UserError(f"{path}, line {without[0]}: no file is named")
     return rows

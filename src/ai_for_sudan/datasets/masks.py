@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from ai_for_sudan.datasets.cache import squash
 from ai_for_sudan.datasets.film import Film
+from ai_for_sudan.datasets.named import masks_in, named_like
+from ai_for_sudan.datasets.regions import read_mask
 from ai_for_sudan.datasets.rules import patient_by_rule
+from ai_for_sudan.datasets.table import read_table
 from ai_for_sudan.errors import UnreadableFilm, UserError
 from ai_for_sudan.processes import in_parallel
 from ai_for_sudan.radiographs import read_radiograph
 
-#: a mask may differ from its film in aspect by so much: rounding, not another film
-_ASPECT = 0.02
 #: share of a film that lungs fill at least: less is a stray spot
 _LEAST = 0.02
 #: share of a film's edge that is lung at most: more is a mask whose lungs are black
@@ -83,7 +82,7 @@ def load_lungs(films: Sequence[Film], source: Path, size: int) -> np.ndarray:
             to nothing or the film's edge all round, or belongs to another film as well.
     """
     masks = _by_name(source)
-    found = [_named_like(PurePath(film.file), masks) for film in films]
+    found = [named_like(film.file, masks) for film in films]
     uses = Counter(path for path in found if path is not None)
 
     def one(pair: tuple[Film, Path | None]) -> np.ndarray | str:
@@ -107,36 +106,19 @@ def load_lungs(films: Sequence[Film], source: Path, size: int) -> np.ndarray:
 
 
 def _by_name(source: Path) -> dict[str, Path]:
-    """Name of a film, with the folders that are given -> its mask."""
+    """Name of a film, with the folders that are told -> its mask."""
     if source.is_dir():
-        return {path.relative_to(source).with_suffix("").as_posix(): path for path in sorted(source.rglob("*.png"))}
+        return masks_in(source)
     return {PurePath(file).as_posix(): source.parent / mask for file, mask in _rows(source)}
-
-
-def _named_like(film: PurePath, masks: dict[str, Path]) -> Path | None:
-    """The mask whose name has the most of the film's folders in common with it, with or without the film's suffix."""
-    for start in range(len(film.parts)):
-        name = PurePath(*film.parts[start:])
-        for key in (name.as_posix(), name.with_suffix("").as_posix()):
-            if key in masks:
-                return masks[key]
-    return None
 
 
 def _rows(table: Path) -> list[tuple[str, str]]:
     """The films of a table and their masks, as it names them."""
-    expected = "expected a CSV with the columns film and mask"
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise UserError(f"{table}: {error.strerror}; {expected}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{table} is not a table ({error}); {expected}") from error
-    column = "film" if rows and "film" in rows[0] else "file"
-    if not rows or column not in rows[0] or "mask" not in rows[0]:
-        raise UserError(f"{table}: {expected}")
-    return [(row[column] or "", row["mask"] or "") for row in rows]
+    rows = [row for _, row in read_table(table, ("mask",))]
+    column = next((name for name in ("film", "file") if name in rows[0]), None)
+    if column is None:
+        raise UserError(f"{table}: expected a CSV with the columns film and mask")
+    return [(row[column], row["mask"]) for row in rows]
 
 
 def _refuse(problems: list[str], source: Path, count: int) -> None:
@@ -149,20 +131,8 @@ def _refuse(problems: list[str], source: Path, count: int) -> None:
 
 def _mask(path: Path, shape: tuple[int, ...], size: int) -> np.ndarray:
     """uint8 ``(size, size)``, 255 where lung is; raises ``ValueError`` with the reason."""
-    if not path.is_file():
-        raise ValueError(f"there is no mask {path}")
-    try:
-        with Image.open(path) as opened:
-            mask = np.asarray(opened.convert("L"))
-    except OSError as error:
-        raise ValueError(f"the mask {path} cannot be read ({error})") from error
-    if abs(np.log(mask.shape[1] / mask.shape[0] * shape[0] / shape[1])) > _ASPECT:
-        raise ValueError(
-            f"the mask {path} has {mask.shape[1]} x {mask.shape[0]} pixels, its film {shape[1]} x {shape[0]}"
-        )
+    mask = read_mask(path, shape)
     mask = (mask > (0 if mask.max() == 1 else 127)).astype(np.uint8) * 255
-    if not mask.any():
-        raise ValueError(f"the mask {path} is empty: no lung is marked in it")
     if (share := float((mask > 0).mean())) < _LEAST:
         raise ValueError(f"the mask {path} marks {share:.1%} of the film, which is too little for lungs")
     if (np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]) > 0).mean() > _EDGE:

@@ -34,39 +34,6 @@ Predict = Callable[[np.ndarray], np.ndarray]
 # --- regions ---------------------------------------------------------------------------------------------------------
 
 
-def parse_boxes(text: str) -> np.ndarray:
-    """``x y w h;x y w h`` in shares of the film's width and height -> float64 ``(K, 4)``.
-
-    Raises:
-        UserError: no numbers, not four of them, or a box outside of the film.
-    """
-    try:
-        boxes = [[float(number) for number in box.split()] for box in text.split(";") if box.strip()]
-    except ValueError as error:
-        raise UserError(
-            f"boxes '{text[:60]}' contain something that is not a number; expected x y w h;x y w h"
-        ) from error
-    if any(len(box) != 4 for box in boxes):
-        raise UserError(f"boxes '{text[:60]}': a box has four numbers, x y w h, in shares of the film")
-    found = np.array(boxes, np.float64).reshape(-1, 4)
-    x, y, width, height = found.T
-    # Boxes are rounded to a few digits; a film's edge may be missed by so much.
-    inside = (x >= -0.01) & (y >= -0.01) & (width > 0) & (height > 0) & (x + width <= 1.01) & (y + height <= 1.01)
-    if not inside.all():
-        raise UserError(f"boxes '{text[:60]}': a box lies outside the film; x y w h are shares of it, 0 to 1")
-    return found
-
-
-def drawn(boxes: np.ndarray, side: int = GRID) -> np.ndarray:
-    """Boxes ``(K, 4)`` as a region bool ``(side, side)``: places whose centre lies in a box."""
-    centres = (np.arange(side) + 0.5) / side
-    region = np.zeros((side, side), bool)
-    for x, y, width, height in boxes:
-        rows, columns = (centres >= y) & (centres < y + height), (centres >= x) & (centres < x + width)
-        region |= rows[:, None] & columns[None]
-    return region
-
-
 def covered(region: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Share of each place of a map that lies in a region, float64 ``shape``."""
     picture = Image.fromarray(region.astype(np.float32))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,69 +10,18 @@ from typing import Any
 import numpy as np
 
 from ai_for_sudan.datasets import Film, Manifest, load_pixels, patients
-from ai_for_sudan.datasets.regions import load_boxes, load_masks
-from ai_for_sudan.errors import UserError
+from ai_for_sudan.datasets.regions import load_masks
 from ai_for_sudan.evaluation import evidence
 from ai_for_sudan.pages import interval
 from ai_for_sudan.processes import in_parallel
 from ai_for_sudan.reading import Reader, Reading
-from ai_for_sudan.statistics import Estimate
 
 #: films of a site, with the fewest for which a check is made
 SMALLEST = 20
 #: called films on which hot places are taken away: each is predicted some forty times
 DELETED = 60
-
-
 #: least share of a film that lungs fill, for its lungs to count as found
 FOUND = 0.05
-
-
-def boxes_of(films: Sequence[Film], table: Path | None = None) -> list[np.ndarray]:
-    """The boxes of each film, drawn as a region bool ``(224, 224)``; ``(0, 0)`` for a film without any.
-
-    Args:
-        table: a CSV ``file,boxes`` (see :func:`ai_for_sudan.evaluation.evidence.parse_boxes`) or
-            ``file,x,y,width,height`` in pixels; the column ``boxes`` of the films themselves if not given.
-
-    Raises:
-        UserError: names the film whose boxes are none; or a table without a box for any film.
-    """
-    texts = [film.facts.get("boxes", "") for film in films]
-    if table is not None:
-        named = _boxes_by_name(table)
-        if named is None:
-            shapes = [film.pixels().shape for film in films]
-            return load_boxes(table, [film.file for film in films], shapes, evidence.GRID)
-        texts = [next((named[key] for key in _names(film) if key in named), "") for film in films]
-        if not any(texts):
-            raise UserError(f"{table} has no box for any of the {len(films)} films")
-    found = []
-    for film, text in zip(films, texts, strict=True):
-        try:
-            boxes = evidence.parse_boxes(text)
-        except UserError as error:
-            raise UserError(f"{film.file}: {error}") from error
-        found.append(evidence.drawn(boxes) if len(boxes) else np.zeros((0, 0), bool))
-    return found
-
-
-def _boxes_by_name(table: Path) -> dict[str, str] | None:
-    """The column ``boxes`` of a table by file; None of one without it."""
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as opened:
-            rows = csv.DictReader(opened)
-            if not {"file", "boxes"} <= set(rows.fieldnames or ()):
-                return None
-            return {row["file"]: row["boxes"] or "" for row in rows}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{table} cannot be read as boxes ({error}); expected a CSV file,boxes") from error
-
-
-def _names(film: Film) -> list[str]:
-    """What a table may call a film: its path, from any of its folders on."""
-    parts = Path(film.file).parts
-    return [film.file, *("/".join(parts[start:]) for start in range(len(parts)))]
 
 
 def lungs_of(films: Sequence[Film], folder: Path) -> dict[int, np.ndarray]:
@@ -82,7 +30,7 @@ def lungs_of(films: Sequence[Film], folder: Path) -> dict[int, np.ndarray]:
     Raises:
         UserError: as :func:`ai_for_sudan.datasets.regions.load_masks`.
     """
-    found = load_masks(folder, [film.file for film in films], [film.pixels().shape for film in films], evidence.GRID)
+    found = load_masks(folder, films, evidence.GRID)
     return {place: mask for place, mask in enumerate(found) if mask.size}
 
 
@@ -166,7 +114,7 @@ class Measured:
         """The standing checks that there are boxes and lungs for, in plain JSON.
 
         Args:
-            boxes: of all films, see :func:`boxes_of`.
+            boxes: of all films, see :func:`ai_for_sudan.datasets.regions.load_boxes`.
             masks: a folder of lungs that people drew.
 
         Returns:
@@ -317,30 +265,26 @@ def verdicts(found: dict[str, Any]) -> list[dict[str, Any]]:
 def in_words(found: dict[str, Any]) -> list[str]:
     """Lines for the terminal, of what ``audit`` and ``explaincheck`` keep under ``evidence``."""
 
-    def shown(values: list[float | None]) -> str:
-        value = Estimate(*(float("nan") if v is None else v for v in values))
-        return f"{value.value:.2f} ({value.low:.2f} to {value.high:.2f})"
-
     lines = []
     if boxes := found.get("boxes"):
         for name, one in (("boxes", boxes), *boxes["sites"].items()):
             lines.append(
-                f"{name}: hottest place inside {shown(one['pointing'])}, best constant map "
-                f"{shown(one['pointing_constant'])}; attribution inside {shown(one['share'])} where boxes "
+                f"{name}: hottest place inside {interval(one['pointing'], 2)}, best constant map "
+                f"{interval(one['pointing_constant'], 2)}; attribution inside {interval(one['share'], 2)} where boxes "
                 f"cover {one['area']:.2f} ({one['films']} films, {one['blank']} blank)"
             )
     for title, key in (("lungs as drawn", "lungs"), ("lungs as found", "own_lungs")):
         lungs = found.get(key)
         for name, one in ((title, lungs), *lungs["sites"].items()) if lungs else ():
             lines.append(
-                f"{name}: painted over AUROC {shown(one['outside_only'])}, their frame alone "
-                f"{shown(one['framing_only'])} ({one['films']} films)"
+                f"{name}: painted over AUROC {interval(one['outside_only'], 2)}, their frame alone "
+                f"{interval(one['framing_only'], 2)} ({one['films']} films)"
             )
             if one["attribution"]:
                 lines.append(
-                    f"{name}: attribution inside {shown(one['attribution']['share'])}; deletion "
-                    f"{shown(one['deletion']['difference'])}, insertion {shown(one['insertion']['difference'])} "
-                    "against places in random order"
+                    f"{name}: attribution inside {interval(one['attribution']['share'], 2)}; deletion "
+                    f"{interval(one['deletion']['difference'], 2)}, insertion "
+                    f"{interval(one['insertion']['difference'], 2)} against places in random order"
                 )
         if lungs and lungs["knows_without_lungs"]:
             lines.append(
