@@ -31,7 +31,7 @@ def written(path: Path, files: list[str]) -> str:
         state={},
         predict=lambda films: predictions,
         heatmap=lambda film: np.ones((4, 4), dtype=np.float32),
-        reference=1.0,
+        full_colour=1.0,
     )
     metrics = measure(labels, predictions, np.arange(40), names, "pneumonia", "exclusive", threshold=0.6, rounds=100)
     write_report(

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from ai_for_sudan.contract import Card
 from ai_for_sudan.reading import Reader
 from ai_for_sudan.sites import ReaderFile, nuisance
-from ai_for_sudan.sites.head import Rows, Space, fit_head, held_out_scores, parts
+from ai_for_sudan.sites.head import Rows, Space, fit_head, held_out_scores, patient_folds
 
 
 def rows(count: int = 300, channels: int = 6, seed: int = 0, **changes: object) -> tuple[Rows, np.ndarray]:
@@ -79,7 +79,7 @@ def test_held_out_scores_never_saw_the_patient() -> None:
     some, _ = rows(120, features=noise, labels=(rng.random(120) < 0.5).astype(float), logits=np.zeros((120, 2)))
     assert roc_auc_score(some.labels, fit_head(some, 8.0).scores(some)) > 0.95
     assert 0.3 < roc_auc_score(some.labels, held_out_scores(some, 8.0)) < 0.7
-    for inside, outside in parts(some, 5, 0):
+    for inside, outside in patient_folds(some, 5, 0):
         assert not set(some.patients[inside]) & set(some.patients[outside])
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from ai_for_sudan.statistics.label_shift import fits, log_odds_shift, prevalence_bbse, prevalence_em
+from ai_for_sudan.statistics.label_shift import log_odds_shift, p_of_shift, prevalence_bbse, prevalence_em
 
 SOURCE = 0.6
 
@@ -61,6 +61,6 @@ def test_another_share_fits_and_scores_of_another_kind_do_not() -> None:
         for name, scale in (("same", 1.0), ("unsure", 0.3)):
             there = scale * scores(120, 0.2, 100 + seed)[1]
             share = prevalence_em(expit(there), SOURCE)
-            p_values[name].append(fits(there, known, SOURCE, share, rounds=100, seed=seed))
+            p_values[name].append(p_of_shift(there, known, SOURCE, share, rounds=100, seed=seed))
     assert np.mean(np.array(p_values["same"]) < 0.05) <= 0.2
     assert np.mean(np.array(p_values["unsure"]) < 0.05) >= 0.8

@@ -66,7 +66,7 @@ export function Report({ reading, picture, card, signatures = [] }: Props) {
           </figure>
           {reading.status !== 'refused' && (
             <figure>
-              <Overlay picture={picture} reference={card.heatmapReference} label={t.report.map} />
+              <Overlay picture={picture} fullColour={card.heatmapReference} label={t.report.map} />
               <figcaption>
                 {t.report.map}: {t.viewer.little}{' '}
                 <span class="ramp" style={{ background: LEGEND }} aria-hidden="true" /> {t.viewer.strong}
@@ -108,7 +108,7 @@ export function Report({ reading, picture, card, signatures = [] }: Props) {
   );
 }
 
-function Overlay({ picture, reference, label }: { picture: KeptFilm; reference: number; label: string }) {
+function Overlay({ picture, fullColour, label }: { picture: KeptFilm; fullColour: number; label: string }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
     const image = new Image();
@@ -118,7 +118,7 @@ function Overlay({ picture, reference, label }: { picture: KeptFilm; reference: 
       target.width = image.naturalWidth;
       target.height = image.naturalHeight;
       context.drawImage(image, 0, 0);
-      const heatmap = heatmapPicture(picture.heatmap, picture.heatmapSize[0], picture.heatmapSize[1], reference);
+      const heatmap = heatmapPicture(picture.heatmap, picture.heatmapSize[0], picture.heatmapSize[1], fullColour);
       const layer = new OffscreenCanvas(heatmap.width, heatmap.height);
       layer.getContext('2d')!.putImageData(heatmap, 0, 0);
       context.drawImage(layer, 0, 0, target.width, target.height);

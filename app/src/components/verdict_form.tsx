@@ -1,7 +1,7 @@
 import { useRef, useState } from 'preact/hooks';
 import { useSpeech } from '../i18n';
 import type { Card } from '../contract/card';
-import { type Reading, type Reference, withAge } from '../worklist/reading';
+import { type Reading, type ReferenceStandard, withAge } from '../worklist/reading';
 import { AgeField } from './age_field';
 import { VerdictChoices } from './verdict_choices';
 
@@ -58,7 +58,7 @@ export function VerdictForm({ reading, card, save }: Props) {
         <span>{t.form.reference}</span>
         <select
           value={reading.reference ?? ''}
-          onChange={(event) => change({ reference: (event.currentTarget.value || null) as Reference | null })}
+          onChange={(event) => change({ reference: (event.currentTarget.value || null) as ReferenceStandard | null })}
         >
           <option value="">{t.form.reference_unknown}</option>
           <option value="positive">{t.form.reference_positive}</option>

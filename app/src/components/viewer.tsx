@@ -29,12 +29,12 @@ interface Props {
   /** Whether the heatmap is shown: not for a film that was refused. */
   heatmap: boolean;
   /** Logit units drawn at full colour. */
-  reference: number;
+  fullColour: number;
   children?: preact.ComponentChildren;
 }
 
 /** The film under its heatmap: a slider from one to the other, fingers to enlarge and move, brightness and contrast. */
-export function Viewer({ film, picture, heatmap, reference, children }: Props) {
+export function Viewer({ film, picture, heatmap, fullColour, children }: Props) {
   const { t } = useSpeech();
   const filmCanvas = useRef<HTMLCanvasElement>(null);
   const heatmapCanvas = useRef<HTMLCanvasElement>(null);
@@ -46,7 +46,7 @@ export function Viewer({ film, picture, heatmap, reference, children }: Props) {
   const [contrast, setContrast] = useState(100);
   const [view, setView] = useState(WHOLE);
   const mapped = heatmap && picture !== null;
-  const blank = mapped && Math.max(...picture.heatmap) <= 0.05 * reference;
+  const blank = mapped && Math.max(...picture.heatmap) <= 0.05 * fullColour;
 
   useEffect(() => {
     setView(WHOLE);
@@ -65,12 +65,12 @@ export function Viewer({ film, picture, heatmap, reference, children }: Props) {
     }
     if (mapped) {
       const [rows, columns] = picture.heatmapSize;
-      const drawn = heatmapPicture(picture.heatmap, rows, columns, reference);
+      const drawn = heatmapPicture(picture.heatmap, rows, columns, fullColour);
       heatmapCanvas.current!.width = drawn.width;
       heatmapCanvas.current!.height = drawn.height;
       heatmapCanvas.current!.getContext('2d')!.putImageData(drawn, 0, 0);
     }
-  }, [film, picture, reference]);
+  }, [film, picture, fullColour]);
 
   const zoom = (factor: number) =>
     setView((v) => bounded({ scale: v.scale * factor, x: v.x * factor, y: v.y * factor }));

@@ -22,12 +22,12 @@ export function enlarge(map: ArrayLike<number>, rows: number, columns: number, s
   return out;
 }
 
-/** The heatmap as a picture to lay over the film. `reference` (logit units) is drawn at full colour; nothing is stretched. */
-export function heatmapPicture(map: ArrayLike<number>, rows: number, columns: number, reference: number): ImageData {
+/** The heatmap as a picture to lay over the film. `fullColour` (logit units) is drawn at full colour; nothing is stretched. */
+export function heatmapPicture(map: ArrayLike<number>, rows: number, columns: number, fullColour: number): ImageData {
   const enlarged = enlarge(map, rows, columns);
   const picture = new ImageData(SIDE, SIDE);
   for (let index = 0; index < enlarged.length; index++) {
-    picture.data.set(colour(enlarged[index] / reference), index * 4);
+    picture.data.set(colour(enlarged[index] / fullColour), index * 4);
   }
   return picture;
 }

@@ -1,5 +1,5 @@
 import type { Card } from '../contract/card';
-import type { Reading, Reference } from './reading';
+import type { Reading, ReferenceStandard } from './reading';
 
 /** One line of `ai-for-sudan read --json`, with what the clinic added. */
 export function toLine(reading: Reading): Record<string, unknown> {
@@ -66,10 +66,10 @@ export function toCsv(readings: readonly Reading[], card: Card | null): string {
   return `\ufeff${[COLUMNS.join(','), ...rows].join('\r\n')}\r\n`;
 }
 
-function classOf(reference: Reference | null, { classes, positive }: Card): string | null {
-  if (reference === 'positive') return positive;
+function classOf(standard: ReferenceStandard | null, { classes, positive }: Card): string | null {
+  if (standard === 'positive') return positive;
   // Of three classes and more, "not the positive one" names none.
-  return reference === 'negative' && classes.length === 2 ? classes.find((name) => name !== positive)! : null;
+  return standard === 'negative' && classes.length === 2 ? classes.find((name) => name !== positive)! : null;
 }
 
 function cell(value: unknown): string {

@@ -1,5 +1,5 @@
 import { type Status, STATUSES } from '../contract/names';
-import type { Reading, Reference, Verdict } from './reading';
+import type { Reading, ReferenceStandard, Verdict } from './reading';
 
 /** Line `line` (from 1) of an export is none that this app wrote. */
 export class NotAReading extends Error {
@@ -26,7 +26,7 @@ export function fromJsonLines(text: string): Reading[] {
 }
 
 const VERDICTS: Verdict[] = ['agree', 'disagree', 'unsure'];
-const REFERENCES: Reference[] = ['positive', 'negative'];
+const REFERENCES: ReferenceStandard[] = ['positive', 'negative'];
 const LONGEST_TEXT = 1000;
 const MOST_NUMBERS = 10_000;
 

@@ -6,7 +6,7 @@ import { SMALLEST_SIDE } from '../contract/limits';
 import type { Film } from '../film/film';
 
 export type Verdict = 'agree' | 'disagree' | 'unsure';
-export type Reference = 'positive' | 'negative';
+export type ReferenceStandard = 'positive' | 'negative';
 
 /** What the reader said of one film, and what people added. */
 export interface Reading {
@@ -35,7 +35,7 @@ export interface Reading {
   age: number | null;
   note: string;
   verdict: Verdict | null;
-  reference: Reference | null;
+  reference: ReferenceStandard | null;
 }
 
 /** Points x, y one after the other, in shares of the film's width and height. */

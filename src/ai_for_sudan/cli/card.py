@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.targets import PAGE, check_target
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.pages import interval
 from ai_for_sudan.reading import Card, Reader
 from ai_for_sudan.reading.reader import find_reader
 
@@ -64,10 +64,8 @@ def _lines(card: Card) -> list[str]:
     ]
     for name, point in facts["operating_points"].items():
         mark = "*" if name == card.default_operating_point else " "
-        lines.append(
-            f"  {mark} {name:<12} threshold {point['threshold']:.3f}  sensitivity {_interval(point.get('sensitivity'))}"
-            f"  specificity {_interval(point.get('specificity'))}"
-        )
+        shares = (f"{key} {interval(point.get(key), missing='not recorded')}" for key in ("sensitivity", "specificity"))
+        lines.append("  ".join([f"  {mark} {name:<12} threshold {point['threshold']:.3f}", *shares]))
         lines.append(f"      {point.get('reason', '')}; chosen on {point.get('chosen_on', 'not recorded')}")
     if card.abstention:
         lines.append(
@@ -83,9 +81,3 @@ def _lines(card: Card) -> list[str]:
         lines.append(f"  changed at     {one.get('site', '?')}: {', '.join(one.get('adopted', [])) or 'not recorded'}")
         lines.append(f"      before: {one.get('verdict', 'not recorded')}")
     return [*lines, DISCLAIMER]
-
-
-def _interval(value: Any) -> str:
-    if not value:
-        return "not recorded"
-    return f"{value[0]:.3f} ({value[1]:.3f} to {value[2]:.3f})"

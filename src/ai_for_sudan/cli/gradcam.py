@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         attribution = found.maps[0].cpu().numpy()
         if not (np.isfinite(attribution).all() and bool(found.logits.isfinite().all())):
             raise UserError(f"{args.checkpoint} gives NaN for {film}: its weights are damaged; train it again")
-        reference = args.reference or found.full_colour
+        full_colour = args.reference or found.full_colour
         path = place(film)
         ground = pixels if args.overlay else np.zeros_like(pixels)
         raw = path.with_suffix(".npy") if args.raw else None
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
             if raw and raw.exists() and not path.exists():  # an array carries no mark of ours, its picture does
                 raise UserError(f"{raw} was not written by this command and would be replaced; name another place")
             placed = in_film(model, batch, found.maps, gradcam.layer)[0].cpu().numpy()
-            save_png(with_legend(overlay(ground, placed, reference), reference), path)
+            save_png(with_legend(overlay(ground, placed, full_colour), full_colour), path)
             if raw:
                 with replacing(raw) as temporary, temporary.open("wb") as file:
                     np.save(file, attribution)
@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
                 "size": list(attribution.shape),
                 "peak": round(float(attribution.max()), 6),
                 "sum": round(float(attribution.sum()), 6),
-                "full_colour": round(reference, 6),
+                "full_colour": round(full_colour, 6),
                 "heatmap": str(path),
                 "raw": str(raw) if raw else None,
             },

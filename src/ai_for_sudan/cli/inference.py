@@ -90,7 +90,7 @@ def _by_checkpoint(path: Path, expect: str | None) -> tuple[str, Callable[[Path]
         subject.classes,
         subject.positive,
         subject.task,
-        subject.reference,
+        subject.full_colour,
     )
 
     def read(film: Path) -> Reading:

@@ -173,14 +173,14 @@ def export_reader(
         heatmap=Heatmap(
             method="Grad-CAM (Selvaraju 2017)",
             layer=model.target_layer,
-            reference=_reference(network, validation.pixels, positive),
+            reference=_full_colour(network, validation.pixels, positive),
             text="logit units; the same scale for every film, not stretched",
         ),
         metrics=_metrics(validation, unseen, spec, points[options.operating_point]["threshold"], seed),
         shortcuts=without_lungs,
         compression=tuple(rows),
         self_test=_self_test(onnx_model, positive),
-        reference=_site_reference(network, validation, positive, seed),
+        reference=_reference(network, validation, positive, seed),
         adaptations=(),
     )
     card = graph.write(output, onnx_model, card)
@@ -322,7 +322,7 @@ def _int8(
     return small, comparison.rows
 
 
-def _reference(network: ReaderNetwork, films: Pixels, positive: int) -> float:
+def _full_colour(network: ReaderNetwork, films: Pixels, positive: int) -> float:
     """The 99th percentile of attribution over validation films: what is drawn at full colour."""
     maps = []
     with torch.inference_mode():
@@ -349,7 +349,7 @@ def _self_test(model: onnx.ModelProto, positive: int) -> SelfTest:
     )
 
 
-def _site_reference(network: ReaderNetwork, films: Films, positive: int, seed: int) -> dict[str, Any]:
+def _reference(network: ReaderNetwork, films: Films, positive: int, seed: int) -> dict[str, Any]:
     first = np.unique(films.patients, return_index=True)[1]  # one film a patient
     embeddings, scores = [], []
     with torch.inference_mode():

@@ -60,29 +60,29 @@ class GateFeatures(nn.Module):
     def forward(self, films: Tensor, shallow: Tensor, deep: Tensor, embedding: Tensor) -> Tensor:
         """``(B, 1, S, S)``, ``(B, K, h, w)``, ``(B, L, g, g)``, ``(B, D)`` -> ``(B, F)``."""
         mean = films.mean(dim=(2, 3))
-        spread = _spread(films)
+        deviation = _deviation(films)
         thumbnail = F.avg_pool2d(films, films.shape[-1] // 14).flatten(1)
         grid = F.avg_pool2d(deep, deep.shape[-1] // 2).flatten(1)
         # The thumbnail is taken against the film's own mean and contrast: exposure must not decide.
-        relative = (thumbnail - mean) / (spread + 0.05)
+        relative = (thumbnail - mean) / (deviation + 0.05)
         saturated = torch.cat([(films < 0.02).float().mean(dim=(2, 3)), (films > 0.98).float().mean(dim=(2, 3))], 1)
         return torch.cat(
             [
                 mean,
-                spread,
+                deviation,
                 saturated,
                 relative,
                 shallow.mean(dim=(2, 3)),
-                _spread(shallow),
+                _deviation(shallow),
                 grid,
-                _spread(deep),
+                _deviation(deep),
                 embedding,
             ],
             dim=1,
         )
 
 
-def _spread(maps: Tensor) -> Tensor:
+def _deviation(maps: Tensor) -> Tensor:
     """Standard deviation over places, ``(B, K, h, w)`` -> ``(B, K)``."""
     mean = maps.mean(dim=(2, 3), keepdim=True)
     return ((maps - mean) ** 2).mean(dim=(2, 3)).clamp_min(1e-12).sqrt()
@@ -103,7 +103,7 @@ class Gate(nn.Module):
         self.weight, self.bias, self.patterns = nn.Parameter(weight), nn.Parameter(bias), list(patterns)
 
     def forward(self, films: Tensor, features: Tensor) -> Tensor:
-        blank = torch.sigmoid((self.BLANK - _spread(films)) * 200)
+        blank = torch.sigmoid((self.BLANK - _deviation(films)) * 200)
         rules = F.linear(features, self.weight, self.bias).split(self.patterns, 1)
         return torch.cat([blank, *(torch.sigmoid(one.amax(1, keepdim=True)) for one in rules)], dim=1)
 

@@ -81,7 +81,7 @@ def _mistakes(
             "kind": "missed" if positive[i] else "false alarm",
             "probability": float(score[i]),
             "film": inline(Image.fromarray(pixels[i])),
-            "overlay": inline(overlay(pixels[i], subject.heatmap(pixels[i]), subject.reference)),
+            "overlay": inline(overlay(pixels[i], subject.heatmap(pixels[i]), subject.full_colour)),
         }
         for i in worst
     ]

@@ -24,7 +24,7 @@ class Subject:
         state: what its checkpoint or card holds.
         predict: films uint8 ``(N, S, S)`` -> probabilities ``(N, C)``.
         heatmap: one film uint8 ``(S, S)`` -> Grad-CAM of the positive class ``(h, w)`` in logit units.
-        reference: logit units that are drawn at full colour.
+        full_colour: logit units that are drawn at full colour.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Subject:
     state: dict[str, Any]
     predict: Callable[[np.ndarray], np.ndarray]
     heatmap: Callable[[np.ndarray], np.ndarray]
-    reference: float
+    full_colour: float
 
 
 def open_subject(path: Path, expect: str | None = None) -> Subject:
@@ -77,7 +77,7 @@ def _reader(path: Path, expect: str | None) -> Subject:
         state={"split": card.training.split},
         predict=predict,
         heatmap=lambda film: reader.outputs(film)["heatmap"][card.positive_index],
-        reference=card.heatmap_reference,
+        full_colour=card.heatmap_reference,
     )
 
 
@@ -129,5 +129,5 @@ def _checkpoint(path: Path, expect: str | None) -> Subject:
         state=state.to_dict(),
         predict=predict,
         heatmap=heatmap,
-        reference=gradcam(blank, spec.positive_index).full_colour,
+        full_colour=gradcam(blank, spec.positive_index).full_colour,
     )

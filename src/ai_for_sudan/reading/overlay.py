@@ -48,7 +48,7 @@ def _between(lines: np.ndarray, count: int, wanted: slice = slice(None)) -> np.n
 def overlay(
     pixels: np.ndarray,
     heatmap: np.ndarray,
-    reference: float,
+    full_colour: float,
     *,
     lungs: np.ndarray | None = None,
     largest_side: int = 1024,
@@ -57,8 +57,8 @@ def overlay(
 
     Args:
         pixels: uint8 ``(H, W)``.
-        heatmap: float32 ``(h, w)``, not negative, in the units of ``reference``.
-        reference: what is drawn at full colour; the map is not stretched to its own maximum.
+        heatmap: float32 ``(h, w)``, not negative, in the units of ``full_colour``.
+        full_colour: what is drawn at full colour; the map is not stretched to its own maximum.
         lungs: float32 ``(h, w)``, probability of lung in the frame of the film; ``None`` draws no outline.
         largest_side: larger films are reduced to it.
     """
@@ -69,7 +69,7 @@ def overlay(
         grey = np.asarray(film)
     height, width = grey.shape
     # Made larger in steps, not in shares: between two values both lie on the same line.
-    steps = Enlarged(heatmap * ((STEPS - 1) / reference) + 0.5, height, width)
+    steps = Enlarged(heatmap * ((STEPS - 1) / full_colour) + 0.5, height, width)
     lung = None if lungs is None else Enlarged(lungs, height, width)
     drawn = np.empty(grey.shape, dtype=np.uint32)
     for rows in strips(height, width):
@@ -113,7 +113,7 @@ def outline(lungs: Enlarged, rows: slice = slice(None)) -> np.ndarray:
     return edge & ~whole
 
 
-def with_legend(picture: Image.Image, reference: float, *, outlined: bool = False) -> Image.Image:
+def with_legend(picture: Image.Image, full_colour: float, *, outlined: bool = False) -> Image.Image:
     """The picture on a taller ground, with the scale of its colours in words below.
 
     Args:
@@ -123,7 +123,7 @@ def with_legend(picture: Image.Image, reference: float, *, outlined: bool = Fals
     size = max(9, width // 42)
     font = ImageFont.load_default(size)
     bar = max(2, width // 6)
-    lines = [f"0 to {reference:.3g} logits:"]
+    lines = [f"0 to {full_colour:.3g} logits:"]
     for word in f"{HEATMAP_WORDS}{OUTLINE_WORDS if outlined else ''}".split():
         if font.getlength(f"{lines[-1]} {word}") > width - bar - 3 * size:
             lines.append(word)

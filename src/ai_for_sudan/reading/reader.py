@@ -147,7 +147,7 @@ class Reader:
         options = onnx_runtime.RunOptions()
         values = _within(
             LONGEST_RUN,
-            lambda: self._session.run(self._outputs, {INPUT: _fit(pixels)}, options),
+            lambda: self._session.run(self._outputs, {INPUT: _within_limits(pixels)}, options),
             stop=lambda: setattr(options, "terminate", True),
         )
         return dict(zip(self._outputs, values, strict=True))
@@ -244,7 +244,7 @@ def find_reader(reader: str | Path) -> Path:
     raise UserError(f"there is no reader '{reader}'; give the path of a reader file, or a shipped one: {names}")
 
 
-def _fit(pixels: np.ndarray) -> np.ndarray:
+def _within_limits(pixels: np.ndarray) -> np.ndarray:
     """A film inside the sides that the reader file takes; nearly every film is, and is passed on as it is."""
     height, width = pixels.shape
     if min(height, width) >= SMALLEST_INPUT and max(height, width) <= LARGEST_INPUT:

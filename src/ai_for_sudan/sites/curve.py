@@ -45,7 +45,7 @@ def learning_curve(judge: Judge, repeats: int) -> list[dict[str, Any]]:
                 {
                     "labels": count,
                     "draws": len(found["all films"]),
-                    "auroc": {name: _spread(pairs) for name, pairs in found.items()},
+                    "auroc": {name: _summary(pairs) for name, pairs in found.items()},
                 }
             )
     return curve
@@ -62,7 +62,7 @@ def _draw(rows: Rows, count: int, rng: np.random.Generator) -> tuple[np.ndarray 
     return np.flatnonzero(chosen), np.flatnonzero(~chosen)
 
 
-def _spread(pairs: list[list[float]]) -> dict[str, list[float]]:
+def _summary(pairs: list[list[float]]) -> dict[str, list[float]]:
     """Mean and the central 95 % of the draws, of before, after and the difference."""
     before, after = np.array(pairs).T
     return {

@@ -14,7 +14,7 @@ from ai_for_sudan.datasets import Manifest, labels, load_pixels
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.reading import Card
 from ai_for_sudan.sites.films import SiteFilms
-from ai_for_sudan.sites.head import Rows, parts
+from ai_for_sudan.sites.head import Rows, patient_folds
 from ai_for_sudan.statistics import Predictions, balanced
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class FineTuning:
         """Log-odds and calls of each film by a network that never saw its patient, both ``(N,)``."""
         scores, called = np.empty(len(rows)), np.zeros(len(rows), bool)
         for number, (inside, outside) in enumerate(divisions):
-            validation, fitted = self._fit(rows, inside, self.folder / f"fold_{number + 1}")
+            validation, fitted = self._train(rows, inside, self.folder / f"fold_{number + 1}")
             chosen = self._scores(fitted, validation)
             cut = balanced(Predictions(rows.labels[validation], expit(chosen))).threshold
             scores[outside] = self._scores(fitted, outside)
@@ -85,14 +85,14 @@ class FineTuning:
 
     def on_all(self, rows: Rows) -> Path:
         """The checkpoint that is trained on all labelled films but those that stop it early."""
-        return self._fit(rows, np.arange(len(rows)), self.folder / "final")[1].checkpoint
+        return self._train(rows, np.arange(len(rows)), self.folder / "final")[1].checkpoint
 
-    def _fit(self, rows: Rows, inside: np.ndarray, folder: Path) -> tuple[np.ndarray, Fitted]:
+    def _train(self, rows: Rows, inside: np.ndarray, folder: Path) -> tuple[np.ndarray, Fitted]:
         """Train on four fifths of the patients ``inside``; the last fifth, which is returned, stops it."""
         from ai_for_sudan.models import load_checkpoint
         from ai_for_sudan.training import LabelledFilms, fit
 
-        train, validation = (inside[part] for part in parts(rows.take(inside), 5, self.recipe.seed)[0])
+        train, validation = (inside[side] for side in patient_folds(rows.take(inside), 5, self.recipe.seed)[0])
         model, _ = load_checkpoint(self.checkpoint)
         inner, held = (LabelledFilms(self.pixels[side], self.truth[side]) for side in (train, validation))
         return validation, fit(self.recipe, model, inner, held, folder, quiet=True)

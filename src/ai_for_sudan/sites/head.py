@@ -168,7 +168,7 @@ def fit_chosen_head(
 ) -> Head:
     """Fit with the prior that predicts held-out patients best (log loss, over ``repeats`` divisions into folds)."""
     losses = np.zeros(len(prior_stds))
-    divisions = [division for repeat in range(repeats) for division in parts(rows, folds, seed + repeat)]
+    divisions = [division for repeat in range(repeats) for division in patient_folds(rows, folds, seed + repeat)]
     for inside, outside in divisions:
         held_out = rows.take(outside)
         for number, prior_std in enumerate(prior_stds):
@@ -180,12 +180,12 @@ def fit_chosen_head(
 def held_out_scores(rows: Rows, prior_std: float, *, folds: int = 4, seed: int = 0) -> np.ndarray:
     """Log-odds of each film by a head that was fitted without its patient, ``(N,)``."""
     scores = np.empty(len(rows))
-    for inside, outside in parts(rows, folds, seed):
+    for inside, outside in patient_folds(rows, folds, seed):
         scores[outside] = fit_head(rows.take(inside), prior_std).scores(rows.take(outside))
     return scores
 
 
-def parts(rows: Rows, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def patient_folds(rows: Rows, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Folds by patient, stratified; fewer where a class has fewer patients."""
     fewest = min(len(np.unique(rows.patients[rows.labels == label])) for label in (0, 1))
     splitter = StratifiedGroupKFold(max(2, min(folds, fewest)), shuffle=True, random_state=seed)

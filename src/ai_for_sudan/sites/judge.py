@@ -12,7 +12,7 @@ from scipy.special import expit
 from ai_for_sudan.reading import Card
 from ai_for_sudan.sites import nuisance
 from ai_for_sudan.sites.films import SiteFilms
-from ai_for_sudan.sites.head import Rows, parts
+from ai_for_sudan.sites.head import Rows, patient_folds
 from ai_for_sudan.statistics import Predictions, Resamples, balanced, ece_bias, percentile_interval
 
 
@@ -53,7 +53,9 @@ class Judge:
         say: Callable[[str], None],
     ) -> Judge:
         """Of the films ``labelled`` (numbers), whose ``rows`` these are."""
-        replayed, kept = (None, None) if source is None else (source.take(index) for index in parts(source, 2, seed)[0])
+        replayed = kept = None
+        if source is not None:
+            replayed, kept = (source.take(half) for half in patient_folds(source, 2, seed)[0])
         facts = [films.facts[i] for i in labelled]
         found = {column: nuisance.levels(facts, column) for column in columns}
         levels = {column: level for column, level in found.items() if level is not None}

@@ -124,7 +124,7 @@ def _entry(line: str, place: str) -> tuple[datetime | None, Entry]:
         raise _OfNoUse("this is not a JSON object")
     given = values.get("date") or values.get("read_at")
     time = None if given is None else _time(given)
-    status, verdict, reference = values.get("status"), values.get("verdict"), values.get("reference")
+    status, verdict, standard = values.get("status"), values.get("verdict"), values.get("reference")
     embedding = values.get("embedding") or None
     if status not in STATUSES:
         raise _OfNoUse(f"status {_shown(status)}; expected one of {', '.join(STATUSES)}")
@@ -132,8 +132,8 @@ def _entry(line: str, place: str) -> tuple[datetime | None, Entry]:
         raise _OfNoUse(f"date {_shown(given)}; expected ISO 8601 in 'date' or 'read_at'")
     if verdict is not None and verdict not in VERDICTS:
         raise _OfNoUse(f"verdict {_shown(verdict)}; expected one of {', '.join(VERDICTS)}")
-    if reference is not None and not (isinstance(reference, str) and reference in _REFERENCES):
-        raise _OfNoUse(f"reference {_shown(reference)}; expected positive or negative")
+    if standard is not None and not (isinstance(standard, str) and standard in _REFERENCES):
+        raise _OfNoUse(f"reference {_shown(standard)}; expected positive or negative")
     read = status not in ("failed", "refused")
     if read and not _is_share(values.get("probability")):
         raise _OfNoUse(f"probability {_shown(values.get('probability'))}; expected a number in 0..1")
@@ -145,7 +145,7 @@ def _entry(line: str, place: str) -> tuple[datetime | None, Entry]:
         score=float(log_odds(values["probability"])) if read else None,
         embedding=np.array(embedding, np.float64) if embedding is not None and read else None,
         verdict=verdict,
-        positive=None if reference is None else _REFERENCES[reference],
+        positive=None if standard is None else _REFERENCES[standard],
         reader=printable(values.get("reader", ""))[:200],
         line=place,
     )

@@ -11,10 +11,10 @@ from scipy.special import expit
 from ai_for_sudan.contract.reference import Reference
 from ai_for_sudan.sites import nuisance
 from ai_for_sudan.sites.finetuning import FineTuning
-from ai_for_sudan.sites.head import Head, Rows, fit_chosen_head, fit_head, held_out_scores, parts
+from ai_for_sudan.sites.head import Head, Rows, fit_chosen_head, fit_head, held_out_scores, patient_folds
 from ai_for_sudan.sites.judge import Judge
 from ai_for_sudan.statistics import Resamples, better, percentile_interval, wilson
-from ai_for_sudan.statistics.label_shift import fits, log_odds_shift, prevalence_bbse, prevalence_em
+from ai_for_sudan.statistics.label_shift import log_odds_shift, p_of_shift, prevalence_bbse, prevalence_em
 
 #: AUROC that a refitted head may lose on the films that the reader was made for.
 WORSE_AT_SOURCE = 0.01
@@ -40,7 +40,7 @@ def held_out(judge: Judge, refit: bool) -> HeldOut:
     names = ["calibration", *(["head"] if refit else []), *(["head, careless"] if refit and judge.linked else [])]
     scores = {name: np.empty(len(rows)) for name in names}
     called = {name: np.zeros(len(rows), bool) for name in ("points", *names)}
-    divisions = parts(rows, 5, judge.seed)
+    divisions = patient_folds(rows, 5, judge.seed)
     for number, (inside, outside) in enumerate(divisions, start=1):
         judge.say(f"fold {number} of {len(divisions)}: operating points, calibration{', head' if refit else ''}")
         here, there = rows.take(inside), rows.take(outside)
@@ -84,7 +84,7 @@ def estimated_shift(everything: Rows, calls: np.ndarray, facts: dict[str, Any], 
         "prevalence_before": before,
         "prevalence": [share, float(low), float(high)],
         "prevalence_bbse": bbse,
-        "p_fits": None if reference is None else fits(scores, reference.scores, before, share, seed=seed),
+        "p_fits": None if reference is None else p_of_shift(scores, reference.scores, before, share, seed=seed),
         "shift": log_odds_shift(before, share),
     }
 
@@ -147,7 +147,7 @@ def refitted(judge: Judge, held: HeldOut) -> tuple[dict[str, Any], Head]:
 def finetuned(judge: Judge, finetuning: FineTuning, best: np.ndarray) -> tuple[dict[str, Any], np.ndarray, str | None]:
     """Step 5, judged against the best so far: the step, its held-out log-odds, and the checkpoint if it is better."""
     judge.say("fine-tuning: the network, in five folds")
-    new, called = finetuning.held_out(judge.rows, parts(judge.rows, 5, judge.seed))
+    new, called = finetuning.held_out(judge.rows, patient_folds(judge.rows, 5, judge.seed))
     step = order(judge, "fine-tuning", new, called, best)
     return step, new, str(finetuning.on_all(judge.rows)) if step["adopted"] else None
 

@@ -1,7 +1,7 @@
 """How many are ill where nobody was labelled: the share of positives of another place, from predictions alone.
 
 Holds where only that share differs and films of one class look alike in both places (label shift); see
-:func:`fits` for whether that can be so.
+:func:`p_of_shift` for whether that can be so.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def log_odds_shift(prevalence: float, other: float) -> float:
     return float(logit(ends[0]) - logit(ends[1]))
 
 
-def fits(
+def p_of_shift(
     scores: np.ndarray, known: np.ndarray, prevalence: float, other: float, *, rounds: int = 500, seed: int = 0
 ) -> float:
     """Can the scores of another place be those of the known place with another share of positives?

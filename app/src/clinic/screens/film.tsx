@@ -164,7 +164,7 @@ function Shown({ film, title }: { film: Film; title?: string }) {
       <Viewer
         picture={picture}
         heatmap={film.reading!.status !== 'refused'}
-        reference={film.reading!.heatmap_reference || card.heatmapReference}
+        fullColour={film.reading!.heatmap_reference || card.heatmapReference}
       >
         <p class="small">{w.film.window}</p>
         <p>

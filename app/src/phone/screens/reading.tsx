@@ -28,7 +28,7 @@ export function ReadingScreen({ id }: { id: string }) {
       <Disclaimer card={card} />
       {kept !== 'kept' && <Notice kind="warning">{notKept(kept, speech)}</Notice>}
       {(film || picture) && card && (
-        <Viewer film={film} picture={picture} heatmap={read} reference={card.heatmapReference}>
+        <Viewer film={film} picture={picture} heatmap={read} fullColour={card.heatmapReference}>
           {film && (
             <div class="row">
               <button onClick={() => void app.readFilm(rotated(film))}>{t.viewer.rotate}</button>

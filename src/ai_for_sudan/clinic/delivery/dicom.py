@@ -56,7 +56,7 @@ class DicomPeer:
             accepted = {(str(c.abstract_syntax), str(c.transfer_syntax[0])) for c in association.accepted_contexts}
             for number, sending in enumerate(results):
                 dataset = dcmread(sending.file)
-                problem = _fit(dataset, accepted)
+                problem = _recode(dataset, accepted)
                 if problem:
                     outcomes.append(Outcome(sending.delivery, "refused", f"{self.name}: {problem}"))
                     continue
@@ -165,7 +165,7 @@ class DicomPeer:
         return context
 
 
-def _fit(dataset: Dataset, accepted: set[tuple[str, str]]) -> str:
+def _recode(dataset: Dataset, accepted: set[tuple[str, str]]) -> str:
     """Bring an object to a coding that was accepted; why it cannot be sent, or nothing."""
     syntax = str(dataset.file_meta.TransferSyntaxUID)
     kind = str(dataset.SOPClassUID)

@@ -77,7 +77,7 @@ def authenticated(store: Store, name: str, password: str) -> User:
     failed, until = (user.failed_logins, user.locked_until) if user else _strangers.get(key, (0, None))
     if until and until > now():
         raise Refusal(429, "locked", "too many wrong passwords; wait", seconds=int((until - now()).total_seconds()) + 1)
-    right = passwords.fits(password, user.password if user else None)
+    right = passwords.matches(password, user.password if user else None)
     if right and user and user.code_expires_at and user.code_expires_at < now():
         right = False
     if right and user:
@@ -213,7 +213,7 @@ def change_password(store: Store, who: Who, old: str, new: str) -> None:
     """
     with store.reading() as session:
         user = session.get_one(User, who.user)
-    if not user.must_change_password and not passwords.fits(old, user.password):
+    if not user.must_change_password and not passwords.matches(old, user.password):
         raise Refusal(401, "credentials", "the old password is wrong")
     if fault := passwords.fault(new, user.name):
         raise Refusal(400, "password", "choose another password", fault=fault)

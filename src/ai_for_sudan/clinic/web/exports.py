@@ -135,15 +135,15 @@ def _csv(desk: Desk) -> Iterator[str]:
 
 
 def _cells(entry: dict[str, Any], card: Card) -> list[str]:
-    line = {**entry, "codes": " ".join(entry["codes"]), "label": label(entry["reference"], card), "note": ""}
+    line = {**entry, "codes": " ".join(entry["codes"]), "label": class_of(entry["reference"], card), "note": ""}
     return [_cell(line[column]) for column in COLUMNS]
 
 
-def label(reference: str | None, card: Card) -> str | None:
+def class_of(standard: str | None, card: Card) -> str | None:
     """The class that the reference standard names; of three classes and more, "not the positive one" names none."""
-    if reference == "positive":
+    if standard == "positive":
         return card.positive
-    if reference == "negative" and len(card.classes) == 2:
+    if standard == "negative" and len(card.classes) == 2:
         return next(name for name in card.classes if name != card.positive)
     return None
 

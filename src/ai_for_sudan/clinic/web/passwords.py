@@ -36,7 +36,7 @@ _NOBODY = _HASHER.hash(secrets.token_hex())
 UNUSABLE = "!"
 
 
-def fits(password: str, kept: str | None) -> bool:
+def matches(password: str, kept: str | None) -> bool:
     """Whether a password is the one that was kept; takes the same time where there is none."""
     with _one_at_a_time:
         try:
