@@ -62,7 +62,7 @@ def test_a_reader_is_held_to_boxes_and_its_own_lungs(
     assert "Where the evidence comes from" in page and "lungs as found by the reader" in page
     assert "hottest place inside the boxes" in output
     assert main([*command, "--boxes", str(tmp_path / "none.csv"), "--output_dir", str(tmp_path / "out")]) == 2
-    assert "cannot be read as boxes" in capsys.readouterr().err
+    assert "none.csv cannot be read: No such file" in capsys.readouterr().err
     boxes.write_text("file,boxes\nother.png,0 0 1 1\n")
     assert main([*command, "--boxes", str(boxes), "--output_dir", str(tmp_path / "out")]) == 2
     assert "has no box for any of the 48 films" in capsys.readouterr().err
