@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import signal
@@ -80,15 +79,12 @@ def not_chest(shared: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def build_tiny(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+def build_tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """``build_tiny(**changes of the card)`` -> path of a reader file."""
-    spec = importlib.util.spec_from_file_location("tiny_reader", root / "tests" / "tiny_reader.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    import tiny_reader
 
     def build(**changes: Any) -> Path:
-        path: Path = module.build(tmp_path_factory.mktemp("reader") / "tiny.onnx", **changes)
+        path: Path = tiny_reader.build(tmp_path_factory.mktemp("reader") / "tiny.onnx", **changes)
         return path
 
     return build

@@ -13,19 +13,18 @@ from pathlib import Path
 import numpy as np
 import pydicom.data
 import pytest
+from dicom_film import of_a_child
 from PIL import Image
 from pydicom import dcmwrite
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
     ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     JPEGLSLossless,
     RLELossless,
-    generate_uid,
 )
 
 from ai_for_sudan import Reader
@@ -118,43 +117,23 @@ def _one_of_each(reader: Reader, named: list[Path], folder: Path) -> None:
     raise AssertionError("no mixture of two samples is uncertain")
 
 
-def dicom(pixels: np.ndarray, **elements: object) -> FileDataset:
-    """An uncompressed DICOM film of ``pixels`` uint8 or uint16 ``(H, W)``."""
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.1"
-    meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=["film"])
-    bits = pixels.dtype.itemsize * 8
-    film = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
-    film.SOPClassUID, film.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
-    film.Modality, film.BodyPartExamined, film.ViewPosition, film.PatientAge = "DX", "CHEST", "AP", "003Y"
-    film.Rows, film.Columns = pixels.shape
-    film.SamplesPerPixel, film.PhotometricInterpretation = 1, "MONOCHROME2"
-    film.BitsAllocated = film.BitsStored = bits
-    film.HighBit, film.PixelRepresentation = bits - 1, 0
-    film.PixelData = pixels.tobytes()
-    for keyword, value in elements.items():
-        setattr(film, keyword, value)
-    return film
-
-
 def _dicoms(pixels: np.ndarray, folder: Path) -> None:
-    dicom(pixels).save_as(folder / "film.dcm")
-    dicom(pixels, NumberOfFrames=2).save_as(folder / "frames.dcm")
-    dicom(pixels, Rows=65535, Columns=65535).save_as(folder / "huge.dcm")
-    without = dicom(pixels)
+    of_a_child(pixels).save_as(folder / "film.dcm")
+    of_a_child(pixels, NumberOfFrames=2).save_as(folder / "frames.dcm")
+    of_a_child(pixels, Rows=65535, Columns=65535).save_as(folder / "huge.dcm")
+    without = of_a_child(pixels)
     del without.PixelData
     without.save_as(folder / "no_pixels.dcm")
-    dicom(pixels, BodyPartExamined="KNEE", PatientAge="034Y").save_as(folder / "knee.dcm")
+    of_a_child(pixels, BodyPartExamined="KNEE", PatientAge="034Y").save_as(folder / "knee.dcm")
     view = Dataset()
     view.CodeValue, view.CodingSchemeDesignator, view.CodeMeaning = "399173006", "SCT", "left lateral"
-    dicom(pixels, ViewPosition="", ViewCodeSequence=[view]).save_as(folder / "side.dcm")
+    of_a_child(pixels, ViewPosition="", ViewCodeSequence=[view]).save_as(folder / "side.dcm")
     _codings(pixels, folder / "dicom")
 
 
 def _warned(reader: Reader, pixels: np.ndarray, folder: Path) -> None:
     """A film of an adult, and one that several rules refuse, with what Python says of them."""
-    dicom(pixels, PatientAge="034Y").save_as(folder / "adult.dcm")
+    of_a_child(pixels, PatientAge="034Y").save_as(folder / "adult.dcm")
     warnings = [tuple(warning) for warning in reader.read(folder / "adult.dcm").warnings]
     said = {"codes": [code for code, _ in warnings], "texts": [text for _, text in warnings]}
     (folder / "adult.json").write_text(json.dumps(said))
@@ -173,28 +152,28 @@ def _codings(pixels: np.ndarray, folder: Path) -> None:
     folder.mkdir()
     deep = pixels.astype(np.uint16) * 15 + 100
     films = {
-        "grey8": dicom(pixels),
-        "grey16": dicom(deep),
-        "negative": dicom(255 - pixels, PhotometricInterpretation="MONOCHROME1"),
-        "false_negative": dicom(pixels, PhotometricInterpretation="MONOCHROME1"),
-        "window": dicom(deep, WindowCenter=2000, WindowWidth=1500),
-        "window_exact": dicom(deep, WindowCenter=2000, WindowWidth=1500, VOILUTFunction="LINEAR_EXACT"),
-        "window_sigmoid": dicom(deep, WindowCenter=2000, WindowWidth=1500, VOILUTFunction="SIGMOID"),
-        "window_nonsense": dicom(deep, WindowCenter=2000, WindowWidth=0),
-        "rescaled": dicom(deep, RescaleSlope="2", RescaleIntercept="-1024", WindowCenter=3000, WindowWidth=3000),
-        "signed": dicom((deep.astype(np.int32) - 2000).astype(np.int16).view(np.uint16), PixelRepresentation=1),
+        "grey8": of_a_child(pixels),
+        "grey16": of_a_child(deep),
+        "negative": of_a_child(255 - pixels, PhotometricInterpretation="MONOCHROME1"),
+        "false_negative": of_a_child(pixels, PhotometricInterpretation="MONOCHROME1"),
+        "window": of_a_child(deep, WindowCenter=2000, WindowWidth=1500),
+        "window_exact": of_a_child(deep, WindowCenter=2000, WindowWidth=1500, VOILUTFunction="LINEAR_EXACT"),
+        "window_sigmoid": of_a_child(deep, WindowCenter=2000, WindowWidth=1500, VOILUTFunction="SIGMOID"),
+        "window_nonsense": of_a_child(deep, WindowCenter=2000, WindowWidth=0),
+        "rescaled": of_a_child(deep, RescaleSlope="2", RescaleIntercept="-1024", WindowCenter=3000, WindowWidth=3000),
+        "signed": of_a_child((deep.astype(np.int32) - 2000).astype(np.int16).view(np.uint16), PixelRepresentation=1),
     }
     colour = np.stack([pixels, pixels // 2, 255 - pixels], axis=-1)
-    films["colour"] = dicom(
+    films["colour"] = of_a_child(
         pixels, SamplesPerPixel=3, PhotometricInterpretation="RGB", PlanarConfiguration=0, PixelData=colour.tobytes()
     )
     planes = np.ascontiguousarray(np.moveaxis(colour, -1, 0)).tobytes()
-    films["planes"] = dicom(
+    films["planes"] = of_a_child(
         pixels, SamplesPerPixel=3, PhotometricInterpretation="RGB", PlanarConfiguration=1, PixelData=planes
     )
     for name, syntax in (("rle", RLELossless), ("jpeg_ls", JPEGLSLossless), ("jpeg2000", JPEG2000Lossless)):
         for depth, values in (("8", pixels), ("16", deep)):
-            film = dicom(values)
+            film = of_a_child(values)
             film.compress(syntax)
             films[f"{name}_{depth}"] = film
     ybr = {"SamplesPerPixel": 3, "PhotometricInterpretation": "YBR_FULL_422", "PlanarConfiguration": 0}
@@ -207,10 +186,10 @@ def _codings(pixels: np.ndarray, folder: Path) -> None:
     )
     for name, film in films.items():
         film.save_as(folder / f"{name}.dcm")
-    implicit = dicom(deep)
+    implicit = of_a_child(deep)
     implicit.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
     implicit.save_as(folder / "implicit.dcm", implicit_vr=True, little_endian=True)
-    big = dicom(deep, PixelData=deep.astype(">u2").tobytes())
+    big = of_a_child(deep, PixelData=deep.astype(">u2").tobytes())
     big.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
     dcmwrite(folder / "big_endian.dcm", big, implicit_vr=False, little_endian=False, force_encoding=True)
     bare = (folder / "implicit.dcm").read_bytes()
@@ -228,7 +207,7 @@ def _codings(pixels: np.ndarray, folder: Path) -> None:
 
 def _jpeg(
     pixels: np.ndarray, coded: np.ndarray, *, keep_rgb: bool = False, unsaid: bool = False, **elements: object
-) -> FileDataset:
+) -> Dataset:
     """A film of the size of ``pixels`` that holds ``coded`` as JPEG, whose colour space may be ``unsaid``."""
     stream = io.BytesIO()
     Image.fromarray(coded).save(stream, "JPEG", quality=95, keep_rgb=keep_rgb)
@@ -239,7 +218,7 @@ def _jpeg(
         # Its components are named R, G, B, by which decoders would tell.
         data = data.replace(b"R\x11\0G\x11\0B\x11\0", b"\0\x11\0\1\x11\0\2\x11\0")
         data = data.replace(b"\3R\0G\0B\0", b"\3\0\0\1\0\2\0")
-    film = dicom(pixels, PixelData=encapsulate([data]), **elements)
+    film = of_a_child(pixels, PixelData=encapsulate([data]), **elements)
     film["PixelData"].is_undefined_length = True
     film.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
     return film

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from bright_model import see_brightness
 from PIL import Image
 
 from ai_for_sudan.models import CheckpointState, ModelSpec, save_checkpoint
@@ -55,29 +56,13 @@ def checkpoint(tmp_path: Path) -> Callable[..., Path]:
         )
         model = build(spec).eval()
         if model_type == "custom_cnn":
-            _see_brightness(model, gain)
+            see_brightness(model, gain, -gain / 2)
         path = tmp_path / "run/checkpoints" / name
         own = {"operating_point": {"threshold": 0.6, "reason": "by hand"}} | state
         save_checkpoint(path, model, CheckpointState.from_dict(own))
         return path
 
     return write
-
-
-def _see_brightness(model: torch.nn.Module, gain: float) -> None:
-    """Every convolution passes the film's brightness on in its first channel; the head weighs it."""
-    with torch.no_grad():
-        for module in model.modules():
-            if isinstance(module, torch.nn.Conv2d):
-                module.weight.zero_()
-                module.weight[0, 0, 1, 1] = 1.0
-        first, last = model.classifier[1], model.classifier[4]
-        for linear in (first, last):
-            linear.weight.zero_()
-            linear.bias.zero_()
-        first.weight[0, 0] = 1.0
-        last.weight[1, 0] = gain
-        last.bias[1] = -gain / 2
 
 
 @pytest.fixture

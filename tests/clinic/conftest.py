@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 from clinic_parts import Orthanc, config, running
 
 from ai_for_sudan.clinic.clinic import Clinic

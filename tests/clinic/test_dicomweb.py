@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
-from clinic_parts import as_bytes, film, wait_for
+from clinic_parts import film, wait_for
+from dicom_film import as_bytes
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from sqlalchemy import select

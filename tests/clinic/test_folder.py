@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from clinic_parts import SAMPLES, as_bytes, config, film, running, wait_for
+from clinic_parts import SAMPLES, config, film, running, wait_for
+from dicom_film import as_bytes
 from sqlalchemy import select
 
 from ai_for_sudan.clinic.clinic import Clinic

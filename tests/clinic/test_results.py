@@ -11,7 +11,8 @@ import by_highdicom
 import highdicom
 import numpy as np
 import pytest
-from clinic_parts import as_bytes, film
+from clinic_parts import film
+from dicom_film import as_bytes
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from dicom_film import of_a_child
 from PIL import Image
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -26,7 +27,6 @@ from pydicom.uid import (
     JPEGExtended12Bit,
     JPEGLSLossless,
     RLELossless,
-    generate_uid,
 )
 
 from ai_for_sudan import Reader
@@ -36,19 +36,8 @@ APP = Path(__file__).resolve().parent.parent.parent / "app"
 APART = 1e-3
 
 
-def dicom(path: Path, pixels: np.ndarray, syntax: str = ExplicitVRLittleEndian, **elements: Any) -> None:
-    film = FileDataset("", {}, file_meta=FileMetaDataset(), preamble=b"\0" * 128)
-    film.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    film.file_meta.MediaStorageSOPClassUID = film.SOPClassUID = "1.2.840.10008.5.1.4.1.1.1"
-    film.file_meta.MediaStorageSOPInstanceUID = film.SOPInstanceUID = generate_uid(entropy_srcs=[path.name])
-    film.Modality, film.BodyPartExamined, film.ViewPosition, film.PatientAge = "DX", "CHEST", "AP", "003Y"
-    film.Rows, film.Columns = pixels.shape[:2]
-    film.SamplesPerPixel, film.PhotometricInterpretation = 1, "MONOCHROME2"
-    film.BitsAllocated = film.BitsStored = 8 * pixels.dtype.itemsize
-    film.HighBit, film.PixelRepresentation = film.BitsStored - 1, 0
-    film.PixelData = pixels.tobytes()
-    for keyword, value in elements.items():
-        setattr(film, keyword, value)
+def write_film(path: Path, pixels: np.ndarray, syntax: str = ExplicitVRLittleEndian, **elements: Any) -> None:
+    film = of_a_child(pixels, **elements)
     if syntax in (RLELossless, JPEGLSLossless, JPEG2000Lossless):
         film.compress(syntax)
     film.file_meta.TransferSyntaxUID = syntax
@@ -120,12 +109,12 @@ def write(folder: Path, samples: Path) -> None:
     films = [np.asarray(Image.open(samples / f"{name}.png").convert("L")) for name in ("normal_01", "pneumonia_03")]
     for index, film in enumerate([*films, films[0][10:-21, 7:-30]]):
         for name, pixels, elements in codings(f"film{index}", film):
-            dicom(folder / f"{name}.dcm", pixels, **elements)
+            write_film(folder / f"{name}.dcm", pixels, **elements)
     for name, elements in headers():
-        dicom(folder / f"header_{name}.dcm", films[1], **elements)
+        write_film(folder / f"header_{name}.dcm", films[1], **elements)
     for path in samples.glob("*.png"):
         film = np.asarray(Image.open(path).convert("L"))
-        dicom(folder / f"wrongly_{path.stem}.dcm", film, PhotometricInterpretation="MONOCHROME1")
+        write_film(folder / f"wrongly_{path.stem}.dcm", film, PhotometricInterpretation="MONOCHROME1")
 
 
 def is_8_bit_jpeg(path: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from bright_model import see_brightness
 from scipy.stats import spearmanr
 
 from ai_for_sudan.evaluation.explaincheck import inside_regions
@@ -18,18 +19,7 @@ SIDE = 64
 def spot_model() -> Architecture:
     """Calls the second class by brightness: every convolution passes it on, the head weighs it."""
     model = build(ModelSpec("custom_cnn", ("normal", "pneumonia"), "pneumonia", "exclusive", SIDE)).eval()
-    with torch.no_grad():
-        for module in model.modules():
-            if isinstance(module, torch.nn.Conv2d):
-                module.weight.zero_()
-                module.weight[0, 0, 1, 1] = 1.0
-        first, last = model.classifier[1], model.classifier[4]
-        for linear in (first, last):
-            linear.weight.zero_()
-            linear.bias.zero_()
-        first.weight[0, 0] = 1.0
-        last.weight[1, 0] = 12.0
-        last.bias[1] = -2.0
+    see_brightness(model, 12.0, -2.0)
     return model
 
 

@@ -11,18 +11,17 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from dicom_film import as_bytes, dicom
 from PIL import Image
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
-    ExplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
     RLELossless,
-    generate_uid,
 )
 
 from ai_for_sudan.errors import UnreadableFilm
@@ -35,29 +34,6 @@ ROWS, COLUMNS = np.mgrid[0:100, 0:80]
 FILM = np.minimum(255, 11 * np.minimum(np.minimum(ROWS, 99 - ROWS), np.minimum(COLUMNS, 79 - COLUMNS))).astype(np.uint8)
 
 
-def dataset(pixels: np.ndarray = FILM, **tags: object) -> Dataset:
-    data = Dataset()
-    data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.1"
-    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = generate_uid()
-    data.Modality, data.PhotometricInterpretation = "CR", "MONOCHROME2"
-    data.SamplesPerPixel = pixels.shape[2] if pixels.ndim == 3 else 1
-    data.Rows, data.Columns = pixels.shape[:2]
-    data.BitsAllocated = data.BitsStored = 8 * pixels.dtype.itemsize
-    data.HighBit, data.PixelRepresentation = data.BitsStored - 1, int(pixels.dtype.kind == "i")
-    data.PixelData = pixels.tobytes()
-    for name, value in tags.items():
-        setattr(data, name, value)
-    return data
-
-
-def saved(data: Dataset) -> bytes:
-    buffer = io.BytesIO()
-    data.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()
-
-
 def code_of(content: bytes) -> str:
     with pytest.raises(UnreadableFilm) as caught:
         read_radiograph(content)
@@ -66,7 +42,8 @@ def code_of(content: bytes) -> str:
 
 
 def test_grey_values_come_as_they_are_shown() -> None:
-    film = read_radiograph(saved(dataset(PatientAge="018M", PatientSex="F", ViewPosition="AP", StudyDate="20260131")))
+    told = {"PatientAge": "018M", "PatientSex": "F", "ViewPosition": "AP", "StudyDate": "20260131"}
+    film = read_radiograph(as_bytes(dicom(FILM, **told)))
     np.testing.assert_array_equal(film.pixels, FILM)
     assert film.header is not None
     assert (film.header.age_years, film.header.sex, film.header.view) == (1.5, "F", "AP")
@@ -79,40 +56,40 @@ def test_grey_values_come_as_they_are_shown() -> None:
     [("006W", "", 0.115), ("", "20200615", 5.63), ("030Y", "20200615", 30), ("", "19000101", None), ("x", "", None)],
 )
 def test_the_age_comes_from_the_age_or_the_dates(age: str, born: str, years: float | None) -> None:
-    header = read_radiograph(saved(dataset(PatientAge=age, PatientBirthDate=born, StudyDate="20260131"))).header
+    header = read_radiograph(as_bytes(dicom(FILM, PatientAge=age, PatientBirthDate=born, StudyDate="20260131"))).header
     assert header is not None
     assert header.age_years == (years if years is None else pytest.approx(years, abs=0.01))
 
 
 def test_the_window_of_the_header_is_applied() -> None:
     deep = FILM.astype(np.uint16) * 16
-    windowed = read_radiograph(saved(dataset(deep, BitsStored=12, HighBit=11, WindowCenter=1024, WindowWidth=2048)))
+    windowed = read_radiograph(as_bytes(dicom(deep, BitsStored=12, HighBit=11, WindowCenter=1024, WindowWidth=2048)))
     expected = np.clip((deep.astype(float) - 1023.5) / 2047 + 0.5, 0, 1) * 255  # PS3.3 C.11.2.1.2.1
     np.testing.assert_allclose(windowed.pixels.astype(float), expected, atol=1)
-    nonsense = read_radiograph(saved(dataset(deep, BitsStored=12, HighBit=11, WindowCenter=5, WindowWidth=0)))
+    nonsense = read_radiograph(as_bytes(dicom(deep, BitsStored=12, HighBit=11, WindowCenter=5, WindowWidth=0)))
     np.testing.assert_array_equal(nonsense.pixels, FILM)
 
 
 def test_rescale_and_lookup_tables_are_applied() -> None:
     signed = FILM.astype(np.int16) - 500
-    film = read_radiograph(saved(dataset(signed, RescaleSlope=2, RescaleIntercept=1000)))
+    film = read_radiograph(as_bytes(dicom(signed, RescaleSlope=2, RescaleIntercept=1000)))
     np.testing.assert_array_equal(film.pixels, FILM)
     table = Dataset()
     table.LUTDescriptor = [256, 0, 8]
     table.add_new("LUTData", "OW", bytes((255 - np.arange(256)).astype(np.uint16).tobytes()))
-    film = read_radiograph(saved(dataset(FILM, VOILUTSequence=Sequence([table]))))
+    film = read_radiograph(as_bytes(dicom(FILM, VOILUTSequence=Sequence([table]))))
     np.testing.assert_array_equal(film.pixels, 255 - FILM)
     assert film.warnings[0][0] == "header_contradicts_pixels"
 
 
 def test_monochrome1_is_inverted_and_a_false_one_is_noticed() -> None:
-    true = read_radiograph(saved(dataset(255 - FILM, PhotometricInterpretation="MONOCHROME1")))
+    true = read_radiograph(as_bytes(dicom(255 - FILM, PhotometricInterpretation="MONOCHROME1")))
     np.testing.assert_array_equal(true.pixels, FILM)
     assert true.warnings == ()
-    false = read_radiograph(saved(dataset(FILM, PhotometricInterpretation="MONOCHROME1")))
+    false = read_radiograph(as_bytes(dicom(FILM, PhotometricInterpretation="MONOCHROME1")))
     np.testing.assert_array_equal(false.pixels, FILM)
     assert [code for code, _ in false.warnings] == ["header_contradicts_pixels"]
-    negative = read_radiograph(saved(dataset(255 - FILM)))
+    negative = read_radiograph(as_bytes(dicom(255 - FILM)))
     assert [code for code, _ in negative.warnings] == ["header_contradicts_pixels"]
 
 
@@ -125,11 +102,11 @@ def test_real_films_are_never_taken_for_negatives(source: str, request: pytest.F
     assert len(films) > 40
     noticed = 0
     for path in films:
-        shown = read_radiograph(saved(dataset(read_radiograph(path).pixels)))
+        shown = read_radiograph(as_bytes(dicom(read_radiograph(path).pixels)))
         assert shown.warnings == (), path
-        true = read_radiograph(saved(dataset(255 - shown.pixels, PhotometricInterpretation="MONOCHROME1")))
+        true = read_radiograph(as_bytes(dicom(255 - shown.pixels, PhotometricInterpretation="MONOCHROME1")))
         np.testing.assert_array_equal(true.pixels, shown.pixels)
-        false = read_radiograph(saved(dataset(shown.pixels, PhotometricInterpretation="MONOCHROME1")))
+        false = read_radiograph(as_bytes(dicom(shown.pixels, PhotometricInterpretation="MONOCHROME1")))
         noticed += false.warnings != () and bool((false.pixels == shown.pixels).all())
     assert noticed >= 0.97 * len(films)
 
@@ -137,9 +114,9 @@ def test_real_films_are_never_taken_for_negatives(source: str, request: pytest.F
 def test_a_coded_view_refuses_too() -> None:
     code = Dataset()
     code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "399173006", "SCT", "left lateral"
-    assert read_radiograph(saved(dataset(ViewCodeSequence=[code]))).refusals[0][0] == "header_view"
+    assert read_radiograph(as_bytes(dicom(FILM, ViewCodeSequence=[code]))).refusals[0][0] == "header_view"
     code.CodeMeaning = "postero-anterior"
-    assert not read_radiograph(saved(dataset(ViewCodeSequence=[code]))).refusals
+    assert not read_radiograph(as_bytes(dicom(FILM, ViewCodeSequence=[code]))).refusals
 
 
 @pytest.mark.parametrize(
@@ -155,11 +132,11 @@ def test_a_coded_view_refuses_too() -> None:
     ],
 )
 def test_the_header_alone_refuses(tags: dict[str, str], code: str) -> None:
-    data = dataset(**tags)
-    assert [found for found, _ in read_radiograph(saved(data)).refusals] == [code]
+    data = dicom(FILM, **tags)
+    assert [found for found, _ in read_radiograph(as_bytes(data)).refusals] == [code]
     data.PixelData = data.PixelData[:100]
     with pytest.raises(RefusedByHeader) as caught:
-        read_radiograph(saved(data))
+        read_radiograph(as_bytes(data))
     assert caught.value.code == code
 
 
@@ -172,17 +149,19 @@ def test_what_is_no_term_of_the_standard_stays_in_the_file() -> None:
         name: secret
         for name in ("Modality", "BodyPartExamined", "Laterality", "PatientSex", "PatientAge", "PatientName")
     }
-    film = read_radiograph(saved(dataset(**tags, ViewCodeSequence=[meaning])))
+    film = read_radiograph(as_bytes(dicom(FILM, **tags, ViewCodeSequence=[meaning])))
     assert [code for code, _ in film.refusals] == ["header_modality", "header_body_part", "header_view"]
     assert "AMNA" not in repr(film) and "OSMAN" not in repr(film)
-    assert read_radiograph(saved(dataset(BodyPartExamined="KNEE"))).refusals[0][1].count("KNEE") == 1
+    assert read_radiograph(as_bytes(dicom(FILM, BodyPartExamined="KNEE"))).refusals[0][1].count("KNEE") == 1
 
 
 def test_the_name_of_the_hospital_is_printable_and_short() -> None:
     arabic = "\u0645\u0633\u062a\u0634\u0641\u0649 \u0627\u0644\u062e\u0631\u0637\u0648\u0645"
-    film = read_radiograph(saved(dataset(SpecificCharacterSet="ISO_IR 192", InstitutionName=arabic)))
+    film = read_radiograph(as_bytes(dicom(FILM, SpecificCharacterSet="ISO_IR 192", InstitutionName=arabic)))
     assert film.header is not None and film.header.institution == arabic
-    film = read_radiograph(saved(dataset(InstitutionName="A\x1b[2J\u202eB" * 500, SpecificCharacterSet="ISO_IR 192")))
+    film = read_radiograph(
+        as_bytes(dicom(FILM, InstitutionName="A\x1b[2J\u202eB" * 500, SpecificCharacterSet="ISO_IR 192"))
+    )
     assert film.header is not None and film.header.institution is not None
     assert film.header.institution.isprintable() and len(film.header.institution) <= 64
 
@@ -198,47 +177,47 @@ def test_the_name_of_the_hospital_is_printable_and_short() -> None:
     ],
 )
 def test_the_header_of_a_chest_film_does_not(tags: dict[str, str]) -> None:
-    assert read_radiograph(saved(dataset(**tags))).refusals == ()
+    assert read_radiograph(as_bytes(dicom(FILM, **tags))).refusals == ()
 
 
 def test_colour_palette_and_compressed_films() -> None:
     rgb = np.repeat(FILM[..., None], 3, -1)
-    colour = read_radiograph(saved(dataset(rgb, PhotometricInterpretation="RGB", PlanarConfiguration=0)))
+    colour = read_radiograph(as_bytes(dicom(rgb, PhotometricInterpretation="RGB", PlanarConfiguration=0)))
     np.testing.assert_allclose(colour.pixels.astype(int), FILM, atol=1)
-    palette = dataset(FILM // 16, PhotometricInterpretation="PALETTE COLOR")
+    palette = dicom(FILM // 16, PhotometricInterpretation="PALETTE COLOR")
     for name in ("Red", "Green", "Blue"):
         setattr(palette, f"{name}PaletteColorLookupTableDescriptor", [16, 0, 16])
         entries = (np.arange(16) * 4369).astype(np.uint16)
         setattr(palette, f"{name}PaletteColorLookupTableData", entries.tobytes())
     np.testing.assert_allclose(
-        read_radiograph(saved(palette)).pixels.astype(int), (FILM // 16).astype(int) * 17, atol=1
+        read_radiograph(as_bytes(palette)).pixels.astype(int), (FILM // 16).astype(int) * 17, atol=1
     )
 
-    run_length = dataset()
+    run_length = dicom(FILM)
     run_length.compress(RLELossless)
-    np.testing.assert_array_equal(read_radiograph(saved(run_length)).pixels, FILM)
+    np.testing.assert_array_equal(read_radiograph(as_bytes(run_length)).pixels, FILM)
     for syntax, kind, tolerance in ((JPEGBaseline8Bit, "JPEG", 6), (JPEG2000Lossless, "JPEG2000", 0)):
         buffer = io.BytesIO()
         Image.fromarray(FILM).save(buffer, kind, **({"quality": 98} if kind == "JPEG" else {"no_jp2": True}))
-        packed = dataset()
+        packed = dicom(FILM)
         packed.file_meta.TransferSyntaxUID = syntax
         packed.PixelData = encapsulate([buffer.getvalue()])
         packed["PixelData"].is_undefined_length = True
-        np.testing.assert_allclose(read_radiograph(saved(packed)).pixels.astype(int), FILM, atol=tolerance)
+        np.testing.assert_allclose(read_radiograph(as_bytes(packed)).pixels.astype(int), FILM, atol=tolerance)
 
 
 def test_every_bad_dicom_has_its_code() -> None:
-    no_pixels = dataset()
+    no_pixels = dicom(FILM)
     del no_pixels.PixelData
-    assert code_of(saved(no_pixels)) == "no_pixels"
-    assert code_of(saved(dataset(NumberOfFrames=3))) == "multi_frame"
-    assert code_of(saved(dataset(Rows=65535, Columns=65535))) == "too_large"
-    assert code_of(saved(dataset(Rows=0))) == "damaged"
-    assert code_of(saved(dataset())[:-500]) == "truncated"
-    assert code_of(saved(dataset())[:300]) in ("damaged", "no_pixels")
-    without_size = dataset()
+    assert code_of(as_bytes(no_pixels)) == "no_pixels"
+    assert code_of(as_bytes(dicom(FILM, NumberOfFrames=3))) == "multi_frame"
+    assert code_of(as_bytes(dicom(FILM, Rows=65535, Columns=65535))) == "too_large"
+    assert code_of(as_bytes(dicom(FILM, Rows=0))) == "damaged"
+    assert code_of(as_bytes(dicom(FILM))[:-500]) == "truncated"
+    assert code_of(as_bytes(dicom(FILM))[:300]) in ("damaged", "no_pixels")
+    without_size = dicom(FILM)
     del without_size.Rows
-    assert code_of(saved(without_size)) == "damaged"
+    assert code_of(as_bytes(without_size)) == "damaged"
 
 
 def test_a_compressed_picture_larger_than_its_header_is_refused_before_it_is_decoded() -> None:
@@ -252,20 +231,20 @@ def test_a_compressed_picture_larger_than_its_header_is_refused_before_it_is_dec
         start = stream.index(marker) + at
         size = (60000).to_bytes(2, "big") * 2 if kind == "JPEG" else (60000).to_bytes(4, "big") * 2
         stream[start : start + len(size)] = size
-        packed = dataset()
+        packed = dicom(FILM)
         packed.file_meta.TransferSyntaxUID = syntax
         packed.PixelData = encapsulate([bytes(stream)])
         packed["PixelData"].is_undefined_length = True
-        assert code_of(saved(packed)) == "too_large"
+        assert code_of(as_bytes(packed)) == "too_large"
 
 
 def test_what_keeps_a_decoder_busy_for_minutes_is_refused_at_once() -> None:
     def packed(syntax: UID, stream: bytes, pixels: np.ndarray = FILM) -> bytes:
-        data = dataset(pixels)
+        data = dicom(pixels)
         data.file_meta.TransferSyntaxUID = syntax
         data.PixelData = encapsulate([stream])
         data["PixelData"].is_undefined_length = True
-        return saved(data)
+        return as_bytes(data)
 
     buffer = io.BytesIO()
     Image.fromarray(FILM).save(buffer, "JPEG", progressive=True)
@@ -277,14 +256,14 @@ def test_what_keeps_a_decoder_busy_for_minutes_is_refused_at_once() -> None:
     stream = b"\xff\x4f\xff\x51\0\x2f\0\0" + size + bytes(24) + (3).to_bytes(2, "big")
     assert code_of(packed(JPEG2000Lossless, stream + bytes(100))) == "too_large"
     elements = b"".join(struct.pack("<HH2sH", 0x0011, number, b"LO", 0) for number in range(0x1000, 0xFFFF)) * 4
-    content = saved(dataset())
+    content = as_bytes(dicom(FILM))
     assert code_of(content[:-8000] + elements) == "damaged"
 
 
 def test_a_deflated_bomb_is_refused_before_it_grows() -> None:
-    small = dataset()
+    small = dicom(FILM)
     small.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
-    content = saved(small)
+    content = as_bytes(small)
     np.testing.assert_array_equal(read_radiograph(content).pixels, FILM)
     meta_end = 144 + int.from_bytes(content[140:144], "little")
     deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)

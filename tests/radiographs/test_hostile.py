@@ -5,25 +5,11 @@ benchmarks/crafted_films.py has more of them, tells what each takes, and runs fo
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
-
+import crafted_films as crafted
 import pytest
 
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.radiographs import plain, read_radiograph
-
-
-@pytest.fixture(scope="module")
-def crafted(root: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("crafted_films", root / "benchmarks" / "crafted_films.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize(
@@ -59,18 +45,18 @@ def crafted(root: Path) -> ModuleType:
         ("PNG of 5 million empty IDAT", "damaged", "parts"),
     ],
 )
-def test_it_is_refused_at_once(name: str, code: str, words: str, crafted: ModuleType) -> None:
+def test_it_is_refused_at_once(name: str, code: str, words: str) -> None:
     with pytest.raises(UnreadableFilm, match=words) as caught:
         read_radiograph(crafted.FILMS[name]())
     assert caught.value.code == code
 
 
-def test_what_stands_beside_the_film_may_be_long(crafted: ModuleType) -> None:
+def test_what_stands_beside_the_film_may_be_long() -> None:
     for name in ("sequence of 5 million items, private, defined", "100 MB of backslashes, private"):
         assert read_radiograph(crafted.FILMS[name]()).pixels.shape == (64, 64)
 
 
-def test_only_pictures_of_bounded_cost_are_decoded_here(crafted: ModuleType) -> None:
+def test_only_pictures_of_bounded_cost_are_decoded_here() -> None:
     films = crafted.FILMS
     assert plain.is_plain(crafted.jpeg()) and plain.is_plain(crafted.jpeg(progressive=True))
     assert plain.is_plain(crafted.png()) and plain.is_plain(crafted.png(depth=16))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 from pathlib import Path
 
 import numpy as np
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
+from dicom_film import as_bytes, dicom
 from pydicom.encaps import encapsulate
-from pydicom.uid import JPEGLosslessSV1, generate_uid
+from pydicom.uid import JPEGLosslessSV1
 
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.radiographs import read_radiograph
@@ -87,32 +86,22 @@ def test_differences_of_32768_have_no_further_bits() -> None:
     np.testing.assert_array_equal(decode(encode(film, predictor=1, precision=16)), film)
 
 
-def dicom(stream: bytes, shape: tuple[int, int], **tags: object) -> bytes:
-    data = Dataset()
-    data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = JPEGLosslessSV1
-    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.1"
-    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = generate_uid()
-    data.Modality, data.PhotometricInterpretation, data.SamplesPerPixel = "CR", "MONOCHROME2", 1
-    data.Rows, data.Columns = shape
-    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 12, 11, 0
-    data.PixelData = encapsulate([stream])
+def lossless(stream: bytes, film: np.ndarray, **elements: object) -> bytes:
+    """A film of twelve bits that says it is coded by ``stream``."""
+    data = dicom(film, BitsStored=12, HighBit=11, PixelData=encapsulate([stream]), **elements)
     data["PixelData"].is_undefined_length = True
-    for name, value in tags.items():
-        setattr(data, name, value)
-    buffer = io.BytesIO()
-    data.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()
+    data.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+    return as_bytes(data)
 
 
 def test_a_lossless_film_is_read_from_dicom() -> None:
     film = noise(12)
     expected = (film.astype(float) / film.max() * 255 + 0.5).astype(np.uint8)
     stream = encode(film, predictor=1, precision=12)
-    np.testing.assert_array_equal(read_radiograph(dicom(stream, film.shape)).pixels, expected)
+    np.testing.assert_array_equal(read_radiograph(lossless(stream, film)).pixels, expected)
     signed = (film.astype(np.int16) - 2048).astype(np.uint16) & 0xFFF
     stream = encode(signed, predictor=1, precision=12)
-    np.testing.assert_array_equal(read_radiograph(dicom(stream, film.shape, PixelRepresentation=1)).pixels, expected)
+    np.testing.assert_array_equal(read_radiograph(lossless(stream, film, PixelRepresentation=1)).pixels, expected)
 
 
 def test_damaged_streams_have_a_reason() -> None:
@@ -120,10 +109,10 @@ def test_damaged_streams_have_a_reason() -> None:
     stream = encode(film, predictor=1, precision=12)
     for damaged in (stream[:200], stream[:60], b"\xff\xd8\xff", stream.replace(b"\xff\xc4", b"\xff\xe4")):
         with pytest.raises(UnreadableFilm) as caught:
-            read_radiograph(dicom(damaged, film.shape))
+            read_radiograph(lossless(damaged, film))
         assert caught.value.code in ("truncated", "damaged")
     with pytest.raises(UnreadableFilm):
-        read_radiograph(dicom(stream, (23, 30)))
+        read_radiograph(lossless(stream, film[:23, :30]))
 
 
 def test_mutated_streams_give_a_film_or_a_reason() -> None:
@@ -136,7 +125,7 @@ def test_mutated_streams_give_a_film_or_a_reason() -> None:
         for at in rng.integers(2, len(stream), int(rng.integers(1, 4))):
             changed[at] = int(rng.integers(256))
         try:
-            outcomes.add(read_radiograph(dicom(bytes(changed), film.shape)).pixels.shape)
+            outcomes.add(read_radiograph(lossless(bytes(changed), film)).pixels.shape)
         except UnreadableFilm as error:
             outcomes.add(error.code)
     assert {film.shape, "truncated"} <= outcomes
@@ -148,7 +137,7 @@ def test_a_film_that_gdcm_compressed_is_read(tmp_path: Path) -> None:
 
     film = noise(12).repeat(8, 0).repeat(8, 1)
     plain = tmp_path / "plain.dcm"
-    plain.write_bytes(dicom(b"\xff\xd8\xff\xd9", film.shape))
+    plain.write_bytes(lossless(b"\xff\xd8\xff\xd9", film))
     from pydicom import dcmread
     from pydicom.uid import ExplicitVRLittleEndian
 

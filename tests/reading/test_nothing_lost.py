@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from dicom_film import as_bytes, dicom
 
 from ai_for_sudan.cli import main
 from ai_for_sudan.cli.films import picture_path
@@ -241,11 +242,10 @@ def test_warnings_stand_in_csv_json_table_and_page(
     import numpy as np
     from PIL import Image
 
-    from tests.reading.test_reader import dicom
-
     with Image.open(samples / "normal_01.png") as picture:
         pixels = np.asarray(picture.convert("L"))
-    film = dicom(tmp_path / "adult.dcm", pixels, PatientAge="064Y")
+    film = tmp_path / "adult.dcm"
+    film.write_bytes(as_bytes(dicom(pixels, PatientAge="064Y")))
     outputs = ["--csv", tmp_path / "r.csv", "--report", tmp_path / "r.html", "--output", tmp_path / "r.jsonl"]
     assert read(film, *outputs) == 0
     text = lines(tmp_path / "r.jsonl")[0]["warnings"][0]  # type: ignore[index]

@@ -108,29 +108,14 @@ def test_a_run_of_other_classes_or_films_is_not_resumed(tmp_path: Path) -> None:
     recipe = Recipe(**{**RECIPE.to_dict(), "epochs": 1})
     films = drawn_films(32, 0)
     fit(recipe, network(), films, films, tmp_path, state=CheckpointState(split=SplitRecord(identity="a")), quiet=True)
-    with pytest.raises(UserError, match="the films or their split differ"):
-        fit(
-            recipe,
-            network(),
-            films,
-            films,
-            tmp_path,
-            state=CheckpointState(split=SplitRecord(identity="b")),
-            resume=True,
-            quiet=True,
-        )
     other = create("custom_cnn", ["pneumonia", "normal"])
-    with pytest.raises(UserError, match="the model or its classes differ"):
-        fit(
-            recipe,
-            other,
-            films,
-            films,
-            tmp_path,
-            state=CheckpointState(split=SplitRecord(identity="a")),
-            resume=True,
-            quiet=True,
-        )
+    for model, split, complaint in (
+        (network(), "b", "the films or their split differ"),
+        (other, "a", "the model or its classes differ"),
+    ):
+        state = CheckpointState(split=SplitRecord(identity=split))
+        with pytest.raises(UserError, match=complaint):
+            fit(recipe, model, films, films, tmp_path, state=state, resume=True, quiet=True)
     torch.save({"x": 1}, tmp_path / "checkpoints/last.pth")
     with pytest.raises(UserError, match="delete it to start again"):
         run(tmp_path, recipe, resume=True)

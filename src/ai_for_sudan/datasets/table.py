@@ -27,7 +27,8 @@ def read_table(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, s
             table = csv.reader(file, delimiter=";" if first.count(";") > first.count(",") else ",", strict=True)
             lines = [(table.line_num, [cell.strip() for cell in cells]) for cells in table if any(cells)]
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}; expected a CSV with the column {', '.join(needed)}") from error
+        wanted = ", ".join(needed)
+        raise UserError(f"{path} cannot be read: {error.strerror}; expected a CSV with the column {wanted}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text; save it as CSV UTF-8") from error
     except csv.Error as error:
