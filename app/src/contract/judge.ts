@@ -50,7 +50,8 @@ export function judge(
   const silencing = fired.filter(({ entry }) => rule.silences_the_rest.includes(entry.code));
   if (silencing.length > 0) fired = silencing.slice(0, 1);
   // The surest first: the others often only echo it. NaN is surer than any number, and of equals the stricter rule.
-  const sure = (score: number): number => (Number.isNaN(score) ? Infinity : score);
+  // Scores differ from machine to machine in their last digits, which must not decide.
+  const sure = (score: number): number => (Number.isNaN(score) ? Infinity : Number(score.toFixed(rule.score_digits)));
   fired.sort((a, b) => sure(b.score) - sure(a.score) || a.entry.limit - b.entry.limit);
   refused.push(...fired.filter(({ entry }) => entry.status === 'refused').map(({ entry }) => entry.code));
   if (refused.length > 0) return { ...judged, status: 'refused', codes: refused };

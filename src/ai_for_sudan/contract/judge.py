@@ -55,7 +55,8 @@ def judge(
     # What the other rules make of nothing is noise.
     fired = [pair for pair in fired if pair[1].code in _RULE["silences_the_rest"]][:1] or fired
     # The surest first: the others often only echo it. NaN is surer than any number, and of equals the stricter rule.
-    fired.sort(key=lambda pair: (pair[0] == pair[0], -pair[0], pair[1].limit))
+    # Scores differ from machine to machine in their last digits, which must not decide.
+    fired.sort(key=lambda pair: (pair[0] == pair[0], -np.round(pair[0], _RULE["score_digits"]), pair[1].limit))
     refused += [_said(entry) for _, entry in fired if entry.status == "refused"]
     if refused:
         return Judgement("refused", tuple(refused))
