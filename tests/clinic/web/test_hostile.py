@@ -20,8 +20,8 @@ from ai_for_sudan.clinic.store import tables
 from ai_for_sudan.clinic.web import ENDPOINTS, protocol
 from ai_for_sudan.clinic.web.uploads import shown_name
 from ai_for_sudan.contract.limits import LARGEST_FILE
-from tests.app.conftest import dicom
 from tests.clinic.web.conftest import PASSWORD, Clinic
+from tests.dicom_film import dicom
 
 HTML = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 CHECKS = (
