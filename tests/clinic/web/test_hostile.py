@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dicom_film import dicom
 from PIL import Image
 
 from ai_for_sudan.clinic.store import tables
@@ -21,7 +22,6 @@ from ai_for_sudan.clinic.web import ENDPOINTS, protocol
 from ai_for_sudan.clinic.web.uploads import shown_name
 from ai_for_sudan.contract.limits import LARGEST_FILE
 from tests.clinic.web.conftest import PASSWORD, Clinic
-from tests.dicom_film import dicom
 
 HTML = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 CHECKS = (
