@@ -301,7 +301,7 @@ def test_a_film_that_takes_the_process_with_it_each_time_is_answered_as_failed(
 
 
 def _file(clinic: Clinic) -> Path:
-    from clinic_parts import as_bytes
+    from dicom_film import as_bytes
 
     with clinic.store.films.open_incoming() as file:
         file.write(as_bytes(film()))

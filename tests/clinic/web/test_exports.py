@@ -181,6 +181,6 @@ def test_a_program_gives_its_password_each_time_and_only_for_what_programs_read(
 
 def test_metrics_hold_no_patient(filled: Clinic) -> None:
     text = program(filled).get("/metrics").text
-    assert 'ai_for_sudan_films{status="suspected"} 4' in text and "ai_for_sudan_healthy 1" in text
+    assert 'ai_for_sudan_films{status="not_seen"} 4' in text and "ai_for_sudan_healthy 1" in text
     assert NUMBER not in text and NAME not in text
     assert filled.nobody().get("/health").json()["status"] == "ok"
