@@ -36,7 +36,7 @@ app: app/node_modules/.package-lock.json $(DEMO)/ready
 # The reference of the Python interface, what each package exports, from the docstrings: open docs/api/index.html.
 PACKAGES := $(patsubst src/ai_for_sudan/%/__init__.py,ai_for_sudan.%,$(wildcard src/ai_for_sudan/*/__init__.py))
 docs: $(VENV)/ready
-	$(VENV)/$(BIN)/pip install --quiet --disable-pip-version-check ".[docs]"
+	$(VENV)/$(BIN)/pip install --quiet --disable-pip-version-check -e ".[docs]"
 	$(VENV)/$(BIN)/pdoc --output-directory docs/api $(PACKAGES)
 
 # The wheel with the built app inside: who installs it needs no Node.

@@ -59,7 +59,7 @@ def test_a_wrong_card_is_one_clear_line(case: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("case", CARDS["texts"], ids=lambda case: case["name"])
-def test_what_is_no_card_is_one_clear_line(case: dict[str, Any]) -> None:
+def test_what_is_not_a_card_is_one_clear_line(case: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="not a reader of this project"):
         Card.from_json(case["text"])
 

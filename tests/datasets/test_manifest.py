@@ -252,7 +252,7 @@ def test_a_name_tells_a_patient_only_where_a_rule_was_asked_for(tmp_path: Path) 
     assert [film.patient for film in load_manifest(path, patient_rule="kermany").films] == ["person1", "im-0115"]
 
 
-def test_npz_files_that_are_no_medmnist(tmp_path: Path) -> None:
+def test_npz_files_that_are_not_medmnist(tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     path.write_bytes(b"PK\x03\x04 broken")
     with pytest.raises(UserError, match="cannot be read as a MedMNIST file"):

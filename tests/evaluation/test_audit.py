@@ -101,7 +101,7 @@ def test_the_command_names_what_it_left_out(
     assert "+0.0000" in capsys.readouterr().out
     assert json.loads((out / "audit.json").read_text())["comparison"]["calls_p"] == 1
     table.write_text(table.read_text().replace("f2.png,normal", "f2.png,tuberculosis"))
-    for name in ("audit", "stress"):  # a film of an unknown class is no healthy film
+    for name in ("audit", "stress"):  # a film of an unknown class is not a negative film
         assert main([name, *command[1:], *(["--kinds", "blur"] if name == "stress" else [])]) == 2
         assert "tuberculosis" in capsys.readouterr().err
 

@@ -21,7 +21,7 @@ COMMAND = [sys.executable, "-c", "import sys; from ai_for_sudan.cli import main;
 
 @pytest.fixture
 def folder(tmp_path: Path, samples: Path) -> Path:
-    """Two folders with a film of one name each, a bad file and a note that is no film."""
+    """Two folders with a film of one name each, a bad file and a note that is not a film."""
     films = tmp_path / "films"
     for name, source in (("a/x.png", "normal_01.png"), ("b/x.png", "pneumonia_01.png"), ("b/y.png", "normal_02.png")):
         (films / name).parent.mkdir(parents=True, exist_ok=True)

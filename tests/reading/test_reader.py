@@ -153,7 +153,7 @@ def test_several_threads_read_what_one_reads(reader: Reader, samples: Path) -> N
     assert [r.probability for r in together] == [reader.read(f).probability for f in films]
 
 
-def test_what_is_no_reader_is_refused_with_a_reason(tiny: Path, tmp_path: Path) -> None:
+def test_what_is_not_a_reader_is_refused_with_a_reason(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no reader 'nothing'"):
         Reader.open("nothing")
     path = tmp_path / "x.onnx"

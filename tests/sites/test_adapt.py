@@ -464,7 +464,7 @@ def test_the_share_of_positives_is_reported_without_a_label(make_films: Make, ca
     assert adapt(few, calibrated).result["label_shift"] is None
 
 
-def test_a_share_that_was_estimated_rightly_is_adopted_and_calls_the_same_films(
+def test_a_share_that_was_estimated_correctly_is_adopted_and_calls_the_same_films(
     make_films: Make, calibrated: ReaderFile
 ) -> None:
     from dataclasses import replace

@@ -135,7 +135,7 @@ function answered<T>(status: number, text: string, kind: string): T {
 /** Send one file; `progress` is called with the share that was sent. */
 export function upload(file: File, progress: (share: number) => void): Promise<{ film: number; new: boolean }> {
   return new Promise((done, failed) => {
-    // fetch tells nothing of what was sent.
+    // fetch reports nothing about what was sent.
     const request = new XMLHttpRequest();
     request.open('POST', '/api/films');
     request.setRequestHeader('x-csrf-token', csrf);

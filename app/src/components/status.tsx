@@ -1,6 +1,6 @@
 import type { Status } from '../contract/judge';
 
-/** The shape tells the status as well as the colour does. */
+/** The shape shows the status, as the colour does. */
 const SHAPES: Record<Status, string> = {
   suspected: 'M12 2 23 21H1ZM12 8v7M12 17.2v1.3',
   not_seen: 'M12 1.5a10.5 10.5 0 1 0 0 21 10.5 10.5 0 0 0 0-21ZM7 12.5l3.4 3.4L17 9',

@@ -18,8 +18,8 @@ const CLOSEST = 8;
 /** Keep the film inside its frame. `x` and `y` are shares of the frame's width and height. */
 export function bounded({ scale, x, y }: View): View {
   const near = Math.min(CLOSEST, Math.max(1, scale));
-  const room = (near - 1) / 2;
-  return { scale: near, x: Math.min(room, Math.max(-room, x)), y: Math.min(room, Math.max(-room, y)) };
+  const slack = (near - 1) / 2;
+  return { scale: near, x: Math.min(slack, Math.max(-slack, x)), y: Math.min(slack, Math.max(-slack, y)) };
 }
 
 interface Props {

@@ -19,7 +19,7 @@ export function ageYears(age: string | null, born: string | null = null, examine
   return years >= 0 && years < rules.oldest ? years : null;
 }
 
-/** Date (PS3.5 6.2, VR DA): YYYYMMDD -> YYYY-MM-DD; null for what is no day. */
+/** Date (PS3.5 6.2, VR DA): YYYYMMDD -> YYYY-MM-DD; null for what is not a day. */
 export function isoDate(text: string | null): string | null {
   const match = DATE.exec(text ?? '');
   if (!match || match[1] === '0000') return null;

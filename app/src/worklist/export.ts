@@ -54,7 +54,7 @@ const COLUMNS = [
 ] as const;
 
 /**
- * RFC 4180, with a byte order mark so that spreadsheets open Arabic text rightly. `ai-for-sudan adapt` takes it as it is:
+ * RFC 4180, with a byte order mark so that spreadsheets open Arabic text correctly. `ai-for-sudan adapt` takes it as it is:
  * `label` is the class that the reference standard names, not what the reader said.
  */
 export function toCsv(readings: readonly Reading[], card: Card | null): string {

@@ -1,10 +1,10 @@
 import { type Status, STATUSES } from '../contract/names';
 import type { Reading, ReferenceStandard, Verdict } from './reading';
 
-/** Line `line` (from 1) of an export is none that this app wrote. */
+/** Line `line` (from 1) of an export was not written by this app. */
 export class NotAReading extends Error {
   constructor(readonly line: number) {
-    super(`line ${line} is no reading of this app`);
+    super(`line ${line} is not a reading from this app`);
   }
 }
 

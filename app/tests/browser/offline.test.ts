@@ -136,7 +136,7 @@ describe('trouble', () => {
     expect(await page.locator('.reading').textContent()).toContain('This device computes wrong results');
   });
 
-  test('a reader that is cut short is no reader', async ({ browser, ending }) => {
+  test('a reader that is cut short is not a reader', async ({ browser, ending }) => {
     const folder = copy(ending);
     const reader = asset(folder, /\.onnx$/);
     writeFileSync(reader, readFileSync(reader).subarray(0, 2000));

@@ -146,7 +146,7 @@ describe('one film', () => {
   });
 });
 
-describe('files that are no film', () => {
+describe('files that are not films', () => {
   const film = () => readFileSync(join(SAMPLES, 'normal_01.png'));
   const jpeg = () => readFileSync(join(FILMS, 'film.jpg'));
   const dicom = () => readFileSync(join(FILMS, 'film.dcm'));

@@ -122,7 +122,7 @@ class AppServer(ThreadingHTTPServer):
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away, or that never meant to speak HTTP, is no news; any other error is one line."""
+        """A client that went away, or that never meant to speak HTTP, is ignored; any other error is one line."""
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):  # of which broken connections, TLS and timeouts are kinds
             print(f"ai-for-sudan app: {type(error).__name__}: {printable(error)}", file=sys.stderr)

@@ -122,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _say(text: str) -> None:
-    """What is being done, so that a long run is no silent one."""
+    """What is being done, so that a long run is not silent."""
     print(f"  {text}", file=sys.stderr, flush=True)
 
 

@@ -157,7 +157,7 @@ def _given(args: argparse.Namespace, *, check: bool) -> _Given:
     pixels = load_pixels(manifest, size=make_model().spec.input_size, cache_dir=args.cache_dir)
     fitted_on = sorted({int(row) for fold in sides.values() for row in (*fold.train, *fold.validation)})
     lungs = drawn_lungs(recipe, manifest, fitted_on)
-    # Trained on so that a site tells nothing; folds by patient judge the films as they come.
+    # Trained on so that a site predicts nothing; folds by patient are measured on the films as they occur.
     films = LabelledFilms(pixels, truth, sites if args.by == "site" else None, lungs)
     return _Given(recipe, make_model, films, sides, patients(manifest), without_patient(manifest))
 

@@ -146,7 +146,9 @@ def _side(args: argparse.Namespace, manifest: Manifest, subject: Subject) -> _Si
             return _Side(split.train, f"the training side of {path.name}", [TRAINED_ON])
         return _Side(split.validation, f"the validation side of {path.name}")
     if args.split != "auto":
-        raise UserError(f"{args.data_dir} has no '{args.split}' films and {path} is no split of them; give --split all")
+        raise UserError(
+            f"{args.data_dir} has no '{args.split}' films and {path} is not a split of them; give --split all"
+        )
     return _Side(everything, "all films", [UNKNOWN_SIDE])
 
 

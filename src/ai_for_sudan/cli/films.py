@@ -44,7 +44,7 @@ def once(given: Sequence[str], *, below: Path | None = None, skipped: Skipped | 
     """Every film that was asked for once, even if a folder and a file inside it, or two spellings, were given.
 
     Args:
-        below: where pictures are written: they are no films.
+        below: where pictures are written: they are not films.
         skipped: gets what was passed over.
     """
     seen: set[str] = set()
@@ -81,7 +81,7 @@ def films_and_place(given: list[str], output: Path, kind: str) -> tuple[list[Pat
     """The films, and where the picture of each goes: ``output`` itself for one film, else a file below it.
 
     Raises:
-        UserError: no films, several films for one picture, or something would be replaced that is no such picture.
+        UserError: no films, several films for one picture, or something else would be replaced.
     """
     single = output.suffix.lower() in PICTURES and not output.is_dir()
     if single:

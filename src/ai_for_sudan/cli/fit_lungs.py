@@ -10,9 +10,11 @@ from ai_for_sudan.training.lung_finder import LungRecipe, fit_finder, load_sourc
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--recipe", required=True, type=Path, metavar="FILE.toml", help="sources and how to fit")
-    parser.add_argument("--data_dir", required=True, type=Path, help="the folder that the recipe's paths start from")
-    parser.add_argument("--output", required=True, type=Path, metavar="FILE.safetensors", help="where it goes")
+    parser.add_argument("--recipe", required=True, type=Path, metavar="FILE.toml", help="sources, and how to fit")
+    parser.add_argument(
+        "--data_dir", required=True, type=Path, help="the folder that the recipe's paths are relative to"
+    )
+    parser.add_argument("--output", required=True, type=Path, metavar="FILE.safetensors", help="where it is written")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 def _line(reading: Reading) -> dict[str, Any]:
     if reading.lungs is None:
         return {"file": reading.file, "status": "failed", "reason": "; ".join(reading.reasons)}
-    # Of a picture that is no chest film an outline means nothing: the reader's reason stands instead.
+    # On a picture that is not a chest film an outline means nothing: the reader's reason is given instead.
     found = [remark for remark in reading.remarks if remark.code in _CODES or reading.status == "refused"]
     return {
         "file": reading.file,

@@ -21,6 +21,6 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"reader": reader.card.name, "passed": True, "difference": worst, "tolerance": allowed}))
     else:
-        print(f"{reader.card.title} computes rightly on this machine: off by {worst:.2g},")
+        print(f"{reader.card.title} computes correctly on this machine: off by {worst:.2g},")
         print(f"at most {allowed:g} is allowed (onnxruntime {onnx_runtime.__version__})")
     return 0

@@ -51,7 +51,7 @@ def check_folder(option: str, folder: Path, inputs: Iterable[str | Path]) -> Non
     """Make sure that pictures written below a folder are not among the films.
 
     Raises:
-        UserError: it is no folder, or films were asked for that lie in it.
+        UserError: it is not a folder, or the films lie in it.
     """
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{option} {folder} is not a folder; name one")

@@ -76,7 +76,7 @@ def receive(
 
     Raises:
         UnreadableFilm: it is neither DICOM nor a picture, too large, or not what was announced.
-        DiskFull: there is no room.
+        DiskFull: there is no space.
         OwnResult: it is one of the clinic's own results.
     """
     try:

@@ -167,7 +167,7 @@ class Housekeeper:
                     return
                 try:
                     task()
-                except Exception:  # the next minute may be better; `doctor` tells what stays wrong
+                except Exception:  # the next minute may be better; `doctor` reports what stays wrong
                     LOG.exception("housekeeping")
             if self._stop.wait(self.PERIOD):
                 return

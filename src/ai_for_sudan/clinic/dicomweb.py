@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 DICOM_JSON = "application/dicom+json"
 #: failure reasons, PS3.18 table I.2-2
-NO_ROOM, CANNOT_UNDERSTAND, WRONG_STUDY = 0xA700, 0xC000, 0xA900
+NO_SPACE, CANNOT_UNDERSTAND, WRONG_STUDY = 0xA700, 0xC000, 0xA900
 #: films in one request; answers on one page
 MOST_PARTS, MOST_ANSWERS = 200, 200
 MODALITIES = {"sr": "SR", "sc": "OT"}
@@ -106,7 +106,7 @@ class _DicomWeb:
             answer.ReferencedSOPSequence = Sequence([entry for entry in outcomes if "FailureReason" not in entry])
         if failed:
             answer.FailedSOPSequence = Sequence(failed)
-        full = any(entry.FailureReason == NO_ROOM for entry in failed)
+        full = any(entry.FailureReason == NO_SPACE for entry in failed)
         all_failed = len(failed) == len(outcomes)
         status = (503 if full else 409) if all_failed else 202 if failed else 200
         return Response(json.dumps(answer.to_json_dict()), status_code=status, media_type=DICOM_JSON)
@@ -125,7 +125,7 @@ class _DicomWeb:
         except OwnResult:
             pass
         except DiskFull:
-            entry.FailureReason = NO_ROOM
+            entry.FailureReason = NO_SPACE
         except UnreadableFilm:
             entry.FailureReason = CANNOT_UNDERSTAND
         return entry

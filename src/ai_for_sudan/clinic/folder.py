@@ -74,7 +74,7 @@ class FolderWatch:
         """Look once; the number of files that were taken.
 
         Raises:
-            DiskFull: there is no room; the files stay and are taken later.
+            DiskFull: there is no space; the files stay and are taken later.
             OSError: the folder cannot be read.
         """
         assert self.folder is not None

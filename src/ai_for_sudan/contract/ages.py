@@ -26,7 +26,7 @@ def age_years(age: str | None, born: str | None = None, examined: str | None = N
 
 
 def iso_date(text: str | None) -> str | None:
-    """Date (PS3.5 6.2, VR DA; before 1993 with dots): YYYYMMDD -> YYYY-MM-DD; None for what is no day."""
+    """Date (PS3.5 6.2, VR DA; before 1993 with dots): YYYYMMDD -> YYYY-MM-DD; None for what is not a day."""
     match = re.search(_RULES["date"], text or "", re.ASCII)
     if not match:
         return None

@@ -1,4 +1,4 @@
-"""What a reader's own films looked like to it: a summary in the card, so that a site can tell how different it is.
+"""What a reader's own films looked like to it: a summary in the card, so that a site can see how different it is.
 
 Pure NumPy: the export builds it, `adapt` and `monitor` read it.
 """

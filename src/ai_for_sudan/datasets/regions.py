@@ -85,7 +85,7 @@ def load_boxes(films: Sequence[Film], size: int, table: Path | None = None) -> l
             column ``boxes`` of the films themselves.
 
     Raises:
-        UserError: names the film whose boxes are none; or a table without a box for any film.
+        UserError: names the film whose boxes are invalid; or a table without a box for any film.
     """
     boxes = (
         [_of_film(film, film.facts.get("boxes", "")) for film in films] if table is None else _of_table(films, table)

@@ -1,4 +1,4 @@
-"""Fitting the gate: what is no readable frontal chest film."""
+"""Fitting the gate: what is not a readable frontal chest film."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def fit_gate(
     Args:
         train: good films that may be fitted on.
         validation: good films of other patients, for the limits.
-        pictures: good films of another site, and what is no chest film; divided by :func:`source`.
+        pictures: good films of another site, and what is not a chest film; divided by :func:`source`.
         seed: of the drawn disturbances and the parts.
     """
     generator = torch.Generator().manual_seed(seed)

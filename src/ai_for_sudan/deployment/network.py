@@ -53,7 +53,7 @@ class Calibration(nn.Module):
 class GateFeatures(nn.Module):
     """What the gate looks at: where light and dark lie, texture at two depths, and what the last layer saw.
 
-    A linear rule on pooled features alone could not tell a film from the same film upside down, so the film's own
+    A linear rule on pooled features alone could not distinguish a film from itself upside down, so the film's own
     thumbnail and a 2 x 2 grid of the deeper features keep where things are.
     """
 

@@ -24,7 +24,7 @@ _BATCH = 64
 
 @dataclass(frozen=True)
 class Shortcuts:
-    """What tells the label of films without their lungs; intervals by DeLong, films taken for independent.
+    """What predicts the label of films without their lungs; intervals by DeLong, films taken for independent.
 
     Attributes:
         outside_only: AUROC of the network on films whose lungs are painted over.

@@ -54,7 +54,7 @@ def pooled(
             seed=seed,
         )
 
-    # Of findings the folds tell the reported one: a rare other one may have no film in a fold.
+    # Of several findings the folds report one: a rare other one may have no film in a fold.
     column = slice(spec.positive_index, spec.positive_index + 1) if spec.task == "multilabel" else slice(None)
     each = [figures(np.asarray(part), 200, column) for part in parts]
     points = [fold.operating_points["0.5"] for fold in each]

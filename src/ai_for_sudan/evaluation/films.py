@@ -54,7 +54,7 @@ def chosen_films(split: Path | None, manifest: Manifest, seed: int, most: int) -
 
 
 def readings_of(reader: Reader, manifest: Manifest, *, keep_maps: bool = False) -> tuple[list[Reading], list[str]]:
-    """A reading of each film, without its pixels; without probability where there is none of use, and why in words.
+    """A reading of each film, without its pixels; without a probability where it is of no use, and why in words.
 
     Args:
         keep_maps: keep heatmap and lungs, these as bool.

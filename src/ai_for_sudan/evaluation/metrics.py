@@ -164,7 +164,7 @@ def measure(
         threshold: of the positive class; figures are given at it and at 0.5.
 
     Raises:
-        UserError: probabilities that are no numbers, or no film has a label of the positive class.
+        UserError: probabilities that are not numbers, or no film has a label of the positive class.
     """
     if not np.isfinite(probabilities).all():
         raise UserError("some probabilities are not numbers (NaN): the model cannot be measured")

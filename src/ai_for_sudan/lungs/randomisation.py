@@ -1,4 +1,4 @@
-"""Other looks of a view, so that neither what lies around the lungs nor a hospital's grey levels tell the label."""
+"""Other looks of a view, so that neither what lies around the lungs nor a hospital's grey levels predict the label."""
 
 from __future__ import annotations
 

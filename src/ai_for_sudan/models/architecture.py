@@ -41,7 +41,7 @@ class ModelSpec:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ModelSpec:
-        """Raises ``TypeError`` or ``ValueError`` for values that are no spec."""
+        """Raises ``TypeError`` or ``ValueError`` for values that do not make a spec."""
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in dict(values).items()}
         spec = cls(**plain)
         if spec.positive not in spec.classes:

@@ -26,7 +26,7 @@ class CustomCNN(Architecture):
     """Blocks of Conv2d + BatchNorm + ReLU with max pooling between them and a two-layer head.
 
     The stem halves the film at once, so that the wide layers work on small maps; the last map keeps 14 x 14 cells of a
-    film of 224 pixels a side, 16 x 16 of a view of 128: fine enough for a heatmap that tells the zones of a lung.
+    film of 224 pixels a side, 16 x 16 of a view of 128: fine enough for a heatmap that separates the zones of a lung.
     """
 
     gate_layers: ClassVar[tuple[str, ...]] = ("features.1", "features.2")

@@ -25,7 +25,7 @@ def read_radiograph(source: str | Path | bytes | np.ndarray) -> Radiograph:
 
     Raises:
         UnreadableFilm: with a code and a reason; nothing else, whatever the bytes are. :class:`RefusedByHeader` when
-            the header alone says that this is no frontal chest film.
+            the header alone says that this is not a frontal chest film.
     """
     if isinstance(source, np.ndarray):
         return Radiograph(grey_of(source))

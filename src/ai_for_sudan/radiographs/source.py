@@ -36,7 +36,7 @@ def open_film(path: str | Path) -> BinaryIO:
 def read_film(path: str | Path) -> bytes:
     """The whole file; see :func:`open_film`."""
     with open_film(path) as file, _readable(path):
-        return file.read(os.fstat(file.fileno()).st_size)  # as it was found: what is added meanwhile is no film yet
+        return file.read(os.fstat(file.fileno()).st_size)  # as it was found: what is added meanwhile is not a film yet
 
 
 def content_hash(path: str | Path) -> str:

@@ -119,7 +119,7 @@ class Journal:
                     yield raw, line, raw.endswith(b"\n")
 
     def _checked(self, raw: bytes) -> dict[str, Any]:
-        """Raises ``ValueError`` for what is no reading, ``UserError`` for one of others."""
+        """Raises ``ValueError`` for what is not a reading, ``UserError`` for one by another reader."""
         try:
             line = json.loads(raw)
         except RecursionError as error:

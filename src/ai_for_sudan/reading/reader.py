@@ -55,7 +55,7 @@ class Reader:
 
     @classmethod
     def open(cls, reader: str | Path, *, threads: int = 1, self_test: bool = True) -> Reader:
-        """Open a reader and make sure that it computes rightly here.
+        """Open a reader and make sure that it computes correctly here.
 
         Args:
             reader: the name of a shipped reader, or the path of a reader file.

@@ -1,4 +1,4 @@
-"""The reader that an adaptation leaves: a new file beside the old one, whose card tells what changed and why."""
+"""The reader that an adaptation leaves: a new file beside the old one, whose card records what changed and why."""
 
 from __future__ import annotations
 

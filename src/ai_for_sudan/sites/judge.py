@@ -80,8 +80,8 @@ class Judge:
         return balanced(Predictions(labels, expit(scores))).threshold
 
     def balanced(self, rows: Rows, index: np.ndarray) -> Rows:
-        """Weights under which no linked column tells the label, so that the head cannot gain by learning it."""
-        # Films of one acquisition are nearly all of one class where it tells the label: no weights balance that.
+        """Weights under which no linked column predicts the label, so that the head cannot gain by learning it."""
+        # Films of one acquisition are nearly all of one class where it predicts the label: no weights balance that.
         levels = [self.levels[column][index] for column in self.linked if column != nuisance.ACQUISITION]
         return replace(rows, weights=nuisance.balancing_weights(rows.labels, levels))
 

@@ -114,7 +114,7 @@ def _entry(line: str, place: str) -> tuple[datetime | None, Entry]:
     """The entry with its time, where it has one.
 
     Raises:
-        _OfNoUse: the line is no reading.
+        _OfNoUse: the line is not a reading.
     """
     try:
         values = json.loads(line)

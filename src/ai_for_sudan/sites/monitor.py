@@ -318,7 +318,7 @@ def _agreement(entries: Sequence[Entry], wanted: float, level: float) -> dict[st
 
 
 def _accuracy(entries: Sequence[Entry], level: float) -> dict[str, Any]:
-    """Against the reference standard, where it is recorded; uncertain and refused films are none of either."""
+    """Against the reference standard, where it is recorded; uncertain and refused films count as neither."""
     called = {"suspected": True, "not_seen": False}
     known = [entry for entry in entries if entry.positive is not None and entry.status in called]
     found: dict[str, Any] = {}

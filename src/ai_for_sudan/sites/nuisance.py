@@ -24,7 +24,7 @@ _LINKED = 0.05
 
 
 def levels(facts: Sequence[dict[str, str]], column: str) -> np.ndarray | None:
-    """The level of each film, str ``(N,)``; None where the column tells nothing: absent, or one level only."""
+    """The level of each film, str ``(N,)``; None where the column says nothing: absent, or one level only."""
     values = [_level(column, film.get(column, "")) for film in facts]
     counts = Counter(values)
     values = [value if counts[value] >= _FEWEST else "other" for value in values]
@@ -35,7 +35,7 @@ def acquisition_score(pictures: np.ndarray, label: np.ndarray, patients: np.ndar
     """Films that look alike, str ``(N,)``: fifths of what grey levels and sharpness alone say of the label.
 
     A logistic regression on :data:`ai_for_sudan.contract.reference.PICTURE` (``(N, 6)``), each film scored by one that
-    was fitted without its patient. Where it tells the label well, so can a head that never looks at the lungs:
+    was fitted without its patient. Where it predicts the label well, so can a head that never looks at the lungs:
     another scanner, exposure or export of the positive films.
     """
     model = make_pipeline(StandardScaler(), LogisticRegression())
@@ -68,7 +68,7 @@ def linked(label: np.ndarray, level: np.ndarray) -> dict[str, Any]:
 
 
 def balancing_weights(label: np.ndarray, columns: Sequence[np.ndarray]) -> np.ndarray:
-    """Weights ``(N,)`` under which no column tells the label: raking, capped at 5 so that no film rules the fit.
+    """Weights ``(N,)`` under which no column predicts the label: raking, capped at 5 so that no film rules the fit.
 
     A head fitted with them gains nothing by learning, say, the view instead of the lungs.
     """

@@ -44,7 +44,7 @@ def compare(labels: np.ndarray, first: Calls, second: Calls) -> dict[str, Any]:
         ``only_first_right``, ``only_second_right`` (calls) with ``calls_p`` by McNemar's exact test.
 
     Raises:
-        UserError: one class only, or probabilities that are no numbers.
+        UserError: one class only, or probabilities that are not numbers.
     """
     areas = delong_paired(labels, first.probabilities, second.probabilities)
     right, other = first.right(labels), second.right(labels)

@@ -51,7 +51,7 @@ def check(labels: Array, scores: Array) -> tuple[Array, Array]:
     """Labels as int and scores as float.
 
     Raises:
-        UserError: different lengths, too few, values that are no labels or no numbers, or one class only.
+        UserError: different lengths, too few, values that are not labels or not numbers, or one class only.
     """
     labels, scores = np.asarray(labels), np.asarray(scores, dtype=float)
     if len(labels) != len(scores):

@@ -35,7 +35,7 @@ def prevalence_bbse(called: np.ndarray, sensitivity: float, specificity: float) 
         sensitivity, specificity: of the same threshold, where they are known.
 
     Returns:
-        NaN for a threshold that tells nothing.
+        NaN for a threshold that separates nothing.
     """
     if sensitivity + specificity <= 1:
         return float("nan")

@@ -86,7 +86,7 @@ def fit(
 
     Raises:
         UserError: a checkpoint of another recipe or other films is to be resumed, the teacher has other classes, a
-            site lacks a class, the loss is no number, or nothing can be written.
+            site lacks a class, the loss is not a number, or nothing can be written.
         KeyboardInterrupt: passed on after a usable checkpoint was left.
     """
     run = _Run(recipe, model, train, validation, output_dir, state or CheckpointState(), group or Processes(), quiet)

@@ -44,7 +44,7 @@ class Source:
     Attributes:
         table: CSV with the columns ``film`` (or ``file``) and ``mask``.
         films, masks: folders that its paths start from. All three start from the data folder of the command.
-        patient_rule: how a file name tells the patient; empty: each film is a patient of its own.
+        patient_rule: how a file name identifies the patient; empty: each film is a patient of its own.
         share: of the films that are trained on.
         held_out: patients that are measured on and never trained on.
     """

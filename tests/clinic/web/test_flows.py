@@ -112,7 +112,7 @@ def test_faults_are_said_in_words(browser: Any, busy: Clinic, language: str, tmp
     window.context.set_offline(False)
     page.click("form button.primary")
     page.wait_for_selector(".history li strong")
-    # A file that is no film, and one that is.
+    # A file that is not a film, and one that is.
     window.go("upload")
     note = tmp_path / "note.txt"
     note.write_bytes(b"")

@@ -83,7 +83,7 @@ describe('the card of a reader file', () => {
     expect(cardOf({ schema: 1, identity: undefined }).title).toBe('vector 1.0');
   });
 
-  test('what is no ONNX file is no reader', () => {
+  test('what is not an ONNX file is not a reader', () => {
     for (const bytes of [text('<!doctype html>'), [], Array(50).fill(255), [...onnx('{}')].slice(0, 200)]) {
       expect(() => readCard(Uint8Array.from(bytes))).toThrow(NotAReader);
     }

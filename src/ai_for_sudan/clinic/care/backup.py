@@ -37,7 +37,7 @@ def back_up(config: Config, *, films: bool = True, reason: str = "by-hand", to: 
         to: the file; without one, below the folder of backups.
 
     Raises:
-        UserError: there is no database yet, or no room.
+        UserError: there is no database yet, or no space.
     """
     folder = config.storage.folder
     if not (folder / DATABASE).exists():

@@ -46,7 +46,7 @@ GREETING = 10
 
 @dataclass(frozen=True)
 class Refusal:
-    """An association that was refused: `clinic doctor` tells how to allow it."""
+    """An association that was refused: `clinic doctor` says how to allow it."""
 
     title: str
     address: str

@@ -41,7 +41,7 @@ COLOURS = {
 def secondary_capture(
     source: Source, reading: FilmReading, names: Names, film: np.ndarray, language: str = "en"
 ) -> bytes:
-    """The picture as a Secondary Capture (PS3.3 A.8.1), as a file, JPEG-compressed: it is no measurement.
+    """The picture as a Secondary Capture (PS3.3 A.8.1), as a file, JPEG-compressed: it is not a measurement.
 
     Args:
         film: uint8 ``(H, W)``.
@@ -130,16 +130,16 @@ def _with_answer(shown: Image.Image, reading: FilmReading, language: str) -> Ima
         f"reader {reading.reader}, {local:%Y-%m-%d %H:%M} ({local:%z}); not verified by a person",
     ]
     margin = size
-    room = width - 3 * margin
+    available = width - 3 * margin
     step, big_step = round(1.45 * size), round(2.1 * size)
     rows = [
-        *_rows(first, _font(large), big_step, room),
-        *(row for line in lines if line for row in _rows(line, _font(size), step, room)),
-        *_rows(DISCLAIMER, _font(large), big_step, room),
+        *_rows(first, _font(large), big_step, available),
+        *(row for line in lines if line for row in _rows(line, _font(size), step, available)),
+        *_rows(DISCLAIMER, _font(large), big_step, available),
     ]
     if language == "ar":
-        rows[:0] = _rows(arabic.STATUS_WORDS[reading.status], arabic.font(large), big_step, room)
-        rows += _rows(arabic.DISCLAIMER, arabic.font(large), big_step, room)
+        rows[:0] = _rows(arabic.STATUS_WORDS[reading.status], arabic.font(large), big_step, available)
+        rows += _rows(arabic.DISCLAIMER, arabic.font(large), big_step, available)
     height = 2 * margin + sum(row.high for row in rows)
     framed = Image.new("RGB", (width, shown.height + height), GROUND)
     framed.paste(shown, ((width - shown.width) // 2, 0))

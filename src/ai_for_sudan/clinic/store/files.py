@@ -14,7 +14,7 @@ from ai_for_sudan.files import sha256
 
 
 class DiskFull(OSError):
-    """There is no room for another film; those that are here stay readable."""
+    """There is no space for another film; those that are here stay readable."""
 
 
 class FilmFiles:
@@ -22,7 +22,7 @@ class FilmFiles:
 
     Args:
         folder: where they lie, as ``ab/abcd...`` by their SHA-256; ``incoming`` beside it holds what is not whole yet.
-        keep_free: bytes of the disk that are never filled: the database, its log and backups need room too.
+        keep_free: bytes of the disk that are never filled: the database, its log and backups need space too.
     """
 
     def __init__(self, folder: Path, keep_free: int) -> None:

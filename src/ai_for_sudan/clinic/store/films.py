@@ -13,7 +13,7 @@ from ai_for_sudan.reading.words import URGENCY
 
 #: waiting films stand behind those that were read: nothing is known of them yet
 URGENCY_OF = {status: rank for rank, status in enumerate(URGENCY)} | {"waiting": len(URGENCY)}
-#: refused for these, a film is no chest film at all: it is kept, but it does not disturb the worklist
+#: refused for these, a film is not a chest film at all: it is kept, but stays out of the worklist
 NO_CHEST_FILM = {
     *("header_modality", "header_body_part", "header_view", "no_pixels", "multi_frame"),
     *("not_chest", "lateral", "no_lungs"),

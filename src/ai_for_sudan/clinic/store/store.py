@@ -61,7 +61,7 @@ class Store:
             yield session
 
     def set_keep_free(self, share: float) -> None:
-        """Keep a share of the disk free of films; the database, its log and backups need room too."""
+        """Keep a share of the disk free of films; the database, its log and backups need space too."""
         kept = int(share * shutil.disk_usage(self.folder).total)
         self.films.keep_free = self.results.keep_free = kept
 

@@ -43,7 +43,7 @@ async def json_body(request: Request, most: int) -> Any:
     content = b"".join([piece async for piece in body_pieces(request, most)])
     try:
         value = json.loads(content, parse_constant=_no_number)
-        json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is no text
+        json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is not text
         return value
     except (ValueError, RecursionError) as error:
         raise Refusal(400, "invalid", "the body is not valid JSON") from error

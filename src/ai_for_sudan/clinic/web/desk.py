@@ -43,7 +43,7 @@ class Desk:
 
     Attributes:
         card: of the reader that reads here.
-        receive: hands a whole file to the clinic; raises ``UnreadableFilm`` for what is no film.
+        receive: hands a whole file to the clinic; raises ``UnreadableFilm`` for what is not a film.
         health: what ``/health`` and the page of the server's state show.
         static, app: the folders of the built pages, and of the built phone app.
         pictures: as many films are decoded for pages at once as this allows.

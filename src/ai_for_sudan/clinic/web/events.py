@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 #: seconds between looks at the database, between two messages of a kind, and between signs of life
-LOOK, PAUSE, ALIVE = 0.5, 1.0, 15.0
+EVERY, PAUSE, ALIVE = 0.5, 1.0, 15.0
 #: streams open at once
 MOST = 200
 
@@ -38,7 +38,7 @@ class Hub:
                 if seen is not None and found != seen:
                     self._ring()
                 seen = found
-                await asyncio.sleep(LOOK)
+                await asyncio.sleep(EVERY)
         finally:
             connection.close()
 

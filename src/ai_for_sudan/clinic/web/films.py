@@ -22,7 +22,7 @@ from ai_for_sudan.radiographs import read_radiograph
 
 endpoints = Endpoints()
 #: looks of the same person at the same film within this time are one
-LOOK = timedelta(minutes=10)
+VIEWING = timedelta(minutes=10)
 
 
 @endpoints.add("GET", "/api/reader", ANYBODY, "the card of the reader, as it is in its file")
@@ -81,7 +81,7 @@ def film(call: Call) -> dict[str, Any]:
 def _seen(call: Call) -> None:
     """Note who looks at a film: once, however often their page fetches it while it is open."""
     subject = f"film:{call.path['film']}"
-    since = (now() - LOOK).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    since = (now() - VIEWING).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     with call.desk.store.reading() as session:
         find(session, call.path["film"])
         noted = session.scalar(

@@ -37,7 +37,7 @@ def hand_over(call: Call, path: Path, **known: Any) -> dict[str, Any]:
     """Give a whole file to the clinic, in the name of who sent it.
 
     Raises:
-        Refusal: 400, it is no film.
+        Refusal: 400, it is not a film.
     """
     try:
         received = call.desk.receive(path, user_id=call.who.user, device_id=call.who.device_id, **known)

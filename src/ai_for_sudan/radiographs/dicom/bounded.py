@@ -9,7 +9,7 @@ from ai_for_sudan.contract.limits import LARGEST_FILE
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.radiographs.source import one_line
 
-#: bytes of one value that is no table, overlay or picture (PS3.5 6.2)
+#: bytes of one value other than a table, overlay or picture (PS3.5 6.2)
 LARGEST_TEXT = 65_536
 
 
