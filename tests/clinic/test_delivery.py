@@ -177,8 +177,7 @@ def test_a_pacs_that_is_away_for_a_day_is_tried_ever_less_often_and_gets_everyth
     with store.writing() as session:
         deliveries.set_destinations(session, {"PACS": ("sr", "sc")})
         session.flush()
-        for result in session.scalars(select(Result)):
-            deliveries.enqueue(session, result)
+        deliveries.enqueue(session, list(session.scalars(select(Result))))
     deliverer = Deliverer(DicomPeer(config(tmp_path, reader_file), there(port)), there(port), store)
     tries = []
     for minute in range(24 * 60):

@@ -16,11 +16,12 @@ from dicom_film import as_bytes
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from ai_for_sudan.clinic.arrays import packed
+from ai_for_sudan.clinic.arrays import packed, unpacked
 from ai_for_sudan.clinic.results import Made, arabic, capture, evidence, objects, report
 from ai_for_sudan.clinic.store.tables import FilmReading, now
 from ai_for_sudan.clinic.work import OpenReader
 from ai_for_sudan.reading import DISCLAIMER
+from ai_for_sudan.reading.overlay import overlay
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +183,20 @@ def test_the_picture_shows_heatmap_outline_answer_and_disclaimer(reader: OpenRea
     assert capture.BurnedInAnnotation == "NO" and "DERIVED" in capture.ImageType
 
 
+def test_the_picture_is_the_overlay_with_words_below(reader: OpenReader, tmp_path: Path) -> None:
+    file = tmp_path / "film.dcm"
+    file.write_bytes(as_bytes(film(side=1024)))
+    row, pixels = reader.read(file, "x")
+    assert pixels is not None and row.heatmap is not None and row.lungs is not None
+    lungs = unpacked(row.lungs) / np.float32(255)
+    for shown, left in ((pixels, 0), (np.ascontiguousarray(pixels[::4, ::8]), 176)):
+        framed = np.asarray(capture.picture(shown, row).convert("RGB"))
+        expected = overlay(shown, unpacked(row.heatmap), row.heatmap_reference, lungs=lungs)
+        height, width = shown.shape
+        np.testing.assert_array_equal(framed[:height, left : left + width], expected)
+        assert (framed[:height, :left] == capture.GROUND).all() and (framed[-1, -1] == capture.GROUND).all()
+
+
 def test_arabic_is_shaped_as_a_shaper_of_its_own_does(reader: OpenReader, tmp_path: Path) -> None:
     assert [f"{ord(sign):04X}" for sign in arabic.shaped("لا سلام")] == [
         *("FEE1", "FEFC", "FEB3"),  # salam, from the left: meem isolated, lam-alef at its end, seen that begins
@@ -196,6 +211,14 @@ def test_arabic_is_shaped_as_a_shaper_of_its_own_does(reader: OpenReader, tmp_pa
         for sign in set(arabic.shaped(sentence)) - {" "}:
             font = arabic.font(40)
             assert font.getmask(sign).getbbox() and bytes(font.getmask(sign)) != bytes(font.getmask("\u0e01"))
+
+
+def test_no_row_of_text_is_cut(reader: OpenReader) -> None:
+    for sentence in [*arabic.SENTENCES, DISCLAIMER, "gjpqy"]:
+        font = arabic.font(36) if sentence in arabic.SENTENCES else capture._font(36)
+        for row in capture._rows(sentence, font, 50, 900):
+            left, top, right, bottom = capture._drawn(row, 900).getbbox() or (0, 0, 0, 0)
+            assert right - left > 0 and right <= 900 and top > 0 and bottom < 2 * row.high
 
 
 def test_the_picture_of_an_arabic_clinic_says_it_in_both_languages(reader: OpenReader, tmp_path: Path) -> None:

@@ -207,8 +207,8 @@ def test_a_delivery_is_confirmed_only_by_asking_and_a_liar_gets_it_again(store: 
     with store.writing() as session:
         deliveries.set_destinations(session, {"PACS": ["sr", "sc"]})
         row = session.get_one(tables.Result, made)
-        deliveries.enqueue(session, row)
-        deliveries.enqueue(session, row)
+        deliveries.enqueue(session, [row])
+        deliveries.enqueue(session, [row])
         ((delivery, _),) = deliveries.next_batch(session, "PACS", 10)
         deliveries.mark_sent(session, [delivery.id])
     with store.reading() as session:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
+from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
 from sqlalchemy import select
 
 from ai_for_sudan.clinic import uids
@@ -21,6 +22,8 @@ from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.files import sha256
 
 LOG = logging.getLogger(__name__)
+#: SOP classes of what this clinic makes
+RESULTS = {Comprehensive3DSRStorage, SecondaryCaptureImageStorage}
 #: pictures that Pillow opens and the reader decodes
 PICTURES = ("PNG", "JPEG", "MPO", "TIFF", "BMP", "WEBP", "GIF")
 
@@ -89,7 +92,7 @@ def receive(
             pseudonyms.apply(file)
             facts = _facts(file, content := content_of(file))
             size = file.stat().st_size
-        if known_result(store, str(facts.film["sop_uid"])):
+        if facts.film.get("sop_class") in RESULTS and known_result(store, str(facts.film["sop_uid"])):
             raise OwnResult(str(facts.film["sop_uid"]))
         digest = store.films.adopt(file)
     finally:

@@ -89,17 +89,13 @@ def header_of(file: Path) -> Dataset:
 
 
 def facts_of(header: Dataset, content: str = "") -> Facts:
-    """What a store keeps of a DICOM header. UIDs that are missing or no UIDs are made from the content."""
+    """What a store keeps of a DICOM header."""
 
     def text(keyword: str, length: int = 64) -> str:
-        try:
-            return plain(str(header.get(keyword, "") or ""), length)
-        except Exception:  # a value that cannot be decoded
-            return ""
+        return text_of(header, keyword, length)
 
     def uid(keyword: str) -> str:
-        found = text(keyword)
-        return found if uids.is_valid(found) else uids.derived(keyword, content)
+        return uid_of(header, keyword, content)
 
     known, _ = read_header(header)
     meta = getattr(header, "file_meta", Dataset())
@@ -133,6 +129,20 @@ def facts_of(header: Dataset, content: str = "") -> Facts:
     return Facts(film, study, patient)
 
 
+def uid_of(header: Dataset, keyword: str, content: str) -> str:
+    """A UID of a header; one that is missing or is no UID is made from the content."""
+    found = text_of(header, keyword)
+    return found if uids.is_valid(found) else uids.derived(keyword, content)
+
+
+def text_of(header: Dataset, keyword: str, length: int = 64) -> str:
+    """A text of a header, see :func:`plain`; empty where there is none."""
+    try:
+        return plain(str(header.get(keyword, "") or ""), length)
+    except Exception:  # a value that cannot be decoded
+        return ""
+
+
 def _date(text: str) -> str:
     match = re.fullmatch(r"(\d{4})(\d\d)(\d\d)", text)
     return "-".join(match.groups()) if match else ""
@@ -140,4 +150,6 @@ def _date(text: str) -> str:
 
 def plain(text: str, length: int) -> str:
     """A text of one line, of printable letters, cut: headers hold anything."""
-    return "".join(letter if letter.isprintable() else " " for letter in text).strip()[:length]
+    if not text.isprintable():
+        text = "".join(letter if letter.isprintable() else " " for letter in text)
+    return text.strip()[:length]

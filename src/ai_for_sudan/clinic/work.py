@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sqlalchemy.orm import Session
 
 from ai_for_sudan.clinic.arrays import packed
 from ai_for_sudan.clinic.results import Made, keep_results, make_results, objects
@@ -152,40 +153,47 @@ class Workers:
         return sum(thread.is_alive() for thread in self._threads)
 
     def _run(self) -> None:
-        while not self._stopping:
+        job: Job | None = None
+        while job is not None or not self._stopping:
             seen = self._signals
             try:
-                done = self._do_one()
+                job = self._do(job) if job is not None else self._first()
             except Exception:  # a full disk, a locked database: whatever it is, it may pass
-                LOG.exception("a job could not be started or finished")
-                done = False
+                LOG.exception("a job could not be taken or ended")
+                job = None
                 time.sleep(1)
-            if not done:
+            if job is None:
                 with self._work:
                     if self._signals == seen and not self._stopping:
                         self._work.wait(IDLE_SECONDS)
 
-    def _do_one(self) -> bool:
+    def _first(self) -> Job | None:
         with self.store.writing() as session:
-            job = jobs.take(session, ("read", "results"))
-        if job is None:
-            return False
+            return self._take(session)
+
+    def _take(self, session: Session) -> Job | None:
+        return None if self._stopping else jobs.take(session, ("read", "results"))
+
+    def _do(self, job: Job) -> Job | None:
+        """Do a job; the next one, taken in the transaction that ended it: each waits for the disk."""
         try:
             if job.kind == "read":
-                self._read(job)
+                following = self._read(job)
             else:
                 make_results(self.store, int(job.key), self._language)
                 with self.store.writing() as session:
                     jobs.end(session, job.id)
+                    following = self._take(session)
             self._new_results()
         except Exception as error:  # put back with its reason; other jobs go on
             LOG.exception("job failed", extra={"job": job.kind, "key": job.key})
             words = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
             with self.store.writing() as session:
                 jobs.put_back(session, job.id, words.splitlines()[0][:300], attempts=50)
-        return True
+                following = self._take(session)
+        return following
 
-    def _read(self, job: Job) -> None:
+    def _read(self, job: Job) -> Job | None:
         with self.store.reading() as session:
             film = session.get_one(Film, int(job.key))
             same = films.same_reading(session, film, self.reader.file, self.reader.point.name)
@@ -209,7 +217,9 @@ class Workers:
             elif films.answers_the_pacs(film, kept):
                 jobs.add(session, "results", kept.id)
             jobs.end(session, job.id)
+            following = self._take(session)
         LOG.info("read", extra={"film": film.id, "status": row.status, "ms": round(row.elapsed_ms)})
+        return following
 
     def _results(self, film: Film, row: FilmReading, pixels: np.ndarray | None) -> tuple[list[Made], list[str]]:
         """What the PACS gets, made while the film is decoded; nothing where it fails: a job of its own tries again."""

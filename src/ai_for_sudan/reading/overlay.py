@@ -62,24 +62,41 @@ def overlay(
         lungs: float32 ``(h, w)``, probability of lung in the frame of the film; ``None`` draws no outline.
         largest_side: larger films are reduced to it.
     """
-    grey = pixels
-    if max(pixels.shape) > largest_side:
-        film = Image.fromarray(pixels)
-        film.thumbnail((largest_side, largest_side), Image.Resampling.BILINEAR)
-        grey = np.asarray(film)
-    height, width = grey.shape
-    # Made larger in steps, not in shares: between two values both lie on the same line.
-    steps = Enlarged(heatmap * ((STEPS - 1) / full_colour) + 0.5, height, width)
-    lung = None if lungs is None else Enlarged(lungs, height, width)
+    grey = reduced(pixels, largest_side)
     drawn = np.empty(grey.shape, dtype=np.uint32)
+    paint(drawn, grey, heatmap, full_colour, lungs)
+    return Image.frombytes("RGB", grey.shape[::-1], drawn, "raw", "RGBX")
+
+
+def reduced(pixels: np.ndarray, largest_side: int) -> np.ndarray:
+    """A film, uint8 ``(H, W)``, with no side larger."""
+    if max(pixels.shape) <= largest_side:
+        return pixels
+    film = Image.fromarray(pixels)
+    film.thumbnail((largest_side, largest_side), Image.Resampling.BILINEAR)
+    return np.asarray(film)
+
+
+def paint(
+    into: np.ndarray, film: np.ndarray, heatmap: np.ndarray, full_colour: float, lungs: np.ndarray | None = None
+) -> None:
+    """The same as :func:`overlay`, into a part of a picture that is there already.
+
+    Args:
+        into: uint32 ``(H, W)``: the bytes red, green, blue and 255 in one number.
+        film: uint8 ``(H, W)``.
+    """
+    height, width = film.shape
+    # Made larger in steps, not in shares: between two values both lie on the same line.
+    steps = Enlarged(heatmap.astype(np.float32) * ((STEPS - 1) / full_colour) + 0.5, height, width)
+    lung = None if lungs is None else Enlarged(lungs, height, width)
     for rows in strips(height, width):
         at = steps[rows].clip(0, STEPS - 1).astype(np.intp)
         at <<= 8
-        at |= grey[rows]
-        _mixed().take(at, out=drawn[rows], mode="clip")  # whose indices all lie inside: no copy for what may fail
+        at |= film[rows]
+        _mixed().take(at, out=into[rows], mode="clip")  # whose indices all lie inside: no copy for what may fail
         if lung is not None:
-            np.copyto(drawn[rows], _LINE, where=outline(lung, rows))
-    return Image.frombytes("RGB", (width, height), drawn, "raw", "RGBX")
+            np.copyto(into[rows], _LINE, where=outline(lung, rows))
 
 
 @lru_cache(maxsize=1)

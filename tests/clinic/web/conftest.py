@@ -269,7 +269,7 @@ def busy(start: Callable[..., Clinic], pages: Path) -> Clinic:
         )  # fmt: skip
         session.add(result)
         session.flush()
-        deliveries.enqueue(session, result)
+        deliveries.enqueue(session, [result])
         session.flush()
         deliveries.mark_away(session, "main PACS", "main PACS does not answer at 10.0.0.5:4242 (connection refused)")
     clinic.numbers = numbers

@@ -23,10 +23,10 @@ from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.pages import percent
 from ai_for_sudan.radiographs import read_radiograph
 from ai_for_sudan.reading import DISCLAIMER
-from ai_for_sudan.reading.overlay import overlay
+from ai_for_sudan.reading.overlay import paint, reduced
 from ai_for_sudan.reading.words import HEATMAP_WORDS, STATUS_WORDS
 
-LARGEST_SIDE = 1024
+LARGEST_SIDE, SMALLEST_WIDTH = 1024, 480
 QUALITY = 90
 GROUND, INK = (16, 24, 29), (232, 238, 241)
 #: a bar of this colour stands before the answer
@@ -109,17 +109,21 @@ def decoded(film: Path) -> np.ndarray:
 
 
 def picture(pixels: np.ndarray, reading: FilmReading, language: str = "en") -> Image.Image:
-    """The film, uint8 ``(H, W)``, with heatmap and outline above, the answer below; RGB."""
+    """The film, uint8 ``(H, W)``, with heatmap and outline above, the answer below; RGBX."""
     heat = np.zeros((1, 1)) if reading.heatmap is None or reading.status == "refused" else unpacked(reading.heatmap)
     lungs = None if reading.lungs is None else unpacked(reading.lungs).astype(np.float32) / 255
-    shown = overlay(
-        pixels, heat.astype(np.float32), reading.heatmap_reference, lungs=lungs, largest_side=LARGEST_SIDE
-    )  # fmt: skip
-    return _with_answer(shown, reading, language)
+    film = reduced(pixels, LARGEST_SIDE)
+    height, width = film.shape
+    below = np.asarray(_words(reading, language, max(width, SMALLEST_WIDTH)).convert("RGBX")).view(np.uint32)[..., 0]
+    framed = np.full((height + below.shape[0], below.shape[1]), below[-1, -1])  # which is the ground
+    left = (framed.shape[1] - width) // 2
+    paint(framed[:height, left : left + width], film, heat, reading.heatmap_reference, lungs)
+    framed[height:] = below
+    return Image.frombuffer("RGBX", framed.shape[::-1], framed, "raw", "RGBX", 0, 1)
 
 
-def _with_answer(shown: Image.Image, reading: FilmReading, language: str) -> Image.Image:
-    width = max(shown.width, 480)
+def _words(reading: FilmReading, language: str, width: int) -> Image.Image:
+    """The answer in rows."""
     size = max(14, width // 42)
     large = round(1.5 * size)
     first, lines = answer(reading)
@@ -140,19 +144,13 @@ def _with_answer(shown: Image.Image, reading: FilmReading, language: str) -> Ima
     if language == "ar":
         rows[:0] = _rows(arabic.STATUS_WORDS[reading.status], arabic.font(large), big_step, available)
         rows += _rows(arabic.DISCLAIMER, arabic.font(large), big_step, available)
-    height = 2 * margin + sum(row.high for row in rows)
-    framed = Image.new("RGB", (width, shown.height + height), GROUND)
-    framed.paste(shown, ((width - shown.width) // 2, 0))
-    draw = ImageDraw.Draw(framed)
-    top = shown.height + margin
-    draw.rectangle((0, shown.height, margin // 2, framed.height), fill=COLOURS.get(reading.status, INK))
+    strip = Image.new("RGB", (width, 2 * margin + sum(row.high for row in rows)), GROUND)
+    strip.paste(COLOURS.get(reading.status, INK), (0, 0, margin // 2, strip.height))
+    top = margin
     for row in rows:
-        if row.arabic:
-            draw.text((width - 1.5 * margin, top), row.text, font=row.font, fill=INK, anchor="ra")
-        else:
-            draw.text((1.5 * margin, top), row.text, font=row.font, fill=INK)
+        strip.paste(INK, (round(1.5 * margin), top), _drawn(row, available))
         top += row.high
-    return framed
+    return strip
 
 
 @lru_cache(maxsize=8)
@@ -171,6 +169,15 @@ class _Row:
     @property
     def arabic(self) -> bool:
         return any("\ufe70" <= letter <= "\ufeff" for letter in self.text)
+
+
+@lru_cache(maxsize=64)
+def _drawn(row: _Row, width: int) -> Image.Image:
+    """A row of text as a mask, L: most rows stand below every film."""
+    mask = Image.new("L", (width, 2 * row.high))  # Arabic letters reach into the row below
+    at, anchor = ((width, 0), "ra") if row.arabic else ((0, 0), "la")
+    ImageDraw.Draw(mask).text(at, row.text, font=row.font, fill=255, anchor=anchor)
+    return mask
 
 
 @lru_cache(maxsize=64)

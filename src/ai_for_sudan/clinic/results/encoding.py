@@ -6,22 +6,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from pydicom.charset import convert_encodings
+from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import write_data_element, write_file_meta_info
+from pydicom.filewriter import write_data_element
 from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID
 
 #: tag -> the element, encoded in explicit VR little endian (PS3.5 7.1.2)
 Elements = dict[int, bytes]
+#: the place of a UID that is not known yet
+NOWHERE = "2.25.0"
 
 
 @lru_cache(maxsize=64)
 def element(keyword: str, value: object) -> bytes:
     """One element without free text, encoded."""
-    own = Dataset()
-    setattr(own, keyword, value)
-    return next(iter(elements(own).values()))
+    return _encoded(DataElement(keyword, dictionary_VR(keyword), value))
 
 
 def elements(dataset: Dataset) -> Elements:
@@ -36,11 +37,15 @@ def elements(dataset: Dataset) -> Elements:
             sequence.is_undefined_length = True
             for item in sequence.value:
                 item.is_undefined_length_sequence_item = True
-        file = DicomBytesIO()
-        file.is_little_endian, file.is_implicit_VR = True, False
-        write_data_element(file, one, encodings)
-        found[int(one.tag)] = file.getvalue()
+        found[int(one.tag)] = _encoded(one, encodings)
     return found
+
+
+def _encoded(one: DataElement, encodings: list[str] | None = None) -> bytes:
+    file = DicomBytesIO()
+    file.is_little_endian, file.is_implicit_VR = True, False
+    write_data_element(file, one, encodings)
+    return file.getvalue()
 
 
 def _sequences(one: DataElement) -> Iterator[DataElement]:
@@ -63,13 +68,17 @@ def filled(blank: Elements, places: Mapping[bytes, bytes]) -> Elements:
 
 def file_of(parts: Sequence[Elements], sop_class: UID, sop_uid: str, syntax: UID) -> bytes:
     """A DICOM file (PS3.10 7) of elements; of those that stand in several parts the last one counts."""
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = sop_class, UID(sop_uid)
-    meta.TransferSyntaxUID = syntax
-    meta.ImplementationClassUID = PYDICOM_IMPLEMENTATION_UID
-    file = DicomBytesIO()
-    file.write(bytes(128) + b"DICM")
-    write_file_meta_info(file, meta)
+    keyword = "MediaStorageSOPInstanceUID"
+    meta = b"".join(filled(_meta(sop_class, syntax), {element(keyword, NOWHERE): element(keyword, sop_uid)}).values())
     together = {tag: content for part in parts for tag, content in part.items()}
-    file.write(b"".join(together[tag] for tag in sorted(together)))
-    return file.getvalue()
+    start = bytes(128) + b"DICM" + element("FileMetaInformationGroupLength", len(meta)) + meta
+    return start + b"".join(together[tag] for tag in sorted(together))
+
+
+@lru_cache(maxsize=8)
+def _meta(sop_class: UID, syntax: UID) -> Elements:
+    meta = FileMetaDataset()
+    meta.FileMetaInformationVersion = b"\0\1"
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = sop_class, UID(NOWHERE)
+    meta.TransferSyntaxUID, meta.ImplementationClassUID = syntax, PYDICOM_IMPLEMENTATION_UID
+    return elements(meta)

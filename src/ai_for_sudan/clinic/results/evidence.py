@@ -13,16 +13,14 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from ai_for_sudan import __version__
-from ai_for_sudan.clinic.header import facts_of, header_of
-from ai_for_sudan.clinic.results.encoding import Elements, element, elements
+from ai_for_sudan.clinic.header import header_of, text_of, uid_of
+from ai_for_sudan.clinic.results.encoding import NOWHERE, Elements, element, elements
 from ai_for_sudan.clinic.store.tables import FilmReading
 from ai_for_sudan.clinic.uids import derived
 
 #: value, scheme and meaning
 Code = tuple[str, str, str]
 MANUFACTURER, MODEL = "AI for Sudan", "ai-for-sudan"
-#: where a blank holds the place of a UID
-NOWHERE = "2.25.0"
 #: of the two series of results in a study; devices number theirs from 1
 SERIES_NUMBERS = {"sr": 9001, "sc": 9002}
 #: what PS3.3 wants to be there in every study and patient, and devices leave out
@@ -101,7 +99,6 @@ def source(film: Path, reading: FilmReading) -> Source:
 def evidence(film: Path) -> Dataset:
     """What results copy from a film's header: every element that they need is there, and none that is damaged."""
     found = header_of(film)
-    facts = facts_of(found, film.name)
     clean = Dataset()
     for keyword in COPIED:
         try:
@@ -115,10 +112,9 @@ def evidence(film: Path) -> Dataset:
             setattr(clean, keyword, "" if keyword not in ("StudyDate", "StudyTime") else None)
     if clean.PatientSex not in ("M", "F", "O", ""):
         clean.PatientSex = ""
-    clean.SOPInstanceUID = UID(str(facts.film["sop_uid"]))
-    clean.SOPClassUID = UID(str(facts.film["sop_class"]))
-    clean.StudyInstanceUID = UID(str(facts.study["uid"]))
-    clean.SeriesInstanceUID = UID(str(facts.film["series_uid"]))
+    clean.SOPClassUID = UID(text_of(found, "SOPClassUID"))
+    for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
+        setattr(clean, keyword, UID(uid_of(found, keyword, film.name)))
     return clean
 
 

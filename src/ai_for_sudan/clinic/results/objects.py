@@ -65,12 +65,10 @@ def keep_results(session: Session, reading: FilmReading, made: Sequence[Made], d
     """Have objects sent everywhere, whose files are kept under their SHA-256; what is there already stays."""
     kept = {result.kind: result for result in reading.results}
     for one, digest in zip(made, digests, strict=True):
-        result = kept.get(one.kind)
-        if result is None:
-            result = Result(
-                reading_id=reading.id, kind=one.kind, sop_uid=one.sop_uid, sop_class=one.sop_class,
+        if one.kind not in kept:
+            kept[one.kind] = result = Result(
+                reading=reading, kind=one.kind, sop_uid=one.sop_uid, sop_class=one.sop_class,
                 series_uid=one.series_uid, file=digest, size=len(one.content),
             )  # fmt: skip
             session.add(result)
-            session.flush()
-        deliveries.enqueue(session, result)
+    deliveries.enqueue(session, list(kept.values()))

@@ -12,11 +12,10 @@ from functools import lru_cache
 from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage, ExplicitVRLittleEndian
 
-from ai_for_sudan.clinic.results.encoding import Elements, element, elements, file_of, filled
+from ai_for_sudan.clinic.results.encoding import NOWHERE, Elements, element, elements, file_of, filled
 from ai_for_sudan.clinic.results.evidence import (
     MANUFACTURER,
     MODEL,
-    NOWHERE,
     Code,
     Names,
     Source,

@@ -43,14 +43,14 @@ def set_destinations(session: Session, kinds: Mapping[str, Sequence[str]]) -> No
     session.add_all(Destination(name=name, kinds=list(these)) for name, these in new.items())
 
 
-def enqueue(session: Session, result: Result) -> None:
-    """Have a result sent to every destination that takes its kind, once."""
-    for destination in session.scalars(select(Destination).where(Destination.active)):
-        if result.kind not in destination.kinds:
-            continue
-        there = select(Delivery.id).where(Delivery.destination_id == destination.id, Delivery.result_id == result.id)
-        if session.scalar(there) is None:
-            session.add(Delivery(destination_id=destination.id, result_id=result.id))
+def enqueue(session: Session, results: Sequence[Result]) -> None:
+    """Have results sent to every destination that takes their kind, once."""
+    active = list(session.scalars(select(Destination).where(Destination.active)))
+    for result in results:
+        there = {delivery.destination_id for delivery in result.deliveries}
+        for destination in active:
+            if result.kind in destination.kinds and destination.id not in there:
+                session.add(Delivery(destination_id=destination.id, result=result))
 
 
 def next_batch(session: Session, destination: str, most: int) -> list[tuple[Delivery, Result]]:

@@ -36,11 +36,6 @@ class Arrival:
     patient: dict[str, object] = field(default_factory=dict)
 
 
-def known(session: Session, sop_uid: str, content: str) -> Film | None:
-    """The film, if it arrived before."""
-    return session.scalar(select(Film).where(Film.sop_uid == sop_uid, Film.content == content))
-
-
 def register(session: Session, arrival: Arrival) -> tuple[Film, bool]:
     """Add a film that arrived, its study and its patient, and the job of reading it.
 
@@ -51,18 +46,17 @@ def register(session: Session, arrival: Arrival) -> tuple[Film, bool]:
         the film, and whether it is new: one that came before is found again, and nothing is done twice.
     """
     sop_uid = str(arrival.film["sop_uid"])
-    film = known(session, sop_uid, arrival.content)
-    if film is not None:
-        if film.deleted_at is not None:  # sent again after its file was deleted
-            film.deleted_at, film.file = None, arrival.file
-        return film, False
-    twin = session.scalar(select(Film).where(Film.sop_uid == sop_uid).order_by(Film.id).limit(1))
-    study = _study(session, arrival)
+    same_uid = list(session.scalars(select(Film).where(Film.sop_uid == sop_uid).order_by(Film.id)))
+    for film in same_uid:
+        if film.content == arrival.content:
+            if film.deleted_at is not None:  # sent again after its file was deleted
+                film.deleted_at, film.file = None, arrival.file
+            return film, False
     film = Film(
-        study_id=study.id,
+        study=_study(session, arrival),
         file=arrival.file,
         content=arrival.content,
-        conflict_id=twin.id if twin else None,
+        conflict_id=same_uid[0].id if same_uid else None,
         urgency=URGENCY_OF["waiting"],
         **arrival.film,
     )
@@ -74,9 +68,7 @@ def register(session: Session, arrival: Arrival) -> tuple[Film, bool]:
 
 def _study(session: Session, arrival: Arrival) -> Study:
     study = session.scalar(select(Study).where(Study.uid == str(arrival.study["uid"])))
-    if study is None:
-        study = Study(**arrival.study)
-        session.add(study)
+    study = study or Study(**arrival.study)
     if study.patient_id is None and arrival.patient.get("identifier"):
         patient = session.scalar(
             select(Patient).where(
@@ -84,12 +76,7 @@ def _study(session: Session, arrival: Arrival) -> Study:
                 Patient.issuer == str(arrival.patient.get("issuer", "")),
             )
         )
-        if patient is None:
-            patient = Patient(**arrival.patient)
-            session.add(patient)
-            session.flush()
-        study.patient_id = patient.id
-    session.flush()
+        study.patient = patient or Patient(**arrival.patient)
     return study
 
 
