@@ -6,11 +6,13 @@ import logging
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.filereader import read_file_meta_info
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit
-from pynetdicom import AE, evt
+from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.sop_class import (  # type: ignore[attr-defined,unused-ignore]
     Comprehensive3DSRStorage,
@@ -52,16 +54,16 @@ class DicomPeer:
 
     def send(self, results: Sequence[Sending]) -> list[Outcome]:
         outcomes: list[Outcome] = []
+        _config.STORE_SEND_CHUNKED_DATASET = True  # a file goes as it lies on the disk
         with self._association(storing=True) as association:
             accepted = {(str(c.abstract_syntax), str(c.transfer_syntax[0])) for c in association.accepted_contexts}
             for number, sending in enumerate(results):
-                dataset = dcmread(sending.file)
-                problem = _recode(dataset, accepted)
-                if problem:
+                try:
+                    recoded = _recoded(sending.file, accepted)
+                except _NotAccepted as problem:
                     outcomes.append(Outcome(sending.delivery, "refused", f"{self.name}: {problem}"))
                     continue
-                dataset.file_meta.pop("SourceApplicationEntityTitle", None)
-                status = association.send_c_store(dataset, msg_id=number % 65535 + 1)
+                status = association.send_c_store(recoded, msg_id=number % 65535 + 1)
                 if not status:
                     if outcomes:
                         return outcomes
@@ -165,17 +167,26 @@ class DicomPeer:
         return context
 
 
-def _recode(dataset: Dataset, accepted: set[tuple[str, str]]) -> str:
-    """Bring an object to a coding that was accepted; why it cannot be sent, or nothing."""
-    syntax = str(dataset.file_meta.TransferSyntaxUID)
-    kind = str(dataset.SOPClassUID)
+class _NotAccepted(Exception):
+    """A result of a kind, or in a coding, that a PACS does not take."""
+
+
+def _recoded(file: Path, accepted: set[tuple[str, str]]) -> Path | Dataset:
+    """A result in a coding that was accepted: as it lies on the disk, if that is one.
+
+    Raises:
+        _NotAccepted: why it cannot be sent.
+    """
+    meta = read_file_meta_info(file)
+    kind, syntax = meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID
     if (kind, syntax) in accepted:
-        return ""
-    plain = [uid for uid in PLAIN if (kind, str(uid)) in accepted]
+        return file
+    plain = [uid for uid in PLAIN if (kind, uid) in accepted]
     if not plain:
-        return f"it does not accept {dataset.SOPClassUID.name}"
+        raise _NotAccepted(f"it does not accept {kind.name}")
+    dataset = dcmread(file)
     if syntax == JPEGBaseline8Bit:
         dataset.decompress(as_rgb=True, generate_instance_uid=False)
         dataset.PhotometricInterpretation = "RGB"
     dataset.file_meta.TransferSyntaxUID = plain[0]
-    return ""
+    return dataset
