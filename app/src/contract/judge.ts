@@ -50,9 +50,7 @@ export function judge(
   const silencing = fired.filter(({ entry }) => rule.silences_the_rest.includes(entry.code));
   if (silencing.length > 0) fired = silencing.slice(0, 1);
   // The surest first: the others often only echo it. NaN is surer than any number, and of equals the stricter rule.
-  // Scores differ from machine to machine in their last digits, which must not decide.
-  const sure = (score: number): number => (Number.isNaN(score) ? Infinity : Number(score.toFixed(rule.score_digits)));
-  fired.sort((a, b) => sure(b.score) - sure(a.score) || a.entry.limit - b.entry.limit);
+  fired.sort((a, b) => sureness(b.score) - sureness(a.score) || a.entry.limit - b.entry.limit);
   refused.push(...fired.filter(({ entry }) => entry.status === 'refused').map(({ entry }) => entry.code));
   if (refused.length > 0) return { ...judged, status: 'refused', codes: refused };
   const doubts = fired.map(({ entry }) => entry.code);
@@ -73,6 +71,16 @@ export function edgeWarning({ values, size: [height, width] }: NonNullable<Outpu
       if (x === 0 || x === width - 1) reached += 1 / height;
     }
   return reached >= edge ? [remark(code)] : [];
+}
+
+/**
+ * Log-odds in steps: scores differ from machine to machine in their last digits, which must not decide; near 1 those
+ * digits are all there is, so that steps of the score itself would make unlike scores alike.
+ */
+function sureness(score: number): number {
+  if (Number.isNaN(score)) return Infinity;
+  const inside = Math.min(Math.max(score, rule.least_odds), 1 - rule.least_odds);
+  return Math.floor(Math.log(inside / (1 - inside)) / rule.sureness_step + 0.5);
 }
 
 /** The class, or the findings, that a threshold decides for. */

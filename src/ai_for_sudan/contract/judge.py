@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -55,8 +56,7 @@ def judge(
     # What the other rules make of nothing is noise.
     fired = [pair for pair in fired if pair[1].code in _RULE["silences_the_rest"]][:1] or fired
     # The surest first: the others often only echo it. NaN is surer than any number, and of equals the stricter rule.
-    # Scores differ from machine to machine in their last digits, which must not decide.
-    fired.sort(key=lambda pair: (pair[0] == pair[0], -np.round(pair[0], _RULE["score_digits"]), pair[1].limit))
+    fired.sort(key=lambda pair: (-_sureness(pair[0]), pair[1].limit))
     refused += [_said(entry) for _, entry in fired if entry.status == "refused"]
     if refused:
         return Judgement("refused", tuple(refused))
@@ -79,6 +79,19 @@ def edge_warning(lungs: np.ndarray) -> tuple[Remark, ...]:
     is_lung = lungs >= rule["lung"]
     edge = float(sum(side.mean() for side in (is_lung[0], is_lung[-1], is_lung[:, 0], is_lung[:, -1])))
     return (remark(rule["code"]),) if edge >= rule["edge"] else ()
+
+
+def _sureness(score: float) -> float:
+    """Log-odds in steps.
+
+    Scores differ from machine to machine in their last digits, which must not decide; but near 1 those digits are all
+    there is, so that steps of the score itself would make unlike scores alike.
+    """
+    least, step = _RULE["least_odds"], _RULE["sureness_step"]
+    if math.isnan(score):
+        return math.inf
+    inside = min(max(score, least), 1 - least)
+    return math.floor(math.log(inside / (1 - inside)) / step + 0.5)
 
 
 def _said(entry: GateScore) -> Remark:
