@@ -14,7 +14,6 @@ table of `recipes/sites.py` holds out; DIR gets the first two films of each kind
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -25,6 +24,10 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from ai_for_sudan import Reader, Reading
+from ai_for_sudan.datasets import squash
+from ai_for_sudan.datasets.regions import read_mask
+from ai_for_sudan.datasets.table import read_table
+from ai_for_sudan.radiographs import read_radiograph
 
 #: of every film, before it is made unfit
 SIDE = 512
@@ -41,10 +44,6 @@ class Film:
     pixels: np.ndarray
     other: np.ndarray
     lungs: np.ndarray
-
-
-def squashed(pixels: np.ndarray) -> np.ndarray:
-    return np.asarray(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
 
 
 def moved(pixels: np.ndarray, *, down: int = 0, across: int = 0) -> np.ndarray:
@@ -154,20 +153,18 @@ KINDS: dict[str, tuple[set[str], Callable[[Film], np.ndarray]]] = {
 def films(data: Path, sites: Path | None, count: int) -> list[Film]:
     """As many children as adults, spread over their tables."""
     places = []
-    left_out: set[str] = set()
-    if sites:
-        with sites.open(newline="", encoding="utf-8") as file:
-            left_out = {Path(row["file"]).name for row in csv.DictReader(file) if row["split"] == "train"}
+    rows = read_table(sites, ("file", "split")) if sites else []
+    left_out = {Path(row["file"]).name for _, row in rows if row["split"] == "train"}
     for table, of_film, of_mask, column in (
         ("chest_xray_train_lungs/films.csv", "chest_xray_train", "chest_xray_train_lungs", "film"),
         ("shenzhen_lungs/labels.csv", "shenzhen_lungs", "shenzhen_lungs", "file"),
     ):
-        with (data / table).open(newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.DictReader(file) if Path(row[column]).name not in left_out]
-        chosen = [rows[i] for i in np.linspace(0, len(rows) - 1, count).astype(int)]
+        named = [row for _, row in read_table(data / table, (column, "mask")) if Path(row[column]).name not in left_out]
+        chosen = [named[i] for i in np.linspace(0, len(named) - 1, count).astype(int)]
         places += [(data / of_film / row[column], data / of_mask / row["mask"]) for row in chosen]
-    pixels = [squashed(np.asarray(Image.open(film).convert("L"))) for film, _ in places]
-    lungs = [squashed(np.asarray(Image.open(mask).convert("L"))) > 127 for _, mask in places]
+    decoded = [read_radiograph(film).pixels for film, _ in places]
+    lungs = [squash(read_mask(mask, film.shape), SIDE) > 127 for film, (_, mask) in zip(decoded, places, strict=True)]
+    pixels = [squash(film, SIDE) for film in decoded]
     return [Film(one, pixels[number - 1], drawn) for number, (one, drawn) in enumerate(zip(pixels, lungs, strict=True))]
 
 

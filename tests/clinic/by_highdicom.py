@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from highdicom import sr
 from highdicom.sc import SCImage
@@ -74,14 +76,7 @@ def structured_report(film: Dataset, reading: FilmReading, names: evidence.Names
     made: Dataset = sr.Comprehensive3DSR(
         evidence=[film],
         content=content[0],
-        series_instance_uid=names.series,
-        series_number=evidence.SERIES_NUMBERS["sr"],
-        sop_instance_uid=names.sop,
-        instance_number=1,
-        manufacturer=evidence.MANUFACTURER,
-        manufacturer_model_name=evidence.MODEL,
-        software_versions=__version__,
-        device_serial_number=reading.reader_file[:16],
+        **_equipment("sr", reading, names),
         is_complete=True,
         is_final=False,
         is_verified=False,
@@ -99,14 +94,7 @@ def secondary_capture(film: Dataset, reading: FilmReading, names: evidence.Names
         bits_allocated=8,
         coordinate_system="PATIENT",
         patient_orientation=("L", "F"),
-        series_instance_uid=names.series,
-        series_number=evidence.SERIES_NUMBERS["sc"],
-        sop_instance_uid=names.sop,
-        instance_number=1,
-        manufacturer=evidence.MANUFACTURER,
-        manufacturer_model_name=evidence.MODEL,
-        software_versions=__version__,
-        device_serial_number=reading.reader_file[:16],
+        **_equipment("sc", reading, names),
     )
     made.ImageType = ["DERIVED", "SECONDARY"]
     made.SeriesDescription = f"AI for Sudan: picture of {reading.reader}"[:64]
@@ -124,6 +112,20 @@ def secondary_capture(film: Dataset, reading: FilmReading, names: evidence.Names
     _of_its_moment(made, film, reading)
     made.DateOfSecondaryCapture, made.TimeOfSecondaryCapture = made.ContentDate, made.ContentTime
     return made
+
+
+def _equipment(kind: str, reading: FilmReading, names: evidence.Names) -> dict[str, Any]:
+    """What highdicom is told of every result alike."""
+    return {
+        "series_instance_uid": names.series,
+        "series_number": evidence.SERIES_NUMBERS[kind],
+        "sop_instance_uid": names.sop,
+        "instance_number": 1,
+        "manufacturer": evidence.MANUFACTURER,
+        "manufacturer_model_name": evidence.MODEL,
+        "software_versions": __version__,
+        "device_serial_number": reading.reader_file[:16],
+    }
 
 
 def _of_its_moment(made: Dataset, film: Dataset, reading: FilmReading) -> Dataset:
