@@ -123,11 +123,11 @@ class Reader:
         for output, count in (("probability", len(self.card.classes)), ("gate", len(self.card.gate))):
             if found[output].shape != (count,):
                 raise UserError(f"{self.name}: the card's self-test does not match its graph; export the reader again")
-        heat = float(found["heatmap"][self.card.positive_index].sum())
+        total = float(found["heatmap"][self.card.positive_index].sum())
         differences = [
             *np.abs(found["probability"] - test.probability),
             *np.abs(found["gate"] - test.gate),
-            abs(heat - test.heatmap_sum) / max(1.0, abs(test.heatmap_sum)),
+            abs(total - test.heatmap_sum) / max(1.0, abs(test.heatmap_sum)),
         ]
         worst = float(np.max(differences))
         if not worst <= test.tolerance:  # also true for NaN

@@ -110,14 +110,14 @@ def decoded(film: Path) -> np.ndarray:
 
 def picture(pixels: np.ndarray, reading: FilmReading, language: str = "en") -> Image.Image:
     """The film, uint8 ``(H, W)``, with heatmap and outline above, the answer below; RGBX."""
-    heat = np.zeros((1, 1)) if reading.heatmap is None or reading.status == "refused" else unpacked(reading.heatmap)
+    heatmap = np.zeros((1, 1)) if reading.heatmap is None or reading.status == "refused" else unpacked(reading.heatmap)
     lungs = None if reading.lungs is None else unpacked(reading.lungs).astype(np.float32) / 255
     film = reduced(pixels, LARGEST_SIDE)
     height, width = film.shape
     below = np.asarray(_words(reading, language, max(width, SMALLEST_WIDTH)).convert("RGBX")).view(np.uint32)[..., 0]
     framed = np.full((height + below.shape[0], below.shape[1]), below[-1, -1])  # which is the ground
     left = (framed.shape[1] - width) // 2
-    paint(framed[:height, left : left + width], film, heat, reading.heatmap_reference, lungs)
+    paint(framed[:height, left : left + width], film, heatmap, reading.heatmap_reference, lungs)
     framed[height:] = below
     return Image.frombuffer("RGBX", framed.shape[::-1], framed, "raw", "RGBX", 0, 1)
 
