@@ -19,6 +19,15 @@ CUT_OFF = """() => [...document.querySelectorAll('body *')].filter(element => {
     return hidden || element.getBoundingClientRect().right > innerWidth + 1;
 }).map(element => element.outerHTML.slice(0, 80))"""
 
+# Words of column and row headings that stand on more than one line.
+BROKEN = """() => [...document.querySelectorAll('th')].flatMap(cell => [...cell.childNodes]).filter(node => node.data)
+    .flatMap(text => [...text.data.matchAll(/\\S+/g)].filter(word => {
+        const range = document.createRange();
+        range.setStart(text, word.index);
+        range.setEnd(text, word.index + word[0].length);
+        return range.getClientRects().length > 1;
+    }).map(word => word[0]))"""
+
 
 def check(browser: Any, path: Path, width: int) -> None:
     asked: list[str] = []
@@ -26,7 +35,7 @@ def check(browser: Any, path: Path, width: int) -> None:
     page.on("request", lambda request: asked.append(request.url))
     page.goto(path.as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate(CUT_OFF) == []
+    assert page.evaluate(CUT_OFF) == [] and page.evaluate(BROKEN) == []
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []  # a page is one file, alone
     page.close()
 
