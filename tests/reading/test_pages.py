@@ -19,9 +19,9 @@ CUT_OFF = """() => [...document.querySelectorAll('body *')].filter(element => {
     return hidden || element.getBoundingClientRect().right > innerWidth + 1;
 }).map(element => element.outerHTML.slice(0, 80))"""
 
-# Words of column and row headings that stand on more than one line.
+# Words of column and row headings that stand on more than one line; a line may end at a hyphen.
 BROKEN = """() => [...document.querySelectorAll('th')].flatMap(cell => [...cell.childNodes]).filter(node => node.data)
-    .flatMap(text => [...text.data.matchAll(/\\S+/g)].filter(word => {
+    .flatMap(text => [...text.data.matchAll(/[^\\s-]+/g)].filter(word => {
         const range = document.createRange();
         range.setStart(text, word.index);
         range.setEnd(text, word.index + word[0].length);
