@@ -45,7 +45,7 @@ interface Table {
   values: number[];
 }
 
-export interface FilmReading {
+interface FilmReading {
   id: number;
   status: Status;
   probability: number | null;

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import { VerdictChoices } from '../components/verdict_choices';
+import { DiagnosisField, NoteField, VerdictChoices } from '../components/verdict_fields';
 import { Notice } from '../components/notice';
 import { type Agreement, call, type Film, type Refused, type Verdict } from './api';
 import { useDesk } from './clinic';
@@ -8,7 +8,7 @@ import { useWords } from './words';
 
 /** What people said of a film, and the place to sign. */
 export function VerdictPanel({ film, signed }: { film: Film; signed: () => void }) {
-  const { w, t } = useWords();
+  const { w } = useWords();
   const { session } = useDesk();
   const mine = film.history.filter((verdict) => verdict.user === session.user).at(-1);
   const [agreement, setAgreement] = useState<Agreement | null>(mine?.agreement ?? null);
@@ -46,24 +46,8 @@ export function VerdictPanel({ film, signed }: { film: Film; signed: () => void 
           onKeyDown={(event) => event.key === 'Enter' && event.ctrlKey && (event.preventDefault(), sign())}
         >
           <VerdictChoices chosen={agreement} choose={(chosen) => (setAgreement(chosen), setKept(null))} />
-          <label class="field">
-            <span>{t.form.note}</span>
-            <textarea
-              rows={2}
-              maxLength={500}
-              dir="auto"
-              value={note}
-              onInput={(e) => setNote(e.currentTarget.value)}
-            />
-          </label>
-          <label class="field">
-            <span>{t.form.reference}</span>
-            <select value={diagnosis} onChange={(e) => setDiagnosis(e.currentTarget.value as Verdict['diagnosis'])}>
-              <option value="">{t.form.reference_unknown}</option>
-              <option value="positive">{t.form.reference_positive}</option>
-              <option value="negative">{t.form.reference_negative}</option>
-            </select>
-          </label>
+          <NoteField note={note} change={setNote} />
+          <DiagnosisField chosen={diagnosis || null} choose={(chosen) => setDiagnosis(chosen ?? '')} />
           {diagnosis && (
             <label class="field">
               <span>{w.verdict.diagnosisWords}</span>

@@ -1,9 +1,9 @@
 import { useRef, useState } from 'preact/hooks';
 import { useSpeech } from '../i18n';
 import type { Card } from '../contract/card';
-import { type Reading, type ReferenceStandard, withAge } from '../worklist/reading';
+import { type Reading, withAge } from '../worklist/reading';
 import { AgeField } from './age_field';
-import { VerdictChoices } from './verdict_choices';
+import { DiagnosisField, NoteField, VerdictChoices } from './verdict_fields';
 
 interface Props {
   reading: Reading;
@@ -45,26 +45,8 @@ export function VerdictForm({ reading, card, save }: Props) {
         />
       </label>
       <AgeField age={reading.age} change={(age) => change(withAge(draft.current, card, age))} />
-      <label class="field">
-        <span>{t.form.note}</span>
-        <textarea
-          rows={2}
-          maxLength={500}
-          value={reading.note}
-          onInput={(event) => change({ note: event.currentTarget.value })}
-        />
-      </label>
-      <label class="field">
-        <span>{t.form.reference}</span>
-        <select
-          value={reading.reference ?? ''}
-          onChange={(event) => change({ reference: (event.currentTarget.value || null) as ReferenceStandard | null })}
-        >
-          <option value="">{t.form.reference_unknown}</option>
-          <option value="positive">{t.form.reference_positive}</option>
-          <option value="negative">{t.form.reference_negative}</option>
-        </select>
-      </label>
+      <NoteField note={reading.note} change={(note) => change({ note })} />
+      <DiagnosisField chosen={reading.reference} choose={(reference) => change({ reference })} />
       <p role="status" class="small">
         {failed ? t.worklist.storageFull : saved ? t.form.saved : ''}
       </p>

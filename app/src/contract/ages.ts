@@ -20,7 +20,7 @@ export function ageYears(age: string | null, born: string | null = null, examine
 }
 
 /** Date (PS3.5 6.2, VR DA): YYYYMMDD -> YYYY-MM-DD; null for what is not a day. */
-export function isoDate(text: string | null): string | null {
+function isoDate(text: string | null): string | null {
   const match = DATE.exec(text ?? '');
   if (!match || match[1] === '0000') return null;
   const written = match.slice(1).join('-');

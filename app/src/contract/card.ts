@@ -4,14 +4,14 @@ import { LARGEST_CARD } from './limits';
 import { METADATA_KEY } from './names';
 import { check, type Json, Mismatch, parse } from './schema';
 
-export interface OperatingPoint {
+interface OperatingPoint {
   threshold: number;
   reason?: string;
   sensitivity?: [number, number, number];
   specificity?: [number, number, number];
 }
 
-export interface GateScore {
+interface GateScore {
   code: string;
   limit: number;
   reason?: string;
@@ -20,7 +20,7 @@ export interface GateScore {
   status: 'refused' | 'uncertain';
 }
 
-export interface SelfTest {
+interface SelfTest {
   height: number;
   width: number;
   pixels: Uint8Array<ArrayBuffer>;
@@ -59,7 +59,7 @@ export interface OwnCard extends Card {
 export const outsidePopulation = (card: Card, age: number | null): boolean => outside(card.ageYears, age);
 
 /** The newest card schema that this app understands. */
-export const SCHEMA = 2;
+const SCHEMA = 2;
 
 /** `path` says which entry of the card is wrong, in dots. */
 export class NotAReader extends Error {

@@ -18,7 +18,7 @@ export function codeString(value: string | undefined, longest = rules.longest_co
 }
 
 /** `value` where it is a term of the standard; free text, which may name a patient, gives null. */
-export function known(kind: Known, value: string | null): string | null {
+function known(kind: Known, value: string | null): string | null {
   return value !== null && (rules.known[kind] as string[]).includes(value) ? value : null;
 }
 

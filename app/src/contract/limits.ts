@@ -10,15 +10,5 @@ export const LARGEST_INPUT = limits.largest_input;
 export const LARGEST_FILE = limits.largest_file;
 /** Pictures of more pixels are refused before they are decoded. */
 export const LARGEST_PICTURE = limits.largest_picture;
-/** Samples a pixel. */
-export const MOST_SAMPLES = limits.most_samples;
-/** Pixels of lossless JPEG. */
-export const LARGEST_LOSSLESS_JPEG = limits.largest_lossless_jpeg;
-/** Samples of JPEG 2000. */
-export const LARGEST_JPEG2000 = limits.largest_jpeg2000;
-/** Bytes of RLE and JPEG 2000. */
-export const LARGEST_SLOW = limits.largest_slow_bytes;
-/** Scans of a JPEG. */
-export const MOST_SCANS = limits.most_scans;
 /** Characters of a card. */
 export const LARGEST_CARD = limits.largest_card;

@@ -1,6 +1,7 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-web/wasm';
 import { type OwnCard, readCard } from '../contract/card';
-import { SMALLEST_INPUT } from '../contract/limits';
+import { LARGEST_INPUT, SMALLEST_INPUT } from '../contract/limits';
+import { INPUT } from '../contract/names';
 import { resized } from '../contract/resize';
 import type { Outputs } from '../contract/judge';
 
@@ -41,7 +42,7 @@ export class Reader {
   /** @param pixels uint8, row by row, bone white, `height * width` of them */
   async run(pixels: Uint8Array<ArrayBuffer>, height: number, width: number): Promise<Outputs> {
     const input = this.tensor(pixels, height, width);
-    const outputs = (await this.session.run({ pixels: input })) as Record<string, Tensor>;
+    const outputs = (await this.session.run({ [INPUT]: input })) as Record<string, Tensor>;
     try {
       const values = (name: string) => Float32Array.from(outputs[name].data as Float32Array);
       const [, rows, columns] = outputs.heatmap.dims;
@@ -64,12 +65,12 @@ export class Reader {
     }
   }
 
-  /** The reader file takes sides of 64 and more. Smaller films are refused all the same, but they get a probability. */
+  /** A film outside the sides that the reader file takes is resized; too small ones are refused all the same. */
   private tensor(pixels: Uint8Array<ArrayBuffer>, height: number, width: number): Tensor {
-    const [rows, columns] = [Math.max(SMALLEST_INPUT, height), Math.max(SMALLEST_INPUT, width)];
+    const [rows, columns] = [height, width].map((side) => Math.min(Math.max(side, SMALLEST_INPUT), LARGEST_INPUT));
     if (rows === height && columns === width) return new this.runtime.Tensor('uint8', pixels, [height, width]);
-    const enlarged = resized(pixels, { width, height }, { width: columns, height: rows });
-    return new this.runtime.Tensor('uint8', enlarged, [rows, columns]);
+    const within = resized(pixels, { width, height }, { width: columns, height: rows });
+    return new this.runtime.Tensor('uint8', within, [rows, columns]);
   }
 
   private async selfTest(): Promise<void> {

@@ -2,7 +2,7 @@ import type { Card } from '../contract/card';
 import type { Reading, ReferenceStandard } from './reading';
 
 /** One line of `ai-for-sudan read --json`, with what the clinic added. */
-export function toLine(reading: Reading): Record<string, unknown> {
+function toLine(reading: Reading): Record<string, unknown> {
   return {
     file: reading.file,
     status: reading.status,

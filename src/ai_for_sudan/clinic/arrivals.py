@@ -6,7 +6,6 @@ import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
@@ -115,14 +114,6 @@ def known_result(store: Store, sop_uid: str) -> bool:
     """Whether a SOP Instance UID is one of the clinic's own results."""
     with store.reading() as session:
         return session.scalar(select(Result.id).where(Result.sop_uid == sop_uid)) is not None
-
-
-def receive_bytes(store: Store, content: bytes, **how: Any) -> Received:
-    """The same for bytes; see :func:`receive`."""
-    store.films.check_room(len(content))
-    with store.films.open_incoming() as file:
-        file.write(content)
-    return receive(store, Path(file.name), **how)
 
 
 def adopt_orphans(store: Store, pseudonyms: Pseudonyms | None = None) -> int:

@@ -115,12 +115,6 @@ class Clinic:
         self._received(received)
         return received
 
-    def read_again(self, film: int) -> None:
-        """A person asks: read this film once more, such as by a new reader."""
-        with self.store.writing() as session:
-            jobs.add(session, "read", film)
-        self.workers.wake()
-
     def _received(self, received: Received) -> None:
         if received.new:
             self.workers.wake()

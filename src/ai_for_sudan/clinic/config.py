@@ -18,7 +18,6 @@ else:
 
 #: PS3.5 6.2: 1 to 16 characters, no backslash, no control characters
 AE_TITLE = re.compile(r"[ -\[\]-~]{1,16}")
-DEFAULT_FILE = Path("clinic.toml")
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ export function WorklistScreen() {
   );
 }
 
-export function WorklistRow({ row }: { row: Row }) {
+function WorklistRow({ row }: { row: Row }) {
   const { w, t, percent, language } = useWords();
   const { session } = useDesk();
   const read = row.status !== 'waiting' && row.status !== 'refused' && row.status !== 'failed';

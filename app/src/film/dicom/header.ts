@@ -56,7 +56,7 @@ export const TAG = {
   pixels: 'x7fe00010',
 } as const;
 
-export function viewOf(header: DataSet): string | null {
+function viewOf(header: DataSet): string | null {
   const coded = header.elements[TAG.viewCode]?.items?.[0]?.dataSet;
   return code(header, TAG.view) ?? codeString(coded?.string(TAG.codeMeaning), LONGEST_MEANING);
 }

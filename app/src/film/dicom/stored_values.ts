@@ -121,7 +121,7 @@ async function browserJpeg(header: DataSet, frame: Uint8Array<ArrayBuffer>, size
 }
 
 /** RLE Lossless (PS3.5 G): one PackBits segment for each byte of each sample, the highest byte first. */
-export function unpackRle(frame: Uint8Array, values: number, bytesEach: number): Uint8Array {
+function unpackRle(frame: Uint8Array, values: number, bytesEach: number): Uint8Array {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   const count = view.getUint32(0, true);
   if (count === 0 || count > 15) throw new UnreadableFilm('damaged');

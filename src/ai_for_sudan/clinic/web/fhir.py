@@ -20,8 +20,6 @@ from ai_for_sudan.version import __version__
 
 endpoints = Endpoints()
 KIND = "application/fhir+json"
-#: what a resource of a film is named by
-SYSTEM = "https://github.com/ai-for-sudan/fhir"
 LOINC, SNOMED, DCM = "http://loinc.org", "http://snomed.info/sct", "http://dicom.nema.org/resources/ontology/DCM"
 WORDS = {
     "suspected": "Pneumonia suspected",
