@@ -273,10 +273,10 @@ def load(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
             lambda: f"{waiting(store)} wait to be read; at most {watch.rss:.0f} MB (RSS), {watch.pss:.0f} MB (PSS)",
         )
         accepted, seconds = sum(sending.join()), time.perf_counter() - began
+        spent = watch.spent()
     return {
         "sent": 8 * count, "accepted": accepted, "seconds": round(seconds), **watch.most(),
-        "films_per_second": round(accepted / seconds, 1),
-        "processor_ms_per_film": round(watch.spent() / accepted, 1),
+        "films_per_second": round(accepted / seconds, 1), "processor_ms_per_film": round(spent / accepted, 1),
     }  # fmt: skip
 
 

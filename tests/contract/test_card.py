@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import onnx
 import pytest
 
 from ai_for_sudan.contract.card import CARD_SCHEMA, Card
+from ai_for_sudan.contract.limits import LARGEST_CARD
 from ai_for_sudan.contract.names import METADATA_KEY
-from ai_for_sudan.contract.schema import Mismatch, check
+from ai_for_sudan.contract.schema import Mismatch, check, parse
 from ai_for_sudan.errors import UserError
 
 VECTORS = Path(__file__).resolve().parent / "vectors"  # the app's tests read the same
@@ -56,6 +58,87 @@ def test_a_wrong_card_is_one_clear_line(case: dict[str, Any]) -> None:
     assert "\n" not in message and message.isprintable() and len(message) < 300
     if case.get("problem"):
         assert isinstance(caught.value.__cause__, Mismatch) and caught.value.__cause__.path == case["problem"]
+
+
+#: what some of them are told, word for word
+SAID = {
+    "gate limit 9": "gate.scores.0.limit, which is 9; expected less than 1",
+    "gate code twice": 'gate.scores, which is ["blank", "blank"]; expected no code more than once',
+    "gate status unknown": 'gate.scores.0.status, which is "ignored"; expected one of ["refused", "uncertain"]',
+    "escape sequence in a reason": 'gate.scores.0.reason, which is "\\u001b[2J"; expected no control characters',
+    "another default": 'default_operating_point, which is "best"; expected one of the operating points',
+    "a positive class that is not among the classes": 'positive, which is "covid"; expected one of the classes',
+    "band the wrong way round": "abstention, which is [0.6, 0.4]; expected a lower end below the upper one",
+    "band half": "abstention.upper, which is missing",
+    "ages the wrong way round": "population.age_years, which is [5.0, 1.0]; expected the first year before the last",
+    "no operating points": "operating_points, which is {}; expected at least 1 entries",
+    "self-test too few pixels": "selftest.pixels, which is 4160; expected 64 x 64 bytes",
+    "self-test pixels cut short": 'selftest.pixels, which is "AAA"; expected base64',
+    "self-test without gate": "selftest.gate, which is 0; expected 2 values",
+    "name of 101 characters": f'name, which is "{"x" * 59}…; expected at most 100 characters',
+    "reference of other lengths": "reference.embedding_std, which is 1; expected 2 values, as in embedding_mean",
+    "reference sketches too few": (
+        "reference.sample.sketches, which is 3; expected 8 bytes: dims float16 for each score"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_what_a_wrong_card_is_told(name: str) -> None:
+    case = next(case for case in CARDS["invalid"] if case["name"] == name)
+    with pytest.raises(UserError) as caught:
+        Card.from_json(text_of(case))
+    assert str(caught.value) == f"the reader's card is invalid at {SAID[name]}; export the reader again"
+
+
+def test_a_card_of_now_has_an_identity_and_a_provenance() -> None:
+    for missing in ("identity", "provenance"):
+        facts = {name: value for name, value in CARDS["base"].items() if name != missing}
+        with pytest.raises(UserError, match=f"at {missing}, which is missing; export"):
+            Card.from_json(json.dumps(facts))
+
+
+def test_the_ends_of_what_is_allowed() -> None:
+    text = json.dumps(CARDS["base"])
+    longest = text + " " * (LARGEST_CARD - len(text))
+    assert Card.from_json(longest).name == "vector"
+    with pytest.raises(UserError, match=r"has 4,000,001 characters, at most 4,000,000 are read"):
+        Card.from_json(longest + " ")
+    one_year = CARDS["base"] | {"population": {"age_years": [3, 3]}}
+    assert Card.from_json(json.dumps(one_year)).ages == (3, 3)
+    sixty = "x" * 58  # with its quotes
+    assert str(Mismatch("", "less", sixty)) == f'the whole, which is "{sixty}"; expected less'
+    deepest = "[" * 31 + "]" * 31
+    assert parse(f"[{deepest}]") == json.loads(f"[{deepest}]")
+    with pytest.raises(Mismatch, match=r'which is "a deeper one"; expected at most 32 levels'):
+        parse(f"[[1, {deepest}]]")
+    with pytest.raises(Mismatch, match=r"the whole, which is .*; expected valid JSON with few levels"):
+        parse("{")
+
+
+def test_an_unknown_operating_point_lists_those_that_there_are() -> None:
+    card = Card.from_json(json.dumps(CARDS["base"]))
+    points = ", ".join(CARDS["base"]["operating_points"])
+    with pytest.raises(UserError) as caught:
+        card.operating_point("best")
+    assert str(caught.value) == f"vector has no operating point 'best'; it has: {points}"
+
+
+def test_the_identity_follows_one_rule_for_ever() -> None:
+    """Another rule would give every reader file another title: the digest is of the UTF-8 text as it is written."""
+    card = dataclasses.replace(Card.from_json(json.dumps(CARDS["base"])), name="قارئ")
+    content = json.dumps(dataclasses.replace(card, identity=None).facts, ensure_ascii=False)
+    assert "قارئ" in content
+    expected = hashlib.sha256(hashlib.sha256(b"graph").digest() + content.encode()).hexdigest()
+    assert card.sealed(b"graph").identity == expected
+
+
+def test_names_of_entries_are_checked_where_a_schema_asks() -> None:
+    schema = {"type": "object", "propertyNames": {"pattern": "^[a-z]+$"}}
+    check({"point": 1}, schema)
+    with pytest.raises(Mismatch) as caught:
+        check({"a point!": 1}, schema, path="points")
+    assert str(caught.value) == 'points.a point?, which is "a point!"; expected text that fits "^[a-z]+$"'
 
 
 @pytest.mark.parametrize("case", CARDS["texts"], ids=lambda case: case["name"])

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from ai_for_sudan.contract import ages, codes, colours, headers, polarity
-from ai_for_sudan.contract.card import Card
+from ai_for_sudan.contract.card import Abstention, Card
 from ai_for_sudan.contract.judge import edge_warning, judge
 from ai_for_sudan.pages import percent, share
 
@@ -32,7 +32,7 @@ def greys(text: str, height: int = 64, width: int = 64) -> np.ndarray:
     return np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width)
 
 
-@pytest.mark.parametrize("case", load("headers"), ids=str)
+@pytest.mark.parametrize("case", load("headers"))
 def test_headers(case: dict[str, Any]) -> None:
     found = headers.refusals(*(headers.code_string(case[name]) for name in ("modality", "body_part", "view")))
     assert [remark.code for remark in found] == case["codes"]
@@ -41,7 +41,7 @@ def test_headers(case: dict[str, Any]) -> None:
     assert all(remark.text.isprintable() and "AMINA" not in remark.text.upper() for remark in found)
 
 
-@pytest.mark.parametrize("case", AGES["years"], ids=str)
+@pytest.mark.parametrize("case", AGES["years"])
 def test_ages(case: dict[str, Any]) -> None:
     age, born, examined = (headers.code_string(case[name]) for name in ("age", "born", "examined"))
     assert ages.age_years(age, born, examined) == pytest.approx(case["years"], abs=1e-9)
@@ -76,6 +76,22 @@ def test_judge(case: dict[str, Any]) -> None:
     verdict = judge(card, case["probability"], gate, size, card.operating_point(), remarks)  # type: ignore[arg-type]
     assert (verdict.status, list(verdict.codes)) == (case["status"], case["codes"])
     assert all(verdict.reasons)
+
+
+def test_what_is_said_holds_the_numbers() -> None:
+    card = Card.from_json(json.dumps(load("cards")["base"]))
+    gate = [0.0] * len(card.gate)
+    small = judge(card, 0.9, gate, (100, 120), card.operating_point(), [])
+    assert small.reasons == (codes.remark("too_small", height=100, width=120, smallest=128).text,)
+    assert "100" in small.reasons[0] and "120" in small.reasons[0] and "128" in small.reasons[0]
+    card = dataclasses.replace(card, abstention=Abstention(lower=0.304, upper=0.606))
+    doubtful = judge(card, 0.5, gate, (300, 300), card.operating_point(), [])
+    assert doubtful.codes == ("abstained",)
+    assert doubtful.reasons == (codes.remark("abstained", lower="0.30", upper="0.61").text,)
+    blank = judge(card, 0.9, [1.0, 0.0], (300, 300), card.operating_point(), [])
+    assert (blank.status, blank.reasons) == ("refused", ("blank",))
+    left = judge(card, 0.9, [0.0, 1.0], (300, 300), card.operating_point(), [])
+    assert (left.status, left.reasons) == ("uncertain", ("one lung; a person reads it first",))
 
 
 def test_polarity_by_the_thumbnails_of_shipped_films() -> None:
