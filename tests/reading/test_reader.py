@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,20 @@ def test_the_json_line_has_exactly_its_keys(reader: Reader, film: np.ndarray) ->
     assert line["operating_point"] == "balanced" and line["threshold"] == 0.5 and line["reader"] == "tiny 0.1"
     log = reader.read(film).to_dict(log=True, site="Port Sudan")
     assert log["site"] == "Port Sudan" and len(log["embedding"]) == 4 and len(log["gate"]) == 3
+
+
+def test_a_log_has_the_date_and_the_site_of_the_header_where_nobody_names_one(reader: Reader, film: np.ndarray) -> None:
+    from ai_for_sudan.radiographs import Header, Radiograph
+
+    header = Header(study_date="2026-03-04", institution="Kassala")
+    line = reader.read(Radiograph(film, header)).to_dict(log=True)
+    assert (line["date"], line["site"]) == ("2026-03-04", "Kassala")
+    assert reader.read(Radiograph(film, header)).to_dict(log=True, site="Here")["site"] == "Here"
+    today = date.today().isoformat()
+    for source in (film, Radiograph(film, Header()), b"no film"):
+        line = reader.read(source).to_dict(log=True)
+        assert line["date"] >= today and line["site"] is None
+    assert line["logits"] is None and line["embedding"] is None
 
 
 def test_the_operating_point_decides_the_status(reader: Reader, film: np.ndarray) -> None:
@@ -284,13 +299,6 @@ def test_the_lungs_are_outlined_where_a_reader_finds_them(
     assert 100 < line.sum() < 800 and not (without == OUTLINE).all(-1).any()
     assert line[:, :79].any() and line[:, 81:].any() and not line[100, 30:60].any()
     assert newer.overlay(legend=True).height >= older.overlay(legend=True).height
-
-
-def test_a_lung_that_the_film_cuts_off_has_no_edge_there() -> None:
-    lungs = np.zeros((112, 112), np.float32)
-    lungs[40:, 20:60] = 1
-    line = outline(Enlarged(lungs, 224, 224))
-    assert line[79:83, 60:100].any(0).all() and not line[-1, 60:100].any()
 
 
 @pytest.mark.parametrize("size", [(112, 112), (1000, 130), (37, 900)])

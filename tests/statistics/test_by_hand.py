@@ -11,6 +11,8 @@ from ai_for_sudan.statistics import (
     Resamples,
     abstention_band,
     auroc_delong,
+    better,
+    calibration_line,
     choose,
     compare,
     delong_paired,
@@ -24,6 +26,7 @@ from ai_for_sudan.statistics import (
     specificity,
     wilson,
 )
+from ai_for_sudan.statistics.comparison import in_words
 from ai_for_sudan.statistics.operating_points import REASONS
 
 #: four positive films, of which three are called, and six negative ones, of which one is
@@ -118,3 +121,46 @@ def test_every_point_tells_its_own_reason_and_the_mean_of_its_sets() -> None:
 def test_a_threshold_at_an_end_stays_a_probability() -> None:
     assert recalibrated(1.0, 1.0, 0.0) == pytest.approx(1 - 1e-6, abs=1e-9)
     assert recalibrated(0.0, 1.0, 0.0) == pytest.approx(1e-6, abs=1e-9)
+
+
+def test_a_comparison_in_words() -> None:
+    found = compare(LABELS, Calls(CALLED * 0.5 + 0.2, 0.5), Calls(LABELS * 0.4 + 0.3, 0.5))
+    assert (found["films"], found["only_first_right"], found["only_second_right"]) == (10, 0, 2)
+    words = {
+        "films": 10, "auroc_difference": [-0.2083, -0.4, 0.01], "auroc_p": 0.1234, "only_first_right": 3,
+        "only_second_right": 4, "calls_p": 0.5,
+    }  # fmt: skip
+    assert in_words(words, "old", "new") == (
+        "old minus new on the same 10 films: AUROC -0.2083 (-0.4000 to +0.0100; p 0.123, DeLong); right alone on 3 "
+        "films, wrong alone on 4 (p 0.5, McNemar)."
+    )
+
+
+def test_certain_probabilities_have_a_calibration_line_too() -> None:
+    labels = np.array([0, 0, 1, 0, 1, 1, 0, 1])
+    sure = np.array([0.0, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 1.0])
+    nearly = sure.clip(1e-6, 1 - 1e-6)
+    assert calibration_line(labels, sure) == pytest.approx(calibration_line(labels, nearly))
+    assert all(np.isfinite(calibration_line(labels, sure)))
+
+
+def test_a_gain_is_a_gain_in_the_right_direction() -> None:
+    new, old = np.array([0.7, 0.6, 0.7, 0.8]), np.array([0.5, 0.5, 0.5, 0.5])
+    up, is_better = better(new, old)
+    assert up.value == pytest.approx(0.2) and up.low > 0 and is_better
+    down, is_better = better(new, old, lower_is_better=True)
+    assert down.value == pytest.approx(-0.2) and down.high < 0 and not is_better
+    assert not better(old, old)[1]
+
+
+def test_predictions_leave_out_what_nobody_knows() -> None:
+    known = Predictions.of(np.array([1.0, np.nan, 0.0]), np.array([0.9, 0.8, 0.1], np.float32))
+    assert known.labels.tolist() == [1, 0] and known.labels.dtype == np.int64
+    assert known.probabilities.dtype == np.float64 and known.probabilities == pytest.approx([0.9, 0.1])
+
+
+def test_one_positive_film_is_enough_to_choose_by() -> None:
+    one = Predictions(np.array([0, 0, 0, 1]), np.array([0.1, 0.2, 0.3, 0.9]))
+    assert 0.3 < choose([one])["balanced"].threshold <= 0.9
+    none = Predictions(np.zeros(4, int), one.probabilities)
+    assert {choice.threshold for choice in choose([one, none]).values()} == {0.5}

@@ -64,3 +64,27 @@ def test_another_share_fits_and_scores_of_another_kind_do_not() -> None:
             p_values[name].append(p_of_shift(there, known, SOURCE, share, rounds=100, seed=seed))
     assert np.mean(np.array(p_values["same"]) < 0.05) <= 0.2
     assert np.mean(np.array(p_values["unsure"]) < 0.05) >= 0.8
+
+
+def test_a_place_that_is_the_same_film_by_film_fits_perfectly() -> None:
+    known = np.array([-2.0, -1.0, -1.0, 0.5, 0.5, 0.5, 3.0])
+    assert p_of_shift(known, known, SOURCE, SOURCE, rounds=50) == 1.0
+
+
+def test_the_p_value_is_that_of_the_test_as_it_is_written() -> None:
+    """Kolmogorov and Smirnov's distance by counting, in the same draws."""
+    known, there = np.round(scores(40, SOURCE, 6)[1], 1), np.round(scores(25, 0.3, 7)[1], 1)
+    chance = expit(known)
+    weights = chance * 0.3 / SOURCE + (1 - chance) * 0.7 / (1 - SOURCE)
+    weights /= weights.sum()
+
+    def distance(found: np.ndarray, here: np.ndarray, share: np.ndarray) -> float:
+        return max(abs((found <= at).mean() - share[here <= at].sum()) for at in [*found, *here])
+
+    random, drawn = np.random.default_rng(5), []
+    for _ in range(60):
+        again = random.integers(0, 40, 40)
+        sample = known[random.choice(40, 25, p=weights)]
+        drawn.append(distance(sample, known[again], weights[again] / weights[again].sum()))
+    above = sum(one >= distance(there, known, weights) - 1e-9 for one in drawn)
+    assert p_of_shift(there, known, SOURCE, 0.3, rounds=60, seed=5) == pytest.approx((above + 1) / 61)

@@ -68,3 +68,15 @@ def test_intervals_cover_and_gains_need_to_be_beyond_noise() -> None:
         called += better(resamples.auroc(new), resamples.auroc(old))[1]
     assert covered >= 52
     assert called <= 6
+
+
+def test_the_draws_are_those_of_seed_0_unless_another_is_given() -> None:
+    values, patients = np.random.default_rng(2).random(30), np.arange(30)
+
+    def figure(rows: np.ndarray) -> dict[str, float]:
+        return {"mean": float(values[rows].mean())}
+
+    drawn = [
+        bootstrap_by_patient(figure, patients, rounds=40, **seed)["mean"] for seed in ({}, {"seed": 0}, {"seed": 1})
+    ]
+    assert drawn[0] == drawn[1] != drawn[2]
