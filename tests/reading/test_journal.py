@@ -73,7 +73,7 @@ def test_a_last_line_without_its_end_is_ended(tmp_path: Path, film: Path, end: s
     assert [json.loads(row)["file"] for row in path.read_bytes().splitlines()] == [str(film)] * 2
 
 
-@pytest.mark.parametrize("rest", ['{"file": "/films/2.p', "\0\0\0"])
+@pytest.mark.parametrize("rest", ['{"file": "/films/2.p', "\0\0\0", "\0"])
 def test_what_a_power_cut_left_is_dropped(tmp_path: Path, film: Path, rest: str) -> None:
     path = tmp_path / "readings.jsonl"
     path.write_text(json.dumps(line(film)) + "\n" + rest)
