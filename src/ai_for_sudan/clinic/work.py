@@ -59,7 +59,7 @@ class OpenReader:
             probability=reading.probability,
             codes=list(line["codes"]),
             reasons=list(line["reasons"]),
-            warnings=[[str(part) for part in _pair(warning)] for warning in reading.warnings],
+            warnings=[list(warning) for warning in reading.warnings],
             line=line,
             pixels="" if pixels is None else _digest(pixels),
             height=None if pixels is None else pixels.shape[0],
@@ -88,17 +88,12 @@ class OpenReader:
         )  # fmt: skip
 
 
-def _pair(warning: Any) -> tuple[str, str]:
-    return (warning.code, warning.text) if hasattr(warning, "code") else tuple(warning)
-
-
 def _digest(pixels: np.ndarray) -> str:
     return hashlib.sha256(str(pixels.shape).encode() + np.ascontiguousarray(pixels).data).hexdigest()
 
 
 def _lungs(reading: Reading) -> bytes | None:
-    lungs = getattr(reading, "lungs", None)
-    return None if lungs is None else packed((np.asarray(lungs) * 255 + 0.5).clip(0, 255).astype(np.uint8))
+    return None if reading.lungs is None else packed((reading.lungs * 255 + 0.5).clip(0, 255).astype(np.uint8))
 
 
 class Workers:

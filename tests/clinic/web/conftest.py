@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import socket
@@ -16,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 
 from ai_for_sudan.clinic import arrivals
 from ai_for_sudan.clinic.config import from_facts
 from ai_for_sudan.clinic.store import Store, deliveries, films, tables
 from ai_for_sudan.clinic.web import Desk, accounts, passwords, server
-from ai_for_sudan.reading import Reader
+from ai_for_sudan.clinic.work import OpenReader
 
 ROOT = Path(__file__).resolve().parents[3]
 SAMPLES, APP = ROOT / "samples", ROOT / "app"
@@ -31,8 +29,8 @@ PASSWORD = "seven blue boats"
 
 
 @pytest.fixture(scope="session")
-def reader() -> Reader:
-    return Reader.open("mobilenet_v2_int8")
+def reader() -> OpenReader:
+    return OpenReader("mobilenet_v2_int8", "")
 
 
 class Person(httpx.Client):
@@ -49,7 +47,7 @@ class Person(httpx.Client):
 class Clinic:
     desk: Desk
     address: str
-    reader: Reader
+    reader: OpenReader
     open_clients: list[httpx.Client] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
 
@@ -91,9 +89,9 @@ class Clinic:
     def read(self, number: int) -> None:
         with self.store.reading() as session:
             file = session.get_one(tables.Film, number).file
-        found = self.reader.read(self.store.films.path(file).read_bytes())
+        found, _ = self.reader.read(self.store.films.path(file), f"film {number}")
         with self.store.writing() as session:
-            films.keep_reading(session, session.get_one(tables.Film, number), reading_row(found))
+            films.keep_reading(session, session.get_one(tables.Film, number), found)
 
     def trail(self, act: str = "") -> list[tables.TrailRow]:
         from sqlalchemy import select
@@ -106,23 +104,6 @@ class Clinic:
 _HASHED = passwords.hashed(PASSWORD)
 
 
-def reading_row(found: Any) -> tables.FilmReading:
-    def table(values: Any) -> bytes | None:
-        if values is None:
-            return None
-        buffer = io.BytesIO()
-        np.save(buffer, np.asarray(values))
-        return buffer.getvalue()
-
-    height, width = found.pixels.shape if found.pixels is not None else (None, None)
-    return tables.FilmReading(
-        reader=found.reader, reader_file="f" * 64, operating_point=found.operating_point, threshold=found.threshold,
-        status=found.status, probability=found.probability, codes=list(found.codes), reasons=list(found.reasons),
-        warnings=[list(w) for w in found.warnings], line=found.to_dict(log=True), elapsed_ms=found.elapsed_ms,
-        heatmap=table(found.heatmap), heatmap_reference=found.heatmap_reference, height=height, width=width,
-    )  # fmt: skip
-
-
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -130,7 +111,7 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def start(tmp_path: Path, reader: Reader) -> Iterator[Callable[..., Clinic]]:
+def start(tmp_path: Path, reader: OpenReader) -> Iterator[Callable[..., Clinic]]:
     """Starts servers: a configuration's tables as keyword arguments."""
     running: list[tuple[Any, threading.Thread, Clinic]] = []
 
@@ -146,7 +127,7 @@ def start(tmp_path: Path, reader: Reader) -> Iterator[Callable[..., Clinic]]:
         )
         store = Store.open(config.storage.folder)
         desk = Desk(
-            config=config, store=store, card=reader.card, receive=partial(arrivals.receive, store),
+            config=config, store=store, card=reader.reader.card, receive=partial(arrivals.receive, store),
             health=lambda: health or {"ok": True, "problems": []}, static=static or tmp_path, app=app,
         )  # fmt: skip
         running_server = server(desk)
@@ -257,10 +238,6 @@ def busy(start: Callable[..., Clinic], pages: Path) -> Clinic:
             reading = films.newest_reading(session, number)
             reading.status, reading.codes, film.status = status, codes, status
             film.urgency, film.on_worklist = films.URGENCY_OF[status], status != "refused"
-        # As a reader that finds lungs leaves them.
-        shape = io.BytesIO()
-        np.save(shape, (np.hypot(*np.mgrid[-1:1:112j, -1:1:112j]) < 0.7).astype(np.uint8) * 255)
-        films.newest_reading(session, numbers[4]).lungs = shape.getvalue()
         deliveries.set_destinations(session, {"main PACS": ("sr", "sc"), "archive": ("sr",)})
         session.flush()
         result = tables.Result(

@@ -69,7 +69,7 @@ def test_the_zip_is_taken_by_adapt_and_monitor_as_it_is(filled: Clinic, tmp_path
         else:
             assert "8 readings of" in done.stdout and "0 lines left out" in done.stdout
     # The same grey values give the same answer.
-    first = filled.reader.read(tmp_path / "site" / rows[4]["file"])
+    first = filled.reader.reader.read(tmp_path / "site" / rows[4]["file"])
     assert first.probability == pytest.approx(float(rows[4]["probability"]), abs=1e-6)
 
 

@@ -80,7 +80,7 @@ def test_prior_films_stand_beside_and_the_viewer_has_window_zoom_and_heatmap(
     page.locator(".zoom button").first.click()
     assert "contrast(180%)" in page.locator("canvas.film").first.get_attribute("style")
     assert "scale(1.5)" in page.locator(".stack").first.get_attribute("style")
-    assert page.locator("svg.lungs").count() == 1
+    assert page.locator("svg.lungs").count() == 2
     # The film is there at full size, and only once its picture has come.
     size = page.evaluate("[document.querySelector('canvas.film').width, document.querySelector('canvas.film').height]")
     with busy.store.reading() as session:

@@ -57,6 +57,7 @@ class Window:
         if "CLINIC_SHOTS" in os.environ:
             folder = Path(os.environ["CLINIC_SHOTS"])
             folder.mkdir(parents=True, exist_ok=True)
+            self.page.evaluate("scrollTo(0, 0)")  # what sticks to the window stands where it is first seen
             self.page.screenshot(path=folder / f"{name}-{self.language}.png", full_page=True)
 
     def check(self, name: str) -> None:
