@@ -12,6 +12,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.lungs import load_finder
+from ai_for_sudan.models import create
 from ai_for_sudan.training import LabelledFilms, Recipe
 from ai_for_sudan.training import folds as module
 from ai_for_sudan.training.folds import Fold, folds_of_parts, folds_of_sites, kept_predictions, predict_folds
@@ -127,3 +129,18 @@ def test_folds_of_other_films_are_refused(tmp_path: Path) -> None:
     (tmp_path / "fold_2.npz").unlink()
     with pytest.raises(UserError, match="contains no predictions"):
         kept_predictions(tmp_path, sides, 2)
+
+
+@pytest.mark.parametrize("behind_the_lungs", [False, True])
+def test_frozen_features_are_the_backbone_s_alone(behind_the_lungs: bool) -> None:
+    """A layer that was never trained would only mix them up."""
+    finder = load_finder() if behind_the_lungs else None
+    torch.manual_seed(0)
+    model = create("mobilenet_v2", ["normal", "pneumonia"], finder=finder)
+    films = np.random.default_rng(0).integers(0, 256, (3, 224, 224)).astype(np.uint8)
+    before = module._embeddings(model, films)
+    assert before.shape == (3, 1280) and np.isfinite(before).all()
+    for part in (model.classifier, model.neck):
+        for weights in part.parameters() if part is not None else ():
+            torch.nn.init.normal_(weights)
+    np.testing.assert_array_equal(module._embeddings(model, films), before)

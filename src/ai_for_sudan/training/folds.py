@@ -188,7 +188,10 @@ def _trained(
 
 
 def _embeddings(model: Architecture, pixels: Pixels) -> np.ndarray:
-    """What the last layer would see, ``(N, D)``."""
+    """The backbone's last map, pooled over the film or over its lungs, ``(N, K)``.
+
+    Nothing that stands between it and the last layer takes part: that has not been trained yet.
+    """
     from tqdm import tqdm
 
     model = model.to(device()).to(memory_format=torch.channels_last).eval()
@@ -196,7 +199,10 @@ def _embeddings(model: Architecture, pixels: Pixels) -> np.ndarray:
     with torch.inference_mode(), autocast(device()):
         for start in tqdm(range(0, len(pixels), 64), desc="features", leave=False, disable=None):
             films = as_batch(pixels[start : start + 64], device()).contiguous(memory_format=torch.channels_last)
-            found.append(model.embedding(model.feature_map(films)).float().cpu().numpy())
+            seen = model.see(films)
+            maps = model.stages(seen)[f"features.{len(model.features) - 1}"]
+            maps = maps if model.evidence is None else model.evidence(maps, seen[:, 1:])
+            found.append(maps.mean(dim=(2, 3)).float().cpu().numpy())
     return np.concatenate(found)
 
 
