@@ -36,7 +36,7 @@ def test_files_folders_and_patterns(tmp_path: Path) -> None:
         "DICOM directories": 1,
         "files without a film's content": 1,
     }
-    assert "1 files without a film's content (the first: " in str(skipped) and str(Skipped()) == ""
+    assert "skipped: hidden files: 1 (the first: " in str(skipped) and str(Skipped()) == ""
     assert names(tmp_path / "a" / "*.png")[0] == ["1.png"]
     assert names(tmp_path / "**" / "*.JPG")[0] == ["2.JPG"]
     assert names(tmp_path / "a" / "notes.txt")[0] == ["notes.txt"]

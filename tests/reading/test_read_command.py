@@ -50,11 +50,11 @@ def test_every_film_is_read_once_and_a_bad_one_does_not_stop_the_rest(
 def test_what_a_folder_holds_beside_films_is_said(folder: Path, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = [str(folder), "--reader", str(tiny), "--json", "--overlays", str(folder / "b" / "overlays")]
     assert main(["read", *given]) == 1
-    assert "skipped: 1 files without a film's content (the first: " in capsys.readouterr().err
+    assert "skipped: files without a film's content: 1 (the first: " in capsys.readouterr().err
     (folder.parent / "link").symlink_to(folder)
     assert main(["read", str(folder.parent / "link"), "--reader", str(tiny), "--json"]) == 1
     said = capsys.readouterr()
-    assert len(lines(said.out)) == 4 and "3 pictures that this program made" in said.err
+    assert len(lines(said.out)) == 4 and "pictures that this program made: 3" in said.err
 
 
 def test_the_table_is_for_people(folder: Path, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,8 +36,8 @@ class Skipped:
         self.first.setdefault(kind, path)
 
     def __str__(self) -> str:
-        """One line, such as ``skipped: 2 without a film's content (the first: notes.txt)``; empty for nothing."""
-        parts = (f"{count} {kind} (the first: {one_line(self.first[kind])})" for kind, count in self.counts.items())
+        """One line, such as ``skipped: hidden files: 2 (the first: .notes)``; empty for nothing."""
+        parts = (f"{kind}: {count} (the first: {one_line(self.first[kind])})" for kind, count in self.counts.items())
         return f"skipped: {', '.join(parts)}" if self.counts else ""
 
 
