@@ -200,7 +200,7 @@ def _embeddings(model: Architecture, pixels: Pixels) -> np.ndarray:
         for start in tqdm(range(0, len(pixels), 64), desc="features", leave=False, disable=None):
             films = as_batch(pixels[start : start + 64], device()).contiguous(memory_format=torch.channels_last)
             seen = model.see(films)
-            maps = model.stages(seen)[f"features.{len(model.features) - 1}"]
+            maps = model.features(model.prepare(seen[:, :1]))
             maps = maps if model.evidence is None else model.evidence(maps, seen[:, 1:])
             found.append(maps.mean(dim=(2, 3)).float().cpu().numpy())
     return np.concatenate(found)
