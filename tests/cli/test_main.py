@@ -36,6 +36,19 @@ def test_nobody_is_told_to_install_a_name_that_anyone_could_claim(root: Path, pa
             assert "ai-for-sudan" not in command[:60].splitlines()[0], path
 
 
+def test_the_page_of_a_card_names_what_a_plain_install_lacks(root: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.modules['matplotlib'] = None; from ai_for_sudan.cli import main; "
+        f"sys.exit(main(['card', 'mobilenet_v2', '--html', {str(tmp_path / 'card.html')!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "ai-for-sudan card: this command needs the package 'matplotlib', which is not installed; "
+        f'install it with: pip install "{root}[site]"\n',
+    )
+
+
 def test_an_extra_is_named_by_a_command_that_works_here(
     root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

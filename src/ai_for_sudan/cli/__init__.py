@@ -26,7 +26,7 @@ from ai_for_sudan.pages.words import DISCLAIMER as DISCLAIMER
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "read": ("read", "read films with a reader file", ""),
     "lungs": ("lungs", "show where a reader finds the lungs", ""),
-    "card": ("card", "show what is known about a reader", ""),
+    "card": ("card", "show what is known about a reader", "site"),
     "selftest": ("selftest", "check that a reader computes correctly on this machine", ""),
     "app": ("app", "serve the phone app on this machine", ""),
     "train": ("train", "train a model", "train"),
