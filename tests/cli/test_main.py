@@ -37,10 +37,18 @@ def test_nobody_is_told_to_install_a_name_that_anyone_could_claim(root: Path, pa
 
 
 def test_the_page_of_a_card_names_what_a_plain_install_lacks(root: Path, tmp_path: Path) -> None:
-    program = (
-        "import sys; sys.modules['matplotlib'] = None; from ai_for_sudan.cli import main; "
-        f"sys.exit(main(['card', 'mobilenet_v2', '--html', {str(tmp_path / 'card.html')!r}]))"
-    )
+    program = f"""
+import sys
+
+class Lacking:
+    def find_spec(self, name, path=None, target=None):
+        if name == "matplotlib":
+            raise ModuleNotFoundError("No module named 'matplotlib'", name="matplotlib")
+
+sys.meta_path.insert(0, Lacking())
+from ai_for_sudan.cli import main
+sys.exit(main(["card", "mobilenet_v2", "--html", {str(tmp_path / "card.html")!r}]))
+"""
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (
         2,
