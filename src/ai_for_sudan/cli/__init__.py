@@ -8,17 +8,14 @@ arguments or input); 130 interrupted.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib
 import io
 import shlex
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from types import FrameType
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from ai_for_sudan.cli.interrupts import terminable
 from ai_for_sudan.errors import UserError, printable
 from ai_for_sudan.pages.words import DISCLAIMER as DISCLAIMER
 
@@ -67,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a name may hold what the terminal cannot show
             stream.reconfigure(errors="backslashreplace")
     try:
-        with _terminable():
+        with terminable():
             return _run(name, module_name, summary, rest)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("ai_for_sudan") or not extra:
@@ -98,24 +95,6 @@ def _run(name: str, module_name: str, summary: str, arguments: list[str]) -> int
     args = parser.parse_args(arguments)
     args.typed = shlex.join(["ai-for-sudan", name, *arguments])
     return int(module.run(args))
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """While a command runs, the polite request to end (SIGTERM) does what Ctrl-C does: nothing is left half-written."""
-    asked = threading.current_thread() is threading.main_thread()
-    if not asked or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-
-    def end(number: int, frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _complain(command: str, message: str, code: int) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.films import common_parent, no_films, once, picture_path, save_png
+from ai_for_sudan.cli.interrupts import uninterrupted
 from ai_for_sudan.cli.targets import PAGE, check_apart, check_folder, check_target
 from ai_for_sudan.errors import UserError, printable
 from ai_for_sudan.pages import share
@@ -88,16 +89,18 @@ def run(args: argparse.Namespace) -> int:
         try:
             for row in rows:
                 line = row["line"]
-                for collect in collectors:
-                    collect(row)
+                with uninterrupted():  # a film is in all of what is kept, or in none of it
+                    for collect in collectors:
+                        collect(row)
+                    first = not counts
+                    counts[line["status"]] += 1
                 if args.json:
                     print(json.dumps(line), flush=True)
                 else:
-                    _print(line, first=not counts)
+                    _print(line, first=first)
                 if problem := row.get("problem"):
                     unsaved += 1
                     print(f"{printable(line['file'])}: no overlay was saved: {printable(problem)}", file=sys.stderr)
-                counts[line["status"]] += 1
         except KeyboardInterrupt:
             interrupted = True
             rows.close()
