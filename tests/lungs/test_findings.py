@@ -34,6 +34,11 @@ def test_one_lung_on_either_side() -> None:
     assert found(ellipses((0.7, 0.5))) == {"one_lung"}
 
 
+def test_both_lungs_of_a_small_child_merged_on_the_map_are_not_one() -> None:
+    assert found(ellipses((0.45, 0.5), (0.55, 0.5), wide=0.08, high=0.2)) == set()
+    assert found(ellipses((0.45, 0.5), (0.55, 0.5), wide=0.08, high=0.32)) == {"one_lung"}
+
+
 def test_lungs_half_outside_of_the_film() -> None:
     assert "lungs_cut_off" in found(ellipses((0.3, 0.0), (0.7, 0.0), wide=0.22, high=0.6))
     assert "lungs_cut_off" not in found(ellipses((0.3, 0.34), (0.7, 0.34)))

@@ -85,6 +85,10 @@ export const en = {
     lungs_cut_off: ['A lung reaches beyond the edge of the picture.', 'Photograph the whole film.'],
     one_lung: ['Only one lung was found.', 'A person must read this film first.'],
     unfamiliar: ['The film is unlike those that the reader knows.', 'A person must read this film first.'],
+    small_chest: [
+      'The chest fills only a small part of this picture.',
+      'Move the camera closer to the chest; if it stays small, a person must read this film first.',
+    ],
     white_side: ['One side of the chest is mostly white.', 'A person must read this film first.'],
     too_small: ['The picture is too small.', 'Use the original picture, not a thumbnail.'],
     blank: [

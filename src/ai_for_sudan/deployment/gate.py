@@ -36,6 +36,7 @@ CODES = (
     "negative",
     "several_films",
     "part_of_chest",
+    "small_chest",
     "white_side",
 )
 FITTED = CODES[1:]
@@ -115,7 +116,8 @@ def fit_gate(
 
     The rules are fitted together, as one multinomial regression, so that each tells its pattern from the others too:
     the reason that is given must be the true one. A reason may have several patterns (a film on its left side or its
-    right); its score is the probability of the likeliest one against that of a good film.
+    right); its score is the probability of the likeliest one against that of a good film, and 0 where another reason
+    is likelier: several fired at once on what a rule had not seen, and the strictest of them was given.
 
     Every figure in the card is from films that neither rule nor limits saw: the pictures are divided in five parts,
     rules and limits are fitted on four and measured on the fifth, in turn; what is shipped is then fitted on all.
@@ -145,7 +147,7 @@ def fit_gate(
     same: Callable[[Tensor], Tensor] = lambda films: films  # noqa: E731 (named for the lists below)
     phone = _by_kind("phone_photo", generator)
     any_kind = _any_kind(generator)
-    small = _small(generator)
+    small = _small(generator, 0.5, 0.7)
     say("gate: predicting good films")
     good = {
         "clean": sample(chest, chest_part, [same]),
@@ -182,10 +184,11 @@ def fit_gate(
             ],
             apart=True,
         ),
+        "small_chest": sample(fewer, part, [_small(generator, 0.25, 0.45)]),
     }
     if network.model.view is not None:
         white = _white_side(network.model.view.find, generator)
-        bad["white_side"] = sample(fewer, part, [white, lambda f: white(mild(f))])
+        bad["white_side"] = sample(fewer, part, [white, *[lambda f: white(mild(f))] * 3])
     if pictures.not_chest is not None:
         paths = pictures.not_chest.paths
         sources = np.array([source(path) for path in paths])
@@ -305,9 +308,10 @@ class _Rules:
     patterns: tuple[int, ...]
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
-        """``(N, F)`` -> scores in 0..1 ``(N, G)``."""
+        """``(N, F)`` -> scores in 0..1 ``(N, G)``, as :class:`Gate` computes them."""
         starts = np.cumsum([0, *self.patterns[:-1]])
-        scores: np.ndarray = expit(np.maximum.reduceat(features @ self.weight.T + self.bias, starts, axis=1))
+        reasons = np.maximum.reduceat(features @ self.weight.T + self.bias, starts, axis=1)
+        scores: np.ndarray = expit(reasons) * (reasons >= reasons.max(axis=1, keepdims=True))
         return scores
 
 
@@ -322,7 +326,7 @@ def _rules(good: np.ndarray, bad: list[list[np.ndarray]], mean: np.ndarray, spre
     patterns = [pattern for reason in bad for pattern in reason]
     features = (np.concatenate([good, *patterns]) - mean) / spread
     kinds = np.repeat(np.arange(1 + len(patterns)), [len(good), *map(len, patterns)])
-    fitted = LogisticRegression(C=0.03, class_weight="balanced", max_iter=600).fit(features.clip(-8, 8), kinds)
+    fitted = LogisticRegression(C=0.1, class_weight="balanced", max_iter=600).fit(features.clip(-8, 8), kinds)
     weight, bias = (fitted.coef_[1:] - fitted.coef_[0]) / spread, fitted.intercept_[1:] - fitted.intercept_[0]
     return _Rules(weight, bias - weight @ mean, tuple(len(reason) for reason in bad))
 
@@ -422,11 +426,12 @@ def _lung_bases(generator: torch.Generator) -> Callable[[Tensor], Tensor]:
     return change
 
 
-def _small(generator: torch.Generator) -> Callable[[Tensor], Tensor]:
-    """Films of small children: 38 to 70 % of the frame's side, dark around, half of them in a round field."""
+def _small(generator: torch.Generator, least: float, most: float) -> Callable[[Tensor], Tensor]:
+    """Films of small children: from the least to the most share of the frame's side, dark around, half of them in a
+    round field."""
 
     def change(films: Tensor) -> Tensor:
-        scale = 1 / (torch.rand(len(films), generator=generator) * 0.32 + 0.38)
+        scale = 1 / (torch.rand(len(films), generator=generator) * (most - least) + least)
         dark = torch.rand(len(films), generator=generator) * 0.08
         result = warp(films, affine(films, scale_x=scale, scale_y=scale), dark[:, None, None, None].expand_as(films))
         across = torch.linspace(-1, 1, films.shape[-1])
@@ -439,7 +444,7 @@ def _small(generator: torch.Generator) -> Callable[[Tensor], Tensor]:
 
 
 def _white_side(find: Callable[[Tensor], Tensor], generator: torch.Generator) -> Callable[[Tensor], Tensor]:
-    """Films with one lung white, from its base up to 60 to 100 % of its height, as an effusion or a lung without air.
+    """Films with one lung white, from its base up to 50 to 100 % of its height, as an effusion or a lung without air.
 
     Args:
         find: films -> probability of lung.
@@ -455,7 +460,7 @@ def _white_side(find: Callable[[Tensor], Tensor], generator: torch.Generator) ->
         down = torch.arange(height)
         base = (rows * down).amax(2)
         top = height - (rows * (height - down)).amax(2)
-        share = torch.rand(len(films), 1, generator=generator) * 0.4 + 0.6
+        share = torch.rand(len(films), 1, generator=generator) * 0.5 + 0.5
         is_lung = is_lung & (down > (base - share * (base - top))[:, :, None])[..., None]
         soft = gaussian(is_lung.to(films.dtype), torch.rand(len(films), generator=generator) * 3 + 1)
         grey = torch.rand(len(films), 1, 1, 1, generator=generator) * 0.3 + 0.65

@@ -91,8 +91,9 @@ def _deviation(maps: Tensor) -> Tensor:
 class Gate(nn.Module):
     """One score in 0..1 for each reason to refuse a film: logistic rules on :class:`GateFeatures`; contrast first.
 
-    Of a reason with several patterns the likeliest counts. Score 0 (``blank``) comes from the contrast alone
-    and is 0.5 at a standard deviation of ``BLANK`` of the range.
+    Of a reason with several patterns the likeliest counts, and of the reasons the likeliest alone has a score above 0:
+    the others are what it looks like besides. Score 0 (``blank``) comes from the contrast alone and is 0.5 at a standard
+    deviation of ``BLANK`` of the range.
     """
 
     BLANK = 0.045
@@ -105,7 +106,9 @@ class Gate(nn.Module):
     def forward(self, films: Tensor, features: Tensor) -> Tensor:
         blank = torch.sigmoid((self.BLANK - _deviation(films)) * 200)
         rules = F.linear(features, self.weight, self.bias).split(self.patterns, 1)
-        return torch.cat([blank, *(torch.sigmoid(one.amax(1, keepdim=True)) for one in rules)], dim=1)
+        reasons = torch.cat([one.amax(1, keepdim=True) for one in rules], 1)
+        likeliest = (reasons >= reasons.amax(1, keepdim=True)).to(reasons.dtype)
+        return torch.cat([blank, torch.sigmoid(reasons) * likeliest], dim=1)
 
 
 class ReaderNetwork(nn.Module):

@@ -13,6 +13,8 @@ CODES = ("no_lungs", "lungs_cut_off", "one_lung")
 EDGE = 0.75
 #: the emptiest column between two lungs holds at most this share of the fullest one
 VALLEY = 0.55
+#: what reaches over less of the film's height is no single lung, but both lungs of a small child, merged on the map
+LEAST_HEIGHT = 0.5
 
 
 class LungFindings(nn.Module):
@@ -29,11 +31,12 @@ class LungFindings(nn.Module):
         middle = ((share > 0.3) & (share < 0.7)).to(lungs.dtype)
         peak = columns.amax(1).clamp_min(1.0)
         valley = (columns / peak[:, None] + 2 * (1 - middle)).amin(1).clamp_max(1.0)
+        height = (is_lung.sum(2) > 0).to(lungs.dtype).mean(1)
         return torch.stack(
             [
                 torch.sigmoid((LEAST_AREA - area) * 400),
                 torch.sigmoid((edge - EDGE) * 20),
-                torch.sigmoid((valley - VALLEY) * 20),
+                torch.sigmoid(torch.minimum((valley - VALLEY) * 20, (height - LEAST_HEIGHT) * 100)),
             ],
             1,
         )
