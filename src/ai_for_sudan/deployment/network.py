@@ -92,8 +92,8 @@ class Gate(nn.Module):
     """One score in 0..1 for each reason to refuse a film: logistic rules on :class:`GateFeatures`; contrast first.
 
     Of a reason with several patterns the likeliest counts, and of the reasons the likeliest alone has a score above 0:
-    the others are what it looks like besides. Score 0 (``blank``) comes from the contrast alone and is 0.5 at a standard
-    deviation of ``BLANK`` of the range.
+    the others are what it looks like besides. Score 0 (``blank``) comes from the contrast alone and is 0.5 at a
+    standard deviation of ``BLANK`` of the range.
     """
 
     BLANK = 0.045
