@@ -54,6 +54,7 @@ def codings(name: str, pixels: np.ndarray) -> Iterator[tuple[str, np.ndarray, di
     rgb = {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB"}
     window = {"WindowCenter": 2000, "WindowWidth": 1500}
     rescale = {"RescaleSlope": "2", "RescaleIntercept": "-1024", "WindowCenter": 3000, "WindowWidth": 3000}
+    downwards = {"RescaleSlope": "-1", "RescaleIntercept": "4095", **window}
     planes = np.moveaxis(colour, -1, 0).tobytes()
     yield from (
         (f"{name}_grey8", pixels, {}),
@@ -66,6 +67,7 @@ def codings(name: str, pixels: np.ndarray) -> Iterator[tuple[str, np.ndarray, di
         (f"{name}_sigmoid", deep, {**window, "VOILUTFunction": "SIGMOID"}),
         (f"{name}_nonsense", deep, {"WindowCenter": 2000, "WindowWidth": 0}),
         (f"{name}_rescaled", deep, rescale),
+        (f"{name}_downwards", 4095 - deep, downwards),
         (f"{name}_signed", (deep.astype(np.int32) - 2000).astype(np.int16), {"PixelRepresentation": 1}),
         (f"{name}_rgb", colour, {**rgb, "PlanarConfiguration": 0}),
         (f"{name}_planes", colour, {**rgb, "PlanarConfiguration": 1, "PixelData": planes}),

@@ -70,6 +70,17 @@ def test_the_window_of_the_header_is_applied() -> None:
     np.testing.assert_array_equal(nonsense.pixels, FILM)
 
 
+@pytest.mark.parametrize("shape", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
+def test_a_rescale_that_runs_downwards_makes_no_negative_of_a_window(shape: str) -> None:
+    window = {"BitsStored": 12, "HighBit": 11, "WindowCenter": 1024, "WindowWidth": 2048, "VOILUTFunction": shape}
+    deep = FILM.astype(np.uint16) * 16
+    downwards = dicom(4095 - deep, **window, RescaleSlope=-1, RescaleIntercept=4095)
+    expected = read_radiograph(as_bytes(dicom(deep, **window)))
+    film = read_radiograph(as_bytes(downwards))
+    np.testing.assert_array_equal(film.pixels, expected.pixels)
+    assert film.warnings == expected.warnings == ()
+
+
 def test_rescale_and_lookup_tables_are_applied() -> None:
     signed = FILM.astype(np.int16) - 500
     film = read_radiograph(as_bytes(dicom(signed, RescaleSlope=2, RescaleIntercept=1000)))

@@ -28,10 +28,16 @@ def grey_values(values: np.ndarray, dataset: Dataset) -> np.ndarray:
 
 
 def _windowed(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """``stored``: values of one film, ``(N,)``."""
     try:
-        return np.asarray(apply_voi_lut(apply_modality_lut(stored, dataset), dataset), dtype=np.float32)
+        measured = apply_modality_lut(stored, dataset)
+        shown = np.asarray(apply_voi_lut(measured, dataset), dtype=np.float32)
     except Exception:  # a window that is nonsense (width 0, a text): the stored values are shown over their whole range
         return stored.astype(np.float32)
+    # A window never shows a higher value darker (PS3.3 C.11.2.1.2), but pydicom's does after a negative rescale slope.
+    if not dataset.get("VOILUTSequence") and shown[measured.argmax()] < shown[measured.argmin()]:
+        return -shown
+    return shown
 
 
 def _through_table(values: np.ndarray, shown: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
