@@ -1,4 +1,5 @@
 import type { Status } from '../contract/names';
+import { type FullRange, unpacked } from '../film/full_range';
 
 /** What the server says of itself and of who is logged in. */
 export interface Session {
@@ -107,20 +108,30 @@ export function useToken(token: string, ended: () => void): void {
 
 /** @throws Refused, with the code `network` where no answer came. */
 export async function call<T>(method: string, address: string, body?: unknown): Promise<T> {
-  let response: Response;
-  try {
-    response = await fetch(address, {
+  const response = await sent(
+    fetch(address, {
       method,
       headers: {
         ...(method === 'GET' ? {} : { 'x-csrf-token': csrf }),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       body: body === undefined ? undefined : JSON.stringify(body),
-    });
-  } catch {
+    }),
+  );
+  return answered(response.status, await sent(response.text()), response.headers.get('content-type') ?? '');
+}
+
+/** A film's values before its window. @throws Refused, with the code `no_values` where its picture shows them all. */
+export async function fullRange(film: number): Promise<FullRange> {
+  const response = await sent(fetch(`/api/films/${film}/values`));
+  if (response.ok) return unpacked(await sent(response.arrayBuffer()));
+  return answered(response.status, await sent(response.text()), response.headers.get('content-type') ?? '');
+}
+
+function sent<T>(pending: Promise<T>): Promise<T> {
+  return pending.catch(() => {
     throw new Refused(0, 'network');
-  }
-  return answered(response.status, await response.text(), response.headers.get('content-type') ?? '');
+  });
 }
 
 function answered<T>(status: number, text: string, kind: string): T {

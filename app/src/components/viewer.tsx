@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { LEGEND, OUTLINE } from '../contract/colours';
-import { type Film, paint } from '../film/film';
+import { type Film, paint, toImageData } from '../film/film';
+import { BRIGHTEST, type FullRange, LEAST, SHARPEST, windowed, windowOf } from '../film/full_range';
 import { useSpeech } from '../i18n';
 import { heatmapPicture } from '../reader/heatmap';
 import type { KeptFilm } from '../worklist/reading';
@@ -30,13 +31,18 @@ interface Props {
   heatmap: boolean;
   /** Logit units drawn at full colour. */
   fullColour: number;
+  /** The film's values before its window, once they are there; until then brightness and contrast filter the picture. */
+  fullRange?: FullRange | null;
+  /** Called when brightness or contrast first leave the film as it was read. */
+  onAdjusted?: () => void;
   children?: preact.ComponentChildren;
 }
 
 /** The film under its heatmap: a slider from one to the other, fingers to enlarge and move, brightness and contrast. */
-export function Viewer({ film, picture, heatmap, fullColour, children }: Props) {
+export function Viewer({ film, picture, heatmap, fullColour, fullRange, onAdjusted, children }: Props) {
   const { t } = useSpeech();
   const filmCanvas = useRef<HTMLCanvasElement>(null);
+  const windowCanvas = useRef<HTMLCanvasElement>(null);
   const heatmapCanvas = useRef<HTMLCanvasElement>(null);
   const frame = useRef<HTMLDivElement>(null);
   const fingers = useRef(new Map<number, { x: number; y: number }>());
@@ -45,6 +51,7 @@ export function Viewer({ film, picture, heatmap, fullColour, children }: Props) 
   const [brightness, setBrightness] = useState(100);
   const [contrast, setContrast] = useState(100);
   const [view, setView] = useState(WHOLE);
+  const adjusted = brightness !== 100 || contrast !== 100;
   const mapped = heatmap && picture !== null;
   const blank = mapped && Math.max(...picture.heatmap) <= 0.05 * fullColour;
 
@@ -71,6 +78,20 @@ export function Viewer({ film, picture, heatmap, fullColour, children }: Props) 
       heatmapCanvas.current!.getContext('2d')!.putImageData(drawn, 0, 0);
     }
   }, [film, picture, fullColour]);
+
+  useEffect(() => {
+    if (adjusted) onAdjusted?.();
+  }, [adjusted]);
+
+  useEffect(() => {
+    const canvas = windowCanvas.current;
+    if (!fullRange || !canvas) return;
+    const { width, height } = fullRange;
+    const pixels = windowed(fullRange, windowOf(fullRange, brightness, contrast));
+    canvas.width = width;
+    canvas.height = height;
+    canvas.getContext('2d')!.putImageData(toImageData({ pixels, width, height }), 0, 0);
+  }, [fullRange, brightness, contrast]);
 
   const zoom = (factor: number) =>
     setView((v) => bounded({ scale: v.scale * factor, x: v.x * factor, y: v.y * factor }));
@@ -138,6 +159,7 @@ export function Viewer({ film, picture, heatmap, fullColour, children }: Props) 
             class="film"
             style={{ filter: `brightness(${brightness}%) contrast(${contrast}%)` }}
           />
+          {fullRange && adjusted && <canvas ref={windowCanvas} class="windowed" />}
           {mapped && <canvas ref={heatmapCanvas} class="heatmap" style={{ opacity: strength / 100 }} />}
           {outlined && <Lungs lungs={picture?.lungs} />}
         </div>
@@ -189,8 +211,8 @@ export function Viewer({ film, picture, heatmap, fullColour, children }: Props) 
       )}
       <details class="adjust">
         <summary>{t.viewer.adjust}</summary>
-        <Slider label={t.viewer.brightness} most={250} value={brightness} change={setBrightness} />
-        <Slider label={t.viewer.contrast} most={300} value={contrast} change={setContrast} />
+        <Slider label={t.viewer.brightness} most={BRIGHTEST} value={brightness} change={setBrightness} />
+        <Slider label={t.viewer.contrast} most={SHARPEST} value={contrast} change={setContrast} />
         {children}
       </details>
     </section>
@@ -211,7 +233,7 @@ function Slider({ label, most, value, change }: SliderProps) {
       <span>{label}</span>
       <input
         type="range"
-        min="40"
+        min={LEAST}
         max={most}
         value={value}
         onInput={(event) => change(Number(event.currentTarget.value))}

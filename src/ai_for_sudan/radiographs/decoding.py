@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 from ai_for_sudan.errors import UnreadableFilm
-from ai_for_sudan.radiographs.radiograph import Radiograph, grey_of
+from ai_for_sudan.radiographs.radiograph import FullRange, Radiograph, grey_of
 from ai_for_sudan.radiographs.source import one_line
 
 
@@ -15,7 +18,7 @@ def decode(data: bytes) -> Radiograph:
     """
     if not data:
         raise UnreadableFilm("empty", "the file is empty; copy it again from its source")
-    try:
+    with _whatever_it_is():
         if is_dicom(data):
             from ai_for_sudan.radiographs.dicom import decode as decode_dicom
 
@@ -23,6 +26,26 @@ def decode(data: bytes) -> Radiograph:
         from ai_for_sudan.radiographs.picture import decode as decode_picture
 
         return Radiograph(grey_of(decode_picture(data)))
+
+
+def full_range(data: bytes) -> FullRange | None:
+    """The values of a DICOM film before its window; None where it has none, and of any other file.
+
+    Raises:
+        UnreadableFilm: as :func:`decode`.
+    """
+    if not is_dicom(data):
+        return None
+    with _whatever_it_is():
+        from ai_for_sudan.radiographs.dicom import full_range as full_range_of_dicom
+
+        return full_range_of_dicom(data)
+
+
+@contextlib.contextmanager
+def _whatever_it_is() -> Iterator[None]:
+    try:
+        yield
     except UnreadableFilm:
         raise
     except MemoryError as error:

@@ -19,7 +19,7 @@ import numpy as np
 from ai_for_sudan.contract import Remark
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.processes import cores
-from ai_for_sudan.radiographs.radiograph import Header, Radiograph, RefusedByHeader
+from ai_for_sudan.radiographs.radiograph import FullRange, Header, Radiograph, RefusedByHeader
 from ai_for_sudan.radiographs.worker import REPLY, REQUEST, SECONDS
 
 #: seconds by the clock after which a process is ended: where processor time is not counted, or one that only waits
@@ -36,10 +36,31 @@ def decode(source: Path | bytes) -> Radiograph:
     Raises:
         UnreadableFilm: the film's own fault, or ``too_slow``, ``too_large`` or ``crashed`` where it ended its process.
     """
+    kind, content = (b"b", source) if isinstance(source, bytes) else (b"p", os.fsencode(source.absolute()))
+    reply, pixels = _answer(kind, content)
+    header = Header(**reply["header"]) if reply["header"] else None
+    film = pixels.reshape(reply["shape"])
+    return Radiograph(film, header, _remarks(reply["refusals"]), _remarks(reply["warnings"]))
+
+
+def full_range(path: Path) -> FullRange | None:
+    """The values of a DICOM file before its window, or None where it has none; as many at once as :func:`decode`.
+
+    Raises:
+        UnreadableFilm: as :func:`decode`.
+    """
+    reply, values = _answer(b"f", os.fsencode(path.absolute()))
+    if "window" not in reply:
+        return None
+    black, white = reply["window"]
+    return FullRange(values.view(np.uint16).reshape(reply["shape"]), (black, white))
+
+
+def _answer(kind: bytes, content: bytes) -> tuple[dict[str, Any], np.ndarray]:
     with _places:
         worker = _borrow()
         try:
-            return worker.decode(source)
+            return worker.answer(kind, content)
         finally:
             _give_back(worker)
 
@@ -75,7 +96,8 @@ class _Worker:
                 "crashed", f"no process can be started to decode the film: {error.strerror}"
             ) from error
 
-    def decode(self, source: Path | bytes) -> Radiograph:
+    def answer(self, kind: bytes, content: bytes) -> tuple[dict[str, Any], np.ndarray]:
+        """What it replies, and the bytes that belong to it, uint8 ``(N,)``."""
         slow = threading.Event()
 
         def stop() -> None:
@@ -87,22 +109,19 @@ class _Worker:
         clock.daemon = True
         clock.start()
         try:
-            reply, pixels = self._ask(source)
+            reply, pixels = self._ask(kind, content)
         except (OSError, EOFError) as error:
             raise self._death(slow.is_set()) from error
         finally:
             clock.cancel()
         self.ready = not reply.pop("last")
-        if "shape" in reply:
-            header = Header(**reply["header"]) if reply["header"] else None
-            film = pixels.reshape(reply["shape"])
-            return Radiograph(film, header, _remarks(reply["refusals"]), _remarks(reply["warnings"]))
-        if "refusals" in reply:
+        if "code" in reply:
+            raise UnreadableFilm(reply["code"], reply["reason"])
+        if "refusals" in reply and "shape" not in reply:
             raise RefusedByHeader(_remarks(reply["refusals"]))
-        raise UnreadableFilm(reply["code"], reply["reason"])
+        return reply, pixels
 
-    def _ask(self, source: Path | bytes) -> tuple[dict[str, Any], np.ndarray]:
-        kind, content = (b"b", source) if isinstance(source, bytes) else (b"p", os.fsencode(source.absolute()))
+    def _ask(self, kind: bytes, content: bytes) -> tuple[dict[str, Any], np.ndarray]:
         requests, replies = cast(BufferedWriter, self._process.stdin), cast(BufferedReader, self._process.stdout)
         requests.write(REQUEST.pack(kind, len(content)))
         requests.write(content)

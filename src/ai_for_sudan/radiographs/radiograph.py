@@ -57,6 +57,19 @@ class Radiograph:
     warnings: tuple[Remark, ...] = field(default=())
 
 
+@dataclass(frozen=True)
+class FullRange:
+    """All that a film's file holds, before any window.
+
+    Attributes:
+        values: uint16 ``(H, W)``, bone white, from 0, in steps of the stored values; very large films are reduced.
+        window: the largest value that :attr:`Radiograph.pixels` shows black, and the smallest that it shows white.
+    """
+
+    values: np.ndarray
+    window: tuple[int, int]
+
+
 def grey_of(values: np.ndarray) -> np.ndarray:
     """Any picture array -> uint8 ``(H, W)``."""
     colour = values.ndim == 3 and values.shape[2] in (3, 4)

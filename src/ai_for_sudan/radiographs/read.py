@@ -9,7 +9,7 @@ import numpy as np
 
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.radiographs import plain
-from ai_for_sudan.radiographs.radiograph import Radiograph, grey_of
+from ai_for_sudan.radiographs.radiograph import FullRange, Radiograph, grey_of
 from ai_for_sudan.radiographs.source import check_size, read_film
 
 
@@ -40,6 +40,20 @@ def read_radiograph(source: str | Path | bytes | np.ndarray) -> Radiograph:
     from ai_for_sudan.radiographs import pool
 
     return pool.decode(source)
+
+
+def read_full_range(path: str | Path) -> FullRange | None:
+    """The values of a DICOM film before its window, decoded in a process with limits.
+
+    Returns:
+        None where there is nothing beyond what :func:`read_radiograph` shows: pictures, colour, films of one grey.
+
+    Raises:
+        UnreadableFilm: as :func:`read_radiograph`.
+    """
+    from ai_for_sudan.radiographs import pool
+
+    return pool.full_range(Path(path))
 
 
 def prepare(path: str | Path) -> None:

@@ -27,9 +27,10 @@ from ai_for_sudan.radiographs.source import read_film
 SECONDS, BYTES = 18, 1_300_000_000
 #: a process that once needed more than this is replaced, so that no film's result depends on the films before it
 GROWN = 400_000_000
-#: kind (``p``: a path, ``b``: the bytes of a file) and length of what follows
+#: kind (``p``: a path, ``b``: the bytes of a file, ``f``: a path of which the full range is wanted) and length of what
+#: follows
 REQUEST = struct.Struct(">cQ")
-#: lengths of the reply, JSON, and of the pixels
+#: lengths of the reply, JSON, and of the pixels or values
 REPLY = struct.Struct(">IQ")
 
 
@@ -80,10 +81,16 @@ def _prepare() -> None:
 
 
 def _reply(kind: bytes, content: bytes) -> tuple[dict[str, Any], memoryview]:
-    from ai_for_sudan.radiographs.decoding import decode
+    from ai_for_sudan.radiographs.decoding import decode, full_range
 
     try:
-        film = decode(read_film(os.fsdecode(content)) if kind == b"p" else content)
+        file = content if kind == b"b" else read_film(os.fsdecode(content))
+        if kind == b"f":
+            found = full_range(file)
+            if found is None:
+                return {}, memoryview(b"")
+            return {"shape": found.values.shape, "window": found.window}, found.values.data.cast("B")
+        film = decode(file)
     except RefusedByHeader as error:
         return {"refusals": error.refusals}, memoryview(b"")
     except UnreadableFilm as error:

@@ -2,7 +2,7 @@ import { useMemo, useState } from 'preact/hooks';
 import { ReadingSummary, wasRead } from '../../components/reading';
 import { Disclaimer, Notice } from '../../components/notice';
 import { Viewer } from '../../components/viewer';
-import { call, type Film, type Page } from '../api';
+import { call, type Film, fullRange, type Page } from '../api';
 import { useDesk } from '../clinic';
 import { Fault } from '../fault';
 import { useAnswer, useLive } from '../live';
@@ -32,7 +32,9 @@ export function FilmScreen({ id }: { id: number }) {
       <div class="columns">
         <div class="films">
           <Shown film={film} title={film.date ? day(film.date) : undefined} />
-          {beside && <Shown film={beside} title={w.film.prior(day(beside.date || beside.arrived_at))} />}
+          {beside && (
+            <Shown key={beside.id} film={beside} title={w.film.prior(day(beside.date || beside.arrived_at))} />
+          )}
         </div>
         <div class="panel">
           {reading ? (
@@ -154,6 +156,9 @@ export function FilmScreen({ id }: { id: number }) {
 function Shown({ film, title }: { film: Film; title?: string }) {
   const { w } = useWords();
   const { card } = useDesk();
+  // Fetched only by those who look beyond the film's own window: they weigh as much as its picture.
+  const [wanted, setWanted] = useState(false);
+  const range = useAnswer(() => (wanted ? fullRange(film.id) : Promise.resolve(null)), [film.id, wanted]);
   // The viewer starts again with another picture: a change elsewhere must not move the film under somebody's eyes.
   const picture = useMemo(() => pictureOf(film), [film.id, film.reading?.id, film.available]);
   if (!film.available) return <Notice kind="info">{w.errors.gone}</Notice>;
@@ -165,8 +170,20 @@ function Shown({ film, title }: { film: Film; title?: string }) {
         picture={picture}
         heatmap={film.reading!.status !== 'refused'}
         fullColour={film.reading!.heatmap_reference || card.heatmapReference}
+        fullRange={range.answer}
+        onAdjusted={() => setWanted(true)}
       >
         <p class="small">{w.film.window}</p>
+        {wanted && !range.fault && (
+          <p class="small" role="status">
+            {range.answer ? w.film.allValues : w.film.valuesComing}
+          </p>
+        )}
+        {range.fault?.code === 'no_values' ? (
+          <p class="small">{w.errors.no_values}</p>
+        ) : (
+          <Fault fault={range.fault} again={range.again} />
+        )}
         <p>
           <a href={picture.picture} target="_blank" rel="noreferrer">
             {w.film.original}

@@ -59,6 +59,7 @@ export const en = {
     disk_full:
       'The disk of the server is full. Films that are here stay readable. Tell the person who runs the server.',
     gone: 'The film was deleted when its storage period ended. Its reading and verdicts are kept.',
+    no_values: 'The picture already shows all values of this film.',
     unreadable: 'The picture of this film cannot be shown.',
     name_taken: 'There is already an account with this name, open or closed. Choose another name.',
     last_administrator: 'This is the last administrator. Appoint another one first.',
@@ -143,6 +144,8 @@ export const en = {
     report: 'Printable report',
     looking: (names: string) => `Also being viewed by ${names}.`,
     window: 'Window: contrast sets the width, brightness the level.',
+    valuesComing: 'Fetching all values of the film. Until they are here, only its picture is adjusted.',
+    allValues: 'All values of the film are used: what its own window clipped can be seen.',
   },
   delivery: {
     sr: 'report (SR)',

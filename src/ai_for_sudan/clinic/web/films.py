@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from ai_for_sudan.clinic.store.trail import record
 from ai_for_sudan.clinic.web.endpoint import ANYBODY, CLINICIANS, Call, Endpoints, Refusal, choice, closed, text
 from ai_for_sudan.clinic.web.worklist import rows
 from ai_for_sudan.errors import UnreadableFilm
-from ai_for_sudan.radiographs import read_radiograph
+from ai_for_sudan.radiographs import FullRange, read_full_range, read_radiograph
 
 endpoints = Endpoints()
 #: looks of the same person at the same film within this time are one
@@ -147,14 +149,10 @@ def _verdict(verdict: Verdict, user: User) -> dict[str, Any]:
     "GET", "/api/films/{film}/picture", ANYBODY, "the film at full size, 8 bit, bone white (PNG)", kind="image/png"
 )
 def picture(call: Call) -> Response:
-    with call.desk.store.reading() as session:
-        found = find(session, call.path["film"])
-        file, gone = found.file, found.deleted_at is not None
-    if gone:
-        raise Refusal(410, "gone", "the film's file was deleted; its reading and verdicts are kept")
+    path = _file(call)
     with call.desk.pictures:
         try:
-            pixels = read_radiograph(call.desk.store.films.path(file)).pixels
+            pixels = read_radiograph(path).pixels
         except UnreadableFilm as error:
             raise Refusal(409, "unreadable", "the film cannot be decoded", film=error.code) from error
         return Response(png(pixels), media_type="image/png")
@@ -165,6 +163,53 @@ def png(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
+
+
+@endpoints.add(
+    "GET",
+    "/api/films/{film}/values",
+    ANYBODY,
+    "the values of a DICOM film before its window, 16 bit, bone white; 404 where its picture shows them all",
+    kind="application/octet-stream",
+)
+def values(call: Call) -> Response:
+    path = _file(call)
+    with call.desk.pictures:
+        try:
+            found = read_full_range(path)
+        except UnreadableFilm as error:
+            raise Refusal(409, "unreadable", "the film cannot be decoded", film=error.code) from error
+        if found is None:
+            raise Refusal(404, "no_values", "the film's picture shows all of its values")
+        content, headers = packed(found), {}
+        if "gzip" in call.request.headers.get("accept-encoding", ""):
+            content, headers = gzip.compress(content, compresslevel=1), {"Content-Encoding": "gzip"}
+        return Response(content, headers=headers, media_type="application/octet-stream")
+
+
+def packed(film: FullRange) -> bytes:
+    """What ``unpacked`` of ``app/src/film/full_range.ts`` takes, little-endian.
+
+    Width, height and the window's black and white as uint32; then, row by row, each value's difference to the one
+    before it, as uint16 modulo 65,536: compressed, a third smaller than the values themselves.
+    """
+    height, width = film.values.shape
+    differences = np.diff(film.values.ravel(), prepend=np.uint16(0))
+    return np.array([width, height, *film.window], dtype="<u4").tobytes() + differences.astype("<u2").tobytes()
+
+
+def _file(call: Call) -> Path:
+    """The film's file, which somebody is about to see.
+
+    Raises:
+        Refusal: 404; 410, it was deleted.
+    """
+    _seen(call)
+    with call.desk.store.reading() as session:
+        found = find(session, call.path["film"])
+        if found.deleted_at is not None:
+            raise Refusal(410, "gone", "the film's file was deleted; its reading and verdicts are kept")
+        return call.desk.store.films.path(found.file)
 
 
 @endpoints.add(
