@@ -74,6 +74,7 @@ def main() -> int:
         names = args.only or chosen
         _mutmut(copy, "run", "--max-children", str(args.jobs), *names)
         results = {name: code for name, code in _results(copy).items() if name in set(names) and code is not None}
+        results |= {name: _alone(copy, name) for name, code in results.items() if code < 0}
         alive = sorted(name for name, code in results.items() if code in (SURVIVED, UNREACHED))
         for name in alive:
             print(f"\n{name}{' (no test reaches it)' if results[name] == UNREACHED else ''}")
@@ -94,6 +95,19 @@ def _mutmut(folder: Path, *command: str) -> str:
     if os.environ.get("VERBOSE"):
         print(done.stdout[-3000:], done.stderr[-3000:])
     return done.stdout
+
+
+def _alone(folder: Path, name: str) -> int:
+    """The exit code of a mutant's tests in a process of their own: mutmut forks a process in which PyTorch has run,
+    and a crash there is none of the mutant's.
+    """
+    here = folder / "mutants"
+    stats = json.loads((here / "mutmut-stats.json").read_text(encoding="utf-8"))
+    tests = stats["tests_by_mangled_function_name"].get(name.rpartition("__mutmut_")[0], [])
+    quickest = sorted(tests, key=lambda test: float(stats["duration_by_test"].get(test, 0)))
+    environment = {**os.environ, "PYTHONPATH": str(here / "src"), "MUTANT_UNDER_TEST": name}
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *quickest]
+    return subprocess.run(command, cwd=here, env=environment, capture_output=True).returncode
 
 
 def _results(folder: Path) -> dict[str, int | None]:

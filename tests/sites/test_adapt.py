@@ -142,12 +142,6 @@ def test_the_energy_test_holds_its_level_and_finds_a_shift() -> None:
     assert energy_test(rng.normal(size=(40, 5)), rng.normal(0.8, 1, (30, 5)))[1] <= 0.01
 
 
-def test_the_energy_distance_by_hand() -> None:
-    a, b = np.array([[0.0], [2.0]]), np.array([[1.0], [5.0]])
-    # 2 * mean(1, 5, 1, 3) - mean(0, 2, 2, 0) - mean(0, 4, 4, 0)
-    assert energy_test(a, b, permutations=9)[0] == pytest.approx(2 * 2.5 - 1 - 2)
-
-
 def test_drift_against_the_reference_of_the_card(make_films: Make) -> None:
     rng = np.random.default_rng(0)
     source = rng.normal(1, 0.3, (400, 64))
@@ -163,15 +157,6 @@ def test_drift_against_the_reference_of_the_card(make_films: Make) -> None:
     assert same["embedding"]["p"] > 0.01 >= other["embedding"]["p"]
     assert "embeddings" in other["words"]
     assert set(other["pictures"]) == set(references.PICTURE)
-
-
-def test_picture_statistics_by_hand() -> None:
-    film = np.full((20, 20), 255, np.uint8)
-    film[:, :4] = 0
-    mean, _, low, high, sharpness, border = references.picture_statistics(film)
-    assert mean == pytest.approx(0.8) and low == 0 and high == 1
-    assert sharpness == pytest.approx(2 * 18 / 18**2)
-    assert 0 < border < 1
 
 
 # --- from files ------------------------------------------------------------------------------------------------------

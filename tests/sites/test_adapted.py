@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from ai_for_sudan.contract.card import Card
 from ai_for_sudan.sites import ReaderFile
 from ai_for_sudan.sites.adapt import Outcome
-from ai_for_sudan.sites.adapted import write_adapted
+from ai_for_sudan.sites.adapted import _reference, write_adapted
 from ai_for_sudan.sites.head import Head, Space
 from ai_for_sudan.sites.log import Entry
 from ai_for_sudan.sites.monitor import _agreement
@@ -52,13 +53,21 @@ def adaptation(tiny_file: ReaderFile, tmp_path: Path) -> Adaptation:
     return Adaptation(tiny_file, tmp_path)
 
 
+def card_of(adaptation: Adaptation, three_classes: bool) -> Card:
+    facts = adaptation.file.card
+    if three_classes:
+        facts = facts | {"classes": ["normal", "bacterial", "pneumonia"]}
+        facts["selftest"] = facts["selftest"] | {"probability": [0.2, 0.3, 0.5]}
+    return Card.from_json(json.dumps(facts))
+
+
 def head(prior_std: float) -> Head:
     return Head(scale=2.0, shift=0.5, direction=np.zeros(4), prior_std=prior_std)
 
 
 REFERENCE = {
-    "n": 1, "dims": 1, "embedding_mean": [0.0] * 4, "embedding_std": [1.0] * 4, "score_quantiles": [0.0] * 101,
-    "sample": {"n": 1, "sketches": "AAA=", "scores": [0.0]},
+    "n": 1, "dims": 1, "embedding_mean": [0.0] * 4, "embedding_std": [1.0] * 4, "score_quantiles": [-1.0] * 101,
+    "sample": {"n": 1, "sketches": "AAA=", "scores": [-1.0]},
 }  # fmt: skip
 
 
@@ -67,10 +76,9 @@ def test_what_was_done_is_added_to_what_was_done_before(adaptation: Adaptation) 
     card = adaptation.card(thresholds={"balanced": 0.4}, adaptations=earlier)
     before, now = card.facts["adaptations"]
     assert before == earlier[0] and card.name == "adapted"
-    assert (now["site"], now["date"], now["adopted"], now["identity_of_films"]) == (
-        "Kassala", "2026-03-04", ["thresholds"], "f" * 64,
-    )  # fmt: skip
-    assert now["films"] == {"read": 40, "labelled": 30, "excluded": 2}, "counts, never the names of files"
+    # Counts of films, never the names of files.
+    counts = {"read": 40, "labelled": 30, "excluded": 2}
+    assert now == RESULT | {"films": counts, "identity_of_films": "f" * 64}
     assert len(adaptation.card(thresholds={"balanced": 0.4}).facts["adaptations"]) == 1
 
 
@@ -94,19 +102,41 @@ def test_a_default_point_that_was_not_chosen_here_takes_the_balanced_threshold(a
     assert card.operating_points["screening"].reason == REASONS["balanced"]
 
 
-@pytest.mark.parametrize(("prior_std", "marked"), [(0.0, False), (0.5, True)])
-def test_a_refitted_head_s_scores_are_no_longer_those_of_the_reference(
-    adaptation: Adaptation, prior_std: float, marked: bool
+@pytest.mark.parametrize(("prior_std", "three_classes"), [(0.5, False), (0.0, True)])
+def test_where_the_new_scores_of_its_own_films_are_not_known_the_card_says_whose_they_are(
+    adaptation: Adaptation, prior_std: float, three_classes: bool
 ) -> None:
-    card = adaptation.card(head=head(prior_std), reference=REFERENCE, abstention={"lower": 0.4, "upper": 0.6})
-    assert ("scores_of" in card.facts["reference"]) == marked
-    if marked:
-        assert card.facts["reference"]["scores_of"].endswith("before adaptation")
-        assert card.facts["reference"]["dims"] == 1
-    assert card.abstention is not None and (card.abstention.lower, card.abstention.upper) == (0.3, 0.7)
-    assert "films of Kassala" in card.facts["abstention"]["method"]
-    assert card.facts["calibration"]["fitted_on"] == "30 films of Kassala"
-    assert card.facts["calibration"]["method"] == "logistic recalibration at the site"
+    reference = _reference(card_of(adaptation, three_classes), REFERENCE, head(prior_std))
+    assert reference == REFERENCE | {"scores_of": "tiny 0.1, before adaptation"}
+
+
+def test_a_recalibrated_reader_scores_its_own_films_by_its_new_calibration(adaptation: Adaptation) -> None:
+    """Twice the log-odds and a half more: else it would differ from its own films for ever."""
+    reference = adaptation.card(head=head(0.0), reference=REFERENCE).facts["reference"]
+    assert reference["sample"] == {"n": 1, "sketches": "AAA=", "scores": [-1.5]}
+    assert reference["score_quantiles"] == [-1.5] * 101
+    assert {**REFERENCE, **reference, "sample": 0, "score_quantiles": 0} == {
+        **REFERENCE, "sample": 0, "score_quantiles": 0,
+    }  # fmt: skip
+    short = {key: value for key, value in REFERENCE.items() if key != "score_quantiles"}
+    assert "score_quantiles" not in adaptation.card(head=head(0.0), reference=short).facts["reference"]
+    kept = adaptation.card(thresholds={"balanced": 0.4}, reference=REFERENCE).facts["reference"]
+    assert kept == REFERENCE, "thresholds change no score"
+
+
+def test_the_calibration_of_the_site_takes_the_place_of_the_old_one(adaptation: Adaptation) -> None:
+    old = {"method": "x", "prevalence": 0.7, "ece": {"clean": {"value": 0.01}}, "ece_measured_on": "other films"}
+    card = adaptation.card(head=head(0.0), calibration=old, abstention={"lower": 0.4, "upper": 0.6, "error_rate": 0.2})
+    assert card.facts["calibration"] == {
+        "method": "logistic recalibration at the site", "fitted_on": "30 films of Kassala",
+        "scale": [2.0, 2.0], "bias": [0.0, 0.5],
+    }  # fmt: skip
+    assert card.facts["abstention"] == {
+        "lower": 0.3, "upper": 0.7, "error_rate": 0.2,
+        "method": "class-conditional conformal prediction on held-out films of Kassala",
+    }  # fmt: skip
+    assert adaptation.card(head=head(0.0), abstention=None).facts["abstention"]["error_rate"] == 0.1
+    assert adaptation.card(thresholds={"balanced": 0.4}, calibration=old).facts["calibration"] == old
 
 
 def test_agreement_is_counted_week_by_week() -> None:

@@ -13,7 +13,17 @@ from sklearn.metrics import roc_auc_score
 from ai_for_sudan.contract import Card
 from ai_for_sudan.reading import Reader
 from ai_for_sudan.sites import ReaderFile, nuisance
-from ai_for_sudan.sites.head import Rows, Space, fit_head, held_out_scores, patient_folds
+from ai_for_sudan.sites.head import (
+    DIRECTIONS,
+    PRIOR_STDS,
+    Head,
+    Rows,
+    Space,
+    fit_chosen_head,
+    fit_head,
+    held_out_scores,
+    patient_folds,
+)
 
 
 def rows(count: int = 300, channels: int = 6, seed: int = 0, **changes: object) -> tuple[Rows, np.ndarray]:
@@ -45,14 +55,119 @@ def test_recalibration_agrees_with_logistic_regression() -> None:
     assert found.shift == pytest.approx(expected.intercept_[0], abs=2e-3)
 
 
-def test_a_head_agrees_with_penalised_logistic_regression() -> None:
+@pytest.mark.parametrize("prior_std", [1.0, 3.0])
+def test_a_head_agrees_with_penalised_logistic_regression(prior_std: float) -> None:
     """With a shipped reader that says nothing, what is left is ridge logistic regression with the same penalty."""
     some, _ = rows(logits=np.zeros((300, 2)))
-    found = fit_head(some, 1.0)
-    penalty = (some.features**2).sum(1).mean()
+    found = fit_head(some, prior_std)
+    penalty = (some.features**2).sum(1).mean() / prior_std**2
     expected = LogisticRegression(C=1 / penalty, tol=1e-10, max_iter=5000).fit(some.features, some.labels)
     np.testing.assert_allclose(found.direction, expected.coef_[0], atol=1e-4)
     assert found.shift == pytest.approx(expected.intercept_[0], abs=1e-4)
+
+
+def test_the_space_holds_the_directions_in_which_films_differ() -> None:
+    # The second channel repeats the first in other units, the third never varies.
+    first = np.array([1.0, 3.0, 5.0, 3.0])
+    embeddings = np.stack([first, 7 - 10 * first, np.full(4, 0.3)], axis=1)
+    space = Space.of(embeddings)
+    np.testing.assert_allclose(space.mean, [3, -23, 0.3])
+    np.testing.assert_allclose(space.std, [np.sqrt(2), np.sqrt(200), 1])
+    assert space.basis.shape == (3, 1)
+    np.testing.assert_allclose(np.abs(space.basis[:, 0]), [np.sqrt(0.5), np.sqrt(0.5), 0], atol=1e-9)
+    # Both channels say the same: root two times the standardised value.
+    np.testing.assert_allclose(np.abs(space.features(embeddings)[:, 0]), [2, 0, 2, 0], atol=1e-9)
+    assert Space.of(np.ones((5, 3))).basis.shape == (3, 0)
+    assert Space.of(np.random.default_rng(0).normal(size=(230, 210))).basis.shape == (210, DIRECTIONS)
+
+
+def test_a_head_does_the_same_to_embeddings_as_in_the_space() -> None:
+    some, embeddings = rows()
+    head = Head(1.0, 0.7, np.linspace(-1, 1, 6), 4.0)
+    direction, shift = head.in_embedding(Space.of(embeddings))
+    np.testing.assert_allclose(embeddings @ direction + shift, some.features @ head.direction + 0.7)
+
+
+def test_log_odds_are_those_of_the_probability() -> None:
+    logits = np.array([[0.5, -1.0, 2.0], [1.5, 0.0, -2.0]])
+    values = {"logits": logits, "features": np.ones((2, 1)), "labels": np.zeros(2), "positive": 1}
+    some = rows(2, **values)[0]
+    softmax = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    np.testing.assert_allclose(expit(some.scores), softmax[:, 1])
+    # The head's own term is added to the reported class alone, after the scale.
+    changed = 2 * logits + [0, 3 + 0.5, 0]
+    expected = np.exp(changed) / np.exp(changed).sum(1, keepdims=True)
+    head = Head(2.0, 0.5, np.array([3.0]), 4.0)
+    np.testing.assert_allclose(expit(head.scores(some)), expected[:, 1])
+    findings = rows(2, **values, exclusive=False)[0]
+    np.testing.assert_allclose(findings.scores, logits[:, 1])
+    np.testing.assert_allclose(head.scores(findings), 2 * logits[:, 1] + 3.5)
+
+
+def test_films_of_another_site_are_joined_as_other_patients_with_a_weight_of_their_own() -> None:
+    here, _ = rows(4, channels=1, patients=np.array([0, 0, 5, 7]), weights=np.array([1.0, 2, 1, 2]))
+    there, _ = rows(2, channels=1, seed=1, patients=np.array([0, 1]), weights=np.array([1.0, 3]))
+    both = here.joined(there)
+    assert both.patients.tolist() == [0, 0, 5, 7, 8, 9]
+    # Together they weigh six, as these do: four of the other site's become six.
+    assert both.weights.tolist() == [1, 2, 1, 2, 1.5, 4.5]
+    for name in ("logits", "features", "labels"):
+        np.testing.assert_array_equal(getattr(both, name), np.concatenate([getattr(here, name), getattr(there, name)]))
+
+
+def same(first: Head, second: Head) -> bool:
+    """As nearly as the search for the optimum goes."""
+    values = ([head.scale, head.shift, *head.direction] for head in (first, second))
+    return bool(np.allclose(*values, atol=1e-3))
+
+
+@pytest.mark.parametrize("prior_std", [0.0, 4.0])
+def test_only_how_films_weigh_against_each_other_counts(prior_std: float) -> None:
+    some, _ = rows(120)
+    heavy, _ = rows(120, weights=np.full(120, 7.0))
+    uneven, _ = rows(120, weights=1.0 + (np.arange(120) < 60))
+    assert same(fit_head(some, prior_std), fit_head(heavy, prior_std))
+    assert not same(fit_head(some, prior_std), fit_head(uneven, prior_std))
+
+
+def test_a_film_that_weighs_twice_counts_like_two_and_one_of_no_weight_like_none() -> None:
+    some, _ = rows(120)
+    weighted, _ = rows(120, weights=np.where(np.arange(120) < 60, 2.0, 0.0))
+    assert same(fit_head(weighted, 0.0), fit_head(some.take(np.arange(120) % 60), 0.0))
+
+
+def test_the_prior_is_the_one_that_predicts_other_patients_best() -> None:
+    random = np.random.default_rng(0)
+    nothing, _ = rows(120, features=random.normal(size=(120, 20)), logits=np.zeros((120, 2)))
+    assert fit_chosen_head(nothing).prior_std == PRIOR_STDS[0]
+    features = np.concatenate([6 * (nothing.labels[:, None] - 0.5), np.zeros((120, 19))], axis=1)
+    clear, _ = rows(120, features=features, logits=np.zeros((120, 2)))
+    assert fit_chosen_head(clear).prior_std == PRIOR_STDS[-1]
+    assert fit_chosen_head(clear, prior_stds=(0.1, 0.5)).prior_std == 0.5
+    # Films that count for nothing do not choose: of those that count, the label is told by the first feature.
+    mixed, _ = rows(
+        120,
+        features=np.where(np.arange(120)[:, None] < 80, features, -features),
+        labels=nothing.labels,
+        logits=np.zeros((120, 2)),
+        weights=(np.arange(120) < 80) * 1.0 + 1e-9,
+    )
+    assert fit_chosen_head(mixed).prior_std == PRIOR_STDS[-1]
+
+
+@pytest.mark.parametrize(("positive_patients", "folds"), [(1, 2), (3, 3), (5, 5), (9, 5)])
+def test_there_are_no_more_folds_than_patients_of_a_class(positive_patients: int, folds: int) -> None:
+    patients = np.arange(40) // 2
+    some, _ = rows(40, labels=(patients < positive_patients).astype(float))
+    found = patient_folds(some, 5, 0)
+    assert len(found) == folds
+    assert sorted(np.concatenate([outside for _, outside in found])) == list(range(40))
+    assert all(len(inside) + len(outside) == 40 for inside, outside in found)
+    if positive_patients == 9:
+        again, other = patient_folds(some, 5, 0), patient_folds(some, 5, 1)
+        assert all((a[1] == b[1]).all() for a, b in zip(found, again, strict=True))
+        assert any(set(a[1]) != set(b[1]) for a, b in zip(found, other, strict=True))
+        assert len(patient_folds(some, 4, 0)) == 4
 
 
 def test_a_wider_prior_moves_further_and_none_keeps_the_order() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from ai_for_sudan.files import plain_json
 from ai_for_sudan.reading import Card
 from ai_for_sudan.sites.adapt import Outcome
+from ai_for_sudan.sites.head import Head
 from ai_for_sudan.sites.readerfile import ReaderFile
 from ai_for_sudan.statistics.operating_points import REASONS
 
@@ -21,7 +22,6 @@ def write_adapted(file: ReaderFile, target: Path, outcome: Outcome, result: dict
     card = Card.from_json(file.text)
     weights = file.weights
     changed = dict(file.card)
-    refitted = outcome.head is not None and outcome.head.prior_std > 0
     if outcome.head is not None:
         weights = file.adapted_weights(outcome.head, outcome.space, card.positive_index, card.task == "exclusive")
         band = outcome.abstention
@@ -32,17 +32,18 @@ def write_adapted(file: ReaderFile, target: Path, outcome: Outcome, result: dict
             "error_rate": before.get("error_rate", 0.1),
             "method": f"class-conditional conformal prediction on held-out films of {result['site']}",
         }
+        # Nothing is kept of what was measured of the old calibration, nor of the share of positives it was made for.
         changed["calibration"] = {
-            **(file.card.get("calibration") or {}),
             "method": "logistic recalibration at the site",
+            "scale": weights["calibration.scale"].tolist(),
+            "bias": weights["calibration.bias"].tolist(),
             "fitted_on": f"{result['films']['labelled']} films of {result['site']}",
         }
     if outcome.thresholds is not None:
         changed["operating_points"] = _points(card, outcome, result)
     changed["name"] = target.stem
-    # What the shipped reader's own films look like to it is no longer true of a refitted head's scores.
-    if refitted and changed.get("reference"):
-        changed["reference"] = {**changed["reference"], "scores_of": f"{card.title}, before adaptation"}
+    if outcome.head is not None and changed.get("reference"):
+        changed["reference"] = _reference(card, changed["reference"], outcome.head)
     record = {
         key: result[key] for key in ("site", "date", "reader", "films", "measured", "verdict", "steps", "warnings")
     }
@@ -51,6 +52,21 @@ def write_adapted(file: ReaderFile, target: Path, outcome: Outcome, result: dict
     record |= {"identity_of_films": outcome.identity, "adopted": result["adopted"]}
     changed["adaptations"] = [*file.card.get("adaptations", []), plain_json(record)]
     file.write(target, weights, plain_json(changed))
+
+
+def _reference(card: Card, reference: dict[str, Any], head: Head) -> dict[str, Any]:
+    """The reader's own films as the changed one scores them; where that is not known, the entry says whose scores."""
+    if head.prior_std > 0 or (card.task == "exclusive" and len(card.classes) > 2):
+        return {**reference, "scores_of": f"{card.title}, before adaptation"}
+
+    def moved(scores: list[float]) -> list[float]:
+        return [round(head.scale * score + head.shift, 4) for score in scores]
+
+    sample = reference["sample"]
+    found = {**reference, "sample": {**sample, "scores": moved(sample["scores"])}}
+    if "score_quantiles" in reference:
+        found["score_quantiles"] = moved(reference["score_quantiles"])
+    return found
 
 
 def _points(card: Card, outcome: Outcome, result: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 PRIOR_STDS = (2.0, 4.0, 8.0, 16.0)
 #: How many directions of the embeddings are kept, those in which films differ most: the others are noise, and time.
 DIRECTIONS = 200
+#: Of the patients that a prior is chosen on, and that a threshold of the refitted head is.
+FOLDS = 4
 #: A weak prior that holds the scale of the log-odds near the shipped one, where films are few.
 _SCALE_PRIOR = 1.0
 
@@ -85,9 +87,9 @@ class Rows:
             weights=self.weights[index],
         )
 
-    def joined(self, other: Rows, weight: float = 1.0) -> Rows:
-        """These films and others of other patients, which count for ``weight`` times as much as these, all together."""
-        scale = weight * self.weights.sum() / other.weights.sum()
+    def joined(self, other: Rows) -> Rows:
+        """These films and others of other patients, which count for as much as these, all together."""
+        scale = self.weights.sum() / other.weights.sum()
         return replace(
             self,
             logits=np.concatenate([self.logits, other.logits]),
@@ -163,12 +165,10 @@ def fit_head(rows: Rows, prior_std: float) -> Head:
     return Head(float(np.exp(found[0])), float(found[1]), direction, prior_std)
 
 
-def fit_chosen_head(
-    rows: Rows, *, folds: int = 4, repeats: int = 3, seed: int = 0, prior_stds: Sequence[float] = PRIOR_STDS
-) -> Head:
+def fit_chosen_head(rows: Rows, *, repeats: int = 3, seed: int = 0, prior_stds: Sequence[float] = PRIOR_STDS) -> Head:
     """Fit with the prior that predicts held-out patients best (log loss, over ``repeats`` divisions into folds)."""
     losses = np.zeros(len(prior_stds))
-    divisions = [division for repeat in range(repeats) for division in patient_folds(rows, folds, seed + repeat)]
+    divisions = [division for repeat in range(repeats) for division in patient_folds(rows, FOLDS, seed + repeat)]
     for inside, outside in divisions:
         held_out = rows.take(outside)
         for number, prior_std in enumerate(prior_stds):
@@ -177,10 +177,10 @@ def fit_chosen_head(
     return fit_head(rows, prior_stds[int(np.argmin(losses))])
 
 
-def held_out_scores(rows: Rows, prior_std: float, *, folds: int = 4, seed: int = 0) -> np.ndarray:
+def held_out_scores(rows: Rows, prior_std: float, *, seed: int = 0) -> np.ndarray:
     """Log-odds of each film by a head that was fitted without its patient, ``(N,)``."""
     scores = np.empty(len(rows))
-    for inside, outside in patient_folds(rows, folds, seed):
+    for inside, outside in patient_folds(rows, FOLDS, seed):
         scores[outside] = fit_head(rows.take(inside), prior_std).scores(rows.take(outside))
     return scores
 

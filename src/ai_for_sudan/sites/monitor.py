@@ -40,7 +40,7 @@ class Baseline:
 
     Attributes:
         text: where it comes from.
-        refusals: refused films and all films; None where it is not known.
+        refusals: refused films and all that were decoded; None where it is not known.
         scores: log-odds, ``(n,)``.
         distances: of films that the measure of distance was not fitted on, ``(n,)``; None without embeddings.
         distance: embeddings ``(N, D)`` -> ``(N,)``.
@@ -234,18 +234,18 @@ def _baseline(
             f"Nothing is compared yet: the baseline ({text}) holds {len(scores)} films that were read; "
             f"{FEWEST_IN_BASELINE} are needed."
         ]
-    refused = sum(entry.status == "refused" for entry in inside)
+    refusals = _refusals(inside)
     embeddings = _embeddings(inside)
     if len(embeddings) < FEWEST_IN_BASELINE:
         note = (
             "Drift of the embeddings is not tested: too few readings of the baseline have one (read --log writes them)."
         )
-        return Baseline(text, (refused, len(inside)), scores, None, None), [note]
+        return Baseline(text, refusals, scores, None, None), [note]
     # Every other film: the distance is fitted on one half, and the other half shows how far films usually are.
     half = embeddings[::2]
     mean, std = half.mean(0), half.std(0)
     distance = _fitted(sketch(standardised(half, mean, std)), mean, std)
-    return Baseline(text, (refused, len(inside)), scores, distance(embeddings[1::2]), distance), []
+    return Baseline(text, refusals, scores, distance(embeddings[1::2]), distance), []
 
 
 def _fitted(sketches: np.ndarray, mean: np.ndarray, std: np.ndarray) -> _Distance:
@@ -255,11 +255,10 @@ def _fitted(sketches: np.ndarray, mean: np.ndarray, std: np.ndarray) -> _Distanc
 def _counts(entries: Sequence[Entry]) -> dict[str, Any]:
     counts = Counter(entry.status for entry in entries)
     scores = _scores(entries)
-    decoded = len(entries) - counts["failed"]
     return {
         "readings": len(entries),
         "statuses": {status: counts[status] for status in STATUSES},
-        "refused": wilson(counts["refused"], decoded).to_list(),
+        "refused": wilson(*_refusals(entries)).to_list(),
         "score_quartiles": np.quantile(scores, [0.25, 0.5, 0.75]).tolist() if len(scores) else None,
         "verdicts": dict(Counter(entry.verdict for entry in entries if entry.verdict)),
     }
@@ -281,10 +280,10 @@ def _tests(
 
 def _p_values(entries: Sequence[Entry], baseline: Baseline) -> dict[str, float]:
     values = {}
-    decoded = [entry for entry in entries if entry.status != "failed"]
-    if baseline.refusals and len(decoded) >= FEWEST:
-        refused, before = sum(entry.status == "refused" for entry in decoded), baseline.refusals
-        table = [[refused, len(decoded) - refused], [before[0], before[1] - before[0]]]
+    refused, decoded = _refusals(entries)
+    if baseline.refusals and decoded >= FEWEST:
+        before = baseline.refusals
+        table = [[refused, decoded - refused], [before[0], before[1] - before[0]]]
         values["refusals"] = float(stats.fisher_exact(table).pvalue)
     scores = _scores(entries)
     if len(scores) >= FEWEST:
@@ -329,6 +328,12 @@ def _accuracy(entries: Sequence[Entry], level: float) -> dict[str, Any]:
     return found
 
 
+def _refusals(entries: Sequence[Entry]) -> tuple[int, int]:
+    """Films that were refused, and films that were decoded: one that was not says nothing of what is refused."""
+    counts = Counter(entry.status for entry in entries)
+    return counts["refused"], len(entries) - counts["failed"]
+
+
 def _scores(entries: Sequence[Entry]) -> np.ndarray:
     return np.array([entry.score for entry in entries if entry.score is not None])
 
@@ -337,7 +342,7 @@ def _embeddings(entries: Sequence[Entry]) -> np.ndarray:
     found = [entry.embedding for entry in entries if entry.embedding is not None]
     # A reader's embeddings have one length; a line that was cut is left out.
     lengths = Counter(len(e) for e in found).most_common(1)
-    return np.array([e for e in found if len(e) == lengths[0][0]]) if found else np.zeros((0, 1))
+    return np.array([e for e in found if len(e) == lengths[0][0]])
 
 
 def _distances(entries: Sequence[Entry], distance: _Distance) -> np.ndarray:

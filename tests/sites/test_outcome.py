@@ -1,0 +1,350 @@
+"""What `adapt` decides and says, from too few films to say anything up to a reader that was changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import expit, logit
+
+from ai_for_sudan.contract import Card
+from ai_for_sudan.errors import UserError
+from ai_for_sudan.sites import ReaderFile, SiteFilms, adapt
+from ai_for_sudan.sites.adapt import Outcome, _final
+from ai_for_sudan.sites.head import Head, Rows
+from ai_for_sudan.sites.judge import Judge
+from ai_for_sudan.statistics import Predictions, Resamples, choose
+
+Make = Callable[..., SiteFilms]
+
+
+def site(
+    make: Make, count: int, *, patients: int | None = None, seed: int = 0, offset: float = 0.0, noise: float = 0.9
+) -> SiteFilms:
+    """Films that the tiny reader tells apart, though not at its threshold: its log-odds lie ``offset`` too high.
+
+    Every second film is positive; they are of so many patients, half of each class.
+    """
+    rng = np.random.default_rng(seed)
+    labels = (np.arange(count) % 2).astype(float)
+    embeddings = np.abs(rng.normal(0.3, 0.05, (count, 4)))
+    # Log-odds of the tiny reader: 16 e0 - e1 + 0.1 e2 - 0.4
+    wanted = 3 * (labels - 0.5) + rng.normal(0, noise, count) + offset
+    embeddings[:, 0] = (wanted + 0.4 + embeddings[:, 1] - 0.1 * embeddings[:, 2]) / 16
+    return make(embeddings, labels, patients=np.arange(count) % (patients or count))
+
+
+def run(films: SiteFilms, file: ReaderFile, **more: Any) -> Outcome:
+    return adapt(films, file, columns=(), repeats=1, **more)
+
+
+# --- how much there must be ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("films", "patients", "words"),
+    [
+        (19, 19, "Not measured: 19 labelled films are too few; 20 are needed."),
+        (20, 8, "Not measured: the labelled films are of 4 positive and 4 negative patients; 5 of each are needed."),
+        (20, 10, None),
+    ],
+)
+def test_twenty_films_of_five_patients_of_each_class_are_measured(
+    make_films: Make, tiny_file: ReaderFile, films: int, patients: int, words: str | None
+) -> None:
+    outcome = run(site(make_films, films, patients=patients), tiny_file)
+    result = outcome.result
+    assert result["steps"] == result["curve"] == [] and not outcome.changed
+    if words is None:
+        assert result["measured"]["auroc"][0] > 0.5 and not result["verdict"].startswith("Not measured")
+        assert list(outcome.scores) == ["shipped"]
+    else:
+        assert result["verdict"] == words and result["measured"] is None and result["usable"] is None
+        assert outcome.scores == {} and outcome.abstention is None
+    assert outcome.labels.tolist() == [0.0, 1.0] * (films // 2) + [0.0] * (films % 2)
+    assert result["films"]["labelled"] == films and result["label_shift"] is None
+
+
+@pytest.mark.parametrize(
+    ("films", "patients", "words"),
+    [
+        (39, 39, "Nothing was adapted: 39 labelled films are too few; 40 are needed."),
+        (
+            40, 18,
+            "Nothing was adapted: the labelled films are of 9 positive and 9 negative patients; 10 of each are needed.",
+        ),
+        (40, 20, "The head was not refitted: 40 labelled films are too few; 100 are needed."),
+        (99, 99, "The head was not refitted: 99 labelled films are too few; 100 are needed."),
+        (
+            100, 38,
+            "The head was not refitted: the labelled films are of 19 positive and 19 negative patients; 20 of each "
+            "are needed.",
+        ),
+        (100, 40, None),
+    ],
+)  # fmt: skip
+def test_more_is_needed_to_adapt_than_to_measure(
+    make_films: Make, tiny_file: ReaderFile, films: int, patients: int, words: str | None
+) -> None:
+    outcome = run(site(make_films, films, patients=patients), tiny_file)
+    names = ["operating points", "calibration", "head"][: 0 if words and words[0] == "N" else 2 if words else 3]
+    assert [step["name"] for step in outcome.result["steps"]] == names
+    assert outcome.result["notes"] == ([] if words is None else [words])
+    assert set(outcome.scores) == {"shipped", *names} - {"operating points"}
+    assert bool(outcome.result["curve"]) == (len(names) > 0 and films > 53)
+
+
+def test_a_network_is_not_trained_on_where_a_head_could_not_be(make_films: Make, tiny_file: ReaderFile) -> None:
+    result = run(site(make_films, 40), tiny_file, finetuning=object()).result
+    assert result["notes"] == [
+        "The head was not refitted: 40 labelled films are too few; 100 are needed. Nor was the network trained further."
+    ]
+    assert "finetuned_checkpoint" not in result
+
+
+@pytest.mark.parametrize(
+    ("films", "patients", "words"),
+    [
+        (19, 19, "19 labelled films are too few; 20 are needed"),
+        (20, 18, "the labelled films are of 9 positive and 9 negative patients; 10 of each are needed"),
+        (20, 20, None),
+    ],
+)
+def test_films_of_the_source_are_halved_so_twice_the_patients_are_needed(
+    make_films: Make, tiny_file: ReaderFile, films: int, patients: int, words: str | None
+) -> None:
+    here = site(make_films, 40)
+    source = site(make_films, films, patients=patients, seed=1)
+    unlabelled = np.r_[source.labels, np.nan]  # one film more, without a label, is no part of it
+    source = replace(
+        source,
+        files=[*source.files, "x"],
+        labels=unlabelled,
+        patients=np.r_[source.patients, 99],
+        embeddings=np.r_[source.embeddings, source.embeddings[:1]],
+    )
+    if words is None:
+        result = run(here, tiny_file, source=source).result
+        assert result["source"]["films"] == 10 and set(result["source"]) == {"films", "shipped", "adapted"}
+    else:
+        with pytest.raises(UserError) as raised:
+            run(here, tiny_file, source=source)
+        assert str(raised.value) == f"the films given for the source site cannot be used: {words}"
+
+
+# --- what is said ----------------------------------------------------------------------------------------------------
+
+
+def test_it_says_what_it_is_about_to_do(make_films: Make, tiny_file: ReaderFile) -> None:
+    said: list[str] = []
+    run(site(make_films, 60), tiny_file, say=said.append)
+    assert said == [
+        "drift: comparing the site with the reader's own films",
+        "measuring the reader on 60 labelled films",
+        *(f"fold {n} of 5: operating points, calibration" for n in range(1, 6)),
+        "learning curve: 1 draws of 40 labelled films",
+    ]
+
+
+def test_films_are_identified_by_their_names_and_labels(make_films: Make, tiny_file: ReaderFile) -> None:
+    films = replace(site(make_films, 10), labels=np.array([1, 0, np.nan] + [np.nan] * 7), files=list("cabdefghij"))
+    assert run(films, tiny_file).identity == hashlib.sha256(b"a 0\nc 1").hexdigest()
+
+
+def test_what_is_measured_is_the_reader_as_shipped(make_films: Make, tiny_file: ReaderFile) -> None:
+    films = site(make_films, 60, offset=1.0)
+    films = replace(films, labels=np.where(np.arange(60) < 50, films.labels, np.nan))
+    outcome = run(films, tiny_file)
+    labelled = np.arange(60) < 50
+    logits = tiny_file.logits(films.embeddings[labelled])
+    scores, labels = logits[:, 1] - logits[:, 0], films.labels[labelled]
+    np.testing.assert_allclose(outcome.scores["shipped"], scores)
+    measured = outcome.result["measured"]
+    assert measured["sensitivity"][0] == pytest.approx((scores[labels == 1] >= 0).mean())
+    assert measured["specificity"][0] == pytest.approx((scores[labels == 0] < 0).mean())
+    low, high = logit(0.48), logit(0.52)
+    assert measured["uncertain"][0] == pytest.approx(((scores > low) & (scores < high)).mean())
+    assert outcome.result["verdict"].startswith("tiny 0.1 ") and outcome.result["warnings"] == []
+    assert list(outcome.result["columns"]) == ["acquisition score"]
+    assert outcome.result["drift"]["films"] == 60
+
+
+def test_the_columns_of_the_manifest_are_looked_at_unless_told_otherwise(
+    make_films: Make, tiny_file: ReaderFile
+) -> None:
+    films = site(make_films, 40)
+    for number, facts in enumerate(films.facts):
+        facts["view"], facts["ward"] = "AP" if number % 2 else "PA", "A" if number % 4 < 2 else "B"
+    assert set(adapt(films, tiny_file, repeats=1).result["columns"]) == {"view", "acquisition score"}
+    found = adapt(films, tiny_file, columns=("ward",), repeats=1).result
+    assert set(found["columns"]) == {"ward", "acquisition score"} and found["warnings"] == []
+
+
+def test_a_reader_whose_scores_lie_too_high_gets_another_threshold_and_calibration(
+    make_films: Make, tiny_file: ReaderFile
+) -> None:
+    outcome = run(site(make_films, 80, offset=4.0), tiny_file)
+    steps = {step["name"]: step for step in outcome.result["steps"]}
+    assert steps["operating points"]["adopted"] and steps["calibration"]["adopted"]
+    assert outcome.changed and outcome.head is not None and outcome.thresholds is not None
+    assert outcome.head.prior_std == 0 and outcome.head.shift < -2
+    assert 0.2 < outcome.thresholds["balanced"] < 0.8
+    after = steps["calibration"]["after"]["auroc"]
+    assert f"AUROC {after[0]:.2f} ({after[1]:.2f} to {after[2]:.2f})" in outcome.result["verdict_after"]
+    assert outcome.result["verdict_after"].startswith("The adapted reader ")
+    assert all("warnings" not in step for step in outcome.result["steps"])
+    assert "source" not in outcome.result and "finetuned_checkpoint" not in outcome.result
+
+
+def test_the_share_of_positives_is_estimated_with_the_calls_of_the_shipped_reader(
+    make_films: Make, build_tiny: Callable[..., Any], tiny_file: ReaderFile
+) -> None:
+    points = tiny_file.card["operating_points"]
+    points = points | {"balanced": points["balanced"] | {"sensitivity": [0.9, 0.8, 1], "specificity": [0.8, 0.7, 1]}}
+    file = ReaderFile.load(build_tiny(calibration={"method": "by hand", "prevalence": 0.5}, operating_points=points))
+    films = site(make_films, 60, offset=1.0)
+    outcome = run(films, file)
+    logits = file.logits(films.embeddings)
+    called = (logits[:, 1] >= logits[:, 0]).mean()
+    shift = outcome.result["label_shift"]
+    assert shift["prevalence_bbse"] == pytest.approx(min(1, (called + 0.8 - 1) / 0.7))
+    assert [step["name"] for step in outcome.result["steps"]] == ["label shift", "operating points", "calibration"]
+
+
+class Trained:
+    """Stands for five folds of training, of which these log-odds came."""
+
+    def __init__(self, scores: np.ndarray) -> None:
+        self.scores = scores
+
+    def held_out(self, rows: Rows, divisions: Any) -> tuple[np.ndarray, np.ndarray]:
+        return self.scores, self.scores > 0
+
+    def on_all(self, rows: Rows) -> str:
+        return "final.pth"
+
+
+def test_a_network_that_was_trained_on_is_a_checkpoint_and_no_change_of_the_reader(
+    make_films: Make, tiny_file: ReaderFile
+) -> None:
+    films = site(make_films, 100, noise=2.5)
+    plain, outcome = run(films, tiny_file), run(films, tiny_file, finetuning=Trained(20 * films.labels - 10))
+    step = outcome.result["steps"][-1]
+    assert step["name"] == "fine-tuning" and step["adopted"] and outcome.result["finetuned_checkpoint"] == "final.pth"
+    assert "warnings" not in step and "fine-tuning" not in plain.scores
+    np.testing.assert_array_equal(outcome.scores["fine-tuning"], 20 * films.labels - 10)
+    assert outcome.changed == plain.changed and outcome.thresholds == plain.thresholds
+    assert outcome.result.get("verdict_after") == plain.result.get("verdict_after")
+
+
+def test_a_network_that_is_as_good_as_the_refitted_head_is_no_gain(make_films: Make, tiny_file: ReaderFile) -> None:
+    """The reader knows nothing of these films, and one channel tells the label: a refitted head is adopted."""
+    films = site(make_films, 120, noise=9.0)
+    films.embeddings[:, 2] = 0.3 + 0.2 * films.labels + np.random.default_rng(1).normal(0, 0.02, 120)
+    head = run(films, tiny_file)
+    assert head.result["steps"][-1]["name"] == "head" and head.result["steps"][-1]["adopted"]
+    step = run(films, tiny_file, finetuning=Trained(head.scores["head"])).result["steps"][-1]
+    assert step["name"] == "fine-tuning" and step["gain"] == [0.0, 0.0, 0.0] and not step["adopted"]
+
+
+# --- what the reader becomes -----------------------------------------------------------------------------------------
+
+
+def judged(file: ReaderFile, *, offset: float = 0.0, **changes: Any) -> Judge:
+    """Eighty films, whose log-odds lie too high by ``offset``."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(80.0) % 2
+    scores = 2 * (labels - 0.5) + rng.normal(0, 1, 80) + offset
+    rows = Rows(
+        np.stack([np.zeros(80), scores], 1), rng.normal(size=(80, 2)), labels, np.arange(80), np.ones(80), 1, True
+    )
+    card = Card.from_json(json.dumps(file.card | changes))
+    return Judge(rows, card, Resamples(np.ones((2, 80)), labels), {}, {}, None, None, 0, lambda _: None)
+
+
+POINTS = {
+    name: {"threshold": threshold, "reason": "by hand", "chosen_on": "nothing"}
+    for name, threshold in {"screening": 0.2, "balanced": 0.5, "own": 0.7}.items()
+}
+
+
+def chosen(judge: Judge, scores: np.ndarray) -> dict[str, float]:
+    found = choose([Predictions(judge.rows.labels, expit(scores))])
+    return {name: found[name].threshold for name in ("screening", "balanced")}
+
+
+def test_nothing_that_was_adopted_changes_nothing(tiny_file: ReaderFile) -> None:
+    judge = judged(tiny_file)
+    head = Head(1.0, 0.0, np.ones(2), 4.0)
+    assert _final(judge, set(), head, {"shift": 1.0}) == (None, None, None)
+    assert _final(judge, {"head"}, None, None) == (None, None, None)
+    assert _final(judge, {"label shift"}, None, None) == (None, None, None)
+
+
+def test_points_alone_are_chosen_on_the_reader_s_own_scores(tiny_file: ReaderFile) -> None:
+    judge = judged(tiny_file, operating_points=POINTS)
+    head, thresholds, band = _final(judge, {"operating points"}, None, None)
+    assert head is None and band is None
+    assert thresholds == chosen(judge, judge.rows.scores), "a point of which there is no rule cannot be chosen"
+
+
+def test_thresholds_move_with_the_calibration_unless_they_were_chosen_anew(tiny_file: ReaderFile) -> None:
+    judge = judged(tiny_file, offset=3.0, operating_points=POINTS)
+    head, carried, band = _final(judge, {"calibration", "label shift"}, Head(1.0, 0.0, np.ones(2), 4.0), {"shift": 1.0})
+    assert head is not None and head.prior_std == 0 and head.shift < -1 and carried is not None
+    for name, point in POINTS.items():
+        assert carried[name] == pytest.approx(expit(head.scale * logit(point["threshold"]) + head.shift))
+    again, anew, _ = _final(judge, {"calibration", "operating points"}, None, None)
+    assert again is not None and anew == chosen(judge, again.scores(judge.rows))
+    # Held-out scores: nearly those of the head that saw all films, in whose band few errors are left out.
+    assert band is not None and 0 < band.lower < band.upper < 1
+
+
+def test_thresholds_of_three_classes_are_chosen_anew_with_a_calibration(tiny_file: ReaderFile) -> None:
+    """A scale moves the softmax of three classes in a way that no threshold follows; a finding's own it does follow."""
+    judge = judged(tiny_file, offset=3.0, operating_points=POINTS)
+    third = np.random.default_rng(1).normal(size=(80, 1))
+    three = replace(judge.rows, logits=np.concatenate([judge.rows.logits, third], axis=1))
+    head, thresholds, _ = _final(replace(judge, rows=three), {"calibration"}, None, None)
+    assert head is not None and thresholds == chosen(judge, head.scores(three))
+    findings = replace(three, exclusive=False)
+    head, thresholds, _ = _final(replace(judge, rows=findings), {"calibration"}, None, None)
+    assert head is not None and thresholds is not None and set(thresholds) == set(POINTS)
+    assert thresholds["own"] == pytest.approx(expit(head.scale * logit(0.7) + head.shift))
+
+
+def test_another_share_moves_the_scores_and_the_thresholds(tiny_file: ReaderFile) -> None:
+    judge = judged(tiny_file, operating_points=POINTS)
+    head, carried, band = _final(judge, {"label shift"}, None, {"shift": -1.5})
+    assert head is not None and (head.scale, head.shift, head.prior_std) == (1.0, -1.5, 0.0) and carried is not None
+    assert head.direction.tolist() == [0, 0] and set(carried) == set(POINTS)
+    assert carried["screening"] == pytest.approx(expit(logit(0.2) - 1.5))
+    moved = judge.rows.scores - 1.5
+    assert _final(judge, {"label shift", "operating points"}, None, {"shift": -1.5})[1] == chosen(judge, moved)
+    # Of 40 films of each class 10 % may lie on the wrong side: rank 4 of 41 * 0.1.
+    labels = judge.rows.labels
+    ends = np.sort(expit(moved[labels == 1]))[3], np.sort(expit(moved[labels == 0]))[-4]
+    assert band is not None and (band.lower, band.upper) == pytest.approx((min(ends), max(ends)))
+    abstention = {"lower": 0.4, "upper": 0.6, "error_rate": 0.2}
+    looser = judged(tiny_file, operating_points=POINTS, abstention=abstention)
+    ends = np.sort(expit(moved[labels == 1]))[7], np.sort(expit(moved[labels == 0]))[-8]
+    band = _final(looser, {"label shift"}, None, {"shift": -1.5})[2]
+    assert band is not None and (band.lower, band.upper) == pytest.approx((min(ends), max(ends)))
+
+
+def test_a_refitted_head_is_cut_by_scores_of_patients_that_it_was_not_fitted_on(tiny_file: ReaderFile) -> None:
+    """Features that tell the patients apart, and nothing else: of a patient left out, a fit of the others says the
+    same as of any other, and so most films are left to a person. A fit that saw them all would tell all of them apart.
+    """
+    judge = judged(tiny_file, operating_points=POINTS)
+    rows = replace(judge.rows, features=np.eye(80) * 5, logits=np.zeros((80, 2)))
+    head = Head(1.0, 0.0, np.zeros(80), 16.0)
+    found, thresholds, band = _final(replace(judge, rows=rows), {"head", "calibration"}, head, None)
+    assert found is head and thresholds is not None and set(thresholds) == {"screening", "balanced"}
+    assert band is not None
+    assert [band.lower, band.upper, thresholds["balanced"]] == pytest.approx([0.5] * 3, abs=0.2)
