@@ -46,14 +46,15 @@ describe('one film', () => {
     );
   });
 
-  test('the surest reason of a refusal stands first, the others behind it', async ({ page }) => {
-    await read(page, join(FILMS, 'many_reasons.png'));
+  test('the surest reason stands first, the others behind it', async ({ page }) => {
+    await read(page, join(FILMS, 'many_reasons.dcm'));
     const { codes } = (await kept(page))[0].value;
     const python = JSON.parse(readFileSync(join(FILMS, 'many_reasons.json'), 'utf8'));
     expect(codes).toEqual(python.codes);
-    expect(codes.length).toBeGreaterThan(1);
+    const said = codes.filter((code: string) => code !== 'abstained'); // the gauge shows that
+    expect(said.length).toBeGreaterThan(1);
     expect(await page.locator('.reading .reason').count()).toBe(1);
-    expect(await page.locator('.reading details li').count()).toBe(codes.length - 1);
+    expect(await page.locator('.reading details li').count()).toBe(said.length - 1);
     expect(await page.locator('.reading details').getAttribute('open')).toBe(null);
   });
 
