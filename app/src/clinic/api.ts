@@ -118,13 +118,17 @@ export async function call<T>(method: string, address: string, body?: unknown): 
       body: body === undefined ? undefined : JSON.stringify(body),
     }),
   );
-  return answered(response.status, await sent(response.text()), response.headers.get('content-type') ?? '');
+  return content(response);
 }
 
 /** A film's values before its window. @throws Refused, with the code `no_values` where its picture shows them all. */
 export async function fullRange(film: number): Promise<FullRange> {
   const response = await sent(fetch(`/api/films/${film}/values`));
   if (response.ok) return unpacked(await sent(response.arrayBuffer()));
+  return content(response);
+}
+
+async function content<T>(response: Response): Promise<T> {
   return answered(response.status, await sent(response.text()), response.headers.get('content-type') ?? '');
 }
 

@@ -52,10 +52,15 @@ def _through_table(values: np.ndarray, shown: Callable[[np.ndarray], np.ndarray]
     table = np.zeros(len(counts), dtype=np.uint8)
     kind = values.dtype if values.dtype.kind in "iu" else np.int64
     table[stored - low] = _stretched(shown(stored.astype(kind))[None])[0]
-    grey = np.empty(values.shape, dtype=np.uint8)
+    return looked_up(values, low, table)
+
+
+def looked_up(values: np.ndarray, low: int, table: np.ndarray) -> np.ndarray:
+    """What a table ``(K,)`` holds of each value ``(H, W)``, the lowest of which is ``low``: of the table's type."""
+    found = np.empty(values.shape, dtype=table.dtype)
     for rows in strips(*values.shape):
-        grey[rows] = table[values[rows].astype(np.int64) - low]
-    return grey
+        found[rows] = table[values[rows].astype(np.int64) - low]
+    return found
 
 
 def _stretched(values: np.ndarray, to_grey: Callable[[np.ndarray], np.ndarray] | None = None) -> np.ndarray:

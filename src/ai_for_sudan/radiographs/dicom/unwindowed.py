@@ -8,6 +8,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_modality_lut
 
+from ai_for_sudan.radiographs.dicom.picture import looked_up
 from ai_for_sudan.radiographs.radiograph import FullRange, strips
 
 #: of larger films only every second or third pixel and row is kept, as a browser has to hold them; the largest
@@ -53,9 +54,7 @@ def before_window(stored: np.ndarray, shown: np.ndarray, dataset: Dataset) -> Fu
     table[present] = np.rint((measured - measured.min()) * ((high - low) / span))
     black = int(table[present][grey == 0].max(initial=0))
     white = int(table[present][grey == 255].min(initial=high - low))
-    values = np.empty(stored.shape, dtype=np.uint16)
-    for rows in strips(*stored.shape):
-        values[rows] = table[stored[rows].astype(np.int64) - low]
+    values = looked_up(stored, low, table)
     # A window beside all values makes a picture of one grey: then all of them are the window.
     return FullRange(values, (black, white) if black < white else (0, high - low))
 
