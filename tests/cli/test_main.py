@@ -23,7 +23,7 @@ def test_it_runs_as_a_module() -> None:
     assert (done.returncode, done.stdout.split()[0]) == (0, "ai-for-sudan")
 
 
-@pytest.mark.parametrize("package", ["reading", "radiographs", "cli", "training", "evaluation", "sites", "deployment"])
+@pytest.mark.parametrize("package", ["reading", "radiographs", "cli", "training", "evaluation", "sites", "export"])
 def test_nobody_is_told_to_install_a_name_that_anyone_could_claim(root: Path, package: str) -> None:
     places = [
         *(root / "src" / "ai_for_sudan" / package).rglob("*.py"),

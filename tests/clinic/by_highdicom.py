@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
 from ai_for_sudan import __version__
-from ai_for_sudan.clinic.results import capture, evidence, report
+from ai_for_sudan.clinic.results import capture, identifiers, report
 from ai_for_sudan.clinic.store.tables import FilmReading
 from ai_for_sudan.clinic.uids import derived
 from ai_for_sudan.reading import DISCLAIMER
@@ -21,7 +21,7 @@ from ai_for_sudan.reading.words import STATUS_WORDS
 OF_THE_TOOL = ("ContributingEquipmentSequence", "PixelData", "LossyImageCompressionRatio")
 
 
-def structured_report(film: Dataset, reading: FilmReading, names: evidence.Names) -> Dataset:
+def structured_report(film: Dataset, reading: FilmReading, names: identifiers.Names) -> Dataset:
     """A Comprehensive 3D SR of TID 1500.
 
     Args:
@@ -61,8 +61,8 @@ def structured_report(film: Dataset, reading: FilmReading, names: evidence.Names
     device = sr.DeviceObserverIdentifyingAttributes(
         uid=derived("observer", reading.reader_file),
         name=reading.reader[:64],
-        manufacturer_name=evidence.MANUFACTURER,
-        model_name=evidence.MODEL,
+        manufacturer_name=identifiers.MANUFACTURER,
+        model_name=identifiers.MODEL,
         serial_number=reading.reader_file[:16],
     )
     content = sr.MeasurementReport(
@@ -85,7 +85,7 @@ def structured_report(film: Dataset, reading: FilmReading, names: evidence.Names
     return _of_its_moment(made, film, reading)
 
 
-def secondary_capture(film: Dataset, reading: FilmReading, names: evidence.Names, picture: np.ndarray) -> Dataset:
+def secondary_capture(film: Dataset, reading: FilmReading, names: identifiers.Names, picture: np.ndarray) -> Dataset:
     """A Secondary Capture of a picture, uint8 ``(H, W, 3)``, with what this project adds."""
     made: Dataset = SCImage.from_ref_dataset(
         ref_dataset=film,
@@ -101,12 +101,12 @@ def secondary_capture(film: Dataset, reading: FilmReading, names: evidence.Names
     made.DerivationDescription = "Film with heatmap and reading of a computer reader burned in"
     made.Laterality, made.BurnedInAnnotation = "", "NO"
     made.ImageComments = f"{capture.answer(reading)[0]}. {DISCLAIMER}"
-    source = evidence.film_place()
+    source = identifiers.film_place()
     source.ReferencedSOPClassUID, source.ReferencedSOPInstanceUID = film.SOPClassUID, film.SOPInstanceUID
     purpose = ("121322", "DCM", "Source image for image processing operation")
-    source.PurposeOfReferenceCodeSequence = [evidence.coded(purpose)]
+    source.PurposeOfReferenceCodeSequence = [identifiers.coded(purpose)]
     made.SourceImageSequence = [source]
-    made.DerivationCodeSequence = [evidence.coded(("113076", "DCM", "Segmentation"))]
+    made.DerivationCodeSequence = [identifiers.coded(("113076", "DCM", "Segmentation"))]
     made.PhotometricInterpretation = "YBR_FULL_422"
     made.LossyImageCompression, made.LossyImageCompressionMethod = "01", "ISO_10918_1"
     _of_its_moment(made, film, reading)
@@ -114,15 +114,15 @@ def secondary_capture(film: Dataset, reading: FilmReading, names: evidence.Names
     return made
 
 
-def _equipment(kind: str, reading: FilmReading, names: evidence.Names) -> dict[str, Any]:
+def _equipment(kind: str, reading: FilmReading, names: identifiers.Names) -> dict[str, Any]:
     """What highdicom is told of every result alike."""
     return {
         "series_instance_uid": names.series,
-        "series_number": evidence.SERIES_NUMBERS[kind],
+        "series_number": identifiers.SERIES_NUMBERS[kind],
         "sop_instance_uid": names.sop,
         "instance_number": 1,
-        "manufacturer": evidence.MANUFACTURER,
-        "manufacturer_model_name": evidence.MODEL,
+        "manufacturer": identifiers.MANUFACTURER,
+        "manufacturer_model_name": identifiers.MODEL,
         "software_versions": __version__,
         "device_serial_number": reading.reader_file[:16],
     }

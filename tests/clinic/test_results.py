@@ -17,7 +17,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from ai_for_sudan.clinic.arrays import packed, unpacked
-from ai_for_sudan.clinic.results import Made, arabic, capture, evidence, objects, report
+from ai_for_sudan.clinic.results import Made, arabic, capture, identifiers, objects, report
 from ai_for_sudan.clinic.store.tables import FilmReading, now
 from ai_for_sudan.clinic.work import OpenReader
 from ai_for_sudan.reading import DISCLAIMER
@@ -109,7 +109,7 @@ def test_results_are_those_that_highdicom_makes(reader: OpenReader, tmp_path: Pa
     row, _ = reader.read(tmp_path / "film.dcm", "x")
     for name, value in {"read_at": moment, **changes}.items():
         setattr(row, name, value)
-    named = {kind: evidence.Names(one.sop_uid, one.series_uid) for kind, one in results.items()}
+    named = {kind: identifiers.Names(one.sop_uid, one.series_uid) for kind, one in results.items()}
     found = {kind: opened(one) for kind, one in results.items()}
     picture = found["sc"].pixel_array
     expected = {

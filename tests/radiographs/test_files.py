@@ -13,7 +13,7 @@ import pydicom
 import pytest
 from PIL import Image
 
-from ai_for_sudan.cli.films import save_png
+from ai_for_sudan.cli.inputs import save_png
 from ai_for_sudan.radiographs import Skipped, find_films
 
 TEST_FILES = Path(pydicom.__file__).parent / "data" / "test_files"

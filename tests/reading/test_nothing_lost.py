@@ -17,7 +17,7 @@ import pytest
 from dicom_film import as_bytes, dicom
 
 from ai_for_sudan.cli import main
-from ai_for_sudan.cli.films import picture_path
+from ai_for_sudan.cli.inputs import picture_path
 
 Read = Callable[..., int]
 

@@ -345,7 +345,7 @@ def test_what_a_head_knows_of_its_own_patients_is_no_gain(make_films: Make, tiny
     from ai_for_sudan.sites import steps
     from ai_for_sudan.sites.adapt import _rows
     from ai_for_sudan.sites.head import Space
-    from ai_for_sudan.sites.judge import Judge
+    from ai_for_sudan.sites.labelled import Judge
     from ai_for_sudan.statistics import quick_auroc
 
     films = memorisable(make_films)
@@ -367,7 +367,7 @@ def test_thresholds_are_chosen_on_other_patients_than_they_are_used_on(
     make_films: Make, tiny_file: ReaderFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every threshold sees the labels of four fifths of the patients and is used on the last fifth."""
-    from ai_for_sudan.sites.judge import Judge
+    from ai_for_sudan.sites.labelled import Judge
 
     films = site(make_films, 120)
     seen: list[np.ndarray] = []
@@ -403,7 +403,7 @@ def test_a_threshold_that_fits_noise_is_no_gain(make_films: Make, tiny_file: Rea
 def test_a_head_that_is_worse_at_the_source_site_is_not_adopted(
     make_films: Make, tiny_file: ReaderFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ai_for_sudan.sites.judge import Judge
+    from ai_for_sudan.sites.labelled import Judge
 
     films = site(make_films, sign=-1)
     source = site(make_films, 240, seed=5)
@@ -471,7 +471,7 @@ def test_the_reader_that_only_knows_another_share_calls_the_same_films(
 
     from ai_for_sudan.sites.adapt import _final, _rows
     from ai_for_sudan.sites.head import Space
-    from ai_for_sudan.sites.judge import Judge
+    from ai_for_sudan.sites.labelled import Judge
 
     films, card = at_prevalence(make_films, calibrated, 0.12), Reader.open(calibrated.path).card
     every = np.arange(len(films))

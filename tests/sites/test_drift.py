@@ -11,7 +11,7 @@ import pytest
 from ai_for_sudan.contract.reference import PICTURE, Reference
 from ai_for_sudan.sites import SiteFilms
 from ai_for_sudan.sites.drift import drift, energy_test
-from ai_for_sudan.sites.films import Refused
+from ai_for_sudan.sites.site_films import Refused
 
 Make = Callable[..., SiteFilms]
 

@@ -292,8 +292,8 @@ def test_an_exported_reader_can_be_adapted(tmp_path: Path, tiny_file: ReaderFile
 
     import torch
 
-    from ai_for_sudan.deployment import graph
-    from ai_for_sudan.deployment.network import Calibration, OneFilm, ReaderNetwork
+    from ai_for_sudan.export import graph
+    from ai_for_sudan.export.network import Calibration, OneFilm, ReaderNetwork
     from ai_for_sudan.models import create
 
     torch.manual_seed(0)

@@ -11,7 +11,7 @@ from scipy.special import expit
 from ai_for_sudan.contract import Card
 from ai_for_sudan.sites import ReaderFile, nuisance, steps
 from ai_for_sudan.sites.head import Head, Rows
-from ai_for_sudan.sites.judge import Judge
+from ai_for_sudan.sites.labelled import Judge
 from ai_for_sudan.statistics import Resamples, quick_auroc
 
 

@@ -17,7 +17,7 @@ from ai_for_sudan.errors import UserError
 from ai_for_sudan.sites import ReaderFile, SiteFilms, adapt
 from ai_for_sudan.sites.adapt import Outcome, _final
 from ai_for_sudan.sites.head import Head, Rows
-from ai_for_sudan.sites.judge import Judge
+from ai_for_sudan.sites.labelled import Judge
 from ai_for_sudan.statistics import Predictions, Resamples, choose
 
 Make = Callable[..., SiteFilms]

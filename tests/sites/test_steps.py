@@ -15,7 +15,7 @@ from ai_for_sudan.contract import Card, reference
 from ai_for_sudan.sites import ReaderFile, SiteFilms, nuisance, steps
 from ai_for_sudan.sites.curve import _draw, _summary, learning_curve
 from ai_for_sudan.sites.head import Head, Rows
-from ai_for_sudan.sites.judge import Judge
+from ai_for_sudan.sites.labelled import Judge
 from ai_for_sudan.statistics import Resamples, ece_bias, quick_auroc
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from ai_for_sudan.sites import SiteFilms
-from ai_for_sudan.sites.films import Excluded, Refused
 from ai_for_sudan.sites.head import Rows
+from ai_for_sudan.sites.site_films import Excluded, Refused
 from ai_for_sudan.sites.verdict import counts, notes_on, too_few, verdict
 
 

@@ -14,7 +14,7 @@ from ai_for_sudan.errors import UserError
 from ai_for_sudan.lungs import LungFinder
 from ai_for_sudan.models import Architecture, CheckpointState, create, logits
 from ai_for_sudan.training import LabelledFilms, Recipe
-from ai_for_sudan.training.films import check_sites
+from ai_for_sudan.training.examples import check_sites
 from ai_for_sudan.training.fit import _Run
 from ai_for_sudan.training.history import merit
 from ai_for_sudan.training.loss import loss, targets

@@ -16,8 +16,8 @@ from ai_for_sudan.pages import write_page
 from ai_for_sudan.reading.reader import find_reader
 from ai_for_sudan.sites import ReaderFile, adapt, read_site, site_manifest
 from ai_for_sudan.sites.adapted import write_adapted
+from ai_for_sudan.sites.figures import curve_figure, roc_figure
 from ai_for_sudan.sites.nuisance import COLUMNS
-from ai_for_sudan.sites.report import curve_figure, roc_figure
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

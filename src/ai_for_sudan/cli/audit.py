@@ -13,9 +13,9 @@ from ai_for_sudan.cli.data import add_data_options, manifest_of
 from ai_for_sudan.datasets import patients
 from ai_for_sudan.datasets.regions import load_boxes
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.evaluation.attribution import GRID
 from ai_for_sudan.evaluation.audit import COLUMNS, audit, groups_of
-from ai_for_sudan.evaluation.evidence import GRID
-from ai_for_sudan.evaluation.films import readings_of, truth_of
+from ai_for_sudan.evaluation.readings import readings_of, truth_of
 from ai_for_sudan.evaluation.report import WORST
 from ai_for_sudan.evaluation.standing import Measured
 from ai_for_sudan.evaluation.standing import in_words as in_words_of_evidence

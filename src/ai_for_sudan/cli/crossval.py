@@ -26,7 +26,7 @@ from ai_for_sudan.models import Architecture, create, names
 from ai_for_sudan.pages import interval, write_page
 from ai_for_sudan.statistics.comparison import in_words
 from ai_for_sudan.training import LabelledFilms, Recipe
-from ai_for_sudan.training.films import drawn_lungs
+from ai_for_sudan.training.examples import drawn_lungs
 from ai_for_sudan.training.folds import Fold, folds_of_parts, folds_of_sites, kept_predictions, predict_folds, same_run
 
 

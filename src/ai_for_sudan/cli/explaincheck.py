@@ -15,9 +15,9 @@ from ai_for_sudan.datasets import Manifest, labels, load_pixels
 from ai_for_sudan.datasets.named import masks_in, named_like
 from ai_for_sudan.datasets.regions import load_boxes, load_masks
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.evaluation.evidence import GRID
+from ai_for_sudan.evaluation.attribution import GRID
 from ai_for_sudan.evaluation.explaincheck import examples, figure, inside_regions, verdicts
-from ai_for_sudan.evaluation.films import chosen_films, readings_of, truth_of
+from ai_for_sudan.evaluation.readings import chosen_films, readings_of, truth_of
 from ai_for_sudan.evaluation.standing import Measured
 from ai_for_sudan.evaluation.standing import verdicts as standing_verdicts
 from ai_for_sudan.evaluation.subject import load_model

@@ -11,8 +11,8 @@ import numpy as np
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, manifest_of
 from ai_for_sudan.datasets import Manifest, Picked, labels, load_pixels, patients, split_manifest
-from ai_for_sudan.deployment import ExportOptions, Films, GatePictures, Pictures, export_reader
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.export import ExportOptions, Films, GatePictures, Pictures, export_reader
 from ai_for_sudan.models import CheckpointState, load_checkpoint, names, save_checkpoint
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ai_for_sudan.cli import DISCLAIMER
-from ai_for_sudan.cli.films import add_film_options, films_and_place, save_png
+from ai_for_sudan.cli.inputs import add_film_options, films_and_place, save_png
 from ai_for_sudan.contract import Judgement
 from ai_for_sudan.errors import UnreadableFilm, UserError, printable
 from ai_for_sudan.pages import share

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ai_for_sudan.cli import DISCLAIMER
-from ai_for_sudan.cli.films import common_parent, no_films, once, picture_path, save_png
+from ai_for_sudan.cli.inputs import common_parent, no_films, once, picture_path, save_png
 from ai_for_sudan.cli.targets import check_folder
 from ai_for_sudan.contract.colours import OUTLINE_AT
 from ai_for_sudan.errors import UserError, printable

@@ -11,10 +11,10 @@ from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import plain_json, write_json
 from ai_for_sudan.pages import write_page
 from ai_for_sudan.reading.reader import find_reader
+from ai_for_sudan.sites.figures import monitor_figure
 from ai_for_sudan.sites.log import read_log
 from ai_for_sudan.sites.monitor import in_words, monitor
 from ai_for_sudan.sites.readerfile import ReaderFile
-from ai_for_sudan.sites.report import monitor_figure
 
 #: lines left out that are printed; the report names all
 SHOWN = 10

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ai_for_sudan.cli import DISCLAIMER
-from ai_for_sudan.cli.films import common_parent, no_films, once, picture_path, save_png
+from ai_for_sudan.cli.inputs import common_parent, no_films, once, picture_path, save_png
 from ai_for_sudan.cli.interrupts import uninterrupted
 from ai_for_sudan.cli.targets import PAGE, check_apart, check_folder, check_target
 from ai_for_sudan.errors import UserError, printable

@@ -12,7 +12,7 @@ from ai_for_sudan.cli.data import add_data_options, manifest_of
 from ai_for_sudan.datasets import load_pixels
 from ai_for_sudan.disturbances import STRESS_KINDS
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.evaluation.films import chosen_films, truth_of
+from ai_for_sudan.evaluation.readings import chosen_films, truth_of
 from ai_for_sudan.evaluation.stress import StressRow, figure, stress
 from ai_for_sudan.files import write_json
 from ai_for_sudan.pages import interval, write_page

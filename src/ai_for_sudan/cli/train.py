@@ -23,7 +23,7 @@ from ai_for_sudan.models import Architecture, CheckpointState, ModelSpec, SplitR
 from ai_for_sudan.models.mobilenet_v2 import imagenet_file
 from ai_for_sudan.radiographs import content_hash
 from ai_for_sudan.training import LabelledFilms, Recipe, best_path, fit
-from ai_for_sudan.training.films import drawn_lungs
+from ai_for_sudan.training.examples import drawn_lungs
 from ai_for_sudan.training.processes import Processes, processes
 from ai_for_sudan.training.quantisation import quantise_and_compare
 from ai_for_sudan.version import __version__

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from PIL import Image
 from torch import Tensor
 
-from ai_for_sudan.evaluation.evidence import inside
+from ai_for_sudan.evaluation.attribution import inside
 from ai_for_sudan.explanation import checks
 from ai_for_sudan.pages import figures, inline, interval
 from ai_for_sudan.reading.overlay import overlay

@@ -11,7 +11,7 @@ import numpy as np
 
 from ai_for_sudan.datasets import Film, Manifest, load_pixels, patients
 from ai_for_sudan.datasets.regions import load_masks
-from ai_for_sudan.evaluation import evidence
+from ai_for_sudan.evaluation import attribution
 from ai_for_sudan.pages import interval
 from ai_for_sudan.processes import in_parallel
 from ai_for_sudan.reading import Reader, Reading
@@ -30,29 +30,27 @@ def lungs_of(films: Sequence[Film], folder: Path) -> dict[int, np.ndarray]:
     Raises:
         UserError: as :func:`ai_for_sudan.datasets.regions.load_masks`.
     """
-    found = load_masks(folder, films, evidence.GRID)
+    found = load_masks(folder, films, attribution.GRID)
     return {place: mask for place, mask in enumerate(found) if mask.size}
 
 
 def on_boxes(
     maps: Sequence[np.ndarray], boxes: Sequence[np.ndarray], whose: np.ndarray, sites: np.ndarray
 ) -> dict[str, Any] | None:
-    """:func:`ai_for_sudan.evaluation.evidence.against_regions` over all films with boxes and for each site; None where
-    fewer than :data:`SMALLEST` films have any.
-    """
+    """Compare maps with boxes over all films and for each site; ``None`` with fewer than :data:`SMALLEST` such films."""
     rows = np.array([number for number, one in enumerate(boxes) if one.size], int)
 
     def check(some: np.ndarray) -> dict[str, Any] | None:
         if len(np.unique(whose[rows[some]])) < SMALLEST:
             return None
         drawn = np.stack([boxes[i] for i in rows[some]])
-        return evidence.against_regions(np.stack([maps[i] for i in rows[some]]), drawn, whose[rows[some]])
+        return attribution.against_regions(np.stack([maps[i] for i in rows[some]]), drawn, whose[rows[some]])
 
     return _over_sites(check, sites[rows])
 
 
 def on_lungs(
-    predict: evidence.Predict,
+    predict: attribution.Predict,
     pixels: np.ndarray,
     maps: np.ndarray,
     lungs: np.ndarray,
@@ -73,20 +71,20 @@ def on_lungs(
         counts = [len(np.unique(whose[rows][labels[rows] == label])) for label in (0, 1)]
         if min(counts) < SMALLEST:
             return None
-        frames = evidence.framing(evidence.boxes_around(lungs[rows]))
-        outside = evidence.outside_only(predict, pixels[rows], lungs[rows], labels[rows])
+        frames = attribution.framing(attribution.boxes_around(lungs[rows]))
+        outside = attribution.outside_only(predict, pixels[rows], lungs[rows], labels[rows])
         result: dict[str, Any] = {
             "films": len(rows),
             "outside_only": outside.to_list(),
-            "framing_only": evidence.framing_only(frames, labels[rows], whose[rows]).to_list(),
-            "knows_without_lungs": outside.value > evidence.OUTSIDE_LIMIT,
+            "framing_only": attribution.framing_only(frames, labels[rows], whose[rows]).to_list(),
+            "knows_without_lungs": outside.value > attribution.OUTSIDE_LIMIT,
             "attribution": None,
         }
         shown = rows[called[rows]]
         if len(np.unique(whose[shown])) >= 2:
-            result["attribution"] = evidence.against_regions(maps[shown], lungs[shown], whose[shown])
+            result["attribution"] = attribution.against_regions(maps[shown], lungs[shown], whose[shown])
             some = shown[:DELETED]
-            result |= evidence.deletion_insertion(predict, pixels[some], maps[some], lungs[some], whose[some])
+            result |= attribution.deletion_insertion(predict, pixels[some], maps[some], lungs[some], whose[some])
         return result
 
     return _over_sites(check, sites)
@@ -172,7 +170,7 @@ class Measured:
 
 def _at_grid(lungs: np.ndarray) -> np.ndarray:
     """bool ``(h, w)`` -> ``(224, 224)``."""
-    down, across = (np.arange(evidence.GRID) * side // evidence.GRID for side in lungs.shape)
+    down, across = (np.arange(attribution.GRID) * side // attribution.GRID for side in lungs.shape)
     grown: np.ndarray = lungs[down[:, None], across]
     return grown
 
@@ -181,7 +179,7 @@ def _over_sites(check: Any, sites: np.ndarray) -> dict[str, Any] | None:
     whole = check(np.arange(len(sites))) if len(sites) else None
     if whole is None:
         return None
-    named = evidence.by_site(sites, check)
+    named = attribution.by_site(sites, check)
     return {**whole, "sites": {name: found for name, found in named.items() if found} if len(named) > 1 else {}}
 
 
@@ -226,7 +224,7 @@ def verdicts(found: dict[str, Any]) -> list[dict[str, Any]]:
                 lungs,
                 lambda one: not one["knows_without_lungs"],
                 lambda one: f"AUROC {interval(one['outside_only'])}; their frame alone {interval(one['framing_only'])}",
-                f"Without lungs the label must not be predictable: AUROC at most {evidence.OUTSIDE_LIMIT}.",
+                f"Without lungs the label must not be predictable: AUROC at most {attribution.OUTSIDE_LIMIT}.",
             ),
             verdict(
                 f"attribution inside lungs as {title}",
@@ -288,7 +286,7 @@ def in_words(found: dict[str, Any]) -> list[str]:
                 )
         if lungs and lungs["knows_without_lungs"]:
             lines.append(
-                f"WARNING: with the lungs painted over AUROC is above {evidence.OUTSIDE_LIMIT}: this reader predicts "
-                "the label from something other than the lungs"
+                f"WARNING: with the lungs painted over AUROC is above {attribution.OUTSIDE_LIMIT}: "
+                "this reader predicts the label from something other than the lungs"
             )
     return lines

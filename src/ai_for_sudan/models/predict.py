@@ -9,9 +9,9 @@ from tqdm import tqdm
 from ai_for_sudan.datasets import Pixels
 from ai_for_sudan.lungs import box_of
 from ai_for_sudan.models.architecture import Architecture
-from ai_for_sudan.models.films import as_batch
 from ai_for_sudan.models.folding import folded
 from ai_for_sudan.models.precision import autocast
+from ai_for_sudan.models.tensors import as_batch
 
 
 def logits(

@@ -21,11 +21,11 @@ from ai_for_sudan.reading import Card
 from ai_for_sudan.sites import nuisance, steps
 from ai_for_sudan.sites.curve import learning_curve
 from ai_for_sudan.sites.drift import drift
-from ai_for_sudan.sites.films import SiteFilms
 from ai_for_sudan.sites.finetuning import FineTuning
 from ai_for_sudan.sites.head import Head, Rows, Space, fit_head, held_out_scores
-from ai_for_sudan.sites.judge import Judge
+from ai_for_sudan.sites.labelled import Judge
 from ai_for_sudan.sites.readerfile import ReaderFile
+from ai_for_sudan.sites.site_films import SiteFilms
 from ai_for_sudan.sites.verdict import counts, notes_on, too_few, verdict
 from ai_for_sudan.statistics import Band, Predictions, abstention_band, choose, recalibrated
 
@@ -76,7 +76,7 @@ def adapt(
     repeats: int = 20,
     say: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
-    """Run steps 0 to 4 on films that were read (:func:`ai_for_sudan.sites.films.read_site`), and step 5 where asked.
+    """Run steps 0 to 4 on films that :func:`ai_for_sudan.sites.read_site` has read, and step 5 where asked.
 
     Args:
         columns: columns of the manifest that have nothing to do with the lungs.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ai_for_sudan.sites.head import Rows, fit_chosen_head
-from ai_for_sudan.sites.judge import Judge
+from ai_for_sudan.sites.labelled import Judge
 from ai_for_sudan.statistics import Resamples
 
 #: labelled films of a draw

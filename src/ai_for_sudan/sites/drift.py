@@ -11,7 +11,7 @@ from scipy.spatial.distance import cdist
 from scipy.special import expit
 
 from ai_for_sudan.contract.reference import PICTURE, Reference, log_odds, sketch, standardised
-from ai_for_sudan.sites.films import SiteFilms
+from ai_for_sudan.sites.site_films import SiteFilms
 from ai_for_sudan.statistics import wilson
 
 #: Below this p-value a difference is called one.

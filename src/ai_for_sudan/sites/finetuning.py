@@ -13,8 +13,8 @@ from scipy.special import expit, logsumexp
 from ai_for_sudan.datasets import Manifest, labels, load_pixels
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.reading import Card
-from ai_for_sudan.sites.films import SiteFilms
 from ai_for_sudan.sites.head import Rows, patient_folds
+from ai_for_sudan.sites.site_films import SiteFilms
 from ai_for_sudan.statistics import Predictions, balanced
 
 if TYPE_CHECKING:

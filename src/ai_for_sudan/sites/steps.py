@@ -12,7 +12,7 @@ from ai_for_sudan.contract.reference import Reference
 from ai_for_sudan.sites import nuisance
 from ai_for_sudan.sites.finetuning import FineTuning
 from ai_for_sudan.sites.head import Head, Rows, fit_chosen_head, fit_head, held_out_scores, patient_folds
-from ai_for_sudan.sites.judge import Judge
+from ai_for_sudan.sites.labelled import Judge
 from ai_for_sudan.statistics import Resamples, better, percentile_interval, wilson
 from ai_for_sudan.statistics.label_shift import log_odds_shift, p_of_shift, prevalence_bbse, prevalence_em
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ai_for_sudan.sites.films import SiteFilms
 from ai_for_sudan.sites.head import Rows
+from ai_for_sudan.sites.site_films import SiteFilms
 
 #: What a reader must show here, with the lower end of its interval, before it is said that it may be used.
 USABLE = {"auroc": 0.85, "sensitivity": 0.80, "specificity": 0.70}

@@ -31,7 +31,7 @@ from ai_for_sudan.models import (
     save_checkpoint,
 )
 from ai_for_sudan.models.checkpoint import write_tensors
-from ai_for_sudan.training.films import LabelledFilms, check_sites
+from ai_for_sudan.training.examples import LabelledFilms, check_sites
 from ai_for_sudan.training.history import merit, write_history
 from ai_for_sudan.training.loss import class_weights, imitation, loss, targets
 from ai_for_sudan.training.optimisation import Optimisation

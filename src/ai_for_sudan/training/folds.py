@@ -20,7 +20,7 @@ from ai_for_sudan.datasets import Picked, Pixels
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import replacing, write_json
 from ai_for_sudan.models import Architecture, as_batch, autocast, device, logits, probabilities
-from ai_for_sudan.training.films import LabelledFilms
+from ai_for_sudan.training.examples import LabelledFilms
 from ai_for_sudan.training.fit import fit
 from ai_for_sudan.training.recipe import Recipe
 

@@ -13,7 +13,7 @@ from ai_for_sudan.disturbances import perturbed_with_masks
 from ai_for_sudan.models import Architecture, ModelSpec, probabilities
 from ai_for_sudan.models import logits as predict
 from ai_for_sudan.statistics import Predictions, balanced, positive_truth
-from ai_for_sudan.training.films import LabelledFilms
+from ai_for_sudan.training.examples import LabelledFilms
 from ai_for_sudan.training.loss import loss, targets
 from ai_for_sudan.training.scores import SCORES, score
 

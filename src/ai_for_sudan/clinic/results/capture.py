@@ -17,7 +17,7 @@ from pydicom.uid import JPEGBaseline8Bit, SecondaryCaptureImageStorage
 from ai_for_sudan.clinic.arrays import unpacked
 from ai_for_sudan.clinic.results import arabic
 from ai_for_sudan.clinic.results.encoding import Elements, elements, file_of, filled
-from ai_for_sudan.clinic.results.evidence import Names, Source, character_set, coded, equipment, film_place
+from ai_for_sudan.clinic.results.identifiers import Names, Source, character_set, coded, equipment, film_place
 from ai_for_sudan.clinic.store.tables import FilmReading
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.pages import percent

@@ -11,7 +11,7 @@ from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
 from sqlalchemy.orm import Session
 
 from ai_for_sudan.clinic.results.capture import decoded, secondary_capture
-from ai_for_sudan.clinic.results.evidence import names, source
+from ai_for_sudan.clinic.results.identifiers import names, source
 from ai_for_sudan.clinic.results.report import structured_report
 from ai_for_sudan.clinic.store import Store, deliveries, films
 from ai_for_sudan.clinic.store.tables import Film, FilmReading, Result

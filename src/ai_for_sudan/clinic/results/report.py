@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage, ExplicitVRLittleEndian
 
 from ai_for_sudan.clinic.results.encoding import NOWHERE, Elements, element, elements, file_of, filled
-from ai_for_sudan.clinic.results.evidence import (
+from ai_for_sudan.clinic.results.identifiers import (
     MANUFACTURER,
     MODEL,
     Code,

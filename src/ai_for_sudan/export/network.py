@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ai_for_sudan.deployment.familiarity import Familiarity
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.export.familiarity import Familiarity
 from ai_for_sudan.lungs import LungFindings, View, back
 from ai_for_sudan.models import Architecture, as_batch
 

@@ -14,8 +14,8 @@ from torch import Tensor
 from ai_for_sudan import onnx_runtime
 from ai_for_sudan.contract.card import Card
 from ai_for_sudan.contract.names import METADATA_KEY, OPTIONAL_OUTPUTS
-from ai_for_sudan.deployment.network import ManyFilms, OneFilm, Outputs, ReaderNetwork
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.export.network import ManyFilms, OneFilm, Outputs, ReaderNetwork
 from ai_for_sudan.files import replacing
 
 OPSET = 18

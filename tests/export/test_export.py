@@ -16,12 +16,12 @@ from PIL import Image
 from ai_for_sudan.contract import Card
 from ai_for_sudan.contract.names import OUTPUTS
 from ai_for_sudan.datasets import squash
-from ai_for_sudan.deployment import ExportOptions, Films, GatePictures, Pictures, export_reader, graph, int8
-from ai_for_sudan.deployment.gate import GOOD_REFUSED, Sample, _fit, parts_of, source
-from ai_for_sudan.deployment.network import Calibration, Gate, OneFilm, ReaderNetwork
-from ai_for_sudan.deployment.shortcuts import knowledge_without_lungs
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.explanation import GradCAM
+from ai_for_sudan.export import ExportOptions, Films, GatePictures, Pictures, export_reader, graph, int8
+from ai_for_sudan.export.gate import GOOD_REFUSED, Sample, _fit, parts_of, source
+from ai_for_sudan.export.network import Calibration, Gate, OneFilm, ReaderNetwork
+from ai_for_sudan.export.shortcuts import knowledge_without_lungs
 from ai_for_sudan.models import Architecture, CheckpointState, create, names
 from ai_for_sudan.reading import Reader
 

@@ -31,14 +31,14 @@ from ai_for_sudan.contract.card import (
 from ai_for_sudan.contract.provenance import films_sha256, project_commit, weights_sha256
 from ai_for_sudan.contract.reference import build as build_reference
 from ai_for_sudan.datasets import Pixels
-from ai_for_sudan.deployment import choices, graph, int8
-from ai_for_sudan.deployment.films import Films, GatePictures
-from ai_for_sudan.deployment.gate import FittedGate, fit_gate
-from ai_for_sudan.deployment.network import Calibration, ManyFilms, OneFilm, ReaderNetwork
-from ai_for_sudan.deployment.shortcuts import knowledge_without_lungs
 from ai_for_sudan.disturbances import perturbed
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.metrics import measure
+from ai_for_sudan.export import choices, graph, int8
+from ai_for_sudan.export.gate import FittedGate, fit_gate
+from ai_for_sudan.export.inputs import Films, GatePictures
+from ai_for_sudan.export.network import Calibration, ManyFilms, OneFilm, ReaderNetwork
+from ai_for_sudan.export.shortcuts import knowledge_without_lungs
 from ai_for_sudan.models import Architecture, CheckpointState, as_batch, folded
 from ai_for_sudan.models import logits as predict
 from ai_for_sudan.statistics import Predictions, positive_truth

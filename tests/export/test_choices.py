@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ai_for_sudan.deployment.choices import abstention, calibrate, cross_calibrated, operating_points
+from ai_for_sudan.export.choices import abstention, calibrate, cross_calibrated, operating_points
 from ai_for_sudan.statistics import Predictions, ece
 
 

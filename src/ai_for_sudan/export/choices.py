@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from sklearn.model_selection import GroupKFold
 from torch import Tensor
 
-from ai_for_sudan.deployment.network import Calibration
+from ai_for_sudan.export.network import Calibration
 from ai_for_sudan.statistics import Predictions, abstention_band, choose, ece, ece_bias, sensitivity, specificity
 
 #: where thresholds and the band are chosen

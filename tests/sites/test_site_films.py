@@ -13,7 +13,7 @@ from ai_for_sudan.contract import Card
 from ai_for_sudan.contract.reference import picture_statistics
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.sites import ReaderFile, read_site, site_manifest
-from ai_for_sudan.sites.films import Excluded, Refused
+from ai_for_sudan.sites.site_films import Excluded, Refused
 
 
 class Named:

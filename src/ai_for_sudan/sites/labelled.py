@@ -11,8 +11,8 @@ from scipy.special import expit
 
 from ai_for_sudan.reading import Card
 from ai_for_sudan.sites import nuisance
-from ai_for_sudan.sites.films import SiteFilms
 from ai_for_sudan.sites.head import Rows, patient_folds
+from ai_for_sudan.sites.site_films import SiteFilms
 from ai_for_sudan.statistics import Predictions, Resamples, balanced, ece_bias, percentile_interval
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import onnx
 
-from ai_for_sudan.deployment.graph import run, session
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.export.graph import run, session
 from ai_for_sudan.onnx_runtime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,

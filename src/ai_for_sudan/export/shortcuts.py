@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from ai_for_sudan.datasets import Pixels
-from ai_for_sudan.deployment.films import Films
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.evaluation import evidence
+from ai_for_sudan.evaluation import attribution
+from ai_for_sudan.export.inputs import Films
 from ai_for_sudan.lungs import LungView, box_of, load_finder
 from ai_for_sudan.models import Architecture, as_batch, probabilities
 from ai_for_sudan.statistics import Estimate, positive_truth
@@ -67,11 +67,11 @@ def shortcuts(model: Architecture, pixels: Pixels, truth: np.ndarray, patient_id
         return torch.cat(scores).numpy()
 
     films = np.asarray(pixels[np.flatnonzero(used)])
-    outside = evidence.outside_only(predict, films, regions[used], labels)
+    outside = attribution.outside_only(predict, films, regions[used], labels)
     patients = patient_ids[used]
     # Fewer than two patients of a class cannot be cross-fitted; that says nothing of the network.
     enough = all(len(np.unique(patients[labels == value])) >= 2 for value in (0, 1))
-    framing = evidence.framing_only(evidence.framing(boxes.numpy()), labels, patients) if enough else None
+    framing = attribution.framing_only(attribution.framing(boxes.numpy()), labels, patients) if enough else None
     return Shortcuts(outside, framing, len(labels))
 
 
@@ -91,17 +91,17 @@ def knowledge_without_lungs(
     if found.outside_only is None:
         return {"text": "no lungs were found on most of the validation films"}
     value = found.outside_only.value
-    say(f"without the lungs (painted over) the AUROC is {value:.3f}; at most {evidence.OUTSIDE_LIMIT} is allowed")
-    if value > evidence.OUTSIDE_LIMIT and not force:
+    say(f"without the lungs (painted over) the AUROC is {value:.3f}; at most {attribution.OUTSIDE_LIMIT} is allowed")
+    if value > attribution.OUTSIDE_LIMIT and not force:
         raise UserError(
             f"the model knows the label of {found.films} validation films without their lungs, with AUROC {value:.3f} "
-            f"(at most {evidence.OUTSIDE_LIMIT}): it uses the frame or the hospital, not the lungs; "
+            f"(at most {attribution.OUTSIDE_LIMIT}): it uses the frame or the hospital, not the lungs; "
             "train it with --lungs auto, or give --force to export it nevertheless"
         )
     estimates = {"outside_only": found.outside_only, "framing_only": found.framing_only}
     return {
         "films": found.films,
-        "limit": evidence.OUTSIDE_LIMIT,
+        "limit": attribution.OUTSIDE_LIMIT,
         **{
             name: {"auroc": round(one.value, 4), "interval": [round(one.low, 4), round(one.high, 4)]}
             for name, one in estimates.items()

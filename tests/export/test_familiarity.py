@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ai_for_sudan.deployment.familiarity import GOOD_UNFAMILIAR, fit_familiarity
+from ai_for_sudan.export.familiarity import GOOD_UNFAMILIAR, fit_familiarity
 
 RANDOM = np.random.default_rng(0)
 DIRECTIONS = np.linalg.qr(RANDOM.normal(size=(200, 8)))[0].T

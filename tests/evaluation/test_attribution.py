@@ -7,7 +7,7 @@ import pytest
 
 from ai_for_sudan.datasets.regions import draw_boxes, parse_boxes
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.evaluation import evidence
+from ai_for_sudan.evaluation import attribution
 
 SIDE = 64
 
@@ -40,12 +40,12 @@ def by_brightness(pixels: np.ndarray) -> np.ndarray:
 def test_attribution_inside_by_hand() -> None:
     region = draw_boxes(parse_boxes("0 0 0.5 0.5"), 8)[None]
     maps = np.array([[[3.0, 1.0], [0.0, -9.0]]])
-    found = evidence.inside(maps, region)
+    found = attribution.inside(maps, region)
     assert found.share.tolist() == [0.75] and found.hit.tolist() == [1] and found.area.tolist() == [0.25]
-    assert evidence.inside(maps[:, ::-1], region).hit.tolist() == [0]
-    blank = evidence.inside(np.zeros((1, 4, 4)), region)
+    assert attribution.inside(maps[:, ::-1], region).hit.tolist() == [0]
+    blank = attribution.inside(np.zeros((1, 4, 4)), region)
     assert blank.blank == 1 and blank.hit.tolist() == [0]
-    finer = evidence.inside(np.kron(maps, np.ones((1, 28, 28))), region)
+    finer = attribution.inside(np.kron(maps, np.ones((1, 28, 28))), region)
     assert finer.share[0] == pytest.approx(0.75)
 
 
@@ -55,10 +55,10 @@ def test_a_map_that_looks_is_distinguished_from_one_that_knows_where_findings_us
     at = np.stack([random.uniform(0.1, 0.6, count), random.uniform(0.2, 0.5, count)], 1)
     boxes = np.concatenate([at, np.full((count, 2), 0.25)], 1)
     regions = np.stack([draw_boxes(box[None], 56) for box in boxes])
-    looking = np.stack([evidence.covered(region, (14, 14)) for region in regions]) + 0.01
+    looking = np.stack([attribution.covered(region, (14, 14)) for region in regions]) + 0.01
     usual = np.broadcast_to(regions.mean(0), regions.shape)
     patients = np.arange(count) // 2
-    found, same = (evidence.against_regions(maps, regions, patients) for maps in (looking, usual))
+    found, same = (attribution.against_regions(maps, regions, patients) for maps in (looking, usual))
     assert found["films"] == count and found["area"] == pytest.approx(1 / 16, abs=0.01)
     assert found["pointing"][0] == 1 and found["pointing_gain"][1] > 0 and found["share"][1] > 0.5
     assert found["share_constant"][2] < 0.3 and 0.1 < found["pointing_constant"][0] < 0.7
@@ -71,19 +71,19 @@ def test_the_constant_map_of_a_film_knows_nothing_of_its_patient() -> None:
     patients = np.arange(20) // 2
     for number, patient in enumerate(patients):
         regions[number, patient * 2] = True
-    found = evidence.constant_map(regions, patients)
+    found = attribution.constant_map(regions, patients)
     assert found.hit.sum() == 0 and found.share.max() == 0
     with pytest.raises(UserError, match="one patient"):
-        evidence.constant_map(regions, np.zeros(20))
+        attribution.constant_map(regions, np.zeros(20))
 
 
 def test_a_reader_of_lungs_is_a_coin_without_them_and_one_of_the_surroundings_is_not() -> None:
     labels = np.arange(120) % 2
     regions = lungs(120)
     honest, other = (films(labels, regions, where=where) for where in ("lungs", "outside"))
-    coin = evidence.outside_only(by_brightness, honest, regions, labels)
-    assert coin.low < 0.5 < coin.high and coin.value < evidence.OUTSIDE_LIMIT
-    assert evidence.outside_only(by_brightness, other, regions, labels).low > evidence.OUTSIDE_LIMIT
+    coin = attribution.outside_only(by_brightness, honest, regions, labels)
+    assert coin.low < 0.5 < coin.high and coin.value < attribution.OUTSIDE_LIMIT
+    assert attribution.outside_only(by_brightness, other, regions, labels).low > attribution.OUTSIDE_LIMIT
 
 
 def test_lungs_are_painted_over_with_a_rim_in_the_median_grey_of_the_rest() -> None:
@@ -92,23 +92,23 @@ def test_lungs_are_painted_over_with_a_rim_in_the_median_grey_of_the_rest() -> N
     pixels = np.full((1, 56, 56), 40, np.uint8)
     pixels[0, :20] = 90  # less than half of the rest
     pixels[0, 20:40, 10:24] = 200
-    painted = evidence.without_lungs(pixels, regions)[0]
+    painted = attribution.without_lungs(pixels, regions)[0]
     assert (painted[18:42, 8:26] == 40).all() and (painted[:18] == 90).all() and painted.max() == 90
-    assert evidence.without_lungs(pixels, np.ones_like(regions)).max() == 128
+    assert attribution.without_lungs(pixels, np.ones_like(regions)).max() == 128
 
 
 def test_framing_tells_the_label_only_where_it_differs() -> None:
     labels, patients = np.arange(160) % 2, np.arange(160) // 4
-    same = evidence.framing_only(evidence.framing(evidence.boxes_around(lungs(160))), labels, patients)
-    displaced = evidence.framing_only(
-        evidence.framing(evidence.boxes_around(lungs(160, lower=labels == 1))), labels, patients
+    same = attribution.framing_only(attribution.framing(attribution.boxes_around(lungs(160))), labels, patients)
+    displaced = attribution.framing_only(
+        attribution.framing(attribution.boxes_around(lungs(160, lower=labels == 1))), labels, patients
     )
     assert same.low < 0.5 < same.high + 0.05 and displaced.low > 0.9
-    frame = evidence.boxes_around(lungs(1, jitter=0))[0]
+    frame = attribution.boxes_around(lungs(1, jitter=0))[0]
     assert frame[1] == 14 / 64 and frame[3] == 44 / 64 and frame[0] < frame[2]
-    assert evidence.framing(np.array([[0.1, 0.2, 0.7, 0.5]]))[0, 4] == pytest.approx(np.log(2), abs=1e-4)
+    assert attribution.framing(np.array([[0.1, 0.2, 0.7, 0.5]]))[0, 4] == pytest.approx(np.log(2), abs=1e-4)
     with pytest.raises(UserError, match="empty"):
-        evidence.boxes_around(np.zeros((1, 8, 8), bool))
+        attribution.boxes_around(np.zeros((1, 8, 8), bool))
 
 
 def test_framing_that_patients_give_away_is_not_memorised() -> None:
@@ -117,7 +117,7 @@ def test_framing_that_patients_give_away_is_not_memorised() -> None:
     patients = np.repeat(np.arange(40), 4)
     frames = random.normal(size=(40, 60))[patients]
     labels = random.permutation(np.arange(40) % 2)[patients]
-    assert evidence.framing_only(frames, labels, patients).value < 0.75
+    assert attribution.framing_only(frames, labels, patients).value < 0.75
 
 
 def test_taking_away_what_the_reader_looks_at_lowers_its_score_more() -> None:
@@ -130,13 +130,13 @@ def test_taking_away_what_the_reader_looks_at_lowers_its_score_more() -> None:
     def predict(shown: np.ndarray) -> np.ndarray:
         return np.array([float(film[20:32, 12:24].mean()) / 255 for film in shown])
 
-    looking = np.stack([evidence.covered(region, (16, 16)) for region in spot])
-    found = evidence.deletion_insertion(predict, pixels, looking, regions, np.arange(12))
+    looking = np.stack([attribution.covered(region, (16, 16)) for region in spot])
+    found = attribution.deletion_insertion(predict, pixels, looking, regions, np.arange(12))
     assert found["deletion"]["difference"][2] < 0 < found["insertion"]["difference"][1]
-    wrong = evidence.deletion_insertion(predict, pixels, -looking, regions, np.arange(12))
+    wrong = attribution.deletion_insertion(predict, pixels, -looking, regions, np.arange(12))
     assert wrong["deletion"]["difference"][1] > 0 > wrong["insertion"]["difference"][2]
 
 
 def test_each_site_is_checked_for_itself() -> None:
     sites = np.array(["Wau", "Juba", "", "Juba"])
-    assert evidence.by_site(sites, lambda rows: rows.tolist()) == {"Juba": [1, 3], "Wau": [0]}
+    assert attribution.by_site(sites, lambda rows: rows.tolist()) == {"Juba": [1, 3], "Wau": [0]}

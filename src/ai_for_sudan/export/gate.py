@@ -17,13 +17,13 @@ from torch import Tensor
 
 from ai_for_sudan import lungs
 from ai_for_sudan.contract.codes import advice_of, kind_of, text_of
-from ai_for_sudan.deployment.familiarity import CODE, Familiarity, fit_familiarity, left_over, limit_of
-from ai_for_sudan.deployment.films import Films, GatePictures
-from ai_for_sudan.deployment.network import Gate, ReaderNetwork
 from ai_for_sudan.disturbances import STRESS_KINDS, augment, perturb, warp
 from ai_for_sudan.disturbances.geometry import affine
 from ai_for_sudan.disturbances.sharpness import gaussian
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.export.familiarity import CODE, Familiarity, fit_familiarity, left_over, limit_of
+from ai_for_sudan.export.inputs import Films, GatePictures
+from ai_for_sudan.export.network import Gate, ReaderNetwork
 from ai_for_sudan.models import as_batch, as_pixels
 
 #: in the order of the scores; ``blank`` is fixed, the others are fitted
