@@ -19,8 +19,10 @@ from ai_for_sudan.datasets import squash
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.explanation import GradCAM
 from ai_for_sudan.export import ExportOptions, Films, GatePictures, Pictures, export_reader, graph, int8
-from ai_for_sudan.export.gate import GOOD_REFUSED, Sample, _fit, parts_of, source
+from ai_for_sudan.export.gate import fit_on
 from ai_for_sudan.export.network import Calibration, Gate, OneFilm, ReaderNetwork
+from ai_for_sudan.export.rules import GOOD_REFUSED
+from ai_for_sudan.export.samples import Sample, Samples, parts_of, source
 from ai_for_sudan.export.shortcuts import knowledge_without_lungs
 from ai_for_sudan.models import Architecture, CheckpointState, create, names
 from ai_for_sudan.reading import Reader
@@ -185,7 +187,7 @@ def test_what_the_gate_is_said_to_refuse_of_good_films_is_not_what_its_limits_we
     said = []
     for _ in range(20):
         bad = {"negative": drawn(20), "sideways": drawn(20)}
-        facts = _fit({"clean": drawn(60)}, {"held out": drawn(40)}, bad, lambda _: None)[1]
+        facts = fit_on(Samples({"clean": drawn(60)}, {"held out": drawn(40)}, bad))[1]
         said.append(facts["figures"]["good_refused"]["held out"])
     assert np.mean(said) > GOOD_REFUSED
 
@@ -202,7 +204,7 @@ def test_a_reason_with_two_opposite_patterns_is_told_from_another() -> None:
 
     good = {"clean": around((0, 0), (0, 0), (0, 0))}
     bad = {"sideways": around((9, 0), (-9, 0)), "negative": around((0, 9))}
-    gate, facts = _fit(good, {"held out": around((0, 0))}, bad, lambda _: None)
+    gate, facts = fit_on(Samples(good, {"held out": around((0, 0))}, bad))
     assert facts["figures"]["bad_refused"] == {"sideways": 1.0, "negative": 1.0}
     limits = [score["limit"] for score in facts["scores"]]
     codes = [score["code"] for score in facts["scores"]]
@@ -301,9 +303,8 @@ def test_no_gate_rule_is_measured_on_pictures_that_it_was_fitted_on() -> None:
     """Of noise in many dimensions a rule memorises every picture, and learns nothing about the next one."""
     drawn = noise(600)
 
-    figures = _fit(
-        {"clean": drawn(200)}, {"held out": drawn(100)}, {"negative": drawn(60), "sideways": drawn(60)}, lambda _: None
-    )[1]
+    bad = {"negative": drawn(60), "sideways": drawn(60)}
+    figures = fit_on(Samples({"clean": drawn(200)}, {"held out": drawn(100)}, bad))[1]
     assert figures["figures"]["bad_refused"]["negative"] < 0.2
 
 
@@ -312,10 +313,8 @@ def test_no_limit_of_the_gate_is_chosen_on_scores_of_good_films_that_its_rule_wa
     drawn = noise(600)
 
     good = {"clean": drawn(200), "another site": drawn(200)}
-    figures = _fit(good, {"held out": drawn(100)}, {"negative": drawn(60), "sideways": drawn(60)}, lambda _: None)[1][
-        "figures"
-    ]
-    refused = figures["good_refused"]
+    bad = {"negative": drawn(60), "sideways": drawn(60)}
+    refused = fit_on(Samples(good, {"held out": drawn(100)}, bad))[1]["figures"]["good_refused"]
     assert refused["held out"] <= 3 * GOOD_REFUSED + 0.03 and abs(refused["held out"] - refused["another site"]) < 0.05
 
 

@@ -37,7 +37,7 @@ def lungs_of(films: Sequence[Film], folder: Path) -> dict[int, np.ndarray]:
 def on_boxes(
     maps: Sequence[np.ndarray], boxes: Sequence[np.ndarray], whose: np.ndarray, sites: np.ndarray
 ) -> dict[str, Any] | None:
-    """Compare maps with boxes over all films and for each site; ``None`` with fewer than :data:`SMALLEST` such films."""
+    """Compare maps with boxes over all films and for each site; ``None`` with fewer than :data:`SMALLEST` films."""
     rows = np.array([number for number, one in enumerate(boxes) if one.size], int)
 
     def check(some: np.ndarray) -> dict[str, Any] | None:
@@ -217,7 +217,7 @@ def verdicts(found: dict[str, Any]) -> list[dict[str, Any]]:
         lungs = found.get(key)
         if key not in found or (key == "lungs" and lungs is None):
             continue
-        attribution = lungs if lungs and lungs["attribution"] else None
+        shown = lungs if lungs and lungs["attribution"] else None
         rows += [
             verdict(
                 f"lungs as {title}, painted over",
@@ -228,7 +228,7 @@ def verdicts(found: dict[str, Any]) -> list[dict[str, Any]]:
             ),
             verdict(
                 f"attribution inside lungs as {title}",
-                attribution,
+                shown,
                 lambda one: one["attribution"]["share"][1] > one["attribution"]["area"],
                 lambda one: (
                     f"{interval(one['attribution']['share'], 3)} where lungs cover {one['attribution']['area']:.2f}"
@@ -238,7 +238,7 @@ def verdicts(found: dict[str, Any]) -> list[dict[str, Any]]:
             *(
                 verdict(
                     f"{kind} inside lungs as {title}",
-                    attribution,
+                    shown,
                     lambda one, kind=kind, sign=sign: min(sign * bound for bound in one[kind]["difference"][1:]) > 0,
                     lambda one, kind=kind: f"difference {interval(one[kind]['difference'], 3)}",
                     meaning,

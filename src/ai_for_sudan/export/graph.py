@@ -14,6 +14,7 @@ from torch import Tensor
 from ai_for_sudan import onnx_runtime
 from ai_for_sudan.contract.card import Card
 from ai_for_sudan.contract.names import METADATA_KEY, OPTIONAL_OUTPUTS
+from ai_for_sudan.datasets import Pixels
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.export.network import ManyFilms, OneFilm, Outputs, ReaderNetwork
 from ai_for_sudan.files import replacing
@@ -51,7 +52,7 @@ def export_graph(module: OneFilm | ManyFilms, example: Tensor, dynamic: dict[int
             verbose=False,
         )
     if program is None:
-        raise UserError("the installed PyTorch cannot export this model; install torch 2.9 or later")
+        raise UserError("the installed PyTorch cannot export this model; install torch 2.11 or later")
     model = program.model_proto
     _fix_names(model, len(module.network.model.classifier) - 1)
     for entry in list(model.metadata_props):
@@ -100,12 +101,14 @@ def _fix_names(model: onnx.ModelProto, last: int) -> None:
 
 
 def session(model: onnx.ModelProto, threads: int = 1) -> onnx_runtime.InferenceSession:
+    """Open a model in memory, on the processor."""
     options = onnx_runtime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, 3
     return onnx_runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 def run(opened: onnx_runtime.InferenceSession, pixels: np.ndarray) -> dict[str, np.ndarray]:
+    """Compute every output of a model, by name."""
     names = [output.name for output in opened.get_outputs()]
     return dict(zip(names, opened.run(names, {"pixels": pixels}), strict=True))
 
@@ -120,6 +123,45 @@ def agreement(found: dict[str, np.ndarray], expected: tuple[Tensor, ...]) -> flo
         scale = 1.0 if name in ("probability", "gate", *OPTIONAL_OUTPUTS) else max(1.0, float(np.abs(reference).max()))
         worst = max(worst, float(np.abs(output - reference).max()) / scale)
     return worst
+
+
+def example(film: Tensor) -> Tensor:
+    """Return a film of two different sides, neither that of the network, so that the export fixes none of them."""
+    return film.repeat(2, 2)[: film.shape[0] + 37, : film.shape[1] + 76].contiguous()
+
+
+def check(model: onnx.ModelProto, one: OneFilm, films: Pixels) -> None:
+    """Compare the file with the network on films of several sizes.
+
+    Raises:
+        UserError: they differ.
+    """
+    opened = session(model)
+    random = np.random.default_rng(0)
+    sizes = [films[0], films[1][:150, :201], random.integers(0, 256, (64, 97), np.uint8)]
+    sizes.append(np.repeat(np.repeat(films[2], 3, 0), 4, 1))
+    for pixels in sizes:
+        pixels = np.ascontiguousarray(pixels)
+        with torch.inference_mode():
+            expected = one(torch.from_numpy(pixels))
+        agree(agreement(run(opened, pixels), expected), f"of {pixels.shape}")
+
+
+def check_bulk(model: onnx.ModelProto, many: ManyFilms, films: np.ndarray) -> None:
+    """Compare the file for many films with the network, as :func:`check` does."""
+    films = np.ascontiguousarray(films)
+    with torch.inference_mode():
+        expected = many(torch.from_numpy(films))
+    agree(agreement(run(session(model), films), expected), "in bulk")
+
+
+def agree(difference: float, what: str) -> None:
+    """Raise a ``UserError`` where a file is farther from its network than :data:`AGREEMENT`."""
+    if not difference <= AGREEMENT:
+        raise UserError(
+            f"the exported file does not agree with the network on a film {what}: off by {difference:.2g}, at most "
+            f"{AGREEMENT} is allowed; nothing was written"
+        )
 
 
 def write(path: Path, model: onnx.ModelProto, card: Card) -> Card:

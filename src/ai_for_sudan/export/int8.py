@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import onnx
 
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.export.graph import run, session
+from ai_for_sudan.export.inputs import Films
 from ai_for_sudan.onnx_runtime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -24,7 +25,7 @@ from ai_for_sudan.onnx_runtime.quantization import (
     quantize_dynamic,
     quantize_static,
 )
-from ai_for_sudan.statistics import quick_auroc
+from ai_for_sudan.statistics import positive_truth, quick_auroc
 
 #: limits on validation films beyond which no int8 file is written
 AUROC_LOSS, DECISIONS_EQUAL, HEATMAP_CORRELATION = 0.002, 0.995, 0.98
@@ -32,7 +33,7 @@ AUROC_LOSS, DECISIONS_EQUAL, HEATMAP_CORRELATION = 0.002, 0.995, 0.98
 FLOAT_CONVOLUTIONS = (5, 8, 11, 14, 20)
 
 
-class _Films(CalibrationDataReader):
+class _Ranges(CalibrationDataReader):
     def __init__(self, films: np.ndarray) -> None:
         self._films: Iterator[np.ndarray] = iter(films)
 
@@ -59,7 +60,7 @@ def quantise_convolutions(model: onnx.ModelProto, films: np.ndarray, float_convo
         quantize_static(
             prepared,
             target,
-            _Films(films),
+            _Ranges(films),
             quant_format=QuantFormat.QDQ,
             # Clip is ReLU6: quantised with its convolution it costs nothing, as the range says the same.
             op_types_to_quantize=["Conv", "Add", "Clip"],
@@ -87,9 +88,14 @@ def _kept_float(model: onnx.ModelProto, float_convolutions: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Comparison:
+    """How each model did (``rows``), and whether int8 is within the limits, or what it exceeds."""
+
     rows: list[dict[str, Any]]
-    within: bool
     problems: list[str]
+
+    @property
+    def within(self) -> bool:
+        return not self.problems
 
 
 def dynamic(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -140,7 +146,7 @@ def compare(
         problems.append(
             f"the median correlation of heatmaps is {int8['heatmap_correlation']} (at least {HEATMAP_CORRELATION})"
         )
-    return Comparison(rows, not problems, problems)
+    return Comparison(rows, problems)
 
 
 def _answers(model: onnx.ModelProto, films: np.ndarray, positive: int) -> dict[str, np.ndarray]:
@@ -165,18 +171,6 @@ def _median_correlation(maps: np.ndarray, others: np.ndarray) -> float:
     return float(np.median(values)) if values else float("nan")
 
 
-def refuse(comparison: Comparison) -> None:
-    """Raises:
-    UserError: the int8 file would do harm.
-    """
-    if not comparison.within:
-        raise UserError(
-            "no int8 reader was written, because it loses too much on the validation films: "
-            + "; ".join(comparison.problems)
-            + ". Export without --int8, or with more --float_convolutions"
-        )
-
-
 def table(rows: list[dict[str, Any]]) -> str:
     """The comparison as text."""
     lines = [f"{'':<10}{'bytes':>12}{'AUROC':>9}{'decisions':>11}{'heatmap r':>11}{'ms a film':>11}"]
@@ -186,3 +180,49 @@ def table(rows: list[dict[str, Any]]) -> str:
         for row in rows
     ]
     return "\n".join(lines)
+
+
+def quantise(
+    model: onnx.ModelProto,
+    train: Films,
+    validation: Films,
+    positive: int,
+    threshold: float,
+    float_convolutions: int | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> tuple[onnx.ModelProto, list[dict[str, Any]]]:
+    """Quantise a reader with as few float convolutions as the limits allow; return it with the rows of the comparison.
+
+    Args:
+        train: films for the ranges of activations.
+        validation: films to compare on.
+        threshold: of the operating point at which decisions are compared.
+        float_convolutions: how many stay float; the fewest that do no harm if not given.
+
+    Raises:
+        UserError: the int8 file would do harm.
+    """
+    chosen = np.sort(np.random.default_rng(0).permutation(len(train))[:200])
+    truth = positive_truth(validation.labels, positive)
+    known = ~np.isnan(truth)
+    films, labels = validation.pixels[known], truth[known].astype(int)
+    other = dynamic(model)
+    for count in (float_convolutions,) if float_convolutions is not None else FLOAT_CONVOLUTIONS:
+        say(f"quantising to int8, the first {count} convolutions in float")
+        small = quantise_convolutions(model, train.pixels[chosen], count)
+        found = compare({"float32": model, "int8": small, "dynamic": other}, films, labels, positive, threshold)
+        say(table(found.rows))
+        if found.within:
+            break
+    refuse(found)
+    return small, found.rows
+
+
+def refuse(comparison: Comparison) -> None:
+    """Raise a ``UserError`` where the int8 file would do harm."""
+    if not comparison.within:
+        raise UserError(
+            "no int8 reader was written, because it loses too much on the validation films: "
+            + "; ".join(comparison.problems)
+            + ". Export without --int8, or with more --float_convolutions"
+        )
