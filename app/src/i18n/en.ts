@@ -179,12 +179,13 @@ export const en = {
     hint: 'Drag the four corners to the corners of the film.',
     corner: (n: string) => `Corner ${n}; move it with the arrow keys`,
     whole: 'Whole picture',
-    look: 'Show the result',
+    look: 'Preview',
     again: 'Change the corners',
     read: 'Read this film',
     rotate: 'Rotate',
     bad: 'The corners cross each other: drag them apart.',
     preview: 'The film, straightened',
+    gone: 'The photo is no longer here, because the page was loaded again. Photograph the film once more.',
   },
 
   form: {
@@ -219,6 +220,7 @@ export const en = {
     straighten: 'Straighten and read them',
     open: 'Open the worklist',
     kept: 'The films that were read have been saved.',
+    lost: 'The page was loaded again before every film was read. Choose the films that are missing once more.',
   },
 
   worklist: {

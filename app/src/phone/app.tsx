@@ -113,7 +113,7 @@ export function App({ client, worklist }: { client: ReaderClient; worklist: Work
           </Notice>
         )}
         <main id="content" tabIndex={-1}>
-          {home ? <Home /> : screens[route[0]]}
+          {films.opening ? <p role="status">{t.loading}</p> : home ? <Home /> : screens[route[0]]}
         </main>
       </AppContext.Provider>
     </SpeechContext.Provider>

@@ -23,6 +23,8 @@ export interface Batch {
   counts: Partial<Record<Status, number>>;
   over: boolean;
   stopped: boolean;
+  /** Whether the page was loaded again before the batch was over: the films that were left went with the page. */
+  lost: boolean;
   /** Whether the last reading was kept. */
   kept: Kept;
 }
@@ -40,6 +42,8 @@ export interface AppState {
   photo: Film | null;
   /** How many photos of a batch wait to be straightened. */
   photos: number;
+  /** A single film is being opened or read: the screen waits. */
+  opening: boolean;
   nextPhoto: () => Promise<void>;
   offlineReady: boolean;
   change: (settings: Partial<Settings>) => void;
@@ -69,3 +73,27 @@ export function cardOf({ engine }: AppState): Card | null {
 export const go = (address: string): void => {
   location.hash = address;
 };
+
+/** Go where nothing is to be seen here: Back does not lead to this place again. */
+export const goInstead = (address: string): void => location.replace(`#${address}`);
+
+const BATCH = 'batch';
+
+/** The batch outlives a refresh of the page, as counts; what it had not read by then is lost. */
+export function keepBatch(batch: Batch): void {
+  try {
+    sessionStorage.setItem(BATCH, JSON.stringify(batch));
+  } catch {
+    // Storage is full or forbidden: the batch lasts as long as the page.
+  }
+}
+
+/** The last batch of this window, or null. */
+export function keptBatch(): Batch | null {
+  try {
+    const batch = JSON.parse(sessionStorage.getItem(BATCH) ?? 'null') as Batch | null;
+    return batch && { ...batch, lost: batch.lost || !batch.over || batch.waiting > 0, over: true };
+  } catch {
+    return null;
+  }
+}

@@ -1,8 +1,8 @@
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { describe, expect } from 'vitest';
 import { blank, counted, FILMS, kept, launch, phone, read, ready, serve, SITE, test } from './harness';
@@ -165,6 +165,38 @@ describe('trouble', () => {
     await page.getByText('The reader file is incomplete.').waitFor();
     // And nothing of it is stored for work without network.
     expect(await page.getByText('Works without a network').count()).toBe(0);
+  });
+
+  test('a page that the browser once kept in place of a decoder is fetched again', async ({
+    served,
+    browser,
+    ending,
+  }) => {
+    const codec = /^charls.*\.wasm$/;
+    const name = basename(asset(SITE, codec));
+    let answers = 0;
+    const host = createServer((asked, answer) => {
+      if (asked.url === `/assets/${name}` && answers++ === 0) {
+        answer.setHeader('cache-control', 'public, max-age=31536000, immutable');
+        answer.setHeader('content-type', 'text/html').end('<!doctype html><title>Log in to the network</title>');
+        return;
+      }
+      request(new URL(asked.url!, served.url), { headers: asked.headers }, (response) => {
+        answer.writeHead(response.statusCode!, response.headers);
+        response.pipe(answer);
+      }).end();
+    });
+    await new Promise<void>((done) => host.listen(0, '127.0.0.1', done));
+    ending(() => (host.close(), host.closeAllConnections()));
+    const page = await phone(browser, `http://127.0.0.1:${(host.address() as AddressInfo).port}/`);
+    await stored(page);
+    expect(answers).toBe(2);
+    host.close();
+    host.closeAllConnections();
+    await page.reload();
+    await ready(page);
+    await read(page, join(FILMS, 'dicom', 'jpeg_ls_16.dcm'));
+    expect(await page.locator('.reading.failed').count()).toBe(0);
   });
 
   test('without SharedArrayBuffer one thread reads', async ({ browser, ending }) => {

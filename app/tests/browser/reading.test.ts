@@ -208,7 +208,7 @@ describe('a photo', () => {
     await page.keyboard.press('ArrowRight');
     expect(await handles.first().evaluate((handle) => handle.style.left)).not.toBe(before);
     await page.keyboard.press('ArrowLeft');
-    await page.getByRole('button', { name: 'Show the result' }).click();
+    await page.getByRole('button', { name: 'Preview' }).click();
     await page.getByRole('button', { name: 'Read this film' }).click();
     await page.locator('.reading').waitFor();
     const [row] = await kept(page);
@@ -230,13 +230,70 @@ describe('a photo', () => {
     expect((await kept(page)).map(({ value }) => value.file)).toEqual(['suspected.png']);
     await page.getByRole('button', { name: 'Straighten and read them' }).click();
     for (const left of ['Next photo (1)', null]) {
-      await page.getByRole('button', { name: 'Show the result' }).click();
+      await page.getByRole('button', { name: 'Preview' }).click();
       await page.getByRole('button', { name: 'Read this film' }).click();
       await page.locator('.reading').waitFor();
       if (left) await page.getByRole('button', { name: left }).click();
     }
     expect(await page.getByRole('button', { name: /^Next photo/ }).count()).toBe(0);
     expect((await kept(page)).length).toBe(3);
+  });
+});
+
+describe('the way back', () => {
+  test('leads from a reading to its photo, and from there home; after a refresh the photo is asked for again', async ({
+    page,
+  }) => {
+    await page.locator('[data-input=camera]').setInputFiles(join(FILMS, 'photo.jpg'));
+    await page.getByRole('button', { name: 'Preview' }).click();
+    await page.getByRole('button', { name: 'Read this film' }).click();
+    await page.locator('.reading').waitFor();
+    await page.goBack();
+    await expect.poll(() => page.locator('.handle').count()).toBe(4);
+    await page.goBack();
+    await page.locator('[data-input=camera]').waitFor({ state: 'attached' });
+    await page.goForward();
+    await page.locator('.handle').first().waitFor();
+    await page.reload();
+    await page.getByText('Photograph the film once more.').waitFor();
+    await page.getByRole('button', { name: 'Next film' }).click();
+    await ready(page);
+  });
+
+  test('leads home from a film of the gallery', async ({ page }) => {
+    await read(page, join(FILMS, 'suspected.png'));
+    await page.goBack();
+    await page.locator('[data-input=gallery]').waitFor({ state: 'attached' });
+  });
+
+  test('a refresh in the middle of a batch says what was read, and that the others are missing', async ({ page }) => {
+    const buffer = readFileSync(join(SAMPLES, 'normal_01.png'));
+    const films = Array.from({ length: 40 }, (_, index) => ({ name: `${index}.png`, mimeType: 'image/png', buffer }));
+    await page.locator('[data-input=gallery]').setInputFiles(films);
+    await page.getByText(/^[2-9] of 40 films/).waitFor();
+    await page.reload();
+    const said = await page.getByText(/^Stopped after \d+ of 40 films/).textContent();
+    await page.getByText('Choose the films that are missing once more.').waitFor();
+    const counted = await page.locator('.counts strong').allTextContents();
+    const read = counted.reduce((sum, count) => sum + Number(count), 0);
+    expect(said).toContain(`after ${read} of`);
+    // The last one may have been kept just before its count was.
+    expect((await kept(page)).length - read).toBeOneOf([0, 1]);
+  });
+
+  test('photos that were waiting for their corners are said to be missing', async ({ page }) => {
+    await page
+      .locator('[data-input=gallery]')
+      .setInputFiles(['photo.jpg', 'suspected.png'].map((name) => join(FILMS, name)));
+    await page.getByText('Not read yet: 1 photo of a film.').waitFor();
+    await page.reload();
+    await page.getByText('Choose the films that are missing once more.').waitFor();
+    await page.getByText('Stopped after 1 of 2 films.').waitFor();
+  });
+
+  test('a batch that nothing is known of is not waited for', async ({ page }) => {
+    await show(page, 'batch');
+    await page.locator('[data-input=gallery]').waitFor({ state: 'attached' });
   });
 });
 

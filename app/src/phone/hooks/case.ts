@@ -1,6 +1,6 @@
 import { useEffect } from 'preact/hooks';
 import type { Case } from '../assistant';
-import { go, useAppState } from '../state';
+import { goInstead, useAppState } from '../state';
 
 /** The case with this id: what is on the screen, or else what the worklist holds; null until it is there. */
 export function useCase(id: string): Case | null {
@@ -15,7 +15,7 @@ export function useCase(id: string): Case | null {
       const picture = (await worklist?.film(id)) ?? null;
       if (!wanted) return;
       if (reading) show({ reading, film: null, picture, kept: 'kept' });
-      else go('/worklist');
+      else goInstead('/worklist');
     })();
     return () => {
       wanted = false;

@@ -1,19 +1,25 @@
 import { useRef, useState } from 'preact/hooks';
 import type { Film } from '../../film/film';
 import type { Assistant, Case } from '../assistant';
-import { type Batch, go } from '../state';
+import { type Batch, go, keepBatch, keptBatch } from '../state';
 
 const isFilm = (read: Case | Film): read is Film => 'pixels' in read;
 
 /** Films on their way from a file to a reading: one on the screen, a photo to be straightened, or a batch. */
 export function useFilms(assistant: Assistant, operatingPoint: string | null) {
   const [current, setCurrent] = useState<Case | null>(null);
-  const [batch, setBatch] = useState<Batch | null>(null);
+  const [batch, setBatch] = useState<Batch | null>(keptBatch);
   const [photo, setPhoto] = useState<Film | null>(null);
   /** Photos of a batch, which wait to be straightened. */
   const [photos, setPhotos] = useState<File[]>([]);
+  const [opening, setOpening] = useState(false);
   const stopped = useRef(false);
   const reading = useRef(false);
+
+  const showBatch = (batch: Batch) => {
+    setBatch(batch);
+    keepBatch(batch);
+  };
 
   const goTo = (read: Case) => {
     setCurrent(read);
@@ -41,9 +47,11 @@ export function useFilms(assistant: Assistant, operatingPoint: string | null) {
       counts: {},
       over: false,
       stopped: false,
+      lost: false,
       kept: 'kept',
     };
-    setBatch(batch);
+    showBatch(batch);
+    go('/batch');
     for (const file of files) {
       const read = await assistant.readFile(file, operatingPoint);
       if (isFilm(read)) {
@@ -57,25 +65,25 @@ export function useFilms(assistant: Assistant, operatingPoint: string | null) {
         batch = { ...batch, kept, counts, done: batch.done + Number(kept === 'kept') };
       }
       batch.stopped = stopped.current || batch.kept !== 'kept';
-      setBatch(batch);
+      showBatch(batch);
       if (batch.stopped) break;
     }
-    setBatch({ ...batch, over: true });
+    showBatch({ ...batch, over: true });
     setPhotos(waiting);
   };
 
   const read = async (files: File[], photographed = false): Promise<void> => {
     if (files.length === 0) return;
     // Two batches at once would mix: the one under way is shown, and can be stopped.
-    if (reading.current) return go('/batch');
+    if (reading.current) return opening ? undefined : go('/batch');
     void navigator.storage?.persist?.();
     stopped.current = false;
     reading.current = true;
     try {
-      setBatch(null);
-      go('/batch');
+      setOpening(files.length === 1);
       await (files.length === 1 ? readOne(files[0], photographed) : readAll(files));
     } finally {
+      setOpening(false);
       reading.current = false;
     }
   };
@@ -85,6 +93,7 @@ export function useFilms(assistant: Assistant, operatingPoint: string | null) {
     batch,
     photo,
     photos: photos.length,
+    opening,
     show: setCurrent,
     busy: () => reading.current,
     stop: () => {
@@ -93,6 +102,7 @@ export function useFilms(assistant: Assistant, operatingPoint: string | null) {
     straightenFilm,
     nextPhoto: () => {
       setPhotos(photos.slice(1));
+      if (batch) showBatch({ ...batch, waiting: photos.length - 1 });
       return read(photos.slice(0, 1), true);
     },
     readFilm: async (film: Film) => {

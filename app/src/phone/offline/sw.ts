@@ -55,12 +55,13 @@ async function store(): Promise<void> {
 /** Fetch a file and check that it is the one of this version: half an update would be an app that reads wrongly. */
 async function fetched(address: string, hash: string): Promise<Response> {
   // A name with a hash in it never changes its content: take what the page has just loaded.
-  const response = await fetch(address, { cache: address.includes('/assets/') ? 'default' : 'no-cache' });
-  const body = await new Response(response.body?.pipeThrough(counter())).arrayBuffer();
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', body));
-  const found = Array.from(digest.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('');
-  if (!response.ok || found !== hash)
-    throw new Error(`${address}: the server answered ${response.status} with other content`);
+  let { response, body, found } = await downloaded(address, address.includes('/assets/') ? 'default' : 'no-cache');
+  // A wrong answer that the browser keeps as immutable would come back for ever: ask the server itself, once.
+  if (found !== hash) {
+    missing += body.byteLength;
+    ({ response, body, found } = await downloaded(address, 'reload'));
+  }
+  if (found !== hash) throw new Error(`${address}: the server answered ${response.status} with other content`);
   const headers = new Headers({ 'content-type': response.headers.get('content-type') ?? 'application/octet-stream' });
   headers.set('x-content-hash', hash);
   // Stored with the page, so that threads work even where a host cannot set these.
@@ -70,6 +71,15 @@ async function fetched(address: string, hash: string): Promise<Response> {
   // A worker has the policy of its own file, not of the page: without one it could call any address.
   headers.set('content-security-policy', __POLICY__);
   return new Response(body, { headers });
+}
+
+/** A file as the server or the browser's cache answers it; `found` is the hash of its content. */
+async function downloaded(address: string, cache: RequestCache) {
+  const response = await fetch(address, { cache });
+  const body = await new Response(response.body?.pipeThrough(counter())).arrayBuffer();
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', body));
+  const found = Array.from(digest.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return { response, body, found };
 }
 
 /** Tells every page how far the first visit is: it may take minutes on a poor line. */

@@ -1,8 +1,9 @@
+import { useEffect } from 'preact/hooks';
 import { Disclaimer, Notice } from '../../components/notice';
 import { StatusIcon } from '../../components/status';
 import { STATUSES } from '../../contract/names';
 import { useSpeech } from '../../i18n';
-import { cardOf, go, useAppState } from '../state';
+import { cardOf, go, goInstead, useAppState } from '../state';
 import { notKept } from './kept';
 
 export function BatchScreen() {
@@ -10,16 +11,18 @@ export function BatchScreen() {
   const { t, number, count } = speech;
   const app = useAppState();
   const { batch } = app;
-  // One film alone is shown as soon as it is read.
-  if (!batch) return <p role="status">{t.loading}</p>;
-  const { done, all, waiting, counts, over, stopped, kept } = batch;
+  useEffect(() => {
+    if (!batch) goInstead('/');
+  }, [batch]);
+  if (!batch) return null;
+  const { done, all, waiting, counts, over, stopped, lost, kept } = batch;
   const films = count('films', all);
   return (
     <>
       <h1>{t.batch.title}</h1>
       <progress max={all} value={over ? all : done + waiting} aria-label={t.batch.title} />
       <p class="large" role="status">
-        {stopped
+        {stopped || lost
           ? t.batch.cancelled(number(done), films)
           : over
             ? t.batch.done(count('films', done))
@@ -37,7 +40,8 @@ export function BatchScreen() {
               </li>
             ))}
           </ul>
-          {stopped && done > 0 && <p>{t.batch.kept}</p>}
+          {(stopped || lost) && done > 0 && <p>{t.batch.kept}</p>}
+          {lost && <Notice kind="warning">{t.batch.lost}</Notice>}
           {app.photos > 0 && (
             <>
               <Notice kind="warning">{t.batch.waiting(count('photos', app.photos))}</Notice>

@@ -3,7 +3,7 @@ import { Notice } from '../../components/notice';
 import { type Corners, type Film, paint, rotated } from '../../film/film';
 import { sensible, whole } from '../../film/straighten';
 import { useSpeech } from '../../i18n';
-import { go, useAppState } from '../state';
+import { goInstead, useAppState } from '../state';
 
 /** Four handles on the photo, then a look at the straightened film, then the reading. */
 export function StraightenScreen() {
@@ -14,14 +14,24 @@ export function StraightenScreen() {
   const [busy, setBusy] = useState(false);
 
   useEffect(() => {
-    if (!photo) return go('/');
+    if (!photo) return;
     setResult(null);
     setBusy(false);
     setCorners(photo.corners);
     if (!photo.corners) void assistant.client.corners(photo).then(setCorners, () => setCorners(whole(photo)));
   }, [photo]);
 
-  if (!photo || !corners) return <p role="status">{t.loading}</p>;
+  if (!photo)
+    return (
+      <>
+        <h1>{t.straighten.title}</h1>
+        <Notice kind="warning">{t.straighten.gone}</Notice>
+        <button class="big primary" onClick={() => goInstead('/')}>
+          {t.home.next}
+        </button>
+      </>
+    );
+  if (!corners) return <p role="status">{t.loading}</p>;
   const good = sensible(corners);
   return (
     <>
