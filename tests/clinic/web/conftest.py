@@ -104,6 +104,32 @@ class Clinic:
 _HASHED = passwords.hashed(PASSWORD)
 
 
+@dataclass(frozen=True)
+class Address:
+    """One address, as the server's own document describes it; nobody is named where everybody may call."""
+
+    method: str
+    path: str
+    roles: tuple[str, ...]
+    body: str
+
+
+def addresses(clinic: Clinic) -> list[Address]:
+    """Every address of a server, by its OpenAPI document."""
+    with httpx.Client(base_url=clinic.address) as client:
+        paths = client.get("/openapi.json").json()["paths"]
+    return [
+        Address(
+            method.upper(),
+            path,
+            tuple(sorted({role for way in known.get("security", []) for roles in way.values() for role in roles})),
+            next(iter(known.get("requestBody", {}).get("content", {})), ""),
+        )
+        for path, methods in paths.items()
+        for method, known in methods.items()
+    ]
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -12,10 +12,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ai_for_sudan.clinic.store import Store
-from ai_for_sudan.clinic.store.tables import Login, User, now
+from ai_for_sudan.clinic.store.tables import Device, Login, User, now
 from ai_for_sudan.clinic.store.trail import record
 from ai_for_sudan.clinic.web import passwords
-from ai_for_sudan.clinic.web.endpoint import Refusal, Who
+from ai_for_sudan.clinic.web.refusals import Refusal
+from ai_for_sudan.clinic.web.who import Who
 
 #: tries before a name is locked, for how long at first, and at most; it doubles with every further try
 FREE_TRIES = 5
@@ -130,6 +131,24 @@ def session_of(store: Store, token: str) -> Who | None:
         csrf=login.csrf,
         changing=user.must_change_password,
     )
+
+
+def phone_of(store: Store, token: str) -> Who:
+    """The phone that a token belongs to.
+
+    Raises:
+        Refusal: 401; it was never paired, was revoked, or its user's account is closed.
+    """
+    with store.reading() as session:
+        row = session.execute(
+            select(Device, User)
+            .join(User, Device.user_id == User.id)
+            .where(Device.token == digest(token), Device.revoked_at.is_(None), User.closed_at.is_(None))
+        ).first()
+    if row is None:
+        raise Refusal(401, "unpaired", "this phone is not paired any more; pair it again")
+    phone, user = row
+    return Who(f"device:{phone.id}", "device", user.id, phone.id, name=phone.name)
 
 
 def end_session(store: Store, login_id: int) -> None:

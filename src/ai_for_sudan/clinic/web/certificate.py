@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import ssl
 
-from starlette.responses import Response
+from fastapi import APIRouter
+from fastapi.responses import Response
 
-from ai_for_sudan.clinic.web.endpoint import PUBLIC, Call, Endpoints, Refusal
+from ai_for_sudan.clinic.web.access import Call, Everybody
+from ai_for_sudan.clinic.web.refusals import Refusal
+from ai_for_sudan.clinic.web.values import gives
 
-endpoints = Endpoints()
+router = APIRouter()
 
 
-@endpoints.add(
-    "GET", "/trust/clinic.crt", PUBLIC, "the certificate of this server (DER)", kind="application/x-x509-ca-cert"
-)
-def download(call: Call) -> Response:
+@router.get("/trust/clinic.crt", **gives("application/x-x509-ca-cert"))
+def download(call: Everybody) -> Response:
+    """Give the certificate of this server (DER)."""
     return Response(
         _der(call),
         media_type="application/x-x509-ca-cert",
@@ -23,8 +25,9 @@ def download(call: Call) -> Response:
     )
 
 
-@endpoints.add("GET", "/api/certificate", PUBLIC, "its SHA-256, to be compared with what is written on paper")
-def fingerprint(call: Call) -> dict[str, str]:
+@router.get("/api/certificate")
+def fingerprint(call: Everybody) -> dict[str, str]:
+    """Give the certificate's SHA-256, to be compared with what is written on paper."""
     digest = hashlib.sha256(_der(call)).hexdigest().upper()
     return {"sha256": ":".join(digest[i : i + 2] for i in range(0, len(digest), 2))}
 

@@ -6,25 +6,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ai_for_sudan.app import built_app
+from ai_for_sudan.clinic.arrivals import Received
 from ai_for_sudan.clinic.config import Config
 from ai_for_sudan.clinic.store import Store
 from ai_for_sudan.clinic.web.events import Hub
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.reading import Card
-
-
-class Received(Protocol):
-    """What became of a film that was brought."""
-
-    @property
-    def film(self) -> int: ...
-
-    @property
-    def new(self) -> bool: ...
-
 
 #: takes a whole file over: its path, where it comes from, further columns of the film
 Receive = Callable[..., Received]

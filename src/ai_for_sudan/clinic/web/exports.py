@@ -10,48 +10,45 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
+from fastapi import APIRouter
+from fastapi.responses import Response, StreamingResponse
 from sqlalchemy import select
-from starlette.responses import Response, StreamingResponse
 
 from ai_for_sudan.clinic.pseudonyms import Pseudonyms
 from ai_for_sudan.clinic.store.tables import Film, FilmReading, Patient, Study, Verdict, now
 from ai_for_sudan.clinic.store.trail import record
+from ai_for_sudan.clinic.web.access import Call, Clinician
 from ai_for_sudan.clinic.web.desk import Desk
-from ai_for_sudan.clinic.web.endpoint import CLINICIANS, Call, Endpoints
 from ai_for_sudan.clinic.web.films import png
+from ai_for_sudan.clinic.web.values import gives
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.radiographs import read_radiograph
 from ai_for_sudan.reading import Card
 
-endpoints = Endpoints()
+router = APIRouter()
 #: films read from the database at once
 BATCH = 200
 COLUMNS = ("read_at", "file", "label", "patient", "age", "sex", "view", "site", "status", "probability",
            "operating_point", "threshold", "codes", "verdict", "reference", "note", "reader")  # fmt: skip
 
 
-@endpoints.add("GET", "/api/exports/readings.csv", CLINICIANS, "a table of all readings", kind="text/csv")
-def table(call: Call) -> Response:
+@router.get("/api/exports/readings.csv", **gives("text/csv"))
+def table(call: Clinician) -> Response:
+    """Give a table of all readings."""
     _note(call, "export.csv")
     return _download(_csv(call.desk), "text/csv; charset=utf-8", "readings.csv")
 
 
-@endpoints.add(
-    "GET", "/api/exports/readings.jsonl", CLINICIANS, "JSON lines for `monitor`", kind="application/x-ndjson"
-)
-def lines(call: Call) -> Response:
+@router.get("/api/exports/readings.jsonl", **gives("application/x-ndjson"))
+def lines(call: Clinician) -> Response:
+    """Give JSON lines for `monitor`."""
     _note(call, "export.jsonl")
     return _download(json_lines(call.desk), "application/x-ndjson", "readings.jsonl")
 
 
-@endpoints.add(
-    "GET",
-    "/api/exports/site.zip",
-    CLINICIANS,
-    "the films without their headers, and the manifest that `adapt` takes as it is",
-    kind="application/zip",
-)
-def site(call: Call) -> Response:
+@router.get("/api/exports/site.zip", **gives("application/zip"))
+def site(call: Clinician) -> Response:
+    """Give the films without their headers, and the manifest that `adapt` takes as it is."""
     _note(call, "export.site")
     return _download(_archive(call.desk), "application/zip", "site.zip")
 

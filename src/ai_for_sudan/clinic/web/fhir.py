@@ -5,20 +5,23 @@ Here identifiers stand in full: the hospital's system files results by them. Spe
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
-from starlette.responses import JSONResponse
 
 from ai_for_sudan.clinic.store import films
 from ai_for_sudan.clinic.store.tables import Film, FilmReading, Patient, Study
 from ai_for_sudan.clinic.store.trail import record
-from ai_for_sudan.clinic.web.endpoint import ANYBODY, PUBLIC, Call, Endpoints, Refusal, number
+from ai_for_sudan.clinic.web.access import Call, Everybody, Program
+from ai_for_sudan.clinic.web.refusals import Refusal
+from ai_for_sudan.clinic.web.values import InPath, gives
 from ai_for_sudan.reading import DISCLAIMER
 from ai_for_sudan.version import __version__
 
-endpoints = Endpoints()
+router = APIRouter()
 KIND = "application/fhir+json"
 LOINC, SNOMED, DCM = "http://loinc.org", "http://snomed.info/sct", "http://dicom.nema.org/resources/ontology/DCM"
 WORDS = {
@@ -35,8 +38,9 @@ def _answer(resource: dict[str, Any]) -> JSONResponse:
     return JSONResponse(resource, media_type=KIND)
 
 
-@endpoints.add("GET", "/fhir/metadata", PUBLIC, "what this server can do (CapabilityStatement)", kind=KIND)
-def metadata(call: Call) -> JSONResponse:
+@router.get("/fhir/metadata", **gives(KIND))
+def metadata(call: Everybody) -> JSONResponse:
+    """Say what this server can do (CapabilityStatement)."""
     return _answer(
         {
             "resourceType": "CapabilityStatement",
@@ -60,28 +64,23 @@ def metadata(call: Call) -> JSONResponse:
 
 
 def _read(kind: str) -> None:
-    @endpoints.add("GET", f"/fhir/{kind}/{{film}}", ANYBODY, f"the {kind} of a film", basic=True, kind=KIND)
-    def read(call: Call) -> JSONResponse:
+    @router.get(f"/fhir/{kind}/{{film}}", summary=f"{kind} of a film", **gives(KIND))
+    def read(call: Program, film: InPath) -> JSONResponse:
         with call.desk.store.reading() as session:
-            film = session.get(Film, call.path["film"])
-            reading = films.newest_reading(session, film.id) if film else None
-            if film is None or reading is None:
+            found = session.get(Film, film)
+            reading = films.newest_reading(session, film) if found else None
+            if found is None or reading is None:
                 raise Refusal(404, "unknown", "there is no such resource")
-            resource = MAKERS[kind](session, film, reading)
-        _seen(call, film.id)
+            resource = MAKERS[kind](session, found, reading)
+        _seen(call, film)
         return _answer(resource)
 
-    @endpoints.add(
-        "GET",
-        f"/fhir/{kind}",
-        ANYBODY,
-        f"every {kind}, oldest first: ask for _since= the number of the last one you have",
-        query={"_count": number(1, 100), "_since": number(0, 2**53)},
-        basic=True,
-        kind=KIND,
-    )
-    def search(call: Call) -> JSONResponse:
-        since, count = call.query.get("_since", 0), call.query.get("_count", 50)
+    @router.get(f"/fhir/{kind}", summary=f"Every {kind}, oldest first", **gives(KIND))
+    def search(
+        call: Program,
+        count: Annotated[int, Query(alias="_count", ge=1, le=100)] = 50,
+        since: Annotated[int, Query(alias="_since", ge=0, le=2**53, description="number of the last one you have")] = 0,
+    ) -> JSONResponse:
         base = str(call.request.base_url)
         with call.desk.store.reading() as session:
             newest = select(func.max(FilmReading.id)).group_by(FilmReading.film_id)

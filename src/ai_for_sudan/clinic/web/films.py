@@ -6,29 +6,33 @@ import gzip
 import io
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from fastapi import APIRouter
+from fastapi.responses import Response
 from PIL import Image
 from sqlalchemy import select
 from sqlalchemy.orm import Session, undefer
-from starlette.responses import Response
 
 from ai_for_sudan.clinic.store import deliveries, films
-from ai_for_sudan.clinic.store.tables import AGREEMENTS, Film, FilmReading, Patient, Study, TrailRow, User, Verdict, now
+from ai_for_sudan.clinic.store.tables import Film, FilmReading, Patient, Study, TrailRow, User, Verdict, now
 from ai_for_sudan.clinic.store.trail import record
-from ai_for_sudan.clinic.web.endpoint import ANYBODY, CLINICIANS, Call, Endpoints, Refusal, choice, closed, text
+from ai_for_sudan.clinic.web.access import Anybody, Call, Clinician
+from ai_for_sudan.clinic.web.refusals import Refusal
+from ai_for_sudan.clinic.web.values import Body, InPath, Number, gives, text
 from ai_for_sudan.clinic.web.worklist import rows
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.radiographs import FullRange, read_full_range, read_radiograph
 
-endpoints = Endpoints()
+router = APIRouter()
 #: looks of the same person at the same film within this time are one
 VIEWING = timedelta(minutes=10)
 
 
-@endpoints.add("GET", "/api/reader", ANYBODY, "the card of the reader, as it is in its file")
-def reader(call: Call) -> dict[str, Any]:
+@router.get("/api/reader")
+def reader(call: Anybody) -> dict[str, Any]:
+    """Give the card of the reader, as it is in its file."""
     # The self-test's pixels are of no use to a page.
     return {key: value for key, value in call.desk.card.facts.items() if key != "selftest"}
 
@@ -44,11 +48,12 @@ def find(session: Session, number: int) -> Film:
     return film
 
 
-@endpoints.add("GET", "/api/films/{film}", ANYBODY, "a film with its reading, verdicts, prior films and deliveries")
-def film(call: Call) -> dict[str, Any]:
-    _seen(call)
+@router.get("/api/films/{film}")
+def film(call: Anybody, film: InPath) -> dict[str, Any]:
+    """Give a film with its reading, verdicts, prior films and deliveries."""
+    _seen(call, film)
     with call.desk.store.reading() as session:
-        found = find(session, call.path["film"])
+        found = find(session, film)
         study = session.get_one(Study, found.study_id)
         patient = session.get(Patient, study.patient_id) if study.patient_id else None
         newest = session.scalar(
@@ -80,12 +85,12 @@ def film(call: Call) -> dict[str, Any]:
         }
 
 
-def _seen(call: Call) -> None:
+def _seen(call: Call, film: int) -> None:
     """Note who looks at a film: once, however often their page fetches it while it is open."""
-    subject = f"film:{call.path['film']}"
+    subject = f"film:{film}"
     since = (now() - VIEWING).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     with call.desk.store.reading() as session:
-        find(session, call.path["film"])
+        find(session, film)
         noted = session.scalar(
             select(TrailRow.id)
             .where(
@@ -145,11 +150,10 @@ def _verdict(verdict: Verdict, user: User) -> dict[str, Any]:
     }
 
 
-@endpoints.add(
-    "GET", "/api/films/{film}/picture", ANYBODY, "the film at full size, 8 bit, bone white (PNG)", kind="image/png"
-)
-def picture(call: Call) -> Response:
-    path = _file(call)
+@router.get("/api/films/{film}/picture", **gives("image/png"))
+def picture(call: Anybody, film: InPath) -> Response:
+    """Give the film at full size, 8 bit, bone white (PNG)."""
+    path = _file(call, film)
     with call.desk.pictures:
         try:
             pixels = read_radiograph(path).pixels
@@ -165,15 +169,10 @@ def png(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-@endpoints.add(
-    "GET",
-    "/api/films/{film}/values",
-    ANYBODY,
-    "the values of a DICOM film before its window, 16 bit, bone white; 404 where its picture shows them all",
-    kind="application/octet-stream",
-)
-def values(call: Call) -> Response:
-    path = _file(call)
+@router.get("/api/films/{film}/values", **gives("application/octet-stream"))
+def values(call: Anybody, film: InPath) -> Response:
+    """Give a DICOM film's values before its window, 16 bit, bone white; 404 where its picture shows them all."""
+    path = _file(call, film)
     with call.desk.pictures:
         try:
             found = read_full_range(path)
@@ -198,43 +197,38 @@ def packed(film: FullRange) -> bytes:
     return np.array([width, height, *film.window], dtype="<u4").tobytes() + differences.astype("<u2").tobytes()
 
 
-def _file(call: Call) -> Path:
+def _file(call: Call, film: int) -> Path:
     """The film's file, which somebody is about to see.
 
     Raises:
         Refusal: 404; 410, it was deleted.
     """
-    _seen(call)
+    _seen(call, film)
     with call.desk.store.reading() as session:
-        found = find(session, call.path["film"])
+        found = find(session, film)
         if found.deleted_at is not None:
             raise Refusal(410, "gone", "the film's file was deleted; its reading and verdicts are kept")
         return call.desk.store.films.path(found.file)
 
 
-@endpoints.add(
-    "POST",
-    "/api/films/{film}/verdicts",
-    CLINICIANS,
-    "sign a verdict; it amends the one that the same person signed before",
-    body=closed(
-        {
-            "reading": {"type": "integer", "minimum": 1, "maximum": 2**53},
-            "agreement": choice(*AGREEMENTS),
-            "note": text(500),
-            "diagnosis": choice("", "positive", "negative"),
-            "diagnosis_words": text(200),
-        },
-        required=("reading", "agreement"),
-    ),
-)
-def sign(call: Call) -> dict[str, Any]:
-    body = call.body
+class Said(Body):
+    """What a person says of a reading."""
+
+    reading: Number
+    agreement: Literal["agree", "disagree", "unsure"]
+    note: Annotated[str, text(500)] = ""
+    diagnosis: Literal["", "positive", "negative"] = ""
+    diagnosis_words: Annotated[str, text(200)] = ""
+
+
+@router.post("/api/films/{film}/verdicts")
+def sign(call: Clinician, film: InPath, body: Said) -> dict[str, Any]:
+    """Sign a verdict; it amends the one that the same person signed before."""
     with call.desk.store.writing() as session:
-        found = find(session, call.path["film"])
+        found = find(session, film)
         # What a person saw is what they sign: a film that was read again meanwhile is shown first.
         newest = films.newest_reading(session, found.id)
-        if newest is None or newest.id != body["reading"]:
+        if newest is None or newest.id != body.reading:
             raise Refusal(409, "read_anew", "the film has been read again; look at it once more")
         verdict = films.sign(
             session,
@@ -242,10 +236,10 @@ def sign(call: Call) -> dict[str, Any]:
                 film_id=found.id,
                 reading_id=newest.id,
                 user_id=call.who.user,
-                agreement=body["agreement"],
-                note=body.get("note", "").strip(),
-                diagnosis=body.get("diagnosis", ""),
-                diagnosis_words=body.get("diagnosis_words", "").strip(),
+                agreement=body.agreement,
+                note=body.note.strip(),
+                diagnosis=body.diagnosis,
+                diagnosis_words=body.diagnosis_words.strip(),
             ),
         )
         act = "verdict.amended" if verdict.amends_id else "verdict.signed"

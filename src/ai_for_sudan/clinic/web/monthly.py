@@ -13,15 +13,18 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from starlette.responses import Response
+from fastapi import APIRouter
+from fastapi.responses import Response
 
 from ai_for_sudan.clinic.store.tables import now
+from ai_for_sudan.clinic.web.access import Anybody
 from ai_for_sudan.clinic.web.desk import Desk
-from ai_for_sudan.clinic.web.endpoint import ANYBODY, Call, Endpoints, Refusal
 from ai_for_sudan.clinic.web.exports import entries
+from ai_for_sudan.clinic.web.refusals import Refusal
+from ai_for_sudan.clinic.web.values import gives
 from ai_for_sudan.files import replacing
 
-endpoints = Endpoints()
+router = APIRouter()
 #: seconds; it runs as a process of its own, so that its memory goes back
 LONGEST = 300
 _one_at_a_time = threading.Lock()
@@ -29,9 +32,9 @@ _one_at_a_time = threading.Lock()
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 
-@endpoints.add("GET", "/monthly/{month}", ANYBODY, "the page of a month, such as 2026-11", kind="text/html")
-def page(call: Call) -> Response:
-    month = call.path["month"]
+@router.get("/monthly/{month}", **gives("text/html"))
+def page(call: Anybody, month: str) -> Response:
+    """Give the page of a month, such as 2026-11."""
     today = now().date()
     if not re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", month) or month > today.isoformat()[:7]:
         raise Refusal(404, "unknown", "expected a month that has begun, such as 2026-11")

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import APIRouter
 from sqlalchemy import select
 
 from ai_for_sudan.clinic.store import deliveries
 from ai_for_sudan.clinic.store.tables import Delivery, Destination
 from ai_for_sudan.clinic.store.trail import record
-from ai_for_sudan.clinic.web.endpoint import ANYBODY, CLINICIANS, Call, Endpoints, Refusal, closed, text
+from ai_for_sudan.clinic.web.access import Anybody, Clinician
+from ai_for_sudan.clinic.web.refusals import Refusal
+from ai_for_sudan.clinic.web.values import Body, InPath, text
 
-endpoints = Endpoints()
+router = APIRouter()
 
 
-@endpoints.add("GET", "/api/deliveries", ANYBODY, "every destination, and what is not confirmed to have arrived there")
-def waiting(call: Call) -> dict[str, Any]:
+@router.get("/api/deliveries")
+def waiting(call: Anybody) -> dict[str, Any]:
+    """List every destination, and what is not confirmed to have arrived there."""
     with call.desk.store.reading() as session:
         counts = deliveries.counts(session)
         return {
@@ -48,26 +52,28 @@ def waiting(call: Call) -> dict[str, Any]:
         }
 
 
-@endpoints.add("POST", "/api/deliveries/{delivery}/resend", CLINICIANS, "send one result again now")
-def resend(call: Call) -> dict[str, Any]:
+@router.post("/api/deliveries/{delivery}/resend")
+def resend(call: Clinician, delivery: InPath) -> dict[str, Any]:
+    """Send one result again now."""
     with call.desk.store.writing() as session:
-        if session.get(Delivery, call.path["delivery"]) is None:
+        if session.get(Delivery, delivery) is None:
             raise Refusal(404, "unknown", "there is no such delivery")
-        deliveries.resend(session, [call.path["delivery"]])
-        record(session, call.who.actor, "delivery.resent", f"delivery:{call.path['delivery']}")
+        deliveries.resend(session, [delivery])
+        record(session, call.who.actor, "delivery.resent", f"delivery:{delivery}")
     return {}
 
 
-@endpoints.add(
-    "POST",
-    "/api/deliveries/resend",
-    CLINICIANS,
-    "send again everything that waits for a destination or was refused by it",
-    body=closed({"destination": text(60, 1)}),
-)
-def resend_all(call: Call) -> dict[str, Any]:
+class Destined(Body):
+    """Everything that is on its way to one destination."""
+
+    destination: Annotated[str, text(60, 1)]
+
+
+@router.post("/api/deliveries/resend")
+def resend_all(call: Clinician, body: Destined) -> dict[str, Any]:
+    """Send again everything that waits for a destination or was refused by it."""
     with call.desk.store.writing() as session:
-        destination = session.scalar(select(Destination).where(Destination.name == call.body["destination"]))
+        destination = session.scalar(select(Destination).where(Destination.name == body.destination))
         if destination is None:
             raise Refusal(404, "unknown", "there is no such destination")
         ids = list(

@@ -11,55 +11,32 @@ import io
 import secrets
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from fastapi import APIRouter
+from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ai_for_sudan.clinic.store import Store, films
-from ai_for_sudan.clinic.store.tables import AGREEMENTS, Device, Film, Pairing, Patient, Study, User, Verdict, now
+from ai_for_sudan.clinic.store import films
+from ai_for_sudan.clinic.store.tables import Device, Film, Pairing, Patient, Study, User, Verdict, now
 from ai_for_sudan.clinic.store.trail import record
+from ai_for_sudan.clinic.web.access import Call, Clinician, Everybody, Phone
 from ai_for_sudan.clinic.web.accounts import digest
-from ai_for_sudan.clinic.web.endpoint import (
-    CLINICIANS,
-    DEVICES,
-    PUBLIC,
-    Call,
-    Endpoints,
-    Refusal,
-    Who,
-    closed,
-    text,
-)
+from ai_for_sudan.clinic.web.refusals import Refusal
 from ai_for_sudan.clinic.web.uploads import hand_over
+from ai_for_sudan.clinic.web.values import Body, InPath, text
 
-endpoints = Endpoints()
+router = APIRouter()
 #: how long an invitation is good
 INVITATION = timedelta(minutes=10)
 #: a kept picture of the phone app is 640 pixels wide at most; as base64 it stays below the 1 MB of common proxies
 LARGEST_PICTURE = 700_000
 
 
-def device(store: Store, token: str) -> Who:
-    """The phone that a token belongs to.
-
-    Raises:
-        Refusal: 401; it was never paired, was revoked, or its user's account is closed.
-    """
-    with store.reading() as session:
-        row = session.execute(
-            select(Device, User)
-            .join(User, Device.user_id == User.id)
-            .where(Device.token == digest(token), Device.revoked_at.is_(None), User.closed_at.is_(None))
-        ).first()
-    if row is None:
-        raise Refusal(401, "unpaired", "this phone is not paired any more; pair it again")
-    phone, user = row
-    return Who(f"device:{phone.id}", "device", user.id, phone.id, name=phone.name)
-
-
-@endpoints.add("POST", "/api/pairings", CLINICIANS, "an invitation for one phone, as a QR code, good for ten minutes")
-def invite(call: Call) -> dict[str, Any]:
+@router.post("/api/pairings")
+def invite(call: Clinician) -> dict[str, Any]:
+    """Invite one phone by a QR code, good for ten minutes."""
     code = secrets.token_urlsafe(16)
     with call.desk.store.writing() as session:
         invitation = Pairing(code=digest(code), user_id=call.who.user, expires_at=now() + INVITATION)
@@ -77,24 +54,26 @@ def invite(call: Call) -> dict[str, Any]:
     }
 
 
-@endpoints.add(
-    "POST",
-    "/api/phone",
-    PUBLIC,
-    "a phone accepts an invitation; its token is shown only once",
-    body=closed({"code": text(100, 1), "name": text(60)}),
-)
-def pair(call: Call) -> dict[str, Any]:
+class Accepted(Body):
+    """An invitation's code, and how the phone is called."""
+
+    code: Annotated[str, text(100, 1)]
+    name: Annotated[str, text(60)]
+
+
+@router.post("/api/phone")
+def pair(call: Everybody, body: Accepted) -> dict[str, Any]:
+    """Accept an invitation; the phone's token is shown only once."""
     token = secrets.token_urlsafe(32)
     with call.desk.store.writing() as session:
-        invitation = session.scalar(select(Pairing).where(Pairing.code == digest(call.body["code"])))
+        invitation = session.scalar(select(Pairing).where(Pairing.code == digest(body.code)))
         if invitation is None or invitation.used_at or invitation.expires_at < now():
             raise Refusal(403, "invitation", "the invitation is used up or too old; show a new one")
         user = session.get_one(User, invitation.user_id)
         if user.closed_at:
             raise Refusal(403, "invitation", "the account of the invitation is closed")
         invitation.used_at = now()
-        phone = Device(name=call.body["name"].strip() or "phone", token=digest(token), user_id=user.id)
+        phone = Device(name=body.name.strip() or "phone", token=digest(token), user_id=user.id)
         session.add(phone)
         session.flush()
         record(session, f"user:{user.name}", "phone.paired", f"device:{phone.id}")
@@ -106,47 +85,42 @@ def pair(call: Call) -> dict[str, Any]:
         }
 
 
-@endpoints.add("GET", "/api/phone", DEVICES, "whether a phone is still paired")
-def paired(call: Call) -> dict[str, Any]:
+@router.get("/api/phone")
+def paired(call: Phone) -> dict[str, Any]:
+    """Say whether a phone is still paired."""
     return {"device": call.who.device_id, "site": call.desk.config.site.name}
 
 
-@endpoints.add(
-    "POST",
-    "/api/phone/films",
-    DEVICES,
-    "one reading of a phone's worklist; if it is sent again, only what a person changed is added",
-    body=closed(
-        {
-            "id": text(64, 1),
-            "read_at": text(40, 1),
-            "picture": {"type": "string", "maxLength": LARGEST_PICTURE, "pattern": "^[A-Za-z0-9+/=]+$"},
-            "file": text(200),
-            "patient": text(40),
-            "age": {"type": ["number", "null"], "minimum": 0, "maximum": 130},
-            "note": text(500),
-            "verdict": {"enum": [None, *AGREEMENTS]},
-            "reference": {"enum": [None, "positive", "negative"]},
-        },
-        required=("id", "read_at", "picture"),
-    ),
-    most=LARGEST_PICTURE + 10_000,
-)
-def send(call: Call) -> dict[str, Any]:
-    body = call.body
+class Sent(Body):
+    """One reading of a phone's worklist: its picture, and what a person said of it."""
+
+    id: Annotated[str, text(64, 1)]
+    read_at: Annotated[str, text(40, 1)]
+    picture: Annotated[str, Field(max_length=LARGEST_PICTURE, pattern="^[A-Za-z0-9+/=]+$")]
+    file: Annotated[str, text(200)] = ""
+    patient: Annotated[str, text(40)] = ""
+    age: Annotated[float, Field(ge=0, le=130)] | None = None
+    note: Annotated[str, text(500)] = ""
+    verdict: Literal["agree", "disagree", "unsure"] | None = None
+    reference: Literal["positive", "negative"] | None = None
+
+
+@router.post("/api/phone/films", max_body_size=LARGEST_PICTURE + 10_000)
+def send(call: Phone, body: Sent) -> dict[str, Any]:
+    """Take one reading of a phone's worklist; if it is sent again, only what a person changed is added."""
     try:
-        picture = base64.b64decode(body["picture"], validate=True)
-        read_at = datetime.fromisoformat(body["read_at"].replace("Z", "+00:00"))
+        picture = base64.b64decode(body.picture, validate=True)
+        read_at = datetime.fromisoformat(body.read_at.replace("Z", "+00:00"))
     except (binascii.Error, ValueError) as error:
         raise Refusal(400, "invalid", "the picture or the date cannot be read") from error
     with call.desk.store.films.open_incoming() as file:
         path = Path(file.name)
         file.write(picture)
-    sent = hand_over(call, path, origin="phone", source="", age_years=body.get("age"))
+    sent = hand_over(call, path, origin="phone", source="", age_years=body.age)
     with call.desk.store.writing() as session:
         found = session.get_one(Film, sent["film"])
-        _examination(session, found, body.get("patient", "").strip(), read_at.date().isoformat())
-        return sent | {"signed": _sign(session, call, found)}
+        _examination(session, found, body.patient.strip(), read_at.date().isoformat())
+        return sent | {"signed": _sign(session, call, found, body)}
 
 
 def _examination(session: Session, film: Film, code: str, date: str) -> None:
@@ -163,19 +137,18 @@ def _examination(session: Session, film: Film, code: str, date: str) -> None:
     study.patient_id = patient.id
 
 
-def _sign(session: Session, call: Call, film: Film) -> bool:
+def _sign(session: Session, call: Call, film: Film, body: Sent) -> bool:
     """Add the verdict that was given on the phone, once the film was read here and unless it is there already.
 
     Returns:
         False where the film is still to be read: the phone sends it again.
     """
-    body = call.body
-    if not body.get("verdict"):
+    if not body.verdict:
         return True
     reading = films.newest_reading(session, film.id)
     if reading is None:
         return False
-    said = (body["verdict"], body.get("note", "").strip(), body.get("reference") or "")
+    said = (body.verdict, body.note.strip(), body.reference or "")
     own = [v for v in films.current_verdicts(session, film.id) if v.user_id == call.who.user]
     if any((v.agreement, v.note, v.diagnosis) == said for v in own):
         return True
@@ -194,8 +167,9 @@ def _sign(session: Session, call: Call, film: Film) -> bool:
     return True
 
 
-@endpoints.add("GET", "/api/devices", CLINICIANS, "the phones: one's own, or all for an administrator")
-def devices(call: Call) -> list[dict[str, Any]]:
+@router.get("/api/devices")
+def devices(call: Clinician) -> list[dict[str, Any]]:
+    """List the phones: one's own, or all for an administrator."""
     with call.desk.store.reading() as session:
         rows = session.execute(
             select(Device, User).join(User, Device.user_id == User.id).order_by(Device.id.desc())
@@ -213,12 +187,11 @@ def devices(call: Call) -> list[dict[str, Any]]:
     ]
 
 
-@endpoints.add(
-    "DELETE", "/api/devices/{device}", CLINICIANS, "stop a phone from sending: one's own or, for administrators, any"
-)
-def revoke(call: Call) -> dict[str, Any]:
+@router.delete("/api/devices/{device}")
+def revoke(call: Clinician, device: InPath) -> dict[str, Any]:
+    """Stop a phone from sending: one's own or, for administrators, any."""
     with call.desk.store.writing() as session:
-        phone = session.get(Device, call.path["device"])
+        phone = session.get(Device, device)
         if phone is None or (call.who.role != "administrator" and phone.user_id != call.who.user_id):
             raise Refusal(404, "unknown", "there is no such phone")
         if phone.revoked_at is None:

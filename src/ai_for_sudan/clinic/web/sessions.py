@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from pydantic import Field
 from sqlalchemy import select
-from starlette.responses import JSONResponse, Response
 
-from ai_for_sudan.clinic.store.tables import ROLES, Login, User
+from ai_for_sudan.clinic.store.tables import Login, User
 from ai_for_sudan.clinic.store.trail import record
 from ai_for_sudan.clinic.web import accounts
-from ai_for_sudan.clinic.web.endpoint import (
-    ADMINISTRATORS,
-    ANYBODY,
-    PUBLIC,
-    Call,
-    Endpoints,
-    Who,
-    choice,
-    closed,
-    text,
-)
+from ai_for_sudan.clinic.web.access import Administrator, Everybody, Newcomer
+from ai_for_sudan.clinic.web.values import Body, Password, text
+from ai_for_sudan.clinic.web.who import Who
 
-endpoints = Endpoints()
-NAME = text(40, 1) | {"pattern": r"^[\w.-]+$"}
-PASSWORD = {"type": "string", "minLength": 1, "maxLength": 1000}
+router = APIRouter()
+Role = Literal["administrator", "clinician", "viewer"]
 
 
 def _me(who: Who, language: str) -> dict[str, Any]:
@@ -38,8 +31,9 @@ def _me(who: Who, language: str) -> dict[str, Any]:
     }
 
 
-@endpoints.add("GET", "/api/session", PUBLIC, "who is logged in", while_changing=True)
-def session(call: Call) -> dict[str, Any]:
+@router.get("/api/session")
+def session(call: Everybody) -> dict[str, Any]:
+    """Say who is logged in."""
     site = {"site": call.desk.config.site.name, "language": call.desk.config.site.language}
     if call.who.user_id is None:
         return site | {"user": None}
@@ -48,16 +42,18 @@ def session(call: Call) -> dict[str, Any]:
     return site | _me(call.who, language)
 
 
-@endpoints.add(
-    "POST",
-    "/api/session",
-    PUBLIC,
-    "log in with a name and a password or a one-time code",
-    body=closed({"name": text(100, 1), "password": PASSWORD}),
-)
-def log_in(call: Call) -> Response:
+class Credentials(Body):
+    """A name, and a password or a one-time code."""
+
+    name: Annotated[str, text(100, 1)]
+    password: Password
+
+
+@router.post("/api/session", response_model=None)
+def log_in(call: Everybody, body: Credentials) -> JSONResponse:
+    """Log in."""
     address = call.request.client.host if call.request.client else ""
-    opened = accounts.log_in(call.desk.store, call.body["name"], call.body["password"], address)
+    opened = accounts.log_in(call.desk.store, body.name, body.password, address)
     user = opened.login.user
     who = Who(
         f"user:{user.name}", user.role, user.id, None, opened.login.id, user.full_name or user.name, opened.csrf,
@@ -71,8 +67,9 @@ def log_in(call: Call) -> Response:
     return response
 
 
-@endpoints.add("DELETE", "/api/session", ANYBODY, "log out", while_changing=True)
-def log_out(call: Call) -> Response:
+@router.delete("/api/session", response_model=None)
+def log_out(call: Newcomer) -> JSONResponse:
+    """Log out."""
     with call.desk.store.writing() as opened:
         login = opened.get(Login, call.who.login_id)
         if login:
@@ -83,30 +80,31 @@ def log_out(call: Call) -> Response:
     return response
 
 
-@endpoints.add(
-    "POST",
-    "/api/session/password",
-    ANYBODY,
-    "choose a password",
-    body=closed({"old": {"type": "string", "maxLength": 1000}, "new": PASSWORD}),
-    while_changing=True,
-)
-def change_password(call: Call) -> dict[str, Any]:
-    accounts.change_password(call.desk.store, call.who, call.body["old"], call.body["new"])
+class NewPassword(Body):
+    """The old password, empty after a one-time code, and the new one."""
+
+    old: Annotated[str, Field(max_length=1000)]
+    new: Password
+
+
+@router.post("/api/session/password")
+def change_password(call: Newcomer, body: NewPassword) -> dict[str, Any]:
+    """Choose a password."""
+    accounts.change_password(call.desk.store, call.who, body.old, body.new)
     return {}
 
 
-@endpoints.add(
-    "POST",
-    "/api/session/language",
-    ANYBODY,
-    "the language of one's pages",
-    body=closed({"language": choice("en", "ar")}),
-    while_changing=True,
-)
-def change_language(call: Call) -> dict[str, Any]:
+class Spoken(Body):
+    """A language of the pages."""
+
+    language: Literal["en", "ar"]
+
+
+@router.post("/api/session/language")
+def change_language(call: Newcomer, body: Spoken) -> dict[str, Any]:
+    """Choose the language of one's pages."""
     with call.desk.store.writing() as opened:
-        opened.get_one(User, call.who.user).language = call.body["language"]
+        opened.get_one(User, call.who.user).language = body.language
     return {}
 
 
@@ -122,42 +120,46 @@ def _user(user: User) -> dict[str, Any]:
     }
 
 
-@endpoints.add("GET", "/api/users", ADMINISTRATORS, "all accounts")
-def users(call: Call) -> list[dict[str, Any]]:
+@router.get("/api/users")
+def users(call: Administrator) -> list[dict[str, Any]]:
+    """List all accounts."""
     with call.desk.store.reading() as opened:
         return [_user(user) for user in opened.scalars(select(User).order_by(User.closed_at.is_not(None), User.name))]
 
 
-@endpoints.add(
-    "POST",
-    "/api/users",
-    ADMINISTRATORS,
-    "a new account; its one-time code is shown only once",
-    body=closed({"name": NAME, "full_name": text(80), "role": choice(*ROLES)}),
-)
-def create(call: Call) -> dict[str, Any]:
-    user, code = accounts.create(
-        call.desk.store, call.who.actor, call.body["name"], call.body["full_name"], call.body["role"]
-    )
+class NewUser(Body):
+    """A new account."""
+
+    name: Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[\w.-]+$")]
+    full_name: Annotated[str, text(80)]
+    role: Role
+
+
+@router.post("/api/users")
+def create(call: Administrator, body: NewUser) -> dict[str, Any]:
+    """Make an account; its one-time code is shown only once."""
+    user, code = accounts.create(call.desk.store, call.who.actor, body.name, body.full_name, body.role)
     return _user(user) | {"code": code}
 
 
-@endpoints.add(
-    "PATCH",
-    "/api/users/{name}",
-    ADMINISTRATORS,
-    "change a role or name, or close or reopen an account",
-    body=closed({"full_name": text(80), "role": choice(*ROLES), "closed": {"type": "boolean"}}, required=()),
-)
-def change(call: Call) -> dict[str, Any]:
+class ChangedUser(Body):
+    """What becomes different of an account."""
+
+    full_name: Annotated[str, text(80)] | None = None
+    role: Role | None = None
+    closed: bool | None = None
+
+
+@router.patch("/api/users/{name}")
+def change(call: Administrator, name: str, body: ChangedUser) -> dict[str, Any]:
+    """Change a role or name, or close or reopen an account."""
     with call.desk.store.writing() as opened:
-        user = accounts.find(opened, call.path["name"])
-        accounts.change(
-            opened, call.who.actor, user, call.body.get("role"), call.body.get("full_name"), call.body.get("closed")
-        )
+        user = accounts.find(opened, name)
+        accounts.change(opened, call.who.actor, user, body.role, body.full_name, body.closed)
         return _user(user)
 
 
-@endpoints.add("POST", "/api/users/{name}/reset", ADMINISTRATORS, "a one-time code to replace a forgotten password")
-def reset(call: Call) -> dict[str, Any]:
-    return {"code": accounts.reset(call.desk.store, call.who.actor, call.path["name"])}
+@router.post("/api/users/{name}/reset")
+def reset(call: Administrator, name: str) -> dict[str, Any]:
+    """Give a one-time code to replace a forgotten password."""
+    return {"code": accounts.reset(call.desk.store, call.who.actor, name)}

@@ -6,26 +6,30 @@ import platform
 from dataclasses import asdict
 from typing import Any
 
-from starlette.responses import JSONResponse, Response
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
 
 from ai_for_sudan.clinic.care import doctor
 from ai_for_sudan.clinic.store import deliveries, films, jobs
-from ai_for_sudan.clinic.web.endpoint import ADMINISTRATORS, ANYBODY, PUBLIC, Call, Endpoints
+from ai_for_sudan.clinic.web.access import Administrator, Everybody, Program
+from ai_for_sudan.clinic.web.values import gives
 from ai_for_sudan.version import __version__
 
-endpoints = Endpoints()
+router = APIRouter()
 
 
-@endpoints.add("GET", "/health", PUBLIC, "200 while the server can take and read films, 503 otherwise")
-def health(call: Call) -> JSONResponse:
+@router.get("/health", response_model=None)
+def health(call: Everybody) -> JSONResponse:
+    """Answer 200 while the server can take and read films, 503 otherwise."""
     found = call.desk.health()
     return JSONResponse(
         {"status": "ok" if found["ok"] else "failing", "version": __version__}, status_code=200 if found["ok"] else 503
     )
 
 
-@endpoints.add("GET", "/api/state", ADMINISTRATORS, "what is wrong now, and what waits")
-def state(call: Call) -> dict[str, Any]:
+@router.get("/api/state")
+def state(call: Administrator) -> dict[str, Any]:
+    """Say what is wrong now, and what waits."""
     with call.desk.store.reading() as session:
         return {
             "version": __version__,
@@ -38,15 +42,15 @@ def state(call: Call) -> dict[str, Any]:
         }
 
 
-@endpoints.add("POST", "/api/state/doctor", ADMINISTRATORS, "check everything, as `clinic doctor` does")
-def examine(call: Call) -> list[dict[str, str]]:
+@router.post("/api/state/doctor")
+def examine(call: Administrator) -> list[dict[str, str]]:
+    """Check everything, as `clinic doctor` does."""
     return [asdict(finding) for finding in doctor.examine(call.desk.config)]
 
 
-@endpoints.add(
-    "GET", "/metrics", ANYBODY, "the same for Prometheus; no patient, no name", basic=True, kind="text/plain"
-)
-def metrics(call: Call) -> Response:
+@router.get("/metrics", **gives("text/plain"))
+def metrics(call: Program) -> Response:
+    """Give the server's state to Prometheus: no patient, no name."""
     with call.desk.store.reading() as session:
         lines = [
             *_family("films", "films by status", {(("status", k),): n for k, n in films.counts(session).items()}),

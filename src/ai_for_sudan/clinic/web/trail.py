@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import APIRouter
+from pydantic import Field
 from sqlalchemy import func, select
 
 from ai_for_sudan.clinic.store import trail
 from ai_for_sudan.clinic.store.tables import TrailRow
-from ai_for_sudan.clinic.web.endpoint import ADMINISTRATORS, Call, Endpoints, Refusal, closed, number, text
+from ai_for_sudan.clinic.web.access import Administrator
+from ai_for_sudan.clinic.web.refusals import Refusal
+from ai_for_sudan.clinic.web.values import Body, text
 
-endpoints = Endpoints()
+router = APIRouter()
 PAGE = 100
 
 
-@endpoints.add(
-    "POST",
-    "/api/trail",
-    ADMINISTRATORS,
-    "rows of the trail, newest first",
-    body=closed(
-        {"actor": text(60), "act": text(60), "subject": text(60), "before": number(0, 2**53)},
-        required=(),
-    ),
-)
-def rows(call: Call) -> dict[str, Any]:
+class Sought(Body):
+    """Which rows of the trail: how their columns begin, and before which row."""
+
+    actor: Annotated[str, text(60)] = ""
+    act: Annotated[str, text(60)] = ""
+    subject: Annotated[str, text(60)] = ""
+    before: Annotated[int, Field(ge=0, le=2**53)] = 0
+
+
+@router.post("/api/trail")
+def rows(call: Administrator, body: Sought) -> dict[str, Any]:
+    """List rows of the trail, newest first."""
     wanted = select(TrailRow)
     for column in ("actor", "act", "subject"):
-        if value := call.body.get(column, "").strip():
+        if value := getattr(body, column).strip():
             wanted = wanted.where(getattr(TrailRow, column).startswith(value, autoescape=True))
-    if before := call.body.get("before"):
-        wanted = wanted.where(TrailRow.id < before)
+    if body.before:
+        wanted = wanted.where(TrailRow.id < body.before)
     with call.desk.store.reading() as session:
         found = list(session.scalars(wanted.order_by(TrailRow.id.desc()).limit(PAGE)))
         acts = list(session.scalars(select(TrailRow.act).distinct().order_by(TrailRow.act)))
@@ -55,8 +60,9 @@ def rows(call: Call) -> dict[str, Any]:
     }
 
 
-@endpoints.add("POST", "/api/trail/verify", ADMINISTRATORS, "check the whole chain of hashes")
-def verify(call: Call) -> dict[str, Any]:
+@router.post("/api/trail/verify")
+def verify(call: Administrator) -> dict[str, Any]:
+    """Check the whole chain of hashes."""
     with call.desk.store.reading() as session:
         try:
             count, last = trail.verify(session)

@@ -6,30 +6,30 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from ai_for_sudan.clinic.store.trail import record
-from ai_for_sudan.clinic.web.bodies import body_pieces
+from ai_for_sudan.clinic.web.access import Call, Clinician
 from ai_for_sudan.clinic.web.desk import Desk
-from ai_for_sudan.clinic.web.endpoint import CLINICIANS, Call, Endpoints, Refusal
+from ai_for_sudan.clinic.web.refusals import Refusal
 from ai_for_sudan.contract.limits import LARGEST_FILE
 from ai_for_sudan.errors import UnreadableFilm
 
-endpoints = Endpoints()
+router = APIRouter()
 
 
-@endpoints.add(
-    "POST",
+@router.post(
     "/api/films",
-    CLINICIANS,
-    "a film: the bytes of one DICOM, PNG, JPEG or other picture file; its name in the header X-File-Name",
-    raw=LARGEST_FILE,
+    max_body_size=LARGEST_FILE,
+    openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {}}}},
 )
-async def upload(call: Call) -> dict[str, Any]:
+async def upload(call: Clinician) -> dict[str, Any]:
+    """Take a film: the bytes of one DICOM, PNG, JPEG or other picture file; its name in the header X-File-Name."""
     # A name is only ever shown, never a path: what it holds cannot lead anywhere.
     name = shown_name(unquote(call.request.headers.get("x-file-name", "")))
-    path = await kept(call.desk, call.request, LARGEST_FILE)
+    path = await kept(call.desk, call.request)
     return await run_in_threadpool(hand_over, call, path, origin="upload", source=name)
 
 
@@ -57,11 +57,11 @@ def shown_name(name: str) -> str:
     return "".join(sign for sign in last if sign.isprintable() and not 0xD800 <= ord(sign) <= 0xDFFF)[:100]
 
 
-async def kept(desk: Desk, request: Request, most: int) -> Path:
-    """A body, written piece by piece to a file among what is arriving.
+async def kept(desk: Desk, request: Request) -> Path:
+    """Write a body piece by piece to a file among what is arriving.
 
     Raises:
-        Refusal: 400 ``empty``; 413; 507.
+        Refusal: 400 ``empty``; 413 where the address bounds its body; 507.
     """
     desk.store.films.check_room()
     file = desk.store.films.open_incoming()
@@ -69,7 +69,7 @@ async def kept(desk: Desk, request: Request, most: int) -> Path:
     try:
         with file:
             size = 0
-            async for piece in body_pieces(request, most):
+            async for piece in request.stream():
                 size += len(piece)
                 await run_in_threadpool(file.write, piece)
         if size == 0:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
+from pydantic import Field
 from sqlalchemy import Select, case, func, or_, select
 from sqlalchemy.orm import Session
-from starlette.responses import StreamingResponse
 
 from ai_for_sudan.clinic.store.tables import Film, Patient, Study, User, Verdict
 from ai_for_sudan.clinic.web import accounts
-from ai_for_sudan.clinic.web.endpoint import ANYBODY, Call, Endpoints, Refusal, choice, closed, number, text
-from ai_for_sudan.reading import STATUSES
+from ai_for_sudan.clinic.web.access import Anybody
+from ai_for_sudan.clinic.web.refusals import Refusal
+from ai_for_sudan.clinic.web.values import Body, gives, text
 
-endpoints = Endpoints()
+router = APIRouter()
 PAGE = 50
 #: which films a view holds
 VIEWS: dict[str, Any] = {
@@ -27,26 +30,21 @@ VIEWS: dict[str, Any] = {
 }
 
 
-@endpoints.add(
-    "POST",
-    "/api/worklist",
-    ANYBODY,
-    # Not GET: what is searched for names a patient, and addresses end up in histories and logs.
-    "one page of the worklist, with how many films each view and status holds",
-    body=closed(
-        {
-            "view": choice(*VIEWS),
-            "status": choice("", "waiting", *STATUSES),
-            "search": text(100),
-            "page": number(0, 100_000),
-        },
-        required=("view",),
-    ),
-)
-def worklist(call: Call) -> dict[str, Any]:
-    view, status = call.body["view"], call.body.get("status", "")
-    words = call.body.get("search", "").split()
-    page = call.body.get("page", 0)
+class Chosen(Body):
+    """Which films of the worklist."""
+
+    view: Literal["open", "second", "done", "aside", "all"]
+    status: Literal["", "waiting", "suspected", "uncertain", "not_seen", "refused", "failed"] = ""
+    search: Annotated[str, text(100)] = ""
+    page: Annotated[int, Field(ge=0, le=100_000)] = 0
+
+
+# Not GET: what is searched for names a patient, and addresses end up in histories and logs.
+@router.post("/api/worklist")
+def worklist(call: Anybody, body: Chosen) -> dict[str, Any]:
+    """Give one page of the worklist, with how many films each view and status holds."""
+    view, status, page = body.view, body.status, body.page
+    words = body.search.split()
     with call.desk.store.reading() as session:
         chosen = _searched(select(Film.id).where(*VIEWS[view]), words)
         statuses = dict(
@@ -160,21 +158,12 @@ def rows(session: Session, films: list[Film], hub: Any) -> list[dict[str, Any]]:
     ]
 
 
-@endpoints.add(
-    "GET",
-    "/api/events",
-    ANYBODY,
-    "server-sent events: 'changed' when the worklist should be fetched again",
-    query={"film": number(1, 2**53)},
-    kind="text/event-stream",
-    raw=0,
-)
-async def events(call: Call) -> StreamingResponse:
+@router.get("/api/events", **gives("text/event-stream"))
+async def events(call: Anybody, film: Annotated[int | None, Query(ge=1, le=2**53)] = None) -> StreamingResponse:
+    """Send server-sent events: 'changed' when the worklist should be fetched again."""
     hub = call.desk.hub
     if hub.full:
         raise Refusal(503, "busy", "too many pages are open")
     token = call.request.cookies.get(call.desk.cookie, "")
-    stream = hub.stream(
-        call.query.get("film"), call.who.name, lambda: accounts.session_of(call.desk.store, token) is not None
-    )
+    stream = hub.stream(film, call.who.name, lambda: accounts.session_of(call.desk.store, token) is not None)
     return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
