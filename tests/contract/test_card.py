@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import onnx
 import pytest
 
-from ai_for_sudan.contract.card import CARD_SCHEMA, Card
+from ai_for_sudan.contract.card import CARD_SCHEMA, SCHEMA, Card
+from ai_for_sudan.contract.judge import judge
 from ai_for_sudan.contract.limits import LARGEST_CARD
 from ai_for_sudan.contract.names import METADATA_KEY
 from ai_for_sudan.contract.schema import Mismatch, check, parse
@@ -68,8 +70,10 @@ SAID = {
     "escape sequence in a reason": 'gate.scores.0.reason, which is "\\u001b[2J"; expected no control characters',
     "another default": 'default_operating_point, which is "best"; expected one of the operating points',
     "a positive class that is not among the classes": 'positive, which is "covid"; expected one of the classes',
-    "band the wrong way round": "abstention, which is [0.6, 0.4]; expected a lower end below the upper one",
-    "band half": "abstention.upper, which is missing",
+    "cut-offs the wrong way round": (
+        "operating_points.balanced, which is [0.61, 0.6]; expected not_seen_below no higher than suspected_from"
+    ),
+    "half an operating point": "operating_points.balanced.suspected_from, which is missing",
     "ages the wrong way round": "population.age_years, which is [5.0, 1.0]; expected the first year before the last",
     "no operating points": "operating_points, which is {}; expected at least 1 entries",
     "self-test too few pixels": "selftest.pixels, which is 4160; expected 64 x 64 bytes",
@@ -180,7 +184,67 @@ def test_every_shipped_reader_has_a_card_that_fits_the_schema(root: Path) -> Non
         card, facts = Card.from_json(text), json.loads(text)
         jsonschema.validate(facts, CARD_SCHEMA)
         assert card.more == {}, "the card has a field for every entry"
-        assert card.facts == facts
+        changed = set() if facts["schema"] == SCHEMA else {"schema", "abstention", "operating_points"}
+        assert {k: v for k, v in card.facts.items() if k not in changed} == {
+            k: v for k, v in facts.items() if k not in changed
+        }
+
+
+PROBABILITIES = [0.0, 1e-9, *np.linspace(0, 1, 401).tolist(), 1 - 1e-9, 1.0]
+
+
+def test_the_status_never_falls_as_the_probability_rises(root: Path) -> None:
+    """At every point of every shipped reader; the app's tests say the same of the same files."""
+    order = ["not_seen", "uncertain", "suspected"]
+    for path in shipped(root):
+        card = Card.from_json({entry.key: entry.value for entry in onnx.load(path).metadata_props}[METADATA_KEY])
+        gate = [0.0] * len(card.gate)
+        for point in card.operating_points.values():
+            ends = (point.not_seen_below, point.suspected_from)
+            found = [
+                order.index(judge(card, probability, gate, (300, 300), point).status)
+                for probability in sorted([*PROBABILITIES, *ends])
+            ]
+            assert found == sorted(found), (path.name, point.name)
+
+
+def old_card(case: dict[str, Any], schema: int = 2) -> str:
+    facts = {key: value for key, value in CARDS["base"].items() if key != "abnormal"} | {
+        "schema": case.get("schema", schema),
+        "operating_points": {"balanced": case["point"]},
+        "abstention": case["abstention"],
+    }
+    if facts["schema"] == 1:
+        del facts["identity"], facts["provenance"]
+    return json.dumps(facts)
+
+
+@pytest.mark.parametrize("case", CARDS["old"], ids=lambda case: case["name"])
+def test_an_old_card_keeps_its_statuses_but_where_its_rules_crossed(case: dict[str, Any]) -> None:
+    card = Card.from_json(old_card(case))
+    point, threshold, band = card.operating_point(), case["point"]["threshold"], case["abstention"]
+    assert (point.not_seen_below, point.suspected_from) == (case["not_seen_below"], case["suspected_from"])
+    assert ("lies outside the band" in point.reason) == case["crossing"] and point.reason.startswith("why")
+    promised = band and band.get("error_rate")
+    assert (point.missed, point.false_alarms) == (promised, promised)
+    for probability in PROBABILITIES:
+        before = "suspected" if probability >= threshold else "not_seen"
+        if band and band["lower"] < probability < band["upper"]:
+            before = "uncertain"
+        now = point.status(probability)
+        crossed = case["crossing"] and point.not_seen_below <= probability < point.suspected_from
+        at_an_end = band and probability == band["lower"]
+        assert now == ("uncertain" if crossed or (at_an_end and band["lower"] < band["upper"]) else before), probability
+    again = Card.from_json(card.to_json())
+    assert again.operating_points == card.operating_points and again.title == card.title
+    assert again.schema == (SCHEMA if case["schema"] == 2 else 1)
+
+
+@pytest.mark.parametrize("case", CARDS["old_invalid"], ids=lambda case: case["name"])
+def test_a_wrong_old_card_is_one_clear_line(case: dict[str, Any]) -> None:
+    with pytest.raises(UserError) as caught:
+        Card.from_json(old_card(case))
+    assert isinstance(caught.value.__cause__, Mismatch) and caught.value.__cause__.path == case["problem"]
 
 
 def test_no_two_exports_share_a_title() -> None:

@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 
 from ai_for_sudan.contract import ages, codes, colours, headers, polarity
-from ai_for_sudan.contract.card import Abstention, Card
+from ai_for_sudan.contract.card import Card
 from ai_for_sudan.contract.judge import edge_warning, judge
+from ai_for_sudan.contract.operating_point import OperatingPoint
 from ai_for_sudan.pages import percent, share
 
 VECTORS = Path(__file__).resolve().parent / "vectors"  # the app's tests read the same
@@ -65,16 +66,21 @@ def test_lungs_at_the_edge(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", JUDGE["cases"], ids=lambda case: case["name"])
 def test_judge(case: dict[str, Any]) -> None:
     facts = load("cards")["base"]
-    band = case.get("abstention", JUDGE["abstention"])
-    facts |= {"abstention": band and {"lower": band[0], "upper": band[1]}}
+    limit = case.get("abnormal_limit", JUDGE["abnormal_limit"])
+    facts |= {"operating_points": {"balanced": case.get("point", JUDGE["point"])}}
+    facts |= {"abnormal": None if limit is None else {"limit": limit}}
     facts |= {"gate": {"scores": JUDGE["gate"]}, "selftest": facts["selftest"] | {"gate": [0.0] * len(JUDGE["gate"])}}
-    facts["operating_points"]["balanced"]["threshold"] = JUDGE["threshold"]
     card = Card.from_json(json.dumps(facts))
     remarks = [codes.remark(code) for code in case.get("header", [])]
     gate = [float(score) for score in case["gate"]]
     size = tuple(case.get("size", [300, 300]))
-    verdict = judge(card, case["probability"], gate, size, card.operating_point(), remarks)  # type: ignore[arg-type]
+    verdict = judge(
+        card, float(case["probability"]), gate, size, card.operating_point(), remarks,
+        lungs=[float(lung) for lung in case["lungs"]] if "lungs" in case else None,
+        abnormal=float(case["abnormal"]) if "abnormal" in case else None,
+    )  # type: ignore[arg-type]  # fmt: skip
     assert (verdict.status, list(verdict.codes)) == (case["status"], case["codes"])
+    assert verdict.side == case.get("side")
     assert all(verdict.reasons)
 
 
@@ -84,10 +90,13 @@ def test_what_is_said_holds_the_numbers() -> None:
     small = judge(card, 0.9, gate, (100, 120), card.operating_point(), [])
     assert small.reasons == (codes.remark("too_small", height=100, width=120, smallest=128).text,)
     assert "100" in small.reasons[0] and "120" in small.reasons[0] and "128" in small.reasons[0]
-    card = dataclasses.replace(card, abstention=Abstention(lower=0.304, upper=0.606))
-    doubtful = judge(card, 0.5, gate, (300, 300), card.operating_point(), [])
+    doubtful = judge(card, 0.5, gate, (300, 300), OperatingPoint(not_seen_below=0.304, suspected_from=0.606), [])
     assert doubtful.codes == ("abstained",)
     assert doubtful.reasons == (codes.remark("abstained", lower="0.30", upper="0.61").text,)
+    sick = judge(card, 0.1, gate, (300, 300), card.operating_point(), abnormal=0.9)
+    assert sick.reasons == (
+        "no pneumonia seen, but these lungs do not look normal: a person reads first; think of tuberculosis",
+    )
     blank = judge(card, 0.9, [1.0, 0.0], (300, 300), card.operating_point(), [])
     assert (blank.status, blank.reasons) == ("refused", ("blank",))
     left = judge(card, 0.9, [0.0, 1.0], (300, 300), card.operating_point(), [])

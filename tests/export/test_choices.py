@@ -1,4 +1,4 @@
-"""Calibration, operating points and abstention against what they promise."""
+"""Calibration and operating points against what they promise."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from ai_for_sudan.export.choices import abstention, calibrate, cross_calibrated, operating_points
-from ai_for_sudan.statistics import Predictions, ece
+from ai_for_sudan.export.choices import calibrate, cross_calibrated, operating_points
+from ai_for_sudan.statistics import PROMISES, Predictions, ece
 
 
 def drawn(count: int, seed: int, spread: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
@@ -36,13 +36,32 @@ def test_findings_without_a_label_take_no_part() -> None:
     assert float(calibrate(logits, table, "multilabel").scale[0]) == pytest.approx(0.5, abs=0.03)
 
 
-def test_operating_points_keep_their_promise() -> None:
-    (labels, odds), (perturbed_labels, perturbed) = drawn(4000, 2, 5.0), drawn(4000, 3, 4.0)
-    clean = Predictions(labels, 1 / (1 + np.exp(-odds)))
-    points = operating_points(clean, Predictions(perturbed_labels, 1 / (1 + np.exp(-perturbed))))
-    assert points["screening"]["perturbed"]["sensitivity"][0] >= 0.95
-    assert points["rule-in"]["perturbed"]["specificity"][0] >= 0.95
-    assert points["screening"]["threshold"] <= points["balanced"]["threshold"] <= points["rule-in"]["threshold"]
+def test_each_site_is_a_set_of_its_own_and_is_measured_apart() -> None:
+    """At the second site negative films score higher: suspicion begins where it may begin there."""
+    sets = {}
+    for name, seed, shift in (("here", 2, 0.0), ("there", 3, 1.0)):
+        labels, odds = drawn(3000, seed, 3.0)
+        sets[name] = Predictions(labels, 1 / (1 + np.exp(-odds - shift)), np.array([f"{name} {i}" for i in range(3000)]))
+    points = operating_points(sets, sets)
+    for name, promise in PROMISES.items():
+        for measured in points[name].measured.values():
+            assert measured["positive"]["shares"]["not_seen"][0] <= promise.missed * 1.3
+            assert measured["negative"]["shares"]["suspected"][0] <= promise.false_alarms * 1.3
+            assert measured["all"]["films"] == measured["all"]["patients"] == 3000
+    alone = operating_points({"here": sets["here"]}, {"here": sets["here"]})
+    assert points["balanced"].suspected_from > alone["balanced"].suspected_from
+
+
+def test_what_is_measured_comes_from_cut_offs_of_other_patients() -> None:
+    """Every patient has films of one odd probability: on the films themselves no one is missed, on others many are."""
+    patients = np.repeat(np.arange(100), 20)
+    labels = np.repeat(np.arange(100) % 2, 20)
+    random = np.random.default_rng(5)
+    probability = np.repeat(random.random(100), 20)
+    films = {"films": Predictions(labels, probability, patients)}
+    point = operating_points(films, films)["balanced"]
+    here = (point.statuses(probability[labels == 1]) == "not_seen").mean()
+    assert point.measured["films"]["positive"]["shares"]["not_seen"][0] != pytest.approx(here)
 
 
 def test_the_figures_of_a_calibration_are_of_films_that_it_was_not_fitted_on() -> None:
@@ -59,11 +78,3 @@ def test_the_figures_of_a_calibration_are_of_films_that_it_was_not_fitted_on() -
     assert any(np.allclose(found[first], one, atol=1e-4) for one in fits)
     own = calibrate(logits, labels, "exclusive")(logits).detach().numpy()
     assert not np.allclose(found, own, atol=1e-3)
-
-
-def test_the_card_tells_how_much_the_band_leaves_to_a_person() -> None:
-    films = Predictions(np.repeat([0, 1], 100), np.r_[np.linspace(0, 0.6, 100), np.linspace(0.4, 1, 100)])
-    band = abstention(films, films, 0.02)
-    inside = (films.probabilities > band["lower"]) & (films.probabilities < band["upper"])
-    assert 0 < band["share"]["clean"] == band["share"]["perturbed"] == inside.mean() < 0.6
-    assert 0.39 < band["lower"] < 0.43 < 0.57 < band["upper"] < 0.61

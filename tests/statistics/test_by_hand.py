@@ -9,25 +9,21 @@ from ai_for_sudan.statistics import (
     Calls,
     Predictions,
     Resamples,
-    abstention_band,
     auroc_delong,
     better,
     calibration_line,
-    choose,
     compare,
     delong_paired,
     delong_unpaired,
     link,
     mcnemar,
     predictive_values,
-    recalibrated,
     reliability,
     sensitivity,
     specificity,
     wilson,
 )
 from ai_for_sudan.statistics.comparison import in_words
-from ai_for_sudan.statistics.operating_points import REASONS
 
 #: four positive films, of which three are called, and six negative ones, of which one is
 LABELS = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 0])
@@ -102,27 +98,6 @@ def test_two_readers_on_the_same_films() -> None:
     assert mcnemar(np.array([1, 1, 1, 0]), np.array([0, 0, 0, 1])) == pytest.approx(2 * 5 / 16)
 
 
-def test_one_error_is_allowed_where_the_rank_is_one() -> None:
-    """Of nine films a rate of 0.1 allows floor(0.1 * 10) = 1 error."""
-    films = Predictions(np.repeat([1, 0], 9), np.r_[0.3 + np.arange(9) / 100, 0.2 + np.arange(9) / 100])
-    band = abstention_band(films, 0.1)
-    assert (band.lower, band.upper) == pytest.approx((0.28, 0.3))
-
-
-def test_every_point_tells_its_own_reason_and_the_mean_of_its_sets() -> None:
-    sure = Predictions(LABELS, np.where(CALLED, 0.9, 0.1))
-    other = Predictions(LABELS, np.where(LABELS == 1, 0.9, 0.1))
-    points = choose([sure, other])
-    assert {name: point.reason for name, point in points.items()} == REASONS
-    assert points["balanced"].sensitivity == pytest.approx((3 / 4 + 1) / 2)
-    assert points["balanced"].specificity == pytest.approx((5 / 6 + 1) / 2) and points["balanced"].films == 20
-
-
-def test_a_threshold_at_an_end_stays_a_probability() -> None:
-    assert recalibrated(1.0, 1.0, 0.0) == pytest.approx(1 - 1e-6, abs=1e-9)
-    assert recalibrated(0.0, 1.0, 0.0) == pytest.approx(1e-6, abs=1e-9)
-
-
 def test_a_comparison_in_words() -> None:
     found = compare(LABELS, Calls(CALLED * 0.5 + 0.2, 0.5), Calls(LABELS * 0.4 + 0.3, 0.5))
     assert (found["films"], found["only_first_right"], found["only_second_right"]) == (10, 0, 2)
@@ -157,10 +132,3 @@ def test_predictions_leave_out_what_nobody_knows() -> None:
     known = Predictions.of(np.array([1.0, np.nan, 0.0]), np.array([0.9, 0.8, 0.1], np.float32))
     assert known.labels.tolist() == [1, 0] and known.labels.dtype == np.int64
     assert known.probabilities.dtype == np.float64 and known.probabilities == pytest.approx([0.9, 0.1])
-
-
-def test_one_positive_film_is_enough_to_choose_by() -> None:
-    one = Predictions(np.array([0, 0, 0, 1]), np.array([0.1, 0.2, 0.3, 0.9]))
-    assert 0.3 < choose([one])["balanced"].threshold <= 0.9
-    none = Predictions(np.zeros(4, int), one.probabilities)
-    assert {choice.threshold for choice in choose([one, none]).values()} == {0.5}

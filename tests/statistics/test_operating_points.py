@@ -1,4 +1,4 @@
-"""Thresholds and the abstention band against what they promise."""
+"""Operating points against what they promise."""
 
 from __future__ import annotations
 
@@ -6,116 +6,119 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from ai_for_sudan.statistics import Predictions, abstention_band, balanced, choose, recalibrated
+from ai_for_sudan.statistics import PROMISES, Predictions, Promise, operating_points, recalibrated, youden_cut
+
+PAIR = {"own": Promise(0.1, 0.1)}
 
 
-def drawn(count: int, seed: int, apart: float) -> Predictions:
+def drawn(count: int, seed: int, apart: float, shift: float = 0.0) -> Predictions:
     random = np.random.default_rng(seed)
     labels = (random.random(count) < 0.4).astype(int)
-    return Predictions(labels, expit(random.normal(apart * (labels - 0.5), 1)))
+    return Predictions(labels, expit(random.normal(apart * (labels - 0.5) + shift, 1)))
 
 
-def test_the_threshold_lies_in_the_gap() -> None:
-    films = Predictions.of(np.array([0, 0, 1, 1, np.nan]), np.array([0.1, 0.2, 0.6, 0.9, 0.3]))
-    point = balanced(films, films)
-    assert point.threshold == pytest.approx(0.4) and point.films == 8
-    assert point.sensitivity == point.specificity == 1.0
+def of(positives: np.ndarray, negatives: np.ndarray) -> Predictions:
+    return Predictions(np.repeat([1, 0], [len(positives), len(negatives)]), np.r_[positives, negatives])
 
 
-def test_one_class_chooses_nothing() -> None:
-    one_class = Predictions(np.ones(3, int), np.ones(3))
-    for point in choose([one_class, drawn(50, 0, 2)]).values():
-        assert point.threshold == 0.5 and "convention" in point.reason and "sensitivity" not in point.to_dict()
+@pytest.mark.parametrize(("promise", "apart"), [((0.02, 0.1), 2.0), ((0.1, 0.02), 2.0), ((0.05, 0.05), 6.0)])
+def test_the_promise_is_kept_on_new_films(promise: tuple[float, float], apart: float) -> None:
+    """At most the promised rates, on new films, on average over draws; and hardly less, or too many are uncertain."""
+    missed, alarms, uncertain = [], [], []
+    for seed in range(150):
+        point = operating_points([drawn(400, seed, apart)], {"own": Promise(*promise)})["own"]
+        new = drawn(400, 1000 + seed, apart)
+        missed.append((point.statuses(new.positives) == "not_seen").mean())
+        alarms.append((point.statuses(new.negatives) == "suspected").mean())
+        uncertain.append((point.statuses(new.probabilities) == "uncertain").mean())
+    assert np.mean(missed) <= promise[0] * 1.1 and np.mean(alarms) <= promise[1] * 1.1
+    if apart < 3:
+        assert np.mean(missed) > promise[0] * 0.6 and np.mean(alarms) > promise[1] * 0.6
+    else:  # the classes are so far apart that one cut-off keeps both promises
+        assert np.mean(uncertain) == 0
 
 
-def test_the_threshold_is_not_bought_by_films_as_they_are() -> None:
-    """Perturbed negative films score higher; the best cut over both together would call half of them positive."""
-    truth = np.repeat([0, 1], 4)
-    clean = Predictions(truth, np.array([0.1, 0.1, 0.1, 0.1, 0.3, 0.3, 0.3, 0.9]))
-    perturbed = Predictions(truth, np.array([0.1, 0.1, 0.4, 0.4, 0.5, 0.5, 0.9, 0.9]))
-    # At 0.2: 1 and 1 for clean films, 1 and 0.5 for perturbed ones. At 0.45: 0.25 and 1, 1 and 1.
-    assert balanced(clean, perturbed).threshold == pytest.approx(0.2)
-    few = Predictions(truth, np.array([0.1, 0.1, 0.1, 0.1, 0.3, 0.9, 0.9, 0.9]))
-    assert balanced(few, perturbed).threshold == pytest.approx(0.45)
+def test_the_set_that_asks_most_decides_on_each_side() -> None:
+    """Perturbed positives score lower and another site's negatives higher: no set alone asks for both cut-offs."""
+    here, faint, bright = drawn(2000, 0, 3), drawn(2000, 1, 3, -1), drawn(2000, 2, 3, 1)
+    points = operating_points([here, faint, bright])
+    for name, promise in PROMISES.items():
+        for one in (here, faint, bright):
+            assert (points[name].statuses(one.positives) == "not_seen").mean() <= promise.missed
+            assert (points[name].statuses(one.negatives) == "suspected").mean() <= promise.false_alarms
+        alone = [operating_points([one])[name] for one in (faint, bright)]
+        assert points[name].not_seen_below == alone[0].not_seen_below
+        assert points[name].suspected_from == alone[1].suspected_from
 
 
-def test_the_worst_set_decides_and_not_the_mean() -> None:
-    """At 0.25 sensitivity and specificity add up to 2.0 and 1.0; at 0.65 to 1.1 and 1.8: the mean takes the first."""
-    truth = np.repeat([0, 1], 10)
-    a = Predictions(truth, np.r_[np.full(10, 0.2), np.full(9, 0.3), np.full(1, 0.9)])
-    b = Predictions(truth, np.r_[np.full(2, 0.2), np.full(8, 0.4), np.full(2, 0.1), np.full(8, 0.9)])
-    sums = {cut: [(p[10:] >= cut).mean() + (p[:10] < cut).mean() for p in (a.probabilities, b.probabilities)]
-            for cut in (0.25, 0.65)}  # fmt: skip
-    assert np.mean(sums[0.25]) > np.mean(sums[0.65]) and min(sums[0.65]) > min(sums[0.25])
-    assert balanced(a, b).threshold == pytest.approx(0.65)
+def test_points_differ_in_what_they_promise() -> None:
+    points = operating_points([drawn(4000, 3, 2)])
+    missed, alarms = ([getattr(points[name], key) for name in PROMISES] for key in ("not_seen_below", "suspected_from"))
+    assert missed == sorted(set(missed)) and alarms == sorted(set(alarms))
+    assert points["screening"].reason == (
+        "at most 2% of positive films are not seen, at most 10% of negative films are suspected"
+    )
+    assert (points["screening"].missed, points["screening"].false_alarms) == PROMISES["screening"]
 
 
-def test_screening_and_rule_in_hold_on_the_harder_films() -> None:
-    """Perturbed positives score lower, perturbed negatives higher: points chosen on clean films would not hold."""
-    random = np.random.default_rng(0)
-    truth = np.repeat([0, 1], 500)
-    clean = Predictions(truth, np.r_[random.uniform(0, 0.2, 500), random.uniform(0.8, 1, 500)])
-    perturbed = Predictions(truth, np.r_[random.uniform(0, 0.45, 500), random.uniform(0.4, 1, 500)])
-    points = choose([clean, perturbed])
-    assert (perturbed.positives >= points["screening"].threshold).mean() >= 0.98
-    assert (perturbed.negatives < points["rule-in"].threshold).mean() >= 0.98
-    assert points["screening"].threshold <= points["balanced"].threshold <= points["rule-in"].threshold
-    alone = choose([clean])
-    assert (perturbed.positives >= alone["screening"].threshold).mean() < 0.98
+def test_the_ranks_by_hand() -> None:
+    """Of 19 films a rate of 0.1 allows floor(0.1 * 20) = 2 errors; cut-offs lie between two films."""
+    positives, negatives = 0.3 + np.arange(19) / 100, 0.2 + np.arange(19) / 100
+    point = operating_points([of(positives, negatives)], PAIR)["own"]
+    assert (point.not_seen_below, point.suspected_from) == pytest.approx((0.305, 0.375))
+    nine = operating_points([of(positives[:9], negatives[:9])], PAIR)["own"]
+    assert (nine.not_seen_below, nine.suspected_from) == pytest.approx((0.15, 0.64))
 
 
-def test_points_are_as_far_from_their_promise_as_the_films_allow() -> None:
-    labels = np.repeat([0, 1], 100)
-    probabilities = np.r_[np.arange(100), np.arange(60, 160)] / 200
-    points = choose([Predictions(labels, probabilities)])
-    positives, negatives = probabilities[100:], probabilities[:100]
-    assert (positives >= points["screening"].threshold).mean() == 0.98
-    assert (negatives < points["rule-in"].threshold).mean() == 0.98
-    best = max((positives >= cut).mean() + (negatives < cut).mean() for cut in np.arange(0, 0.8, 0.0025))
-    found = points["balanced"]
-    assert (found.sensitivity or 0) + (found.specificity or 0) == pytest.approx(best)
-    assert found.sensitivity == (positives >= found.threshold).mean()
+def test_too_few_films_promise_nothing_and_say_so() -> None:
+    few, many = of(np.full(8, 0.9), np.full(8, 0.1)), drawn(400, 5, 2)
+    point = operating_points([few], PAIR)["own"]
+    assert (point.not_seen_below, point.suspected_from) == (0.0, 1.0)
+    assert "too few positive films to promise this, at least 9" in point.reason
+    assert set(point.statuses(few.probabilities)) == {"uncertain"}
+    assert operating_points([few, many], PAIR) == operating_points([many], PAIR)
 
 
-def test_saturated_probabilities_leave_a_threshold_that_a_card_can_hold() -> None:
-    flat = Predictions(np.array([0, 1] * 20), np.ones(40))
-    for point in choose([flat]).values():
-        assert 0 < point.threshold < 1
+def test_films_of_one_class_decide_on_their_own_side() -> None:
+    """Normal films of another hospital say where suspicion may begin, and nothing of what may be missed."""
+    here, normals = drawn(2000, 6, 3), of(np.zeros(0), expit(np.random.default_rng(7).normal(0, 1, 500)))
+    alone, both = operating_points([here])["balanced"], operating_points([here, normals])["balanced"]
+    assert both.not_seen_below == alone.not_seen_below and both.suspected_from > alone.suspected_from
+    assert operating_points([normals])["balanced"].not_seen_below == 0.0
 
 
-def test_a_recalibrated_threshold_calls_the_same_films() -> None:
+def test_where_the_classes_are_far_apart_one_cut_off_lies_in_the_middle() -> None:
+    point = operating_points([of(np.linspace(0.8, 0.99, 100), np.linspace(0.01, 0.2, 100))])["balanced"]
+    assert point.not_seen_below == point.suspected_from == pytest.approx(0.5, abs=0.02)
+
+
+def test_equal_probabilities_stay_on_one_side() -> None:
+    """A quantised reader gives many films the same probability: no false alarm is let in by a tie."""
+    ties = of(np.repeat([0.5, 0.9], [20, 80]), np.repeat([0.1, 0.5, 0.7], [80, 15, 5]))
+    point = operating_points([ties], PAIR)["own"]
+    assert (point.statuses(ties.negatives) == "suspected").mean() <= 0.1
+    assert (point.statuses(ties.positives) == "not_seen").mean() <= 0.1
+    flat = operating_points([of(np.ones(40), np.ones(40))], PAIR)["own"]
+    assert 0 <= flat.not_seen_below <= flat.suspected_from <= 1
+
+
+def test_a_recalibrated_cut_off_parts_the_same_films() -> None:
     scores = np.random.default_rng(0).normal(0, 2, 500)
     after = recalibrated(0.3, 0.4, -1.0)
     np.testing.assert_array_equal(expit(scores) >= 0.3, expit(0.4 * scores - 1.0) >= after)
+    assert (recalibrated(0.0, 0.4, 3.0), recalibrated(1.0, 0.4, -3.0)) == (0.0, 1.0), "these part nothing"
 
 
-@pytest.mark.parametrize(("rate", "apart"), [(0.02, 2.0), (0.1, 2.0), (0.1, 6.0)])
-def test_outside_the_band_few_of_each_class_are_wrong(rate: float, apart: float) -> None:
-    """The promise of conformal prediction: at most the error rate of each class, on new films, on average."""
-    missed, alarmed = [], []
-    for seed in range(150):
-        band = abstention_band(drawn(400, seed, apart), rate)
-        new = drawn(400, 1000 + seed, apart)
-        missed.append((new.positives <= band.lower).mean())
-        alarmed.append((new.negatives >= band.upper).mean())
-    assert np.mean(missed) <= rate * 1.1 and np.mean(alarmed) <= rate * 1.1
-    if apart < 3:  # nor is more left to a person than the promise needs
-        assert np.mean(missed) > rate * 0.7 and np.mean(alarmed) > rate * 0.7
+def test_the_one_threshold_lies_in_the_gap() -> None:
+    films = Predictions.of(np.array([0, 0, 1, 1, np.nan]), np.array([0.1, 0.2, 0.6, 0.9, 0.3]))
+    assert youden_cut(films, films) == pytest.approx(0.4)
+    assert youden_cut(films, of(np.ones(3), np.zeros(0))) == 0.5, "one class chooses nothing"
 
 
-def test_the_ranks_of_the_band_by_hand() -> None:
-    """Of 19 films a rate of 0.1 allows floor(0.1 * 20) = 2 errors, the second lowest and the second highest."""
-    positives, negatives = 0.3 + np.arange(19) / 100, 0.2 + np.arange(19) / 100
-    band = abstention_band(Predictions(np.repeat([1, 0], 19), np.r_[positives, negatives]), 0.1)
-    assert (band.lower, band.upper) == pytest.approx((0.31, 0.37))
-    assert band.holds(np.array([0.31, 0.32, 0.36, 0.37])).tolist() == [False, True, True, False]
-    few = abstention_band(Predictions(np.repeat([1, 0], 8), np.r_[positives[:8], negatives[:8]]), 0.1)
-    assert (few.lower, few.upper) == (0.0, 1.0)  # so few films promise nothing: all are left to a person
-
-
-def test_between_classes_that_are_well_apart_lies_the_band() -> None:
-    """A film in the gap is like those of neither class: it is left to a person, at every site alike."""
-    probabilities = np.r_[np.linspace(0.01, 0.2, 100), np.linspace(0.8, 0.99, 100)]
-    band = abstention_band(Predictions(np.repeat([0, 1], 100), probabilities), 0.02)
-    assert 0.19 < band.lower <= 0.2 and 0.8 <= band.upper < 0.81
-    assert band.holds(np.array([0.5]))[0]
+def test_the_one_threshold_is_chosen_where_it_is_worst_and_not_on_the_mean() -> None:
+    """At 0.25 sensitivity and specificity add up to 2.0 and 1.0; at 0.65 to 1.1 and 1.8: the mean takes the first."""
+    a = of(np.r_[np.full(9, 0.3), np.full(1, 0.9)], np.full(10, 0.2))
+    b = of(np.r_[np.full(2, 0.1), np.full(8, 0.9)], np.r_[np.full(2, 0.2), np.full(8, 0.4)])
+    sums = {cut: [(p.positives >= cut).mean() + (p.negatives < cut).mean() for p in (a, b)] for cut in (0.25, 0.65)}
+    assert np.mean(sums[0.25]) > np.mean(sums[0.65]) and min(sums[0.65]) > min(sums[0.25])
+    assert youden_cut(a, b) == pytest.approx(0.65)

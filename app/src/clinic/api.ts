@@ -1,3 +1,4 @@
+import type { Side } from '../contract/judge';
 import type { Status } from '../contract/names';
 import { type FullRange, unpacked } from '../film/full_range';
 
@@ -50,6 +51,11 @@ interface FilmReading {
   id: number;
   status: Status;
   probability: number | null;
+  /** Missing in readings by a reader that does not tell the lungs apart. */
+  side?: Side | null;
+  right_lung?: number | null;
+  left_lung?: number | null;
+  abnormal?: number | null;
   operating_point: string;
   threshold: number;
   codes: string[];

@@ -1,5 +1,5 @@
 import { useSpeech } from '../i18n';
-import { reasonOf, sentence, warningsOf } from '../i18n/sentences';
+import { reasonOf, sentence, statusOf, warningsOf } from '../i18n/sentences';
 import type { Card } from '../contract/card';
 import type { Reading } from '../worklist/reading';
 import { StatusIcon } from './status';
@@ -23,7 +23,7 @@ export function ReadingSummary({ reading, card }: Props) {
   return (
     <section class={`reading ${reading.status}`} aria-live="polite">
       <StatusIcon status={reading.status} />
-      <h1>{t.status[reading.status]}</h1>
+      <h1>{statusOf(reading, speech)}</h1>
       {wasRead(reading) && reading.probability !== null && <Gauge reading={reading} card={card} />}
       <p>{sentence(reading, speech, card)}</p>
       {first && (
@@ -60,12 +60,12 @@ export function Warnings({ reading, card }: Props) {
   );
 }
 
-/** The probability and the limit, or the band where it is uncertain, on one line; the numbers stand in the sentence too. */
+/** The probability between the two cut-offs on one line; the numbers stand in the sentence too. */
 function Gauge({ reading, card }: Props) {
   const { t, percent } = useSpeech();
   const probability = reading.probability!;
-  const band = reading.status === 'uncertain' ? card?.abstention : null;
-  const limits = band ? [band.lower, band.upper] : [reading.threshold];
+  const point = card?.operatingPoints[reading.operatingPoint];
+  const limits = [...new Set(point ? [point.not_seen_below, point.suspected_from] : [reading.threshold])];
   return (
     <div class="gauge">
       <span class="number">{percent(probability, reading.threshold)}</span>

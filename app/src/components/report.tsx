@@ -1,6 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { type Speech, useSpeech } from '../i18n';
-import { pointName, population, sentence, warningsOf } from '../i18n/sentences';
+import { pointName, population, sentence, statusOf, warningsOf } from '../i18n/sentences';
 import type { Card } from '../contract/card';
 import { LEGEND } from '../contract/colours';
 import { heatmapPicture } from '../reader/heatmap';
@@ -18,7 +18,7 @@ export function reportText(reading: Reading, speech: Speech, card: Card): string
     `${t.report.patient}: ${reading.patient || '—'}`,
     `${t.form.age}: ${reading.age === null ? '—' : age(reading.age)}`,
     `${t.report.date}: ${date(reading.readAt)}`,
-    `${t.status[reading.status]}. ${sentence(reading, speech, card)}`,
+    `${statusOf(reading, speech)}. ${sentence(reading, speech, card)}`,
     ...warningsOf(reading, speech, card).map((text) => `${t.warningsTitle}: ${text}`),
     reading.reader,
     [t.disclaimer, population(card, speech)].join(' '),
@@ -53,7 +53,7 @@ export function Report({ reading, picture, card, signatures = [] }: Props) {
       </dl>
       <div class={`reading ${reading.status}`}>
         <StatusIcon status={reading.status} />
-        <h2>{t.status[reading.status]}</h2>
+        <h2>{statusOf(reading, speech)}</h2>
         <p>{sentence(reading, speech, card)}</p>
         <Warnings reading={reading} card={card} />
       </div>

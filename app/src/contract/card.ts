@@ -2,14 +2,8 @@ import cardSchema from '../../../src/ai_for_sudan/contract/card.schema.json';
 import { outside } from './ages';
 import { LARGEST_CARD } from './limits';
 import { METADATA_KEY } from './names';
+import { type Band, type OperatingPoint, pointsOf } from './operating_point';
 import { check, type Json, Mismatch, parse } from './schema';
-
-interface OperatingPoint {
-  threshold: number;
-  reason?: string;
-  sensitivity?: [number, number, number];
-  specificity?: [number, number, number];
-}
 
 interface GateScore {
   code: string;
@@ -26,6 +20,9 @@ interface SelfTest {
   pixels: Uint8Array<ArrayBuffer>;
   probability: number[];
   gate: number[];
+  /** Of readers that have these outputs. */
+  lungsProbability: number[];
+  abnormal: number[];
   heatmapSum: number;
   tolerance: number;
 }
@@ -43,7 +40,8 @@ export interface Card {
   ageYears: [number, number] | null;
   operatingPoints: Record<string, OperatingPoint>;
   defaultOperatingPoint: string;
-  abstention: { lower: number; upper: number } | null;
+  /** From this output `abnormal` on, lungs do not look normal; null of a reader that does not tell. */
+  abnormalLimit: number | null;
   gate: GateScore[];
   /** Logit units drawn at full colour. */
   heatmapReference: number;
@@ -59,7 +57,7 @@ export interface OwnCard extends Card {
 export const outsidePopulation = (card: Card, age: number | null): boolean => outside(card.ageYears, age);
 
 /** The newest card schema that this app understands. */
-const SCHEMA = 2;
+const SCHEMA = 3;
 
 /** `path` says which entry of the card is wrong, in dots. */
 export class NotAReader extends Error {
@@ -165,9 +163,11 @@ export interface Facts {
   population?: { age_years?: [number, number] | null };
   training?: { data?: string };
   provenance?: object;
-  operating_points: Record<string, OperatingPoint>;
+  operating_points: Record<string, any>;
   default_operating_point: string;
-  abstention?: { lower: number; upper: number } | null;
+  /** Of schema 1 and 2. */
+  abstention?: Band | null;
+  abnormal?: { limit: number } | null;
   gate?: { scores?: (Omit<GateScore, 'status'> & Partial<GateScore>)[] } | null;
   heatmap: { reference: number };
   selftest: {
@@ -175,6 +175,8 @@ export interface Facts {
     pixels: string;
     probability: number[];
     gate?: number[];
+    lungs_probability?: number[] | null;
+    abnormal?: number[] | null;
     heatmap_sum: number;
     tolerance: number;
   };
@@ -185,6 +187,8 @@ export interface Facts {
     sample: { sketches: string; scores: number[] };
   } | null;
 }
+
+const CUT_OFFS = ['not_seen_below', 'suspected_from'];
 
 /** What the schema cannot say: values that must fit each other. @throws Mismatch */
 function checkFit(facts: Facts): void {
@@ -197,6 +201,14 @@ function checkFit(facts: Facts): void {
     fail('default_operating_point', 'one of the operating points', chosen);
   }
   const { abstention: band, population, reference } = facts;
+  for (const [name, point] of Object.entries(points)) {
+    const path = `operating_points.${name}`;
+    const wanted = facts.schema < SCHEMA && !('suspected_from' in point) ? ['threshold'] : CUT_OFFS;
+    for (const key of wanted) if (!(key in point)) fail(`${path}.${key}`, 'it to be there');
+    if (point.not_seen_below > point.suspected_from) {
+      fail(path, 'not_seen_below no higher than suspected_from', [point.not_seen_below, point.suspected_from]);
+    }
+  }
   if (band && band.lower > band.upper) fail('abstention', 'a lower end below the upper one', [band.lower, band.upper]);
   const ages = population?.age_years;
   if (ages && ages[0] > ages[1]) fail('population.age_years', 'the first year before the last', ages);
@@ -234,10 +246,9 @@ export function cardOf(facts: Omit<Facts, 'selftest'>): Card {
     task: facts.task,
     intendedUse: facts.intended_use ?? '',
     ageYears: facts.population?.age_years ?? null,
-    operatingPoints: facts.operating_points,
+    operatingPoints: pointsOf(facts.operating_points, facts.abstention),
     defaultOperatingPoint: facts.default_operating_point,
-    // An empty band abstains from nothing.
-    abstention: facts.abstention && facts.abstention.lower < facts.abstention.upper ? facts.abstention : null,
+    abnormalLimit: facts.abnormal?.limit ?? null,
     gate: (facts.gate?.scores ?? []).map((score) => ({ ...score, status: score.status ?? 'refused' })),
     heatmapReference: facts.heatmap.reference,
     training: facts.training?.data ?? '',
@@ -254,6 +265,8 @@ function ownCard(facts: Facts): OwnCard {
       pixels: bytesOf('selftest.pixels', facts.selftest.pixels),
       probability: facts.selftest.probability,
       gate: facts.selftest.gate ?? [],
+      lungsProbability: facts.selftest.lungs_probability ?? [],
+      abnormal: facts.selftest.abnormal ?? [],
       heatmapSum: facts.selftest.heatmap_sum,
       tolerance: facts.selftest.tolerance,
     },

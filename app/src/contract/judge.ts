@@ -3,6 +3,7 @@ import type { Card } from './card';
 import { type Remark, remark } from './codes';
 import { SMALLEST_SIDE } from './limits';
 import type { Status } from './names';
+import { type OperatingPoint, statusAt } from './operating_point';
 
 export type { Status };
 
@@ -19,7 +20,14 @@ export interface Outputs {
   /** Probability of lung, row by row over the whole film; null where the reader file does not give it. */
   lungs: { values: Float32Array; size: [number, number] } | null;
   embedding: Float32Array;
+  /** Probability of the positive class in the patient's right and left lung; null of a reader that does not tell them apart. */
+  lungsProbability: [right: number, left: number] | null;
+  /** Probability that the lungs are abnormal in any way; null of a reader that does not tell. */
+  abnormal: number | null;
 }
+
+/** The patient's. */
+export type Side = 'right' | 'left' | 'both';
 
 export interface Judgement {
   status: Status;
@@ -28,36 +36,56 @@ export interface Judgement {
   threshold: number;
   operatingPoint: string;
   codes: string[];
+  side: Side | null;
 }
 
 /** The status of one decoded film. The same lines as in `ai_for_sudan.contract.judge`. */
 export function judge(
   card: Card,
-  outputs: { probability: ArrayLike<number>; gate: ArrayLike<number> },
+  outputs: { probability: ArrayLike<number>; gate: ArrayLike<number> } & Partial<
+    Pick<Outputs, 'lungsProbability' | 'abnormal'>
+  >,
   size: { width: number; height: number },
   headerCodes: readonly string[] = [],
   operatingPoint: string = card.defaultOperatingPoint,
 ): Judgement {
   const probability = outputs.probability[card.classes.indexOf(card.positive)];
-  const threshold = card.operatingPoints[operatingPoint].threshold;
-  const judged = { probability, threshold, operatingPoint };
+  const point = card.operatingPoints[operatingPoint];
+  const judged = { probability, threshold: point.suspected_from, operatingPoint };
   const refused = [...headerCodes];
   if (Math.min(size.width, size.height) < SMALLEST_SIDE) refused.push(rule.too_small);
   let fired = card.gate
     .map((entry, index) => ({ entry, score: outputs.gate[index] }))
     .filter(({ entry, score }) => !(score <= entry.limit));
-  // What the other rules make of nothing is noise.
+  // A blank film fires other rules at random.
   const silencing = fired.filter(({ entry }) => rule.silences_the_rest.includes(entry.code));
   if (silencing.length > 0) fired = silencing.slice(0, 1);
   // The surest first: the others often only echo it. NaN is surer than any number, and of equals the stricter rule.
   fired.sort((a, b) => sureness(b.score) - sureness(a.score) || a.entry.limit - b.entry.limit);
   refused.push(...fired.filter(({ entry }) => entry.status === 'refused').map(({ entry }) => entry.code));
-  if (refused.length > 0) return { ...judged, status: 'refused', codes: refused };
+  if (refused.length > 0) return { ...judged, status: 'refused', codes: refused, side: null };
   const doubts = fired.map(({ entry }) => entry.code);
-  const band = card.abstention;
-  if (band && band.lower < probability && probability < band.upper) doubts.push(rule.abstained);
-  if (doubts.length > 0) return { ...judged, status: 'uncertain', codes: doubts };
-  return { ...judged, status: probability >= threshold ? 'suspected' : 'not_seen', codes: [] };
+  const found = statusAt(point, probability);
+  const { abnormal = null, lungsProbability = null } = outputs;
+  if (found === 'uncertain') doubts.push(rule.between);
+  else if (found === 'not_seen' && abnormal !== null && card.abnormalLimit !== null && !(abnormal < card.abnormalLimit)) {
+    doubts.push(rule.abnormal);
+  }
+  const status = doubts.length > 0 ? 'uncertain' : found;
+  return { ...judged, status, codes: doubts, side: sideOf(point, status, lungsProbability) };
+}
+
+/**
+ * The lung that a suspected or uncertain film speaks of. Each lung is held against the cut-offs of the film. Suspected lungs
+ * are named; where there are none, uncertain ones. So a lung that is merely uncertain does not blur the side of a suspected one.
+ */
+export function sideOf(point: OperatingPoint, status: Status, lungs: readonly number[] | null): Side | null {
+  if (lungs === null || !rule.sides_of.includes(status)) return null;
+  for (const one of rule.sides_of) {
+    const named = rule.sides.filter((_, index) => statusAt(point, lungs[index]) === one);
+    if (named.length > 0) return (named.length === 1 ? named[0] : rule.both_sides) as Side;
+  }
+  return null;
 }
 
 /** What a reading must carry where lung reaches the film's edge along a tenth of a side or more, all sides together. */

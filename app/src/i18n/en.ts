@@ -54,6 +54,8 @@ export const en = {
     refused: 'Refused',
     failed: 'Could not be read',
   },
+  /** The patient's. */
+  side: { right: 'right lung', left: 'left lung', both: 'both lungs' },
   sentence: {
     suspected: (p: string, limit: string) => `Probability ${p}. The reader suspects pneumonia from ${limit} upwards.`,
     not_seen: (p: string, limit: string) =>
@@ -72,8 +74,8 @@ export const en = {
     screening: 'Screening: miss as few as possible',
     balanced: 'Balanced',
     'rule-in': 'Rule-in: few false alarms',
-    figures: (sensitivity: string, specificity: string) =>
-      `On the films it was chosen with: sensitivity ${sensitivity} (films with pneumonia that are found), specificity ${specificity} (films without it that are cleared). At another hospital it may do worse.`,
+    promise: (missed: string, alarms: string) =>
+      `Promised for films like those it was chosen with: of films with pneumonia at most ${missed} are "not seen", of films without it at most ${alarms} are suspected. At another hospital it may do worse.`,
   } as Record<string, any>,
 
   /** Refusals: why, and what to do. Codes that are missing here are shown in the words of the reader's card. */
@@ -85,6 +87,10 @@ export const en = {
     lungs_cut_off: ['A lung reaches beyond the edge of the picture.', 'Photograph the whole film.'],
     one_lung: ['Only one lung was found.', 'A person must read this film first.'],
     unfamiliar: ['The film is unlike those that the reader knows.', 'A person must read this film first.'],
+    other_abnormality: [
+      'No pneumonia seen, but these lungs do not look normal.',
+      'A person must read this film first; think of tuberculosis.',
+    ],
     small_chest: [
       'The chest fills only a small part of this picture.',
       'Move the camera closer to the chest; if it stays small, a person must read this film first.',

@@ -9,9 +9,15 @@ export function sentence(reading: Reading, { t, percent }: Speech, card: Card | 
   const probability = reading.probability!;
   const said = percent(probability, threshold);
   if (status === 'uncertain' && !reading.codes.includes('abstained')) return t.sentence.doubtful(said);
-  if (status !== 'uncertain') return t.sentence[status](said, percent(threshold, probability));
-  const { lower, upper } = card?.abstention ?? { lower: 0, upper: 1 };
-  return t.sentence.uncertain(said, percent(lower), percent(upper));
+  const limit = status === 'not_seen' ? (card?.operatingPoints[reading.operatingPoint]?.not_seen_below ?? threshold) : threshold;
+  if (status !== 'uncertain') return t.sentence[status](percent(probability, limit), percent(limit, probability));
+  const point = card?.operatingPoints[reading.operatingPoint] ?? { not_seen_below: 0, suspected_from: 1 };
+  return t.sentence.uncertain(said, percent(point.not_seen_below), percent(point.suspected_from));
+}
+
+/** The status, with the lung that it speaks of. */
+export function statusOf({ status, side }: Reading, { t }: Speech): string {
+  return side ? `${t.status[status]}: ${t.side[side]}` : t.status[status];
 }
 
 /** Why a film was refused and what to do, in the language of the screen or else in the card's words. */

@@ -80,7 +80,7 @@ export class Assistant {
       status: kindOf(codes[0]) === 'refused' ? 'refused' : 'failed',
       probability: null,
       operatingPoint: point,
-      threshold: card?.operatingPoints[point]?.threshold ?? 0,
+      threshold: card?.operatingPoints[point]?.suspected_from ?? 0,
       codes,
       reasons: codes.map((code) => reasonText(code)),
       reader: card?.title ?? '',

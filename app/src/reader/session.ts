@@ -55,6 +55,8 @@ export class Reader {
         heatmap: values('heatmap').slice(positive * cells, (positive + 1) * cells),
         heatmapSize: [rows, columns],
         embedding: values('embedding'),
+        lungsProbability: outputs.lungs_probability ? ([...values('lungs_probability')] as [number, number]) : null,
+        abnormal: outputs.abnormal ? values('abnormal')[0] : null,
         lungs: outputs.lungs
           ? { values: values('lungs'), size: outputs.lungs.dims.slice(-2) as [number, number] }
           : null,
@@ -81,6 +83,8 @@ export class Reader {
       Math.abs(heatmapSum - test.heatmapSum) / Math.max(1, Math.abs(test.heatmapSum)),
       ...test.probability.map((expected, index) => Math.abs(expected - outputs.probability[index])),
       ...test.gate.map((expected, index) => Math.abs(expected - outputs.gate[index])),
+      ...test.lungsProbability.map((expected, index) => Math.abs(expected - outputs.lungsProbability![index])),
+      ...test.abnormal.map((expected) => Math.abs(expected - outputs.abnormal!)),
     );
     if (!(worst <= test.tolerance)) {
       throw new SelfTestFailed(`off by ${worst.toPrecision(2)}, allowed ${test.tolerance}`);

@@ -1,3 +1,4 @@
+import type { Side } from '../contract/judge';
 import { type Status, STATUSES } from '../contract/names';
 import type { Reading, ReferenceStandard, Verdict } from './reading';
 
@@ -25,6 +26,7 @@ export function fromJsonLines(text: string): Reading[] {
   });
 }
 
+const SIDES: Side[] = ['right', 'left', 'both'];
 const VERDICTS: Verdict[] = ['agree', 'disagree', 'unsure'];
 const REFERENCES: ReferenceStandard[] = ['positive', 'negative'];
 const LONGEST_TEXT = 1000;
@@ -37,6 +39,8 @@ function fromLine(line: Record<string, unknown>): Reading {
   const texts = (key: string) => checked(line[key], listOf(isText));
   const numbers = (key: string) => checked(line[key], listOf(isNumber));
   const optional = <T>(key: string, read: (key: string) => T): T | null => (line[key] === null ? null : read(key));
+  /** What exports of older versions lack. */
+  const newer = <T>(key: string, read: (key: string) => T): T | null => (key in line ? optional(key, read) : null);
   const oneOf =
     <T>(values: readonly T[]) =>
     (key: string) =>
@@ -51,6 +55,10 @@ function fromLine(line: Record<string, unknown>): Reading {
     status: oneOf<Status>(STATUSES)('status'),
     probability: optional('probability', share),
     label: optional('label', text),
+    side: newer('side', oneOf(SIDES)),
+    rightLung: newer('right_lung', share),
+    leftLung: newer('left_lung', share),
+    abnormal: newer('abnormal', share),
     logits: numbers('logits'),
     gate: numbers('gate'),
     embedding: numbers('embedding'),

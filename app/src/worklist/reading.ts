@@ -1,7 +1,7 @@
 import { ageWarning } from '../contract/ages';
 import { type Card, outsidePopulation } from '../contract/card';
 import { kindOf, type Remark, remark } from '../contract/codes';
-import { edgeWarning, judge, labelOf, type Outputs, type Status } from '../contract/judge';
+import { edgeWarning, judge, labelOf, type Outputs, type Side, type Status } from '../contract/judge';
 import { SMALLEST_SIDE } from '../contract/limits';
 import type { Film } from '../film/film';
 
@@ -19,6 +19,13 @@ export interface Reading {
   probability: number | null;
   /** What the operating point decides for; null where nothing was decoded. */
   label: string | null;
+  /** The lung that the status speaks of; null where none stands out, or the reader does not tell them apart. */
+  side: Side | null;
+  /** Calibrated, of pneumonia in the patient's right and left lung; null of a reader that does not tell them apart. */
+  rightLung: number | null;
+  leftLung: number | null;
+  /** Probability that the lungs are abnormal in any way; null of a reader that does not tell. */
+  abnormal: number | null;
   logits: number[];
   gate: number[];
   embedding: number[];
@@ -60,6 +67,10 @@ export function blank(file: string): Reading {
     status: 'failed',
     probability: null,
     label: null,
+    side: null,
+    rightLung: null,
+    leftLung: null,
+    abnormal: null,
     logits: [],
     gate: [],
     embedding: [],
@@ -96,7 +107,10 @@ export function readingOf(card: Card, film: Film, outputs: Outputs, operatingPoi
     ...blank(film.name),
     ...judgement,
     label: labelOf(card, outputs.probability, judgement.threshold),
-    reasons: judgement.codes.map((code) => reasonOf(code, card, film)),
+    rightLung: outputs.lungsProbability?.[0] ?? null,
+    leftLung: outputs.lungsProbability?.[1] ?? null,
+    abnormal: outputs.abnormal,
+    reasons: judgement.codes.map((code) => reasonOf(code, card, point, film)),
     age: film.ageYears === null ? null : Math.round(film.ageYears * 100) / 100,
     warnings: [
       ...film.warnings,
@@ -129,25 +143,31 @@ export function rejudged(reading: Reading, card: Card, operatingPoint: string): 
   if (reading.probability === null || reading.status === 'refused' || reading.status === 'failed') return reading;
   const probability = new Float32Array(card.classes.length);
   probability[card.classes.indexOf(card.positive)] = reading.probability;
-  const { status, threshold, codes } = judge(
+  const { rightLung, leftLung, abnormal } = reading;
+  const { status, threshold, codes, side } = judge(
     card,
-    { probability, gate: reading.gate },
+    {
+      probability,
+      gate: reading.gate,
+      lungsProbability: rightLung === null || leftLung === null ? null : [rightLung, leftLung],
+      abnormal,
+    },
     { width: Infinity, height: Infinity },
     [],
     operatingPoint,
   );
   const label = card.classes.length === 2 ? labelOf(card, probability, threshold) : reading.label;
-  const reasons = codes.map((code) => reasonOf(code, card));
-  return { ...reading, status, threshold, codes, reasons, label, operatingPoint };
+  const reasons = codes.map((code) => reasonOf(code, card, operatingPoint));
+  return { ...reading, status, threshold, codes, reasons, label, side, operatingPoint };
 }
 
 /** A code in English: what the header says, or the reader's card, or the table that all programs share. */
-function reasonOf(code: string, card: Card, film?: Film): string {
+function reasonOf(code: string, card: Card, point: string, film?: Film): string {
   const header = film?.refusals.find((refusal) => refusal.code === code);
   if (header) return header.text;
   const score = card.gate.find((one) => one.code === code);
   if (score?.reason) return score.advice ? `${score.reason}; ${score.advice}` : score.reason;
-  const { lower, upper } = card.abstention ?? { lower: 0, upper: 1 };
+  const { not_seen_below: lower, suspected_from: upper } = card.operatingPoints[point];
   return reasonText(code, {
     width: film?.width,
     height: film?.height,
@@ -166,7 +186,9 @@ export function upgraded(kept: Reading): Reading {
   const warnings = (kept.warnings as (Remark | string)[]).map((warning) =>
     typeof warning === 'string' ? { code: warning, text: warning } : warning,
   );
-  return { ...kept, warnings, reasons: kept.reasons ?? kept.codes.map((code) => reasonText(code)) };
+  const { side = null, rightLung = null, leftLung = null, abnormal = null } = kept;
+  const lungs = { side, rightLung, leftLung, abnormal };
+  return { ...kept, ...lungs, warnings, reasons: kept.reasons ?? kept.codes.map((code) => reasonText(code)) };
 }
 
 const URGENCY: Record<Status, number> = { suspected: 0, uncertain: 1, failed: 2, refused: 3, not_seen: 4 };

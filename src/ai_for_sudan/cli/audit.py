@@ -76,20 +76,27 @@ def run(args: argparse.Namespace) -> int:
     if not columns and not has_evidence:
         raise UserError(f"{args.data_dir} has none of the columns {', '.join(args.columns)}, so there are no groups")
     patient_ids = patients(manifest)[rows]
-    found = audit(truth[rows].astype(int), probability, point.threshold, columns, patient_ids)
+    found = audit(truth[rows].astype(int), probability, point.suspected_from, columns, patient_ids)
     result = as_json(found)
     words = None
     if other is not None:
         theirs = np.array([others[i].probability for i in rows])
-        cut = other.card.operating_point(args.operating_point).threshold
-        result["comparison"] = compare(truth[rows].astype(int), Calls(probability, point.threshold), Calls(theirs, cut))
+        cut = other.card.operating_point(args.operating_point).suspected_from
+        result["comparison"] = compare(
+            truth[rows].astype(int), Calls(probability, point.suspected_from), Calls(theirs, cut)
+        )
         words = in_words(result["comparison"], reader.card.title, other.card.title)
-    measured = Measured(reader, manifest, rows, readings, truth, point.threshold)
+    measured = Measured(reader, manifest, rows, readings, truth, point.suspected_from)
     result["evidence"] = measured.evidence(boxes, args.lungs, cache_dir=args.cache_dir)
     refused = float(np.mean([readings[i].status == "refused" for i in rows]))
-    facts = {"reader": reader.card.title, "data": str(args.data_dir), "threshold": point.threshold, "refused": refused}
-    wrong = np.flatnonzero((probability >= point.threshold) != (truth[rows] == 1))
-    worst = wrong[np.argsort(-np.abs(probability[wrong] - point.threshold), kind="stable")][:WORST]
+    facts = {
+        "reader": reader.card.title,
+        "data": str(args.data_dir),
+        "threshold": point.suspected_from,
+        "refused": refused,
+    }
+    wrong = np.flatnonzero((probability >= point.suspected_from) != (truth[rows] == 1))
+    worst = wrong[np.argsort(-np.abs(probability[wrong] - point.suspected_from), kind="stable")][:WORST]
     result["mistakes"] = [
         {
             "file": manifest.films[rows[i]].file,
@@ -106,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
         title=f"How {reader.card.title} does in each group",
         reader=reader.card.title,
         data=str(args.data_dir),
-        threshold=point.threshold,
+        threshold=point.suspected_from,
         result=result,
         comparison=words,
         several=len(np.unique(patient_ids)) if len(np.unique(patient_ids)) < len(rows) else None,

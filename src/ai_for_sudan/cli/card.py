@@ -9,7 +9,6 @@ from pathlib import Path
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.targets import PAGE, check_target
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.pages import interval
 from ai_for_sudan.reading import Card, Reader
 from ai_for_sudan.reading.reader import find_reader
 
@@ -64,14 +63,9 @@ def _lines(card: Card) -> list[str]:
     ]
     for name, point in facts["operating_points"].items():
         mark = "*" if name == card.default_operating_point else " "
-        shares = (f"{key} {interval(point.get(key), missing='not recorded')}" for key in ("sensitivity", "specificity"))
-        lines.append("  ".join([f"  {mark} {name:<12} threshold {point['threshold']:.3f}", *shares]))
+        cuts = f"not seen below {point['not_seen_below']:.3f}, suspected from {point['suspected_from']:.3f}"
+        lines.append(f"  {mark} {name:<12} {cuts}")
         lines.append(f"      {point.get('reason', '')}; chosen on {point.get('chosen_on', 'not recorded')}")
-    if card.abstention:
-        lines.append(
-            f"  leaves to a person: probabilities between {card.abstention.lower:.3f} and {card.abstention.upper:.3f}"
-        )
-        lines.append(f"      {facts['abstention'].get('method', '')}")
     lines.append(
         f"  refuses        {', '.join(score.code for score in card.gate) or 'nothing: this reader has no gate'}"
     )

@@ -75,7 +75,7 @@ def _of_reader(args: argparse.Namespace) -> int:
     boxes = load_boxes(manifest.films, GRID, args.boxes)
     readings, excluded = readings_of(reader, manifest, keep_maps=True)
     rows = np.array([i for i, r in enumerate(readings) if r.probability is not None and not np.isnan(truth[i])], int)
-    threshold = reader.card.threshold()
+    threshold = reader.card.operating_point().suspected_from
     found = Measured(reader, manifest, rows, readings, truth, threshold).evidence(
         boxes, args.masks, cache_dir=args.cache_dir
     )

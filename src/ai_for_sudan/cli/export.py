@@ -10,7 +10,7 @@ import numpy as np
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, manifest_of
-from ai_for_sudan.datasets import Manifest, Picked, labels, load_pixels, patients, split_manifest
+from ai_for_sudan.datasets import Manifest, Picked, labels, load_pixels, patients, sites_of, split_manifest
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.export import ExportOptions, Films, GatePictures, Pictures, export_reader
 from ai_for_sudan.models import CheckpointState, load_checkpoint, names, save_checkpoint
@@ -39,7 +39,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="pictures that are not chest films, for the gate; lateral films in a folder 'lateral' inside",
     )
     parser.add_argument("--other_chest", type=Path, metavar="DIR", help="good films of another site, for the gate")
-    parser.add_argument("--error_rate", type=float, default=0.02, help="of the abstention band, for each class")
     parser.add_argument("--operating_point", default="balanced", choices=("screening", "balanced", "rule-in"))
     parser.add_argument("--data_name", default="", help="what the card calls the training data")
     parser.add_argument("--licence", default="", help="of the training data")
@@ -51,8 +50,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if not 0 < args.error_rate < 0.5:
-        raise UserError(f"--error_rate must be in 0..0.5, not {args.error_rate}")
     model, state = load_checkpoint(args.checkpoint, args.model_type)
     spec = model.spec
     manifest = manifest_of(args)
@@ -74,7 +71,6 @@ def run(args: argparse.Namespace) -> int:
             "validation_films": len(validation),
             "validation_patients": len(np.unique(patient_ids[validation])),
         },
-        error_rate=args.error_rate,
         operating_point=args.operating_point,
         int8=args.int8,
         float_convolutions=args.float_convolutions,
@@ -88,17 +84,23 @@ def run(args: argparse.Namespace) -> int:
     pictures = GatePictures(
         *(Pictures.below(folder, spec.input_size) if folder else None for folder in (args.other_chest, args.not_chest))
     )
-    to_fit, to_choose = (Films(Picked(pixels, side), truth[side], patient_ids[side]) for side in (train, validation))
+    sites = sites_of(manifest)
+    to_fit, to_choose = (
+        Films(Picked(pixels, side), truth[side], patient_ids[side], None if sites is None else sites[side])
+        for side in (train, validation)
+    )
     card = export_reader(model, state, to_fit, to_choose, args.output, options, pictures=pictures)
     if args.safetensors:
         save_checkpoint(args.safetensors.with_suffix(".safetensors"), model, state)
     for name, point in card["operating_points"].items():
-        print(
-            f"{name:<10} threshold {point['threshold']:.3f}  "
-            + json.dumps({k: point[k] for k in ("clean", "perturbed")})
-        )
-    band = card["abstention"]
-    print(f"left to a person: {band['lower']:.3f} to {band['upper']:.3f}, {band['share']}")
+        print(f"{name:<10} {point['reason']}")
+        print(f"  not seen below {point['not_seen_below']:.3f}, suspected from {point['suspected_from']:.3f}")
+        for films, found in point["measured"].items():
+            missed, alarms, left = (
+                found[of]["shares"][status][0] or 0
+                for of, status in (("positive", "not_seen"), ("negative", "suspected"), ("all", "uncertain"))
+            )
+            print(f"  {films}: {missed:.1%} missed, {alarms:.1%} false alarms, {left:.1%} left to a person")
     print(f"calibration: {card['calibration']['ece']}")
     print(DISCLAIMER)
     return 0

@@ -136,7 +136,10 @@ def _train_in(
     )
     if group.first:
         point = fitted.state.operating_point
-        print(f"{fitted.checkpoint}: operating point {point['threshold']:.4f} ({point['reason']})")
+        print(
+            f"{fitted.checkpoint}: not seen below {point['not_seen_below']:.4f}, suspected from "
+            f"{point['suspected_from']:.4f} ({point['reason']})"
+        )
         print(
             quantise_and_compare(
                 fitted.model.cpu(),

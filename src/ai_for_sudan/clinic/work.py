@@ -79,12 +79,13 @@ class OpenReader:
         )
         line: dict[str, Any] = {
             "file": name, "status": "failed", "label": None, "probability": None, "operating_point": self.point.name,
-            "threshold": self.point.threshold, "codes": ["worker_lost"], "reasons": [reason], "reader": self.title,
+            "threshold": self.point.suspected_from, "codes": ["worker_lost"], "reasons": [reason], "reader": self.title,
             "elapsed_ms": 0.0,
         }  # fmt: skip
         return FilmReading(
-            reader=self.title, reader_file=self.file, operating_point=self.point.name, threshold=self.point.threshold,
-            status="failed", codes=["worker_lost"], reasons=[reason], warnings=[], line=line, elapsed_ms=0.0,
+            reader=self.title, reader_file=self.file, operating_point=self.point.name,
+            threshold=self.point.suspected_from, status="failed", codes=["worker_lost"], reasons=[reason], warnings=[],
+            line=line, elapsed_ms=0.0,
         )  # fmt: skip
 
 

@@ -17,16 +17,15 @@ import numpy as np
 
 from ai_for_sudan.contract.data import load
 from ai_for_sudan.contract.limits import LARGEST_CARD
+from ai_for_sudan.contract.operating_point import OperatingPoint, of_now
 from ai_for_sudan.contract.record import Record
 from ai_for_sudan.contract.schema import Mismatch, Missing, check, parse
 from ai_for_sudan.errors import UserError
 
 #: the newest schema that this program understands; it writes this one
-SCHEMA = 2
+SCHEMA = 3
 CARD_SCHEMA = load("card.schema")
-
-#: an estimate with its interval: value, lower end, upper end
-Interval = tuple[float | None, ...]
+_CUT_OFFS = ["not_seen_below", "suspected_from"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,38 +105,6 @@ class Provenance(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OperatingPoint(Record):
-    """A named threshold and its reason. ``clean`` and ``perturbed``: its rates on films as they are and perturbed.
-
-    Cards of version 0.1.0 call it ``shifted``, and keep that name: it is part of their identity.
-    """
-
-    name: str = field(default="", metadata={"key": ""})
-    threshold: float
-    reason: str = ""
-    chosen_on: str | None = None
-    sensitivity: Interval | None = None
-    specificity: Interval | None = None
-    clean: dict[str, Any] | None = None
-    perturbed: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Abstention(Record):
-    """Probabilities between ``lower`` and ``upper`` are left to a person; an empty band leaves none."""
-
-    lower: float
-    upper: float
-    error_rate: float | None = None
-    method: str | None = None
-    fitted_on: str | None = None
-    share: dict[str, Any] | None = None
-
-    def __contains__(self, probability: float) -> bool:
-        return self.lower < probability < self.upper
-
-
-@dataclass(frozen=True, kw_only=True)
 class GateScore(Record):
     """One output of the gate: above ``limit`` a film is ``refused``, or left to a person (``uncertain``)."""
 
@@ -159,6 +126,21 @@ class Gate(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Abnormal(Record):
+    """When a film on which no pneumonia is seen is left to a person, because its lungs do not look normal.
+
+    Attributes:
+        limit: of the output ``abnormal``, 0..1; at or above it lungs do not look normal.
+        text: what counts as abnormal.
+        chosen_on: the films that the limit was chosen on.
+    """
+
+    limit: float
+    text: str | None = None
+    chosen_on: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Heatmap(Record):
     """``reference``: logit units that are drawn at full colour."""
 
@@ -176,6 +158,7 @@ class SelfTest(Record):
         size: side of the square film, or height and width.
         pixels: uint8, row by row, in base64.
         probability, gate: the expected outputs, ``(C,)`` and ``(G,)``.
+        lungs_probability, abnormal: those of readers that have these outputs, ``(2,)`` and ``(1,)``.
         heatmap_sum: the expected sum of the heatmap of the positive class.
         tolerance: how far an output may lie from the expected one (the heatmap's sum: in parts of itself).
     """
@@ -184,6 +167,8 @@ class SelfTest(Record):
     pixels: str
     probability: tuple[float, ...]
     gate: tuple[float, ...] = ()
+    lungs_probability: tuple[float, ...] | None = None
+    abnormal: tuple[float, ...] | None = None
     heatmap_sum: float
     tolerance: float
 
@@ -221,7 +206,7 @@ class Card(Record):
     calibration: dict[str, Any] | None = None
     operating_points: dict[str, OperatingPoint]
     default_operating_point: str
-    abstention: Abstention | None = None
+    abnormal: Abnormal | None = None
     gate_rules: Gate = field(default_factory=Gate, metadata={"key": "gate"})
     heatmap: Heatmap
     metrics: dict[str, Any] | None = None
@@ -260,10 +245,6 @@ class Card(Record):
         """The first and the last year of age that the reader was made for."""
         years = self.population.age_years
         return (years[0], years[1]) if years else None
-
-    def threshold(self, operating_point: str | None = None) -> float:
-        """The threshold, 0..1, of the named operating point or of the reader's own."""
-        return self.operating_point(operating_point).threshold
 
     def operating_point(self, name: str | None = None) -> OperatingPoint:
         """The named operating point, or the reader's own.
@@ -317,14 +298,18 @@ class Card(Record):
             )
         try:
             check(facts, CARD_SCHEMA)
-            card = cls.from_facts(facts)
-            card._check_fit()
+            _check_points(facts)
+            card = cls.from_facts(facts if facts["schema"] >= SCHEMA else of_now(facts, SCHEMA))
+            card._check_fit(facts["schema"])
         except Mismatch as error:
             raise UserError(f"the reader's card is invalid at {error}; export the reader again") from error
         return card
 
-    def _check_fit(self) -> None:
+    def _check_fit(self, schema: float) -> None:
         """What the schema cannot say: values that must fit each other.
+
+        Args:
+            schema: the number that the card was written with.
 
         Raises:
             Mismatch: the first that does not.
@@ -333,15 +318,12 @@ class Card(Record):
             raise Mismatch("positive", "one of the classes", self.positive)
         if self.default_operating_point not in self.operating_points:
             raise Mismatch("default_operating_point", "one of the operating points", self.default_operating_point)
-        band = self.abstention
-        if band and band.lower > band.upper:
-            raise Mismatch("abstention", "a lower end below the upper one", [band.lower, band.upper])
         if self.ages and self.ages[0] > self.ages[1]:
             raise Mismatch("population.age_years", "the first year before the last", list(self.ages))
         codes = [score.code for score in self.gate]
         if len(set(codes)) < len(codes):
             raise Mismatch("gate.scores", "no code more than once", codes)
-        if self.schema >= 2 and (self.identity is None or self.provenance is None):
+        if schema >= 2 and (self.identity is None or self.provenance is None):
             raise Missing("provenance" if self.identity else "identity")
         test, (height, width) = self.self_test, self.self_test.shape
         if (size := _size_of_base64("selftest.pixels", test.pixels)) != height * width:
@@ -360,6 +342,25 @@ class Card(Record):
         expected = 2 * len(sample["scores"]) * int(reference["dims"])
         if (size := _size_of_base64(path, sample["sketches"])) != expected:
             raise Mismatch(path, f"{expected} bytes: dims float16 for each score", size)
+
+
+def _check_points(facts: dict[str, Any]) -> None:
+    """Cut-offs that fit each other, or what cards of schema 1 and 2 have in their place.
+
+    Raises:
+        Mismatch: the first that does not.
+    """
+    for name, point in facts["operating_points"].items():
+        path = f"operating_points.{name}"
+        wanted = ["threshold"] if facts["schema"] < SCHEMA and "suspected_from" not in point else _CUT_OFFS
+        for key in wanted:
+            if key not in point:
+                raise Missing(f"{path}.{key}")
+        if wanted is _CUT_OFFS and point["not_seen_below"] > point["suspected_from"]:
+            raise Mismatch(path, "not_seen_below no higher than suspected_from", [point[key] for key in _CUT_OFFS])
+    band = facts.get("abstention")
+    if band and band["lower"] > band["upper"]:
+        raise Mismatch("abstention", "a lower end below the upper one", [band["lower"], band["upper"]])
 
 
 def _size_of_base64(path: str, text: str) -> int:

@@ -8,20 +8,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ai_for_sudan.contract.card import Card, GateScore, OperatingPoint
+from ai_for_sudan.contract.card import Card, GateScore
 from ai_for_sudan.contract.codes import Remark, remark
 from ai_for_sudan.contract.data import load
 from ai_for_sudan.contract.limits import SMALLEST_SIDE
+from ai_for_sudan.contract.operating_point import OperatingPoint
 
 _RULE = load("judge")
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A status and what it rests on."""
+    """A status and what it rests on.
+
+    Attributes:
+        side: the lung that the status speaks of, ``right``, ``left`` or ``both``; see :func:`side_of`.
+    """
 
     status: str
     remarks: tuple[Remark, ...]
+    side: str | None = None
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -39,8 +45,11 @@ def judge(
     size: tuple[int, int],
     point: OperatingPoint,
     remarks: Sequence[tuple[str, str]] = (),
+    *,
+    lungs: Sequence[float] | None = None,
+    abnormal: float | None = None,
 ) -> Judgement:
-    """The status of a decoded film.
+    """Decide the status of a decoded film.
 
     Args:
         probability: calibrated, of the positive class.
@@ -48,12 +57,14 @@ def judge(
         size: height and width of the film in pixels.
         point: the operating point.
         remarks: ``(code, reason)`` for which the header rules the film out.
+        lungs: the probability of the patient's right and left lung, of a reader that tells them apart.
+        abnormal: the probability that the lungs are abnormal in any way, of a reader that tells.
     """
     refused = [Remark(*each) for each in remarks]
     if min(size) < SMALLEST_SIDE:
         refused.append(remark(_RULE["too_small"], height=size[0], width=size[1], smallest=SMALLEST_SIDE))
     fired = [(score, entry) for score, entry in zip(gate, card.gate, strict=True) if not score <= entry.limit]
-    # What the other rules make of nothing is noise.
+    # A blank film fires other rules at random.
     fired = [pair for pair in fired if pair[1].code in _RULE["silences_the_rest"]][:1] or fired
     # The surest first: the others often only echo it. NaN is surer than any number, and of equals the stricter rule.
     fired.sort(key=lambda pair: (-_sureness(pair[0]), pair[1].limit))
@@ -61,12 +72,35 @@ def judge(
     if refused:
         return Judgement("refused", tuple(refused))
     doubts = [_said(entry) for _, entry in fired]
-    band = card.abstention
-    if band and probability in band:
-        doubts.append(remark(_RULE["abstained"], lower=f"{band.lower:.2f}", upper=f"{band.upper:.2f}"))
+    status = point.status(probability)
+    if status == "uncertain":
+        doubts.append(
+            remark(_RULE["between"], lower=f"{point.not_seen_below:.2f}", upper=f"{point.suspected_from:.2f}")
+        )
+    elif status == "not_seen" and abnormal is not None and card.abnormal and not abnormal < card.abnormal.limit:
+        doubts.append(remark(_RULE["abnormal"]))
     if doubts:
-        return Judgement("uncertain", tuple(doubts))
-    return Judgement("suspected" if probability >= point.threshold else "not_seen", ())
+        status = "uncertain"
+    return Judgement(status, tuple(doubts), side_of(point, status, lungs))
+
+
+def side_of(point: OperatingPoint, status: str, lungs: Sequence[float] | None) -> str | None:
+    """Name the lung that a ``suspected`` or ``uncertain`` film speaks of: ``right``, ``left``, ``both`` or None.
+
+    Each lung is held against the cut-offs of the film. Suspected lungs are named; where there are none, uncertain ones.
+    So a lung that is merely uncertain does not blur the side of a suspected one.
+
+    Args:
+        lungs: the probability of the patient's right and left lung.
+    """
+    if lungs is None or status not in _RULE["sides_of"]:
+        return None
+    found = [point.status(probability) for probability in lungs]
+    for one in _RULE["sides_of"]:
+        named = [name for name, each in zip(_RULE["sides"], found, strict=True) if each == one]
+        if named:
+            return named[0] if len(named) == 1 else str(_RULE["both_sides"])
+    return None
 
 
 def edge_warning(lungs: np.ndarray) -> tuple[Remark, ...]:

@@ -10,7 +10,9 @@ INPUT: str = _NAMES["input"]
 #: what every reader file computes, in this order
 OUTPUTS: tuple[str, ...] = tuple(_NAMES["outputs"])
 #: what newer reader files compute as well: float32 ``lungs [112, 112]`` (probability of lung, in the frame of the
-#: film squashed to a square) and ``box [4]`` (x0, y0, x1, y1 in shares of the film's width and height)
+#: film squashed to a square), ``box [4]`` (x0, y0, x1, y1 in shares of the film's width and height),
+#: ``lungs_probability [2]`` (calibrated, of the positive class in the patient's right lung, on the left of the picture,
+#: and in the left lung) and ``abnormal [1]`` (probability that the lungs are abnormal in any way)
 OPTIONAL_OUTPUTS: tuple[str, ...] = tuple(_NAMES["optional_outputs"])
 #: what a site may change without PyTorch: head ``[C, D]`` and ``[C]``, calibration ``[C]`` and ``[C]``
 INITIALIZERS: tuple[str, ...] = tuple(_NAMES["initializers"])

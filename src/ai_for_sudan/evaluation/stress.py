@@ -93,7 +93,7 @@ def _measure(
     readings = list(in_parallel(one, films))
     probability = np.array([r[0] for r in readings])
     status = np.array([r[1] for r in readings])
-    called = probability >= point.threshold
+    called = probability >= point.suspected_from
     return StressRow(
         kind=kind,
         severity=severity,

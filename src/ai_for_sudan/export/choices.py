@@ -1,7 +1,9 @@
-"""What is chosen on the validation films, for the card: calibration, operating points, abstention."""
+"""What is chosen on the validation films, for the card: calibration and operating points."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,11 +12,15 @@ import torch.nn.functional as F
 from sklearn.model_selection import GroupKFold
 from torch import Tensor
 
+from ai_for_sudan import statistics
+from ai_for_sudan.contract import OperatingPoint
 from ai_for_sudan.export.network import Calibration
-from ai_for_sudan.statistics import Predictions, abstention_band, choose, ece, ece_bias, sensitivity, specificity
+from ai_for_sudan.statistics import Predictions, as_json, ece, ece_bias, status_table
 
-#: where thresholds and the band are chosen
+#: where calibration and cut-offs are chosen
 CHOSEN_ON = "validation patients, their films as they are and a perturbed copy of each"
+#: of the patients, each measured by what was chosen on the others
+PARTS = 5
 
 
 def calibrate(logits: Tensor, labels: np.ndarray, task: str) -> Calibration:
@@ -63,60 +69,53 @@ def cross_calibrated(logits: Tensor, labels: np.ndarray, patients: np.ndarray, t
         patients: ``(N,)``.
     """
     found = torch.empty(logits.shape)
-    for fitted, others in GroupKFold(5).split(labels, groups=patients):
+    for fitted, others in GroupKFold(PARTS).split(labels, groups=patients):
         calibration = calibrate(logits[fitted], labels[fitted], task)
         with torch.inference_mode():
             found[others] = calibration(logits[others])
     return found.numpy()
 
 
-def operating_points(clean: Predictions, perturbed: Predictions) -> dict[str, dict[str, Any]]:
-    """``screening``, ``balanced`` and ``rule-in``, with their reasons and what they cost, as the card tells them."""
-    both = _together(clean, perturbed)
+def operating_points(sets: Mapping[str, Predictions], unseen: Mapping[str, Predictions]) -> dict[str, OperatingPoint]:
+    """Choose ``screening``, ``balanced`` and ``rule-in``, and measure what each gives on films of other patients.
+
+    Args:
+        sets: name -> validation films, with their patients: one set a hospital, films as they are and perturbed apart.
+        unseen: the same films by :func:`cross_calibrated`.
+    """
+    statuses = _statuses_apart(unseen)
     return {
-        name: {
-            "threshold": choice.threshold,
-            "reason": choice.reason,
-            "chosen_on": CHOSEN_ON,
-            **_rates(both, choice.threshold),
-            "clean": _rates(clean, choice.threshold),
-            "perturbed": _rates(perturbed, choice.threshold),
-        }
-        for name, choice in choose([clean, perturbed]).items()
+        name: replace(
+            point,
+            chosen_on=f"{CHOSEN_ON}; measured in five parts, each with cut-offs of the other patients",
+            measured={
+                key: as_json(status_table(one.labels, statuses[name][key], one.patients)) for key, one in unseen.items()
+            },
+        )
+        for name, point in statistics.operating_points(list(sets.values())).items()
     }
 
 
-def _together(*sets: Predictions) -> Predictions:
-    return Predictions(
-        np.concatenate([one.labels for one in sets]), np.concatenate([one.probabilities for one in sets])
-    )
+def _statuses_apart(sets: Mapping[str, Predictions]) -> dict[str, dict[str, np.ndarray]]:
+    """Point -> set -> status of each film, by cut-offs that were chosen without its patient (five parts in turn)."""
+    people = np.unique(np.concatenate([_patients(one) for one in sets.values()]))
+    part_of = dict(zip(people.tolist(), np.random.default_rng(0).permutation(len(people)) % PARTS, strict=True))
+    parts = {key: np.array([part_of[person] for person in _patients(one).tolist()]) for key, one in sets.items()}
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for part in range(PARTS):
+        points = statistics.operating_points([one.take(parts[key] != part) for key, one in sets.items()])
+        for name, point in points.items():
+            for key, one in sets.items():
+                statuses = found.setdefault(name, {}).setdefault(key, np.empty(len(one), object))
+                here = parts[key] == part
+                statuses[here] = point.statuses(one.probabilities[here])
+    return found
 
 
-def _rates(predictions: Predictions, threshold: float) -> dict[str, Any]:
-    called = predictions.probabilities >= threshold
-    return {
-        "sensitivity": sensitivity(predictions.labels, called).to_list(),
-        "specificity": specificity(predictions.labels, called).to_list(),
-    }
-
-
-def abstention(clean: Predictions, perturbed: Predictions, error_rate: float) -> dict[str, Any]:
-    """The band of probabilities that is left to a person, as the card tells it."""
-    band = abstention_band(_together(clean, perturbed), error_rate)
-    return {
-        "lower": band.lower,
-        "upper": band.upper,
-        "error_rate": error_rate,
-        "method": (
-            f"class-conditional split conformal prediction: at most {error_rate:.0%} of the films of each class lie on "
-            "the wrong side of the band, for films like those it was fitted on"
-        ),
-        "fitted_on": CHOSEN_ON,
-        "share": {
-            "clean": float(band.holds(clean.probabilities).mean()),
-            "perturbed": float(band.holds(perturbed.probabilities).mean()),
-        },
-    }
+def _patients(predictions: Predictions) -> np.ndarray:
+    if predictions.patients is None:
+        raise ValueError("films to choose cut-offs on need their patients")
+    return predictions.patients
 
 
 def calibration_facts(calibration: Calibration, clean: Predictions, perturbed: Predictions) -> dict[str, Any]:

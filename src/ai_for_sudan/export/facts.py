@@ -89,6 +89,8 @@ def self_test(model: onnx.ModelProto, positive: int) -> SelfTest:
         pixels=base64.b64encode(pixels.tobytes()).decode(),
         probability=tuple(float(value) for value in found["probability"]),
         gate=tuple(float(value) for value in found["gate"]),
+        lungs_probability=_values(found, "lungs_probability"),
+        abnormal=_values(found, "abnormal"),
         heatmap_sum=float(found["heatmap"][positive].sum()),
         # int8 kernels round differently from machine to machine; a broken one is off by far more.
         tolerance=0.02,
@@ -125,3 +127,7 @@ def metrics(validation: Films, probability: np.ndarray, spec: Any, threshold: fl
         )  # fmt: skip
         result[name] = {"side": side, "command": "ai-for-sudan export", **found.to_dict()}
     return result
+
+
+def _values(found: dict[str, np.ndarray], name: str) -> tuple[float, ...] | None:
+    return tuple(found[name].tolist()) if name in found else None

@@ -20,11 +20,13 @@ class Films:
         pixels: uint8 ``(N, S, S)``; may be picked from a memory map.
         labels: class numbers ``(N,)`` or findings ``(N, C)``.
         patients: ``(N,)``.
+        sites: the hospital of each film, str ``(N,)``, where they are of several.
     """
 
     pixels: Pixels
     labels: np.ndarray
     patients: np.ndarray
+    sites: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.pixels)

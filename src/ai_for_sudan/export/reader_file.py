@@ -13,12 +13,10 @@ import torch
 
 from ai_for_sudan.contract.card import (
     SCHEMA,
-    Abstention,
     Card,
     Gate,
     Heatmap,
     Input,
-    OperatingPoint,
     Training,
 )
 from ai_for_sudan.contract.provenance import project_commit, weights_sha256
@@ -42,7 +40,6 @@ class ExportOptions:
     Attributes:
         name: of the reader.
         training: what the card says of the training data.
-        error_rate: of the abstention band, for each class.
         operating_point: which one a reading uses unless another is given.
         int8: quantise; refused where the loss is too large.
         float_convolutions: how many of the first stay float; the fewest that do no harm if not given.
@@ -55,7 +52,6 @@ class ExportOptions:
 
     name: str
     training: dict[str, Any] = field(default_factory=dict)
-    error_rate: float = 0.02
     operating_point: str = "balanced"
     int8: bool = False
     float_convolutions: int | None = None
@@ -110,11 +106,8 @@ def export_reader(
         probability = calibration(both).numpy()
     unseen = choices.cross_calibrated(both, twice.labels, twice.patients, spec.task)
     count = len(validation)
-    on_clean, on_perturbed = (
-        _predictions(validation.labels, probability[:count], positive),
-        _predictions(validation.labels, probability[count:], positive),
-    )
-    points = choices.operating_points(on_clean, on_perturbed)
+    points = choices.operating_points(_sets(validation, probability, positive), _sets(validation, unseen, positive))
+    point = points[options.operating_point]
     if pictures.not_chest is None:
         say("no other pictures were given (--not_chest): the gate knows blank, rotated and inverted films only")
     bare = ReaderNetwork(model, calibration)
@@ -128,8 +121,9 @@ def export_reader(
     graph.check(onnx_model, one, validation.pixels)
     rows: list[dict[str, Any]] = []
     if options.int8:
-        threshold = points[options.operating_point]["threshold"]
-        onnx_model, rows = int8.quantise(onnx_model, train, twice, positive, threshold, options.float_convolutions, say)
+        onnx_model, rows = int8.quantise(
+            onnx_model, train, twice, positive, point.suspected_from, options.float_convolutions, say
+        )
     card = Card(
         schema=SCHEMA,
         name=options.name,
@@ -158,9 +152,8 @@ def export_reader(
             _predictions(validation.labels, unseen[:count], positive),
             _predictions(validation.labels, unseen[count:], positive),
         ),
-        operating_points={name: OperatingPoint.from_facts(point, name) for name, point in points.items()},
+        operating_points=points,
         default_operating_point=options.operating_point,
-        abstention=Abstention.from_facts(choices.abstention(on_clean, on_perturbed, options.error_rate)),
         gate_rules=Gate.from_facts(fitted.facts),
         heatmap=Heatmap(
             method="Grad-CAM (Selvaraju 2017)",
@@ -168,7 +161,7 @@ def export_reader(
             reference=facts.full_colour(network, validation.pixels, positive),
             text="logit units; the same scale for every film, not stretched",
         ),
-        metrics=facts.metrics(validation, unseen, spec, points[options.operating_point]["threshold"], seed),
+        metrics=facts.metrics(validation, unseen, spec, point.suspected_from, seed),
         shortcuts=without_lungs,
         compression=tuple(rows),
         self_test=facts.self_test(onnx_model, positive),
@@ -190,3 +183,21 @@ def export_reader(
 
 def _predictions(labels: np.ndarray, probability: np.ndarray, positive: int) -> Predictions:
     return Predictions.of(positive_truth(labels, positive), probability[:, positive])
+
+
+def _sets(validation: Films, probability: np.ndarray, positive: int) -> dict[str, Predictions]:
+    """Validation films by site and state: ``clean``, ``perturbed``, or ``SITE, clean`` and so on where sites are named.
+
+    Args:
+        probability: of the films as they are and then of their perturbed copies, ``(2 N, C)``.
+    """
+    truth, count = positive_truth(validation.labels, positive), len(validation)
+    sites = np.full(count, "") if validation.sites is None else validation.sites
+    return {
+        f"{site}, {state}" if site else state: Predictions.of(
+            truth[rows], probability[rows + start, positive], validation.patients[rows]
+        )
+        for site in np.unique(sites).tolist()
+        for state, start in (("clean", 0), ("perturbed", count))
+        if len(rows := np.flatnonzero(sites == site))
+    }

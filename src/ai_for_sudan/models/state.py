@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from ai_for_sudan.contract import OperatingPoint
+from ai_for_sudan.contract.operating_point import cut_offs_of
+
 
 @dataclass(frozen=True)
 class SplitRecord:
@@ -38,8 +41,8 @@ class CheckpointState:
         command: what was typed.
         initial_weights: what the weights started from: ``name`` and, of a file, ``sha256``.
         selection: why these weights of all that the run had.
-        operating_point: the threshold of the positive class and why, see
-            :class:`ai_for_sudan.statistics.Choice`.
+        operating_point: the JSON of :class:`ai_for_sudan.contract.OperatingPoint`, see :attr:`point`; a ``threshold``
+            in checkpoints of version 0.1.0.
         metrics: figures of the epoch that is kept.
         more: entries of another version of the program.
     """
@@ -57,9 +60,12 @@ class CheckpointState:
     more: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def threshold(self) -> float:
-        """Of the positive class; 0.5 where none was chosen."""
-        return float(self.operating_point.get("threshold", 0.5))
+    def point(self) -> OperatingPoint:
+        """The operating point; one threshold of 0.5 where none was chosen."""
+        facts = dict(self.operating_point)
+        if "suspected_from" not in facts:
+            facts |= cut_offs_of(float(facts.get("threshold", 0.5)), None, facts.get("reason", ""))
+        return OperatingPoint.from_facts(facts)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CheckpointState:

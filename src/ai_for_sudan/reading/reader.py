@@ -120,13 +120,21 @@ class Reader:
                 f"{self.name}: the self-test cannot be run on this machine ({_first_line(error)}); the file may be "
                 "damaged: copy it again, or export the reader again"
             ) from error
-        for output, count in (("probability", len(self.card.classes)), ("gate", len(self.card.gate))):
-            if found[output].shape != (count,):
+        sizes = {"probability": len(self.card.classes), "gate": len(self.card.gate)}
+        if self.card.abnormal:
+            sizes["abnormal"] = 1
+        for output, count in sizes.items():
+            if output not in found or found[output].shape != (count,):
                 raise UserError(f"{self.name}: the card's self-test does not match its graph; export the reader again")
         total = float(found["heatmap"][self.card.positive_index].sum())
+        expected = {"probability": test.probability, "gate": test.gate}
+        expected |= {"lungs_probability": test.lungs_probability or (), "abnormal": test.abnormal or ()}
         differences = [
-            *np.abs(found["probability"] - test.probability),
-            *np.abs(found["gate"] - test.gate),
+            *(
+                abs(a - b)
+                for name, values in expected.items()
+                for a, b in zip(found.get(name, ()), values, strict=False)
+            ),
             abs(total - test.heatmap_sum) / max(1.0, abs(test.heatmap_sum)),
         ]
         worst = float(np.max(differences))
@@ -179,7 +187,13 @@ class Reader:
             probabilities = dict(zip(self.card.classes, found["probability"].tolist(), strict=True))
             probability, gate = probabilities[self.card.positive], found["gate"].tolist()
             height, width = film.pixels.shape
-            judgement = judge(self.card, probability, gate, (height, width), point, film.refusals)
+            lungs, abnormal = (
+                found[name].tolist() if name in found else None for name in ("lungs_probability", "abnormal")
+            )
+            sick = abnormal[0] if abnormal else None
+            judgement = judge(
+                self.card, probability, gate, (height, width), point, film.refusals, lungs=lungs, abnormal=sick
+            )
             remarks = tuple(self._with_remedy(remark, film.pixels) for remark in judgement.remarks)
         except UnreadableFilm as error:
             return Reading.unread(terms, name, error, elapsed_ms())
@@ -189,6 +203,8 @@ class Reader:
             film,
             replace(judgement, remarks=remarks),
             probabilities,
+            lungs_probability=lungs,
+            abnormal=sick,
             warnings=(*self._age_warning(film), *_edge_warning(judgement, found.get("lungs"))),
             elapsed_ms=elapsed_ms(),
             heatmap=found["heatmap"][self.card.positive_index],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -40,7 +40,7 @@ class Terms:
     def of(cls, card: Card, point: OperatingPoint) -> Terms:
         """Those of a reader at one of its operating points."""
         return cls(
-            card.title, point.name, point.threshold, card.classes, card.positive, card.task, card.heatmap_reference
+            card.title, point.name, point.suspected_from, card.classes, card.positive, card.task, card.heatmap_reference
         )
 
     def label(self, probabilities: dict[str, float]) -> str:
@@ -68,6 +68,10 @@ class Reading:
             (see :meth:`Terms.label`).
         probability: calibrated, of the positive class; ``None`` where nothing was decoded.
         probabilities: of each class.
+        side: the lung that a ``suspected`` or ``uncertain`` film speaks of: ``right``, ``left`` (the patient's) or
+            ``both``; ``None`` where no lung stands out, or of a reader that does not tell them apart.
+        right_lung, left_lung: calibrated, of the positive class in the patient's right and left lung, or ``None``.
+        abnormal: probability that the lungs are abnormal in any way, or ``None`` of a reader that does not tell.
         elapsed_ms: decoding, gate and heatmap included.
         heatmap: float32 ``(h, w)``, Grad-CAM of the positive class in logit units, not stretched, in the frame of the
             film squashed to a square.
@@ -91,6 +95,10 @@ class Reading:
     label: str | None = None
     probability: float | None = None
     probabilities: dict[str, float] = field(default_factory=dict)
+    side: str | None = None
+    right_lung: float | None = None
+    left_lung: float | None = None
+    abnormal: float | None = None
     elapsed_ms: float = 0.0
     heatmap: np.ndarray | None = field(default=None, repr=False)
     heatmap_reference: float = 1.0
@@ -124,6 +132,8 @@ class Reading:
         judgement: Judgement,
         probabilities: dict[str, float],
         *,
+        lungs_probability: Sequence[float] | None = None,
+        abnormal: float | None = None,
         warnings: Iterable[Remark] = (),
         elapsed_ms: float = 0.0,
         **maps: np.ndarray | None,
@@ -131,6 +141,7 @@ class Reading:
         """Of a film that was read.
 
         Args:
+            lungs_probability: of the patient's right and left lung.
             warnings: beyond those of the film.
             maps: ``heatmap``, ``lungs``, ``box``, ``logits``, ``gate``, ``embedding``, as far as there are any.
         """
@@ -145,6 +156,10 @@ class Reading:
             label=terms.label(probabilities),
             probability=probabilities[terms.positive],
             probabilities=probabilities,
+            side=judgement.side,
+            right_lung=lungs_probability[0] if lungs_probability else None,
+            left_lung=lungs_probability[1] if lungs_probability else None,
+            abnormal=abnormal,
             elapsed_ms=elapsed_ms,
             heatmap_reference=terms.heatmap_reference,
             radiograph=film,
@@ -194,7 +209,11 @@ class Reading:
             "file": self.file,
             "status": self.status,
             "label": self.label,
-            "probability": None if self.probability is None else round(self.probability, 6),
+            "probability": _rounded(self.probability),
+            "side": self.side,
+            "right_lung": _rounded(self.right_lung),
+            "left_lung": _rounded(self.left_lung),
+            "abnormal": _rounded(self.abnormal),
             "operating_point": self.operating_point,
             "threshold": round(self.threshold, 6),
             "codes": list(self.codes),
@@ -214,3 +233,7 @@ class Reading:
                 values = getattr(self, name)
                 line[name] = None if values is None else [round(float(value), 4) for value in values]
         return line
+
+
+def _rounded(probability: float | None) -> float | None:
+    return None if probability is None else round(probability, 6)

@@ -10,7 +10,7 @@ from ai_for_sudan.errors import printable
 
 COLUMNS = tuple(key for key in READING_KEYS if key != "elapsed_ms")
 #: how a file begins that may be overwritten (version 0.1.0 had fewer columns)
-BEGINNING = b"file,status,label,probability,operating_point,threshold,codes,reasons,"
+BEGINNING = b"file,status,label,probability,"
 
 
 class Table:

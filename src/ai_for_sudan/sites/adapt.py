@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
+from ai_for_sudan.contract import OperatingPoint
 from ai_for_sudan.contract.reference import Reference
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.reading import Card
@@ -27,7 +28,7 @@ from ai_for_sudan.sites.labelled import Judge
 from ai_for_sudan.sites.readerfile import ReaderFile
 from ai_for_sudan.sites.site_films import SiteFilms
 from ai_for_sudan.sites.verdict import counts, notes_on, too_few, verdict
-from ai_for_sudan.statistics import Band, Predictions, abstention_band, choose, recalibrated
+from ai_for_sudan.statistics import PROMISES, Predictions, Promise, operating_points, recalibrated
 
 #: Labelled films that recalibration and refitting need, and patients in the smaller class.
 FOR_CALIBRATION, FOR_HEAD = 40, 100
@@ -44,8 +45,7 @@ class Outcome:
     Attributes:
         result: everything that was found, ready for JSON.
         head: the change to the reader, in ``space``; None where none was adopted or only thresholds changed.
-        thresholds: operating point -> threshold, where they changed; None otherwise.
-        abstention: the new band; meaningful where ``head`` is not None.
+        points: the operating points by name, where their cut-offs changed; None otherwise.
         scores: log-odds of the labelled films, each from its held-out fold, by name of the step.
         labels: of the same films.
         identity: SHA-256 over the names of the labelled films and their labels.
@@ -53,8 +53,7 @@ class Outcome:
 
     result: dict[str, Any]
     head: Head | None
-    thresholds: dict[str, float] | None
-    abstention: Band | None
+    points: dict[str, OperatingPoint] | None
     scores: dict[str, np.ndarray]
     labels: np.ndarray
     identity: str
@@ -62,7 +61,7 @@ class Outcome:
 
     @property
     def changed(self) -> bool:
-        return self.head is not None or self.thresholds is not None
+        return self.head is not None or self.points is not None
 
 
 def adapt(
@@ -99,13 +98,13 @@ def adapt(
             "films": counts(films),
             "notes": notes_on(films, everything.scores),
         }
-        called = expit(everything.scores) >= card.threshold()
+        called = expit(everything.scores) >= card.operating_point().suspected_from
         result["label_shift"] = steps.estimated_shift(everything, called, file.card, seed=seed)
         labelled = np.flatnonzero(~np.isnan(films.labels))
         rows = everything.take(labelled)
         if short := too_few(rows, FOR_MEASURING, PATIENTS_FOR_MEASURING):
             result |= {"measured": None, "verdict": f"Not measured: {short}.", "usable": None, "steps": [], "curve": []}
-            return Outcome(result, None, None, None, {}, rows.labels, _identity(films), space)
+            return Outcome(result, None, None, {}, rows.labels, _identity(films), space)
         own = None
         if source is not None:
             own = _rows(source, file, card, np.flatnonzero(~np.isnan(source.labels)), space)
@@ -127,10 +126,10 @@ def adapt(
         adopted_steps = {s["name"]: s for s in result["steps"] if s["adopted"] and s["name"] != "fine-tuning"}
         if adopted_steps:
             result["verdict_after"] = verdict([*adopted_steps.values()][-1]["after"], "The adapted reader")[1]
-        final, thresholds, band = _final(judge, set(adopted_steps), head, result["label_shift"])
+        final, points = _final(judge, set(adopted_steps), head, result["label_shift"])
         if judge.source is not None and result["steps"]:
-            result["source"] = steps.at_source(judge, final, thresholds)
-    return Outcome(result, final, thresholds, band, scores, rows.labels, _identity(films), space)
+            result["source"] = steps.at_source(judge, final, points)
+    return Outcome(result, final, points, scores, rows.labels, _identity(films), space)
 
 
 def _judged(
@@ -166,39 +165,42 @@ def _judged(
 
 def _final(
     judge: Judge, adopted: set[str], head: Head | None, shift: dict[str, Any] | None
-) -> tuple[Head | None, dict[str, float] | None, Band | None]:
-    """The change to the reader, its thresholds and its band: of the last step that was adopted."""
+) -> tuple[Head | None, dict[str, OperatingPoint] | None]:
+    """The change to the reader and its operating points: of the last step that was adopted."""
     rows, card = judge.rows, judge.card
-    error_rate = float((card.facts.get("abstention") or {}).get("error_rate") or 0.1)
 
-    def band(scores: np.ndarray) -> Band:
-        return abstention_band(Predictions(rows.labels, expit(scores)), error_rate)
+    def chosen(scores: np.ndarray) -> dict[str, OperatingPoint]:
+        """Cut-offs that keep the promises of the card's operating points here."""
+        promises = {
+            name: Promise(point.missed, point.false_alarms) if point.missed and point.false_alarms else PROMISES[name]
+            for name, point in card.operating_points.items()
+            if (point.missed and point.false_alarms) or name in PROMISES
+        }
+        return operating_points([Predictions(rows.labels, expit(scores))], promises)
 
-    def chosen(scores: np.ndarray) -> dict[str, float]:
-        """Thresholds of those of the card's operating points that have a rule."""
-        found = choose([Predictions(rows.labels, expit(scores))])
-        return {name: found[name].threshold for name in card.operating_points if name in found}
-
-    def carried(by: Head) -> dict[str, float]:
-        points = card.operating_points.items()
-        return {name: recalibrated(point.threshold, by.scale, by.shift) for name, point in points}
+    def carried(by: Head) -> dict[str, OperatingPoint]:
+        return {
+            name: replace(
+                point,
+                not_seen_below=recalibrated(point.not_seen_below, by.scale, by.shift),
+                suspected_from=recalibrated(point.suspected_from, by.scale, by.shift),
+            )
+            for name, point in card.operating_points.items()
+        }
 
     if head is not None and "head" in adopted:
         fitted = judge.with_source(judge.balanced(rows, np.arange(len(rows))))
-        held = held_out_scores(fitted, head.prior_std, seed=judge.seed)[: len(rows)]
-        return head, chosen(held), band(held)
+        return head, chosen(held_out_scores(fitted, head.prior_std, seed=judge.seed)[: len(rows)])
     if "calibration" in adopted:
         calibrated = fit_head(rows, 0.0)
         again = "operating points" in adopted or (rows.logits.shape[1] > 2 and rows.exclusive)
-        thresholds = chosen(calibrated.scores(rows)) if again else carried(calibrated)
-        return calibrated, thresholds, band(held_out_scores(rows, 0.0, seed=judge.seed))
+        return calibrated, chosen(calibrated.scores(rows)) if again else carried(calibrated)
     if "label shift" in adopted and shift is not None:
         moving = Head(1.0, shift["shift"], np.zeros(rows.features.shape[1]), 0.0)
-        scores = moving.scores(rows)
-        return moving, chosen(scores) if "operating points" in adopted else carried(moving), band(scores)
+        return moving, chosen(moving.scores(rows)) if "operating points" in adopted else carried(moving)
     if "operating points" in adopted:
-        return None, chosen(rows.scores), None
-    return None, None, None
+        return None, chosen(rows.scores)
+    return None, None
 
 
 def _rows(films: SiteFilms, file: ReaderFile, card: Card, index: np.ndarray, space: Space) -> Rows:

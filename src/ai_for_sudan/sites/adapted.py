@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ from ai_for_sudan.reading import Card
 from ai_for_sudan.sites.adapt import Outcome
 from ai_for_sudan.sites.head import Head
 from ai_for_sudan.sites.readerfile import ReaderFile
-from ai_for_sudan.statistics.operating_points import REASONS
 
 
 def write_adapted(file: ReaderFile, target: Path, outcome: Outcome, result: dict[str, Any]) -> None:
@@ -24,14 +24,6 @@ def write_adapted(file: ReaderFile, target: Path, outcome: Outcome, result: dict
     changed = dict(file.card)
     if outcome.head is not None:
         weights = file.adapted_weights(outcome.head, outcome.space, card.positive_index, card.task == "exclusive")
-        band = outcome.abstention
-        before = file.card.get("abstention") or {}
-        changed["abstention"] = band and {
-            "lower": band.lower,
-            "upper": band.upper,
-            "error_rate": before.get("error_rate", 0.1),
-            "method": f"class-conditional conformal prediction on held-out films of {result['site']}",
-        }
         # Nothing is kept of what was measured of the old calibration, nor of the share of positives it was made for.
         changed["calibration"] = {
             "method": "logistic recalibration at the site",
@@ -39,7 +31,7 @@ def write_adapted(file: ReaderFile, target: Path, outcome: Outcome, result: dict
             "bias": weights["calibration.bias"].tolist(),
             "fitted_on": f"{result['films']['labelled']} films of {result['site']}",
         }
-    if outcome.thresholds is not None:
+    if outcome.points is not None:
         changed["operating_points"] = _points(card, outcome, result)
     changed["name"] = target.stem
     if outcome.head is not None and changed.get("reference"):
@@ -70,21 +62,13 @@ def _reference(card: Card, reference: dict[str, Any], head: Head) -> dict[str, A
 
 
 def _points(card: Card, outcome: Outcome, result: dict[str, Any]) -> dict[str, Any]:
-    """The operating points with the thresholds of the site; one that has no rule for choosing it here falls away."""
-    assert outcome.thresholds is not None
-    chosen = {}
-    for name, threshold in outcome.thresholds.items():
-        reason = REASONS.get(name, "adjusted with the calibration, so that it calls the same films")
-        chosen[name] = {
-            "threshold": threshold,
-            "reason": reason,
-            "chosen_on": f"{result['films']['labelled']} labelled films of {result['site']}",
-        }
-    adopted = [step for step in result["steps"] if step["adopted"] and step["name"] != "fine-tuning"]
-    if "balanced" in chosen and adopted:
-        after = adopted[-1]["after"]
-        chosen["balanced"] |= {"sensitivity": after["sensitivity"], "specificity": after["specificity"]}
+    """The operating points of the site as JSON. One that promises nothing, so that it cannot be chosen here, goes."""
+    assert outcome.points is not None
+    here = f"{result['films']['labelled']} labelled films of {result['site']}"
+    chosen = {
+        name: replace(point, chosen_on=here, measured=None, more={}).to_facts()
+        for name, point in outcome.points.items()
+    }
     if card.default_operating_point not in chosen:
-        point = card.operating_point()
-        chosen[point.name] = {"threshold": chosen["balanced"]["threshold"], "reason": REASONS["balanced"]}
+        chosen[card.default_operating_point] = chosen["balanced"]
     return chosen

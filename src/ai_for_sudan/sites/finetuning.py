@@ -15,7 +15,7 @@ from ai_for_sudan.errors import UserError
 from ai_for_sudan.reading import Card
 from ai_for_sudan.sites.head import Rows, patient_folds
 from ai_for_sudan.sites.site_films import SiteFilms
-from ai_for_sudan.statistics import Predictions, balanced
+from ai_for_sudan.statistics import Predictions, youden_cut
 
 if TYPE_CHECKING:
     from ai_for_sudan.training import Fitted, Recipe
@@ -78,7 +78,7 @@ class FineTuning:
         for number, (inside, outside) in enumerate(divisions):
             validation, fitted = self._train(rows, inside, self.folder / f"fold_{number + 1}")
             chosen = self._scores(fitted, validation)
-            cut = balanced(Predictions(rows.labels[validation], expit(chosen))).threshold
+            cut = youden_cut(Predictions(rows.labels[validation], expit(chosen)))
             scores[outside] = self._scores(fitted, outside)
             called[outside] = expit(scores[outside]) >= cut
         return scores, called

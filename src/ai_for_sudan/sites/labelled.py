@@ -13,7 +13,7 @@ from ai_for_sudan.reading import Card
 from ai_for_sudan.sites import nuisance
 from ai_for_sudan.sites.head import Rows, patient_folds
 from ai_for_sudan.sites.site_films import SiteFilms
-from ai_for_sudan.statistics import Predictions, Resamples, balanced, ece_bias, percentile_interval
+from ai_for_sudan.statistics import Predictions, Resamples, ece_bias, percentile_interval, youden_cut
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,10 @@ class Judge:
     @property
     def shipped_called(self) -> np.ndarray:
         """Films that the reader calls as shipped, bool ``(N,)``."""
-        return expit(self.rows.scores) >= self.card.threshold()
+        return expit(self.rows.scores) >= self.card.operating_point().suspected_from
 
     def cut(self, labels: np.ndarray, scores: np.ndarray) -> float:
-        return balanced(Predictions(labels, expit(scores))).threshold
+        return youden_cut(Predictions(labels, expit(scores)))
 
     def balanced(self, rows: Rows, index: np.ndarray) -> Rows:
         """Weights under which no linked column predicts the label, so that the head cannot gain by learning it."""

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from ai_for_sudan.contract import OperatingPoint
 from ai_for_sudan.contract.reference import Reference
 from ai_for_sudan.sites import nuisance
 from ai_for_sudan.sites.finetuning import FineTuning
 from ai_for_sudan.sites.head import Head, Rows, fit_chosen_head, fit_head, held_out_scores, patient_folds
 from ai_for_sudan.sites.labelled import Judge
-from ai_for_sudan.statistics import Resamples, better, percentile_interval, wilson
+from ai_for_sudan.statistics import Resamples, better, percentile_interval, share_by_patient
 from ai_for_sudan.statistics.label_shift import log_odds_shift, p_of_shift, prevalence_bbse, prevalence_em
 
 #: AUROC that a refitted head may lose on the films that the reader was made for.
@@ -197,16 +198,17 @@ def _at_source(source: Rows, step: dict[str, Any], head: Head, seed: int) -> Non
         )
 
 
-def at_source(judge: Judge, head: Head | None, thresholds: dict[str, float] | None) -> dict[str, Any]:
+def at_source(judge: Judge, head: Head | None, points: dict[str, OperatingPoint] | None) -> dict[str, Any]:
     """Both readers on the films of the source site that no head was fitted on."""
     assert judge.source is not None
     point, rows = judge.card.default_operating_point, judge.source
     resamples = Resamples.of(rows.labels, rows.patients, seed=judge.seed)
     found: dict[str, Any] = {"films": len(rows)}
-    after = (thresholds or {}).get(point, judge.card.threshold())
+    shipped = judge.card.operating_point()
+    after = (points or {}).get(point, shipped)
     for name, scores, cut in (
-        ("shipped", rows.scores, judge.card.threshold()),
-        ("adapted", head.scores(rows) if head else rows.scores, after),
+        ("shipped", rows.scores, shipped.suspected_from),
+        ("adapted", head.scores(rows) if head else rows.scores, after.suspected_from),
     ):
         called = expit(scores) >= cut
         found[name] = {
@@ -219,8 +221,8 @@ def at_source(judge: Judge, head: Head | None, thresholds: dict[str, float] | No
 
 def uncertain(judge: Judge) -> list[float | None] | None:
     """The share of films that the reader leaves to a person as shipped, with its interval."""
-    band = judge.card.abstention
-    if not band:
+    point = judge.card.operating_point()
+    if point.not_seen_below == point.suspected_from:
         return None
-    probability = expit(judge.rows.scores)
-    return wilson(int(((probability > band.lower) & (probability < band.upper)).sum()), len(judge.rows)).to_list()
+    uncertain = point.statuses(expit(judge.rows.scores)) == "uncertain"
+    return share_by_patient(uncertain, judge.rows.patients).to_list()

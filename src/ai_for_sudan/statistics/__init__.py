@@ -1,7 +1,7 @@
 """Statistics that a reviewer accepts: plain functions on arrays, by established libraries, each once.
 
 Labels are 0 or 1 ``(N,)``, probabilities and scores float ``(N,)`` (more means more positive), patients any names
-``(N,)``. NumPy, SciPy and scikit-learn; nothing of this project but its errors.
+``(N,)``. NumPy, SciPy and scikit-learn; of this project its errors and the contract's operating point.
 """
 
 from ai_for_sudan.statistics.association import Link, holm, link
@@ -23,35 +23,43 @@ from ai_for_sudan.statistics.estimates import (
     interval_width,
     predictive_values,
     sensitivity,
+    share_by_patient,
     specificity,
     wilson,
 )
 from ai_for_sudan.statistics.groups import age_band
-from ai_for_sudan.statistics.operating_points import Band, Choice, abstention_band, balanced, choose, recalibrated
+from ai_for_sudan.statistics.operating_points import (
+    PROMISES,
+    Promise,
+    operating_points,
+    recalibrated,
+    youden_cut,
+)
 from ai_for_sudan.statistics.predictions import Predictions, positive_truth
 from ai_for_sudan.statistics.resampling import Resamples, better, bootstrap_by_patient, percentile_interval
+from ai_for_sudan.statistics.statuses import STATUSES, Outcomes, StatusTable, status_table
 
 __all__ = [
     "BINS",
-    "Band",
+    "PROMISES",
+    "STATUSES",
     "Bin",
     "Calls",
-    "Choice",
     "Difference",
     "Estimate",
     "Link",
+    "Outcomes",
     "Predictions",
+    "Promise",
     "Resamples",
-    "abstention_band",
+    "StatusTable",
     "age_band",
     "as_json",
     "auroc_delong",
-    "balanced",
     "better",
     "bootstrap_by_patient",
     "brier",
     "calibration_line",
-    "choose",
     "compare",
     "decision_curve",
     "delong_paired",
@@ -62,6 +70,7 @@ __all__ = [
     "interval_width",
     "link",
     "mcnemar",
+    "operating_points",
     "percentile_interval",
     "positive_truth",
     "predictive_values",
@@ -69,6 +78,9 @@ __all__ = [
     "recalibrated",
     "reliability",
     "sensitivity",
+    "share_by_patient",
     "specificity",
+    "status_table",
     "wilson",
+    "youden_cut",
 ]

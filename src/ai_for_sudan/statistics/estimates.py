@@ -65,12 +65,47 @@ def check(labels: Array, scores: Array) -> tuple[Array, Array]:
     return labels.astype(int), scores
 
 
-def wilson(successes: int, total: int) -> Estimate:
-    """A share with Wilson's score interval (Wilson 1927); NaN of nothing."""
+def wilson(successes: float, total: float) -> Estimate:
+    """A share with Wilson's score interval (Wilson 1927); NaN of nothing.
+
+    Args:
+        total: number of films; an effective number need not be whole.
+    """
     if total == 0:
         return Estimate(float("nan"), float("nan"), float("nan"))
-    interval = stats.binomtest(successes, total).proportion_ci(method="wilson")
-    return Estimate(successes / total, float(interval.low), float(interval.high))
+    share, z2 = successes / total, float(stats.norm.ppf(0.975)) ** 2
+    middle = (share + z2 / (2 * total)) / (1 + z2 / total)
+    half = np.sqrt(z2 * (share * (1 - share) / total + z2 / (4 * total**2))) / (1 + z2 / total)
+    low = 0.0 if successes == 0 else float(middle - half)
+    high = 1.0 if successes == total else float(middle + half)
+    return Estimate(share, low, high)
+
+
+def share_by_patient(hits: Array, patients: Array) -> Estimate:
+    """A share of films with Wilson's interval for as many independent films as the patients are worth; NaN of nothing.
+
+    The effective number of films is that number over the design effect (Kish 1965), which comes from how much the share
+    differs between patients. A share of 0 or 1 tells nothing of that: then films of one patient count as all alike.
+
+    Args:
+        hits: bool ``(N,)``.
+        patients: whom each film is of ``(N,)``.
+    """
+    hits = np.asarray(hits, bool)
+    count = len(hits)
+    if count == 0:
+        return wilson(0, 0)
+    people = np.unique(np.asarray(patients), return_inverse=True)[1]
+    sizes, share = np.bincount(people).astype(float), float(hits.mean())
+    fewest = count**2 / float((sizes**2).sum())
+    if 0 < share < 1 and len(sizes) > 1:
+        residuals = np.bincount(people, weights=hits) - share * sizes
+        variance = len(sizes) / (len(sizes) - 1) * float((residuals**2).sum()) / count**2
+        films = share * (1 - share) / variance if variance else float(count)
+    else:
+        films = fewest
+    films = min(max(films, fewest), float(count))
+    return wilson(share * films, films)
 
 
 def sensitivity(labels: Array, called: Array) -> Estimate:

@@ -1,142 +1,140 @@
-"""Thresholds that films are called by, and the band in between that is left to a person."""
+"""Operating points: two promised error rates, and the cut-offs under which films like these keep them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit, logit
 
+from ai_for_sudan.contract import OperatingPoint
 from ai_for_sudan.statistics.predictions import Predictions
 
-#: what ``screening`` finds of the positive films, and ``rule-in`` leaves alone of the negative ones
-TARGET = 0.95
-#: what is asked of the films that they are chosen on: other films are not kinder than these
-CHOSEN_AT = 0.98
 
-_CONVENTION = "the films to choose on are all of one class: 0.5 is a convention, not a choice"
-REASONS = {
-    "screening": f"misses few: sensitivity at least {TARGET}, chosen for {CHOSEN_AT} where it is worst",
-    "balanced": "highest balanced accuracy in the worst case",
-    "rule-in": f"few false alarms: specificity at least {TARGET}, chosen for {CHOSEN_AT} where it is worst",
-}
+class Promise(NamedTuple):
+    """Two error rates, 0..1: of positive films that are not seen, and of negative films that are suspected."""
+
+    missed: float
+    false_alarms: float
+
+    def __str__(self) -> str:
+        return (
+            f"at most {self.missed:.0%} of positive films are not seen, "
+            f"at most {self.false_alarms:.0%} of negative films are suspected"
+        )
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A threshold and why it was chosen.
+#: what the points of a shipped reader promise
+PROMISES = {"screening": Promise(0.02, 0.10), "balanced": Promise(0.05, 0.05), "rule-in": Promise(0.10, 0.02)}
 
-    Attributes:
-        threshold: probability, 0..1; a film at or above it is called.
-        sensitivity, specificity: mean over the sets of films that it was chosen on; None of one class only.
-        films: how many those were.
+
+def operating_points(
+    sets: Sequence[Predictions], promises: Mapping[str, Promise] = PROMISES
+) -> dict[str, OperatingPoint]:
+    """Choose the cut-offs of operating points by class-conditional split conformal prediction (Vovk 2012).
+
+    Each promise has its own cut-off: a low quantile of the positive films, a high one of the negative films, with the
+    ranks that hold for finite samples. The promise holds for future films like those of any one set, over repeated
+    draws, whatever the network is: the set that asks most decides. A set with too few films of a class to promise
+    anything does not decide on its cut-off. Where no set has enough, the cut-off is 0 or 1, such films are left to a
+    person, and the reason says so.
+
+    Where the classes are so far apart that the cut-offs cross, one cut-off lies in the middle, in log-odds: it keeps
+    both promises, and no film is left to a person.
+
+    Args:
+        sets: of films that neither network nor calibration was fitted on: one set a hospital, films as they are and
+            perturbed ones apart.
     """
-
-    threshold: float
-    reason: str
-    sensitivity: float | None
-    specificity: float | None
-    films: int
-
-    def to_dict(self) -> dict[str, Any]:
-        return {key: value for key, value in asdict(self).items() if value is not None}
+    return {name: _point(sets, name, promise) for name, promise in promises.items()}
 
 
-@dataclass(frozen=True)
-class Band:
-    """Probabilities strictly between ``lower`` and ``upper`` are left to a person."""
-
-    lower: float
-    upper: float
-
-    def holds(self, probabilities: np.ndarray) -> np.ndarray:
-        """Bool ``(N,)``."""
-        return (probabilities > self.lower) & (probabilities < self.upper)
-
-
-def rates_at(predictions: Predictions, cuts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sensitivity and specificity ``(K,)`` of calling every film at or above a cut ``(K,)``."""
-    positives, negatives = predictions.positives, predictions.negatives
-    return (
-        1 - np.searchsorted(positives, cuts) / len(positives),
-        np.searchsorted(negatives, cuts) / len(negatives),
+def _point(sets: Sequence[Predictions], name: str, promise: Promise) -> OperatingPoint:
+    below = [_below(one.positives, promise.missed) for one in sets]
+    above = [_above(one.negatives, promise.false_alarms) for one in sets]
+    not_seen_below = min((cut for cut in below if cut is not None), default=0.0)
+    suspected_from = max((cut for cut in above if cut is not None), default=1.0)
+    reason = str(promise)
+    for cuts, rate, kind in ((below, promise.missed, "positive"), (above, promise.false_alarms, "negative")):
+        if not any(cut is not None for cut in cuts):
+            reason += (
+                f"; there are too few {kind} films to promise this, at least {int(np.ceil(1 / rate)) - 1} are needed"
+            )
+    if suspected_from < not_seen_below:
+        not_seen_below = suspected_from = _middle(suspected_from, not_seen_below)
+    return OperatingPoint(
+        name=name,
+        missed=promise.missed,
+        false_alarms=promise.false_alarms,
+        not_seen_below=not_seen_below,
+        suspected_from=suspected_from,
+        reason=reason,
     )
 
 
-def choose(sets: Sequence[Predictions]) -> dict[str, Choice]:
-    """``screening``, ``balanced`` and ``rule-in``, each on the set of films where it does worst.
+def _below(positives: np.ndarray, rate: float) -> float | None:
+    """The highest cut-off under which at most ``rate`` of positive films lie; None where there are too few.
 
-    Over all sets together a point can be bought by one of them: many false alarms on perturbed films for a few more
-    finds on films as they are. Thresholds lie between two films, so that none hangs on a film's rounding.
+    It lies between two films, so that it does not hang on the rounding of one.
 
     Args:
-        sets: films of the same patients in several states, or of several hospitals.
+        positives: probabilities, ascending.
     """
-    films = sum(len(one) for one in sets)
+    rank = _rank(len(positives), rate)
+    if rank < 1:
+        return None
+    lower = positives[rank - 2] if rank > 1 else 0.0
+    return float((lower + positives[rank - 1]) / 2)
+
+
+def _above(negatives: np.ndarray, rate: float) -> float | None:
+    """The lowest cut-off that at most ``rate`` of negative films reach; None where there are too few."""
+    rank = _rank(len(negatives), rate)
+    if rank < 1:
+        return None
+    at = negatives[len(negatives) - rank]
+    # Films of the same probability lie on the same side, whatever their number.
+    higher = negatives[np.searchsorted(negatives, at, side="right") :]
+    return float((at + (higher[0] if len(higher) else 1.0)) / 2)
+
+
+def _rank(films: int, rate: float) -> int:
+    """The rank of split conformal prediction in a finite sample: floor(rate (n + 1)), safe against rounding."""
+    return int(np.floor(rate * (films + 1) + 1e-9))
+
+
+def _middle(low: float, high: float) -> float:
+    return float(expit(logit(np.clip([low, high], 1e-6, 1 - 1e-6)).mean()))
+
+
+def youden_cut(*sets: Predictions) -> float:
+    """Choose the one threshold with the highest balanced accuracy (Youden 1950) on the set of films where it is worst.
+
+    It calls a class where somebody wants one for each film; 0.5 where a set has films of one class only.
+    """
     if any(not 0 < one.labels.sum() < len(one) for one in sets):
-        return {name: Choice(0.5, _CONVENTION, None, None, films) for name in REASONS}
-    cuts = _between(np.unique(np.concatenate([one.probabilities for one in sets])))
-    rates = np.array([rates_at(one, cuts) for one in sets])  # (sets, 2, cuts)
-    sensitivity, specificity = rates.min(0)
-    balanced = _middle_of_best(rates.sum(1).min(0))
-    places = {
-        "screening": min(_last(sensitivity >= CHOSEN_AT), balanced),
-        "balanced": balanced,
-        "rule-in": max(_first(specificity >= CHOSEN_AT), balanced),
-    }
-    found = {}
-    for name, place in places.items():
-        mean_sensitivity, mean_specificity = (float(rate) for rate in rates[:, :, place].mean(0))
-        found[name] = Choice(float(cuts[place]), REASONS[name], mean_sensitivity, mean_specificity, films)
-    return found
-
-
-def balanced(*sets: Predictions) -> Choice:
-    """The threshold with the highest balanced accuracy (Youden 1950) on the set of films where it is worst."""
-    return choose(sets)["balanced"]
-
-
-def abstention_band(predictions: Predictions, error_rate: float) -> Band:
-    """Class-conditional split conformal prediction (Vovk 2012): which probabilities are left to a person.
-
-    Of future films like these, at most ``error_rate`` of the positive ones lie at or below the band and at most
-    ``error_rate`` of the negative ones at or above it, over repeated draws, whatever the network is. Where the classes
-    are well apart the band is the gap between them: a film in it is like those of neither class.
-
-    Args:
-        predictions: of films that neither network nor calibration was fitted on.
-    """
-    positives, negatives = predictions.positives, predictions.negatives
-    # The finite-sample ranks of split conformal prediction: floor(alpha (n + 1)).
-    below = int(np.floor(error_rate * (len(positives) + 1)))
-    above = int(np.floor(error_rate * (len(negatives) + 1)))
-    at_least = float(positives[below - 1]) if below >= 1 else 0.0
-    at_most = float(negatives[len(negatives) - above]) if above >= 1 else 1.0
-    return Band(min(at_least, at_most), max(at_least, at_most))
-
-
-def recalibrated(threshold: float, scale: float, shift: float) -> float:
-    """The threshold that calls the same films after log-odds became ``scale * log-odds + shift``."""
-    return float(expit(scale * logit(np.clip(threshold, 1e-6, 1 - 1e-6)) + shift))
-
-
-def _between(values: np.ndarray) -> np.ndarray:
-    """Below, between and above ascending probabilities; not nearer to 0 and 1 than a float32 can tell."""
+        return 0.5
+    values = np.unique(np.concatenate([one.probabilities for one in sets]))
     edges = np.concatenate([[0.0], values, [1.0]])
-    return np.clip((edges[1:] + edges[:-1]) / 2, 1e-6, 1 - 1e-6)
+    cuts = np.clip((edges[1:] + edges[:-1]) / 2, 1e-6, 1 - 1e-6)
+    worst = np.min([_balanced_accuracy(one, cuts) for one in sets], axis=0)
+    # The middle one of several equally good places keeps away from films.
+    best = np.flatnonzero(worst >= worst.max() - 1e-12)
+    return float(cuts[best[len(best) // 2]])
 
 
-def _middle_of_best(values: np.ndarray) -> int:
-    """Of several equally good places the middle one, so that a threshold keeps away from films."""
-    best = np.flatnonzero(values >= values.max() - 1e-12)
-    return int(best[len(best) // 2])
+def _balanced_accuracy(predictions: Predictions, cuts: np.ndarray) -> np.ndarray:
+    positives, negatives = predictions.positives, predictions.negatives
+    missed = np.searchsorted(positives, cuts) / len(positives)
+    return (1 - missed + np.searchsorted(negatives, cuts) / len(negatives)) / 2
 
 
-def _last(good: np.ndarray) -> int:
-    return int(np.flatnonzero(good)[-1]) if good.any() else 0
+def recalibrated(cut_off: float, scale: float, shift: float) -> float:
+    """Move a cut-off so that it parts the same films after log-odds became ``scale * log-odds + shift``.
 
-
-def _first(good: np.ndarray) -> int:
-    return int(np.flatnonzero(good)[0]) if good.any() else len(good) - 1
+    0 and 1, which part nothing, stay.
+    """
+    if not 0 < cut_off < 1:
+        return cut_off
+    return float(expit(scale * logit(np.clip(cut_off, 1e-6, 1 - 1e-6)) + shift))

@@ -27,17 +27,28 @@ class Predictions:
     Attributes:
         labels: 0 or 1, int64 ``(N,)``.
         probabilities: of the positive class, 0..1, float64 ``(N,)``.
+        patients: whom each film is of ``(N,)``; None where nobody knows.
     """
 
     labels: np.ndarray
     probabilities: np.ndarray
+    patients: np.ndarray | None = None
 
     @classmethod
-    def of(cls, truth: np.ndarray, probabilities: np.ndarray) -> Predictions:
-        """Of the films whose truth (:func:`positive_truth`) is known."""
+    def of(cls, truth: np.ndarray, probabilities: np.ndarray, patients: np.ndarray | None = None) -> Predictions:
+        """Keep the films whose truth (:func:`positive_truth`) is known."""
         truth = np.asarray(truth, np.float64)
         known = ~np.isnan(truth)
-        return cls(truth[known].astype(np.int64), np.asarray(probabilities, np.float64)[known])
+        return cls(
+            truth[known].astype(np.int64),
+            np.asarray(probabilities, np.float64)[known],
+            None if patients is None else np.asarray(patients)[known],
+        )
+
+    def take(self, rows: np.ndarray) -> Predictions:
+        """Keep the films ``rows``: numbers, or bool ``(N,)``."""
+        patients = None if self.patients is None else self.patients[rows]
+        return Predictions(self.labels[rows], self.probabilities[rows], patients)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -12,7 +12,7 @@ from ai_for_sudan.datasets import Pixels
 from ai_for_sudan.disturbances import perturbed_with_masks
 from ai_for_sudan.models import Architecture, ModelSpec, probabilities
 from ai_for_sudan.models import logits as predict
-from ai_for_sudan.statistics import Predictions, balanced, positive_truth
+from ai_for_sudan.statistics import Predictions, operating_points, positive_truth
 from ai_for_sudan.training.examples import LabelledFilms
 from ai_for_sudan.training.loss import loss, targets
 from ai_for_sudan.training.scores import SCORES, score
@@ -51,11 +51,13 @@ class Validation:
         return row
 
     def operating_point(self, model: Architecture) -> dict[str, Any]:
-        """The threshold of the positive class, chosen on both copies, as a reading will see them: where people drew the
-        lungs, a film that is read has no such drawing, and its lungs are found.
+        """Choose the operating point ``balanced`` on both copies, as a reading will see them.
+
+        Where people drew the lungs, a film that is read has no such drawing, and its lungs are found.
         """
         truth = positive_truth(self.labels, self.spec.positive_index)
-        return balanced(*(self._predictions(model, truth, pixels) for pixels in self.pixels.values())).to_dict()
+        sets = [self._predictions(model, truth, pixels) for pixels in self.pixels.values()]
+        return operating_points(sets)["balanced"].to_facts()
 
     def _predictions(self, model: Architecture, truth: np.ndarray, pixels: Pixels) -> Predictions:
         found = probabilities(predict(model, pixels), self.spec.task)

@@ -69,7 +69,7 @@ export function ReadingScreen({ id }: { id: string }) {
           >
             {Object.keys(card.operatingPoints).map((name) => (
               <option key={name} value={name}>
-                {pointName(name, speech)} ({percent(card.operatingPoints[name].threshold)})
+                {pointName(name, speech)} ({percent(card.operatingPoints[name].suspected_from)})
               </option>
             ))}
           </select>

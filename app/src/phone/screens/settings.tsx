@@ -62,8 +62,8 @@ export function SettingsScreen() {
               </option>
             ))}
           </select>
-          {figures?.sensitivity && figures.specificity && (
-            <small>{t.point.figures(percent(figures.sensitivity[0]), percent(figures.specificity[0]))}</small>
+          {figures?.missed && figures.false_alarms && (
+            <small>{t.point.promise(percent(figures.missed), percent(figures.false_alarms))}</small>
           )}
         </label>
       )}
