@@ -20,11 +20,13 @@ from ai_for_sudan.onnx_runtime import InferenceSession
 SIDE = 64
 
 
-def graph(*, lungs: bool = False, endless: bool = False) -> onnx.GraphProto:
+def graph(*, lungs: bool = False, sides: bool = False, endless: bool = False) -> onnx.GraphProto:
     """pixels uint8 [H, W] -> probability [2], logits [2], heatmap [2, 16, 16], embedding [4], gate [3].
 
     Args:
         lungs: add the newer outputs, lungs [112, 112] and box [4]: two bright ellipses, wherever the film's lungs are.
+        sides: add lungs_probability [2], by the brightness of each half of the picture (the patient's right lung is on
+            the left), and abnormal [1], its brightest place.
         endless: the embedding waits for a loop that never ends.
     """
     constants: dict[str, np.ndarray] = {}
@@ -112,6 +114,29 @@ def graph(*, lungs: bool = False, endless: bool = False) -> onnx.GraphProto:
         constant("box.drawn", [14 / 112, 16 / 112, 98 / 112, 96 / 112])
         nodes += [node("Identity", [f"{name}.drawn"], [name]) for name in ("lungs", "box")]
         shapes |= {"lungs": [112, 112], "box": [4]}
+    if sides:
+        constant("columns", [3], np.int64)
+        constant("lung.gain", 16)
+        constant("lung.bias", -0.4)
+        constant("channel0", [0], np.int64)
+        for number, name in enumerate(("right", "left")):
+            constant(f"{name}.start", [8 * number], np.int64)
+            constant(f"{name}.end", [8 * number + 8], np.int64)
+            nodes += [
+                node("Slice", ["features", f"{name}.start", f"{name}.end", "columns"], [f"{name}.half"]),
+                node("ReduceMean", [f"{name}.half", "pooled_axes"], [f"{name}.pooled"], keepdims=0),
+                node("Gather", [f"{name}.pooled", "channel0"], [f"{name}.bright"], axis=1),
+                node("Squeeze", [f"{name}.bright", "axis0"], [f"{name}.flat"]),
+            ]
+        nodes += [
+            node("Concat", ["right.flat", "left.flat"], ["each.bright"], axis=0),
+            node("Mul", ["each.bright", "lung.gain"], ["each.steep"]),
+            node("Add", ["each.steep", "lung.bias"], ["each.logit"]),
+            node("Sigmoid", ["each.logit"], ["lungs_probability"]),
+            node("Unsqueeze", ["brightest", "axis0"], ["brightest1"]),
+            node("Min", ["brightest1", "one"], ["abnormal"]),
+        ]
+        shapes |= {"lungs_probability": [2], "abnormal": [1]}
     if endless:
         constant("ever", 2**62, np.int64)
         constant("true", True, np.bool_)
@@ -143,6 +168,14 @@ def graph(*, lungs: bool = False, endless: bool = False) -> onnx.GraphProto:
     )
 
 
+def point(not_seen_below: float, suspected_from: float, missed: float, false_alarms: float, why: str) -> dict[str, Any]:
+    """An operating point of a card."""
+    return {
+        "missed": missed, "false_alarms": false_alarms, "not_seen_below": not_seen_below,
+        "suspected_from": suspected_from, "reason": why, "chosen_on": "nothing",
+    }  # fmt: skip
+
+
 def card() -> dict[str, Any]:
     """Everything of a card but the self-test."""
     return {
@@ -162,12 +195,11 @@ def card() -> dict[str, Any]:
         "population": {"age_years": [1, 5], "text": "children of 1 to 5 years"},
         "calibration": {"method": "none"},
         "operating_points": {
-            "screening": {"threshold": 0.3, "reason": "to be sensitive", "chosen_on": "nothing"},
-            "balanced": {"threshold": 0.5, "reason": "the middle", "chosen_on": "nothing"},
-            "rule-in": {"threshold": 0.8, "reason": "to be specific", "chosen_on": "nothing"},
+            "screening": point(0.28, 0.3, 0.02, 0.1, "to be sensitive"),
+            "balanced": point(0.48, 0.5, 0.05, 0.05, "the middle"),
+            "rule-in": point(0.78, 0.8, 0.1, 0.02, "to be specific"),
         },
         "default_operating_point": "balanced",
-        "abstention": {"lower": 0.48, "upper": 0.52, "error_rate": 0.1, "method": "by hand"},
         "gate": {
             "scores": [
                 {"code": "blank", "limit": 0.5, "reason": "the film is blank or nearly so"},
@@ -182,9 +214,11 @@ def card() -> dict[str, Any]:
     }
 
 
-def build(path: str | Path, *, lungs: bool = False, endless: bool = False, **changes: Any) -> Path:
+def build(path: str | Path, *, lungs: bool = False, sides: bool = False, endless: bool = False, **changes: Any) -> Path:
     """Write the tiny reader; ``changes`` replace entries of its card (``selftest`` as well)."""
-    model = helper.make_model(graph(lungs=lungs), opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    model = helper.make_model(
+        graph(lungs=lungs, sides=sides), opset_imports=[helper.make_opsetid("", 18)], ir_version=9
+    )
     onnx.checker.check_model(model)
     session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     rows, columns = np.mgrid[0:64, 0:64]
@@ -199,11 +233,15 @@ def build(path: str | Path, *, lungs: bool = False, endless: bool = False, **cha
         "heatmap_sum": float(outputs["heatmap"][1].sum()),
         "tolerance": 1e-3,
     }
+    facts = card()
+    if sides:
+        selftest |= {name: outputs[name].astype(float).tolist() for name in ("lungs_probability", "abnormal")}
+        facts["abnormal"] = {"limit": 0.95, "text": "any place that is very bright", "chosen_on": "nothing"}
     if endless:
-        model.graph.CopyFrom(graph(lungs=lungs, endless=True))
+        model.graph.CopyFrom(graph(lungs=lungs, sides=sides, endless=True))
         onnx.checker.check_model(model)
     entry = model.metadata_props.add()
-    entry.key, entry.value = "card", json.dumps(card() | {"selftest": selftest} | changes)
+    entry.key, entry.value = "card", json.dumps(facts | {"selftest": selftest} | changes)
     Path(path).write_bytes(model.SerializeToString())
     return Path(path)
 

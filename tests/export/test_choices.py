@@ -41,7 +41,9 @@ def test_each_site_is_a_set_of_its_own_and_is_measured_apart() -> None:
     sets = {}
     for name, seed, shift in (("here", 2, 0.0), ("there", 3, 1.0)):
         labels, odds = drawn(3000, seed, 3.0)
-        sets[name] = Predictions(labels, 1 / (1 + np.exp(-odds - shift)), np.array([f"{name} {i}" for i in range(3000)]))
+        sets[name] = Predictions(
+            labels, 1 / (1 + np.exp(-odds - shift)), np.array([f"{name} {i}" for i in range(3000)])
+        )
     points = operating_points(sets, sets)
     for name, promise in PROMISES.items():
         for measured in points[name].measured.values():

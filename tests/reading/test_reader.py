@@ -63,21 +63,21 @@ def test_a_log_has_the_date_and_the_site_of_the_header_where_nobody_names_one(re
 def test_the_operating_point_decides_the_status(reader: Reader, film: np.ndarray) -> None:
     probability = reader.read(film).probability
     assert probability is not None
-    for point, threshold in (("screening", 0.3), ("balanced", 0.5), ("rule-in", 0.8)):
-        reading = reader.read(film, operating_point=point)
-        assert reading.threshold == threshold
-        assert reading.status == ("suspected" if probability >= threshold else "not_seen")
+    for name, point in reader.card.operating_points.items():
+        reading = reader.read(film, operating_point=name)
+        assert reading.threshold == point.suspected_from
+        assert reading.status == point.status(probability)
     with pytest.raises(UserError, match=r"no operating point 'best'.*screening, balanced, rule-in"):
         reader.read(film, operating_point="best")
 
 
-def test_judge_asks_header_size_and_gate_first_then_the_band_then_the_threshold(reader: Reader) -> None:
+def test_judge_asks_header_size_and_gate_first_then_the_cut_offs(reader: Reader) -> None:
     card, point = reader.card, reader.card.operating_point()
     good = [0.0, 0.0, 0.0]
     size = (128, 128)
-    assert judge(card, 0.5, good, size, point).status == "uncertain"
-    assert judge(card, 0.52, good, size, point).status == "suspected"  # the band's ends are outside of it
-    assert judge(card, 0.48, good, size, point).status == "not_seen"
+    assert judge(card, 0.49, good, size, point).status == "uncertain"
+    assert judge(card, 0.5, good, size, point).status == "suspected"
+    assert judge(card, 0.479, good, size, point).status == "not_seen"
     assert judge(card, 0.9, good, (127, 500), point).codes == ("too_small",)
     assert judge(card, 0.9, [0.5, 0.0, 0.0], size, point).status == "suspected"  # at the limit is not above it
     refused = judge(card, 0.5, [0.5, 0.0, 0.9], (10, 10), point, [("header_view", "lateral")])
@@ -185,12 +185,12 @@ def test_what_is_not_a_reader_is_refused_with_a_reason(tiny: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema": 3}, "schema 3.*supports 2.*newer version of this program"),
+        ({"schema": 4}, "schema 4.*supports 3.*newer version of this program"),
         ({"schema": None}, "cannot be read"),
         ({"positive": "covid"}, "positive.*one of the classes"),
         (
-            {"operating_points": {"balanced": {"threshold": 1.5}}},
-            "balanced.threshold, which is 1.5; expected at most 1",
+            {"operating_points": {"balanced": {"not_seen_below": 0.5, "suspected_from": 1.5}}},
+            "balanced.suspected_from, which is 1.5; expected at most 1",
         ),
         ({"default_operating_point": "best"}, "default_operating_point"),
         ({"heatmap": {"reference": 0}}, "heatmap.reference"),
@@ -310,3 +310,46 @@ def test_a_map_is_made_larger_as_pillow_does_it_and_in_parts_as_in_one(size: tup
     parts = [slice(top, top + 30) for top in range(0, size[0], 30)]
     np.testing.assert_array_equal(np.concatenate([whole[rows] for rows in parts]), whole[:])
     np.testing.assert_array_equal(np.concatenate([outline(whole, rows) for rows in parts]), outline(whole))
+
+
+@pytest.fixture(scope="module")
+def two_lungs(build_tiny: Callable[..., Path]) -> Reader:
+    return Reader.open(build_tiny(sides=True))
+
+
+def test_a_reading_names_the_lung_that_it_speaks_of(two_lungs: Reader, reader: Reader, film: np.ndarray) -> None:
+    """The patient's right lung lies on the left of the picture."""
+    bright = film.copy()
+    bright[:, 80:] = bright[:, 80:] * 0.5
+    one = two_lungs.read(bright)
+    assert one.right_lung is not None and one.left_lung is not None and one.right_lung > 0.7 > one.left_lung
+    assert (one.status, one.side) == ("suspected", "right")
+    other = two_lungs.read(np.ascontiguousarray(bright[:, ::-1]))
+    assert other.side == "left" and other.left_lung == pytest.approx(one.right_lung, abs=0.02)
+    line = json.loads(json.dumps(one.to_dict()))
+    assert (line["side"], line["right_lung"]) == ("right", round(one.right_lung, 6))
+    assert reader.read(bright).to_dict()["side"] is None, "of a reader that does not tell the lungs apart"
+
+
+def test_lungs_that_are_sick_in_another_way_are_not_called_clean(two_lungs: Reader, film: np.ndarray) -> None:
+    """A dark film with one very bright place: no pneumonia, and not normal."""
+    spot = (film * 0.35).astype(np.uint8)
+    assert two_lungs.read(spot).status == "not_seen"
+    spot[130:160, 60:90] = 255
+    found = two_lungs.read(spot)
+    assert found.abnormal is not None and found.abnormal >= 0.95
+    assert (found.status, found.codes) == ("uncertain", ("other_abnormality",))
+    assert found.reasons[0].endswith("think of tuberculosis") and found.to_dict()["abnormal"] == round(
+        found.abnormal, 6
+    )
+
+
+def test_a_card_that_judges_by_an_output_that_is_not_there_is_no_reader(build_tiny: Callable[..., Path]) -> None:
+    with pytest.raises(UserError, match="does not match its graph"):
+        Reader.open(build_tiny(abnormal={"limit": 0.5}))
+
+
+def test_the_self_test_looks_at_each_lung(build_tiny: Callable[..., Path], two_lungs: Reader) -> None:
+    facts = two_lungs.card.facts["selftest"] | {"lungs_probability": [0.0, 0.0]}
+    with pytest.raises(UserError, match="self-test failed"):
+        Reader.open(build_tiny(sides=True, selftest=facts))

@@ -192,7 +192,7 @@ def test_from_films_to_an_adapted_reader(
     labels = np.array([film.label for film in manifest.films])
     new = np.array([reader.read(file).probability for file in files])
     assert (new[labels == 1].mean() - new[labels == 0].mean()) > 0.3
-    assert 0 < reader.card.threshold() < 1
+    assert 0 < reader.card.operating_point().suspected_from < 1
 
 
 def test_every_film_that_takes_no_part_is_named(tiny: Path, drawn_site: Path, tmp_path: Path) -> None:
@@ -477,14 +477,14 @@ def test_the_reader_that_only_knows_another_share_calls_the_same_films(
     every = np.arange(len(films))
     rows = _rows(films, calibrated, card, every, Space.of(films.embeddings))
     judge = Judge.of(films, every, rows, None, card, (), 0, lambda _: None)
-    head, thresholds, band = _final(judge, {"label shift"}, None, {"shift": -1.7})
-    assert head is not None and thresholds is not None and band is not None and head.prior_std == 0
+    head, points = _final(judge, {"label shift"}, None, {"shift": -1.7})
+    assert head is not None and points is not None and head.prior_std == 0
     np.testing.assert_allclose(head.scores(rows), rows.scores - 1.7)
     for name, point in card.operating_points.items():
         np.testing.assert_array_equal(
-            expit(rows.scores) >= point.threshold, expit(head.scores(rows)) >= thresholds[name]
+            point.statuses(expit(rows.scores)), points[name].statuses(expit(head.scores(rows)))
         )
-    assert thresholds["balanced"] < card.threshold("balanced")
+    assert points["balanced"].suspected_from < card.operating_point("balanced").suspected_from
 
 
 def test_a_share_that_is_no_other_is_not_adopted(make_films: Make, calibrated: ReaderFile) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ai_for_sudan.contract import OperatingPoint
 from ai_for_sudan.contract.card import Card
 from ai_for_sudan.sites import ReaderFile
 from ai_for_sudan.sites.adapt import Outcome
@@ -19,8 +20,6 @@ from ai_for_sudan.sites.adapted import _reference, write_adapted
 from ai_for_sudan.sites.head import Head, Space
 from ai_for_sudan.sites.log import Entry
 from ai_for_sudan.sites.monitor import _agreement
-from ai_for_sudan.statistics import Band
-from ai_for_sudan.statistics.operating_points import REASONS
 
 RESULT: dict[str, Any] = {
     "site": "Kassala", "date": "2026-03-04", "reader": "tiny 0.1", "measured": {"auroc": [0.9, 0.8, 0.95]},
@@ -34,15 +33,21 @@ RESULT: dict[str, Any] = {
 }  # fmt: skip
 
 
+def at(cut_off: float) -> OperatingPoint:
+    return OperatingPoint(not_seen_below=cut_off, suspected_from=cut_off)
+
+
 @dataclass
 class Adaptation:
     file: ReaderFile
     folder: Path
 
-    def card(self, *, head: Head | None = None, thresholds: dict[str, float] | None = None, **changes: Any) -> Card:
+    def card(
+        self, *, head: Head | None = None, points: dict[str, OperatingPoint] | None = None, **changes: Any
+    ) -> Card:
         """Of the adapted file; ``changes`` of the card before."""
         space = Space.of(np.random.default_rng(0).normal(size=(20, 4)))
-        outcome = Outcome({}, head, thresholds, Band(0.3, 0.7), {}, np.zeros(0), "f" * 64, space)
+        outcome = Outcome({}, head, points, {}, np.zeros(0), "f" * 64, space)
         file = dataclasses.replace(self.file, card=self.file.card | changes)
         write_adapted(file, self.folder / "adapted.onnx", outcome, RESULT)
         return Card.from_json(ReaderFile.load(self.folder / "adapted.onnx").text)
@@ -73,33 +78,28 @@ REFERENCE = {
 
 def test_what_was_done_is_added_to_what_was_done_before(adaptation: Adaptation) -> None:
     earlier = [{"site": "Port Sudan", "adopted": ["head"]}]
-    card = adaptation.card(thresholds={"balanced": 0.4}, adaptations=earlier)
+    card = adaptation.card(points={"balanced": at(0.4)}, adaptations=earlier)
     before, now = card.facts["adaptations"]
     assert before == earlier[0] and card.name == "adapted"
     # Counts of films, never the names of files.
     counts = {"read": 40, "labelled": 30, "excluded": 2}
     assert now == RESULT | {"films": counts, "identity_of_films": "f" * 64}
-    assert len(adaptation.card(thresholds={"balanced": 0.4}).facts["adaptations"]) == 1
+    assert len(adaptation.card(points={"balanced": at(0.4)}).facts["adaptations"]) == 1
 
 
-def test_points_that_were_chosen_here_say_so(adaptation: Adaptation) -> None:
-    points = adaptation.card(thresholds={"balanced": 0.4, "screening": 0.2, "own": 0.6}).facts["operating_points"]
-    assert {name: point["threshold"] for name, point in points.items()} == {
-        "balanced": 0.4, "screening": 0.2, "own": 0.6,
-    }  # fmt: skip
-    assert points["balanced"]["reason"] == REASONS["balanced"]
-    assert points["own"]["reason"] == "adjusted with the calibration, so that it calls the same films"
-    assert points["screening"]["chosen_on"] == "30 labelled films of Kassala"
-    # Of the last step that was adopted, fine-tuning apart: its rates are of another network.
-    assert (points["balanced"]["sensitivity"], points["balanced"]["specificity"]) == ([0.9, 0.8, 1], [0.7, 0.6, 1])
-    assert "sensitivity" not in points["screening"]
+def test_points_say_whether_they_were_chosen_here(adaptation: Adaptation) -> None:
+    measured = {key: {"films": 0, "patients": 0, "counts": {}, "shares": {}} for key in ("positive", "negative", "all")}
+    kept = replace(at(0.6), chosen_on="other films", measured={"clean": measured}, more={"sensitivity": [0.9, 0.8, 1]})
+    points = adaptation.card(points={"balanced": at(0.4), "own": kept}).operating_points
+    assert {name: point.suspected_from for name, point in points.items()} == {"balanced": 0.4, "own": 0.6}
+    assert points["balanced"].chosen_on == "30 labelled films of Kassala" and points["own"].chosen_on == "other films"
+    assert points["own"].measured is None and points["own"].more == {}, "it was measured elsewhere"
 
 
-def test_a_default_point_that_was_not_chosen_here_takes_the_balanced_threshold(adaptation: Adaptation) -> None:
-    card = adaptation.card(thresholds={"balanced": 0.4}, default_operating_point="screening")
+def test_a_default_point_that_was_not_chosen_here_takes_the_balanced_cut_offs(adaptation: Adaptation) -> None:
+    card = adaptation.card(points={"balanced": at(0.4)}, default_operating_point="screening")
     assert card.default_operating_point == "screening"
-    assert card.operating_points["screening"].threshold == 0.4
-    assert card.operating_points["screening"].reason == REASONS["balanced"]
+    assert card.operating_points["screening"].suspected_from == 0.4
 
 
 @pytest.mark.parametrize(("prior_std", "three_classes"), [(0.5, False), (0.0, True)])
@@ -120,23 +120,18 @@ def test_a_recalibrated_reader_scores_its_own_films_by_its_new_calibration(adapt
     }  # fmt: skip
     short = {key: value for key, value in REFERENCE.items() if key != "score_quantiles"}
     assert "score_quantiles" not in adaptation.card(head=head(0.0), reference=short).facts["reference"]
-    kept = adaptation.card(thresholds={"balanced": 0.4}, reference=REFERENCE).facts["reference"]
+    kept = adaptation.card(points={"balanced": at(0.4)}, reference=REFERENCE).facts["reference"]
     assert kept == REFERENCE, "thresholds change no score"
 
 
 def test_the_calibration_of_the_site_takes_the_place_of_the_old_one(adaptation: Adaptation) -> None:
     old = {"method": "x", "prevalence": 0.7, "ece": {"clean": {"value": 0.01}}, "ece_measured_on": "other films"}
-    card = adaptation.card(head=head(0.0), calibration=old, abstention={"lower": 0.4, "upper": 0.6, "error_rate": 0.2})
+    card = adaptation.card(head=head(0.0), calibration=old)
     assert card.facts["calibration"] == {
         "method": "logistic recalibration at the site", "fitted_on": "30 films of Kassala",
         "scale": [2.0, 2.0], "bias": [0.0, 0.5],
     }  # fmt: skip
-    assert card.facts["abstention"] == {
-        "lower": 0.3, "upper": 0.7, "error_rate": 0.2,
-        "method": "class-conditional conformal prediction on held-out films of Kassala",
-    }  # fmt: skip
-    assert adaptation.card(head=head(0.0), abstention=None).facts["abstention"]["error_rate"] == 0.1
-    assert adaptation.card(thresholds={"balanced": 0.4}, calibration=old).facts["calibration"] == old
+    assert adaptation.card(points={"balanced": at(0.4)}, calibration=old).facts["calibration"] == old
 
 
 def test_agreement_is_counted_week_by_week() -> None:

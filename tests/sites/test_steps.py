@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from ai_for_sudan.contract import Card, reference
+from ai_for_sudan.contract import Card, OperatingPoint, reference
 from ai_for_sudan.sites import ReaderFile, SiteFilms, nuisance, steps
 from ai_for_sudan.sites.curve import _draw, _summary, learning_curve
 from ai_for_sudan.sites.head import Head, Rows
@@ -331,20 +331,26 @@ def test_both_readers_are_measured_at_the_source(card: Card) -> None:
     assert found["shipped"]["auroc"][0] == 3 / 4
     assert found["shipped"]["sensitivity"][0] == 1.0 and found["shipped"]["specificity"][0] == 1 / 2
     # By the head: -2, -0.5, 1, 2; at 0.8, which is log-odds 1.39, one of the two positive films is called.
-    adapted = steps.at_source(judge, Head(1.0, 0.0, np.ones(1), 4.0), {"balanced": 0.8, "screening": 0.1})["adapted"]
+    adapted = steps.at_source(judge, Head(1.0, 0.0, np.ones(1), 4.0), {"balanced": at(0.8), "screening": at(0.1)})[
+        "adapted"
+    ]
     assert adapted["auroc"][0] == 1.0 and adapted["sensitivity"][0] == 1 / 2 and adapted["specificity"][0] == 1.0
-    assert steps.at_source(judge, None, {"screening": 0.1})["adapted"] == found["shipped"], "another point's threshold"
+    assert steps.at_source(judge, None, {"screening": at(0.1)})["adapted"] == found["shipped"], (
+        "another point's cut-off"
+    )
 
 
-def test_films_strictly_inside_the_band_are_left_to_a_person(card: Card) -> None:
+def at(low: float, high: float | None = None) -> OperatingPoint:
+    return OperatingPoint(name="balanced", not_seen_below=low, suspected_from=low if high is None else high)
+
+
+def test_films_between_the_cut_offs_are_left_to_a_person(card: Card) -> None:
     edge = np.log(0.75 / 0.25)  # exactly 3/4
     rows = rows_of([0, 1, -1, edge, -edge, 5], [0, 1, 0, 1, 0, 1])
-    assert card.abstention is not None
     lower, upper = (float(p) for p in expit(np.array([-edge, edge])))
-    wide = replace(card, abstention=replace(card.abstention, lower=lower, upper=upper))
-    share = steps.uncertain(judge_of(rows, wide))
-    assert share is not None and share[0] == 3 / 6 and 0 < share[1] < 0.5 < share[2] < 1  # type: ignore[operator]
-    assert steps.uncertain(judge_of(rows, replace(card, abstention=None))) is None
+    share = steps.uncertain(judge_of(rows, replace(card, operating_points={"balanced": at(lower, upper)})))
+    assert share is not None and share[0] == 4 / 6 and 0 < share[1] < 4 / 6 < share[2] < 1  # type: ignore[operator]
+    assert steps.uncertain(judge_of(rows, replace(card, operating_points={"balanced": at(0.5)}))) is None
 
 
 class Trained:

@@ -68,7 +68,12 @@ export function judge(
   const found = statusAt(point, probability);
   const { abnormal = null, lungsProbability = null } = outputs;
   if (found === 'uncertain') doubts.push(rule.between);
-  else if (found === 'not_seen' && abnormal !== null && card.abnormalLimit !== null && !(abnormal < card.abnormalLimit)) {
+  else if (
+    found === 'not_seen' &&
+    abnormal !== null &&
+    card.abnormalLimit !== null &&
+    !(abnormal < card.abnormalLimit)
+  ) {
     doubts.push(rule.abnormal);
   }
   const status = doubts.length > 0 ? 'uncertain' : found;

@@ -28,7 +28,10 @@ export interface Band {
 }
 
 /** The status that a probability has at an operating point; NaN is uncertain. */
-export function statusAt(point: OperatingPoint, probability: number): Extract<Status, 'suspected' | 'uncertain' | 'not_seen'> {
+export function statusAt(
+  point: OperatingPoint,
+  probability: number,
+): Extract<Status, 'suspected' | 'uncertain' | 'not_seen'> {
   if (probability >= point.suspected_from) return 'suspected';
   return probability < point.not_seen_below ? 'not_seen' : 'uncertain';
 }

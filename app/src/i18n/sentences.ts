@@ -9,7 +9,8 @@ export function sentence(reading: Reading, { t, percent }: Speech, card: Card | 
   const probability = reading.probability!;
   const said = percent(probability, threshold);
   if (status === 'uncertain' && !reading.codes.includes('abstained')) return t.sentence.doubtful(said);
-  const limit = status === 'not_seen' ? (card?.operatingPoints[reading.operatingPoint]?.not_seen_below ?? threshold) : threshold;
+  const limit =
+    status === 'not_seen' ? (card?.operatingPoints[reading.operatingPoint]?.not_seen_below ?? threshold) : threshold;
   if (status !== 'uncertain') return t.sentence[status](percent(probability, limit), percent(limit, probability));
   const point = card?.operatingPoints[reading.operatingPoint] ?? { not_seen_below: 0, suspected_from: 1 };
   return t.sentence.uncertain(said, percent(point.not_seen_below), percent(point.suspected_from));

@@ -16,6 +16,10 @@ const reading = (changes: Partial<Reading> = {}): Reading => ({
   status: 'suspected',
   probability: 0.9,
   label: 'pneumonia',
+  side: null,
+  rightLung: null,
+  leftLung: null,
+  abnormal: null,
   logits: [0, 1],
   gate: [],
   embedding: [],
@@ -138,7 +142,7 @@ describe('exports', () => {
   test('a table that no spreadsheet runs', () => {
     for (const evil of ['=1+1', '+1', '-1', '@x', '\tx'])
       expect(toCsv([reading({ patient: evil, note: evil })], null)).toContain(`'${evil}`);
-    expect(toCsv([reading({ probability: null })], null)).toContain('suspected,,balanced');
+    expect(toCsv([reading({ probability: null })], null)).toContain('suspected,,,,,,balanced');
   });
 
   test('the label of the table is what was found in the end, in the words of the reader', () => {

@@ -184,6 +184,7 @@ def _final(
                 point,
                 not_seen_below=recalibrated(point.not_seen_below, by.scale, by.shift),
                 suspected_from=recalibrated(point.suspected_from, by.scale, by.shift),
+                reason=f"{point.reason}; moved with the calibration, so that the same films are called".lstrip("; "),
             )
             for name, point in card.operating_points.items()
         }

@@ -62,13 +62,13 @@ def _reference(card: Card, reference: dict[str, Any], head: Head) -> dict[str, A
 
 
 def _points(card: Card, outcome: Outcome, result: dict[str, Any]) -> dict[str, Any]:
-    """The operating points of the site as JSON. One that promises nothing, so that it cannot be chosen here, goes."""
+    """The operating points of the site as JSON, which say whether they were chosen here; old measurements go."""
     assert outcome.points is not None
     here = f"{result['films']['labelled']} labelled films of {result['site']}"
     chosen = {
-        name: replace(point, chosen_on=here, measured=None, more={}).to_facts()
+        name: replace(point, chosen_on=point.chosen_on or here, measured=None, more={}).to_facts()
         for name, point in outcome.points.items()
     }
     if card.default_operating_point not in chosen:
-        chosen[card.default_operating_point] = chosen["balanced"]
+        chosen[card.default_operating_point] = chosen.get("balanced") or next(iter(chosen.values()))
     return chosen

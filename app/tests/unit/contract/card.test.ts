@@ -44,11 +44,10 @@ const onnx = (card: string): Uint8Array =>
 const cards = load('cards');
 const cardOf = (changes: object) => readCard(onnx(JSON.stringify({ ...cards.base, ...changes })));
 
-test('a page that is given a card without its self-test shows the same, and no empty band', () => {
+test('a page that is given a card without its self-test shows the same', () => {
   const { selftest: _, ...facts } = cards.base as any;
   const { selfTest: __, ...own } = parseCard(JSON.stringify(cards.base));
   expect(shownCard(facts)).toEqual(own);
-  expect(shownCard({ ...facts, abstention: { lower: 0.5, upper: 0.5 } }).abstention).toBeNull();
 });
 
 describe('the card of a reader file', () => {
@@ -57,8 +56,8 @@ describe('the card of a reader file', () => {
     const card = cardOf({});
     expect([card.name, card.heatmapReference, card.gate.length]).toEqual(['vector', 3.5, 2]);
     expect([...card.selfTest.pixels.subarray(0, 4)]).toEqual([0, 1, 2, 3]);
-    // An empty band abstains from nothing.
-    expect(cardOf({ abstention: { lower: 0.6, upper: 0.6 } }).abstention).toBeNull();
+    expect(card.abnormalLimit).toBe(0.7);
+    expect(cardOf({ abnormal: null }).abnormalLimit).toBeNull();
   });
 
   test.each<Case>(cards.valid)('$name: read', ({ at, value }) => {
@@ -75,6 +74,29 @@ describe('the card of a reader file', () => {
 
   test.each<{ name: string; text: string }>(cards.texts)('$name: no card', ({ text }) => {
     expect(failure(() => readCard(onnx(text)))).toBeInstanceOf(NotAReader);
+  });
+
+  const oldCard = ({ schema = 2, point, abstention }: any) => {
+    const { abnormal: _, ...facts } = {
+      ...cards.base,
+      schema,
+      operating_points: { balanced: point },
+      abstention,
+    } as any;
+    if (schema === 1) for (const name of ['identity', 'provenance']) delete facts[name];
+    return parseCard(JSON.stringify(facts));
+  };
+
+  test.each<any>(cards.old)('an old card: $name', (one) => {
+    const point = oldCard(one).operatingPoints.balanced;
+    expect([point.not_seen_below, point.suspected_from]).toEqual([one.not_seen_below, one.suspected_from]);
+    expect(/^why.*lies outside the band/.test(point.reason!)).toBe(one.crossing);
+    const promised = one.abstention?.error_rate;
+    expect([point.missed, point.false_alarms]).toEqual([promised, promised]);
+  });
+
+  test.each<any>(cards.old_invalid)('an old card: $name, no reader', (one) => {
+    expect(failure(() => oldCard(one)).path).toBe(one.problem);
   });
 
   test('no two exports share a title', () => {

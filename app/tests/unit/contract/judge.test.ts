@@ -5,9 +5,12 @@ import { judge } from '../../../src/contract/judge';
 const card = {
   classes: ['normal', 'pneumonia'],
   positive: 'pneumonia',
-  operatingPoints: { balanced: { threshold: 0.5 }, screening: { threshold: 0.2 } },
+  operatingPoints: {
+    balanced: { not_seen_below: 0.4, suspected_from: 0.6 },
+    screening: { not_seen_below: 0.2, suspected_from: 0.2 },
+  },
   defaultOperatingPoint: 'balanced',
-  abstention: { lower: 0.4, upper: 0.6 },
+  abnormalLimit: null,
   gate: [
     { code: 'blank', limit: 0.5, status: 'refused' },
     { code: 'sideways', limit: 0.5, status: 'refused' },
@@ -32,12 +35,6 @@ describe('the status of a film', () => {
     [0.1, 'not_seen'],
   ])('probability %f is %s', (probability, status) => expect(at(probability).status).toBe(status));
 
-  test('the threshold itself is suspected', () => {
-    const without = { ...card, abstention: null };
-    const outputs = { probability: Float32Array.of(0.5, 0.5), gate: new Float32Array(2) };
-    expect(judge(without, outputs, { width: 300, height: 300 }).status).toBe('suspected');
-  });
-
   test('the gate refuses above its limit, not at it', () => {
     expect(at(0.9, [0.5, 0.5]).status).toBe('suspected');
     const refused = at(0.9, [0.5, 0.7]);
@@ -54,7 +51,7 @@ describe('the status of a film', () => {
     expect(at(0.9, [0, 0], 128).status).toBe('suspected');
   });
 
-  test('another operating point has another threshold', () => {
+  test('another operating point has other cut-offs', () => {
     expect(at(0.3).status).toBe('not_seen');
     expect(at(0.3, [0, 0], 300, [], 'screening')).toMatchObject({ status: 'suspected', threshold: 0.2 });
   });

@@ -1,6 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { ageWarning, ageYears, outside } from '../../../src/contract/ages';
-import { parseCard } from '../../../src/contract/card';
+import { parseCard, readCard } from '../../../src/contract/card';
 import { codesOf, KINDS, kindOf, remark } from '../../../src/contract/codes';
 import { colour, LEGEND } from '../../../src/contract/colours';
 import { codeString, refusals } from '../../../src/contract/headers';
@@ -48,21 +49,50 @@ describe('lungs at the edge', () => {
 describe('judge', () => {
   const { base } = load('cards');
   test.each<any>(rule.cases)('$name', (one) => {
-    const band = one.abstention === undefined ? rule.abstention : one.abstention;
+    const limit = one.abnormal_limit === undefined ? rule.abnormal_limit : one.abnormal_limit;
     const card = parseCard(
       JSON.stringify({
         ...base,
-        operating_points: { balanced: { threshold: rule.threshold } },
-        abstention: band && { lower: band[0], upper: band[1] },
+        operating_points: { balanced: one.point ?? rule.point },
+        abnormal: limit === null ? null : { limit },
         gate: { scores: rule.gate },
         selftest: { ...base.selftest, gate: rule.gate.map(() => 0) },
       }),
     );
     const [height, width] = one.size ?? [300, 300];
-    const outputs = { probability: [1 - one.probability, one.probability], gate: one.gate.map(Number) };
-    const { status, codes } = judge(card, outputs, { height, width }, one.header);
-    expect([status, codes]).toEqual([one.status, one.codes]);
+    const outputs = {
+      probability: [1 - one.probability, Number(one.probability)],
+      gate: one.gate.map(Number),
+      lungsProbability: one.lungs ? (one.lungs.map(Number) as [number, number]) : null,
+      abnormal: one.abnormal === undefined ? null : Number(one.abnormal),
+    };
+    const { status, codes, side } = judge(card, outputs, { height, width }, one.header);
+    expect([status, codes, side]).toEqual([one.status, one.codes, one.side ?? null]);
   });
+});
+
+describe('every shipped reader', () => {
+  const folder = new URL('../../../../readers/', import.meta.url);
+  const order = ['not_seen', 'uncertain', 'suspected'];
+
+  test.each(readdirSync(folder).filter((name) => name.endsWith('.onnx')))(
+    '%s: the status never falls as the probability rises',
+    (name) => {
+      const card = readCard(readFileSync(new URL(name, folder)));
+      const gate = card.gate.map(() => 0);
+      for (const [point, { not_seen_below, suspected_from }] of Object.entries(card.operatingPoints)) {
+        const all = [...Array(401).keys()]
+          .map((step) => step / 400)
+          .concat(not_seen_below, suspected_from, 1e-9, 1 - 1e-9);
+        const found = all
+          .sort((a, b) => a - b)
+          .map((p) => judge(card, { probability: [1 - p, p], gate }, { height: 300, width: 300 }, [], point).status)
+          .map((status) => order.indexOf(status));
+        expect(found).toEqual([...found].sort((a, b) => a - b));
+        expect(new Set(found).size).toBeGreaterThan(1);
+      }
+    },
+  );
 });
 
 describe('polarity', () => {
