@@ -130,7 +130,7 @@ def test_the_reader_file_opens_and_reads(exported: tuple[Path, dict], films: Fil
     folder, card = exported
     reader = Reader.open(folder / "reader.onnx")
     assert json.loads(json.dumps(card))["classes"] == ["normal", "pneumonia"]
-    assert card["schema"] == 2 and Card.from_json(json.dumps(card)).title.endswith(f"+{card['identity'][:8]}")
+    assert card["schema"] == 3 and Card.from_json(json.dumps(card)).title.endswith(f"+{card['identity'][:8]}")
     origin = card["provenance"]
     assert len(origin["weights_sha256"]) == 64 and {one["role"] for one in origin["data"]} >= {"training", "validation"}
     identities = {one["role"]: one["identity"] for one in origin["data"]}
@@ -138,7 +138,8 @@ def test_the_reader_file_opens_and_reads(exported: tuple[Path, dict], films: Fil
     reading = reader.read(samples / "pneumonia_01.png")
     assert reading.status in ("suspected", "not_seen", "uncertain", "refused")
     points = card["operating_points"]
-    assert points["screening"]["threshold"] <= points["balanced"]["threshold"] <= points["rule-in"]["threshold"]
+    for key in ("not_seen_below", "suspected_from"):
+        assert points["screening"][key] <= points["balanced"][key] <= points["rule-in"][key]
 
 
 def test_many_films_at_once_get_the_same_predictions(exported: tuple[Path, dict], films: Films) -> None:
