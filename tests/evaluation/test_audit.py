@@ -54,7 +54,7 @@ def test_a_small_group_says_so_and_unknown_films_are_in_no_group() -> None:
     site = np.array(["here"] * 85 + ["there"] * 10 + [""] * 5)
     found = audit(labels, np.linspace(0, 1, 100), 0.5, {"site": site})
     rows = {row.group: row for row in found.groups}
-    assert set(rows) == {"here", "there"} and "too few to say" in rows["there"].note
+    assert set(rows) == {"here", "there"} and "cannot be told" in rows["there"].note
     assert rows["here"].note == "" and not any(d.figure == "auroc" for d in found.differences)
 
 
@@ -64,10 +64,56 @@ def test_kinds_of_the_disease_are_measured_against_all_healthy_films() -> None:
     probability = np.repeat([0.2, 0.9, 0.4, 0.9], 50) + np.linspace(0, 0.05, 200)
     found = audit(labels, probability, 0.5, {"finding": kinds}, np.arange(200) // 2)
     rows = {row.group: row for row in found.groups}
+    assert {d.against for d in found.differences} == {"the other positive films"}
     assert set(rows) == {"bacterial", "viral"} and rows["viral"].films == 150 and rows["viral"].positive == 100
     assert rows["bacterial"].sensitivity.value == 1 and rows["viral"].sensitivity.value == 0.5
     assert rows["bacterial"].brier.low < rows["bacterial"].brier.value < rows["bacterial"].brier.high
     assert {d.figure for d in found.differences} == {"sensitivity"} and not found.confounding
+
+
+@pytest.mark.parametrize("films", [1, 4, 8])
+def test_groups_that_are_alike_are_told_apart_in_few_audits(films: int) -> None:
+    """Children with several films each, alike in all columns: at most one audit in twenty may mark a difference."""
+    marked = 0
+    for seed in range(30):
+        random = np.random.default_rng(seed)
+        child = np.repeat(np.arange(120), films)
+        labels = (random.random(120) < 0.5).astype(int)[child]
+        score = 2.2 * (labels - 0.5) + 0.9 * random.normal(size=120)[child] + 0.4 * random.normal(size=len(child))
+        columns = {
+            "sex": random.choice(["F", "M"], 120)[child],
+            "site": random.choice(["Wau", "Juba", "Bor"], 120)[child],
+            "view": random.choice(["AP", "PA"], len(child)),
+        }
+        found = audit(labels, 1 / (1 + np.exp(-score)), 0.5, columns, child)
+        marked += any(difference.p_corrected < 0.05 for difference in found.differences)
+    assert marked <= 3  # of 30, where at most 1.5 are expected: P(more than 3) = 0.06 at 5 %
+
+
+def test_a_comparison_counts_once_however_often_it_stands_there() -> None:
+    random = np.random.default_rng(0)
+    labels, view = np.arange(400) % 2, np.where(np.arange(400) < 200, "AP", "PA")
+    probability = random.random(400)
+    alone = audit(labels, probability, 0.5, {"view": view}).differences
+    assert [(d.group, d.against, d.figure) for d in alone] == [
+        ("PA", "AP", figure) for figure in ("auroc", "sensitivity", "specificity")
+    ]
+    # A device that is the same as the view is named again, and tested no second time.
+    twice = audit(labels, probability, 0.5, {"view": view, "device": np.where(view == "AP", "old", "new")}).differences
+    assert len(twice) == 6 and [d.p_corrected for d in twice[:3]] == [d.p_corrected for d in alone]
+    assert sorted(d.p_corrected for d in twice[3:]) == sorted(d.p_corrected for d in alone)
+
+
+def test_a_group_of_few_patients_has_no_certainty() -> None:
+    """Forty films of one child, all right: they prove no more than one film does."""
+    labels = np.r_[np.arange(100) % 2, np.ones(40, int)]
+    child = np.r_[np.arange(100), np.full(40, 100)]
+    site = np.repeat(["here", "there"], [100, 40])
+    found = audit(labels, np.where(labels, 0.9, 0.1), 0.5, {"site": site}, child)
+    there = next(row for row in found.groups if row.group == "there")
+    assert there.sensitivity.value == 1 and there.sensitivity.low < 0.3 and not found.differences
+    assert np.isnan(there.brier.low) and np.isnan(there.auroc.value) and "cannot be told" in there.note
+    assert there.patients == 1 and found.all.auroc.low < 1 == found.all.auroc.value
 
 
 def test_the_command_names_what_it_left_out(
@@ -93,13 +139,20 @@ def test_the_command_names_what_it_left_out(
     assert found["all"]["films"] == 11 and len(found["excluded"]) == 1 and "f4.png" in found["excluded"][0]
     assert [Path(m["file"]).name for m in found["mistakes"]] == ["f11.png"] and found["mistakes"][0]["kind"] == "missed"
     page = (out / "audit.html").read_text()
-    assert "f4.png was left out" in page and "too few to say" in page
+    assert "f4.png was left out" in page and "cannot be told" in page
     capsys.readouterr()
     assert main([*command, "--columns", "planet"]) == 2
     assert "none of the columns planet" in capsys.readouterr().err
     assert main([*command, "--against", str(reader)]) == 0
     assert "+0.0000" in capsys.readouterr().out
     assert json.loads((out / "audit.json").read_text())["comparison"]["calls_p"] == 1
+    (tmp_path / "copy.png").write_bytes((tmp_path / "f3.png").read_bytes())
+    with table.open("a", newline="") as opened:
+        csv.writer(opened).writerow(("copy.png", "normal", "F"))
+    assert main(command) == 0
+    found = json.loads((out / "audit.json").read_text())
+    two_labels = [text for text in found["excluded"] if "is also listed with another label" in text]
+    assert found["all"]["films"] == 10 and len(two_labels) == 2 and "copy.png" in two_labels[1]
     table.write_text(table.read_text().replace("f2.png,normal", "f2.png,tuberculosis"))
     for name in ("audit", "stress"):  # a film of an unknown class is not a negative film
         assert main([name, *command[1:], *(["--kinds", "blur"] if name == "stress" else [])]) == 2

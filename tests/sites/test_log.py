@@ -46,6 +46,7 @@ def test_a_line_becomes_an_entry(tmp_path: Path) -> None:
     assert (entry.status, entry.verdict, entry.positive, entry.reader) == ("not_seen", "unsure", False, "tiny 0.1")
     assert entry.line == f"{tmp_path / 'log.jsonl'}, line 1"
     assert only(tmp_path, reference="positive").positive is True
+    assert entry.film == "" and only(tmp_path, sha256="ab12").film == "ab12" and only(tmp_path, sha256=7).film == ""
 
 
 def test_what_a_line_does_not_say_is_not_known(tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 from ai_for_sudan.cli import main
+from ai_for_sudan.contract.reference import Reference, build
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.sites.agreement import confidence_sequence
 from ai_for_sudan.sites.log import Entry, read_log
-from ai_for_sudan.sites.monitor import confidence_sequence, in_words, monitor
+from ai_for_sudan.sites.monitor import in_words, monitor, power_in_words
 
 
 def lines(
@@ -85,6 +87,63 @@ def test_false_alarms_are_as_rare_as_stated(tmp_path: Path) -> None:
         result = monitor(entries(tmp_path, seed=seed, weeks=26, rate=25, agree=0.8), false_alarms=0.2)
         alarmed += bool(result["alarms"] or result["agreement"]["alarm"])
     assert alarmed <= 6  # P(more than 6 of 20 at 20 %) = 0.09, and half a year is less than one
+
+
+def test_films_that_were_read_twice_raise_no_more_false_alarms(tmp_path: Path) -> None:
+    """Years without drift in which half of the films lie in two folders: at a stated 20 %, no more than that alarm."""
+    alarmed = 0
+    for seed in range(20):
+        content = [{**line, "sha256": f"{n:064x}"} for n, line in enumerate(lines(seed=seed, weeks=26, rate=25))]
+        again = [{**line, "file": f"copy/{line['file']}"} for line in content if line["file"].endswith("0.png")] * 4
+        again += [{**line, "file": f"other/{line['file']}"} for line in content[::2]]
+        result = monitor(read_log([log(tmp_path, content), log(tmp_path, again, "b.jsonl")])[0], false_alarms=0.2)
+        assert result["readings"] == 26 * 25
+        alarmed += bool(result["alarms"])
+    assert alarmed <= 6
+
+
+def test_the_last_reading_of_a_film_counts_in_the_week_of_its_first(tmp_path: Path) -> None:
+    first = [{**line, "sha256": f"{n:064x}"} for n, line in enumerate(lines(weeks=6))]
+    again = {**first[0], "status": "refused", "probability": None, "date": "2025-03-01", "verdict": None}
+    again.pop("embedding", None)
+    result = monitor(read_log([log(tmp_path, [{**first[0], "verdict": "disagree"}, *first[1:], again])])[0])
+    assert result["readings"] == 240 and len(result["weeks"]) == 6
+    assert "1 readings are of films that were read again later; each film counts once." in result["notes"]
+    refused = sum(line["status"] == "refused" for line in first[:40])
+    assert result["weeks"][0]["statuses"]["refused"] == refused + (first[0]["status"] != "refused")
+    assert result["weeks"][0]["verdicts"]["disagree"] >= 1, "what a person said of the film stays"
+
+
+def test_it_says_what_it_could_have_seen(tmp_path: Path) -> None:
+    seen = monitor(entries(tmp_path))["detectable"]
+    assert seen["films_a_week"] == 40 and [window["weeks"] for window in seen["windows"]] == [1, 8]
+    week, eight = seen["windows"]
+    assert 0.5 < eight["shift"] < week["shift"] < 2 and 0.05 < eight["refused"] < week["refused"] < 0.6
+    # A shift of the stated size is found in most sites, half of it in few.
+    found = {size: 0 for size in (1.0, 0.5)}
+    for size in found:
+        for seed in range(10):
+            moved = monitor(entries(tmp_path, seed=seed, weeks=12, since=11, score=2 * size * week["shift"]))
+            found[size] += any(alarm["test"] == "scores" for alarm in moved["alarms"])
+    assert found[1.0] >= 5 and found[0.5] <= 4
+    said = power_in_words(seen)
+    assert said[0].startswith("A usual week has 40 films") and "does not prove" in said[-1]
+    assert [one["share"] for one in seen["agreement"]] == [0.7, 0.6, 0.5]
+    weeks = [one["weeks"] for one in seen["agreement"]]
+    assert weeks == sorted(weeks, reverse=True) and weeks[-1] >= 1
+    few = monitor(entries(tmp_path, weeks=30, rate=8))["detectable"]
+    assert few["windows"][0]["shift"] is None and "no change can be told" in " ".join(power_in_words(few))
+
+
+def test_scores_of_a_refitted_head_are_not_compared_with_those_of_the_old_one(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    own = build(np.abs(rng.normal(0, 1, (300, 40))), 1 / (1 + np.exp(-rng.normal(5, 1, 300))))
+    followed = entries(tmp_path, weeks=5)
+    assert monitor(followed, reference=Reference.from_card({"reference": own}))["alarm"], "the scores are others"
+    refitted = Reference.from_card({"reference": {**own, "scores_of": "tiny 0.1, before adaptation"}})
+    result = monitor(followed, reference=refitted)
+    assert not result["alarm"] and {test["test"] for row in result["weeks"] for test in row["tests"]} == {"embeddings"}
+    assert "Scores are not compared: the card holds those of tiny 0.1, before adaptation" in result["notes"][0]
 
 
 def test_a_confidence_sequence_holds_at_all_times() -> None:
@@ -185,8 +244,6 @@ def test_the_command_and_its_exit_codes(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_against_the_reader_itself(tmp_path: Path, build_tiny: Any) -> None:
-    from ai_for_sudan.contract.reference import build
-
     rng = np.random.default_rng(0)
     own = build(np.abs(rng.normal(0, 1, (300, 40))), 1 / (1 + np.exp(-rng.normal(-1, 2, 300))))
     reader = build_tiny(reference=own)

@@ -12,8 +12,9 @@ from scipy import stats
 
 from ai_for_sudan.contract.reference import Reference
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.sites.agreement import confidence_sequence
 from ai_for_sudan.sites.log import Entry
-from ai_for_sudan.sites.monitor import confidence_sequence, in_words, monitor
+from ai_for_sudan.sites.monitor import in_words, monitor
 
 FIRST = date(2025, 1, 6)
 

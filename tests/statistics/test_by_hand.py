@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from ai_for_sudan.statistics import (
     Calls,
@@ -14,9 +15,9 @@ from ai_for_sudan.statistics import (
     calibration_line,
     compare,
     delong_paired,
-    delong_unpaired,
     link,
     mcnemar,
+    p_of_areas,
     predictive_values,
     reliability,
     sensitivity,
@@ -53,18 +54,20 @@ def test_no_film_no_figure() -> None:
     assert (only.cramers_v, only.p_value) == (0.0, 1.0)
 
 
-def test_areas_of_different_patients_differ_by_the_sum_of_their_variances() -> None:
+def test_areas_of_two_groups_differ_on_the_logit_scale() -> None:
+    """Where every patient has one film, each variance is DeLong's, and they add up."""
     random = np.random.default_rng(0)
-    labels = np.arange(200) % 2
-    first, second = (labels * apart + random.normal(size=200) for apart in (1.5, 0.5))
-    one, other = Predictions(labels, first), Predictions(labels, second)
-    found = delong_unpaired(one, other)
-    # The difference with a constant score, whose area is 1/2 without variance, has the variance of the area itself.
-    alone = [delong_paired(labels, scores, np.zeros(200)) for scores in (first, second)]
-    errors = [area.estimate.high - area.estimate.value for area in alone]
-    assert found.estimate.value == pytest.approx(auroc_delong(labels, first).value - auroc_delong(labels, second).value)
-    assert found.estimate.high - found.estimate.value == pytest.approx(np.hypot(*errors))
-    assert found.p_value < 0.01 and delong_unpaired(one, one).p_value == 1.0
+    labels, groups = np.arange(200) % 2, np.arange(200) < 100
+    scores = labels * np.where(groups, 1.5, 0.5) + random.normal(size=200)
+    first, second = (auroc_delong(labels[side], scores[side]) for side in (groups, ~groups))
+    # The interval is symmetrical on the logit scale: its half is 1.96 standard errors there.
+    at = [np.log(area.value / (1 - area.value)) for area in (first, second)]
+    upper = [np.log(area.high / (1 - area.high)) for area in (first, second)]
+    errors = [(end - centre) / 1.959964 for end, centre in zip(upper, at, strict=True)]
+    expected = 2 * stats.t.sf(abs(at[0] - at[1]) / np.hypot(*errors), 49)
+    assert p_of_areas(labels, scores, np.arange(200), groups, ~groups) == pytest.approx(expected) and expected < 0.01
+    twice = np.r_[np.arange(100), np.arange(100)]
+    assert p_of_areas(labels, np.r_[scores[:100], scores[:100]], twice, groups, ~groups) == 1.0
 
 
 def test_bins_of_a_reliability_diagram() -> None:

@@ -80,3 +80,21 @@ def test_the_draws_are_those_of_seed_0_unless_another_is_given() -> None:
         bootstrap_by_patient(figure, patients, rounds=40, **seed)["mean"] for seed in ({}, {"seed": 0}, {"seed": 1})
     ]
     assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_an_interval_of_the_calibration_error_holds_its_estimate() -> None:
+    """A resample has duplicates, so that its error is larger: uncorrected, the interval lies above the error."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        probability = rng.random(60)
+        labels = (rng.random(60) < probability).astype(float)
+        drawn = Resamples.of(labels, np.arange(60), count=200, seed=seed).ece(probability)
+        found = percentile_interval(drawn, biased=True)
+        assert 0 <= found.low < found.value < found.high
+        assert found.high - found.low == pytest.approx(np.subtract(*np.quantile(drawn[1:], (0.975, 0.025))), abs=0.05)
+        by_rows = bootstrap_by_patient(
+            lambda rows, labels=labels, probability=probability: {"ece": ece(labels[rows], probability[rows])},
+            np.arange(60),
+            rounds=100,
+        )["ece"]
+        assert by_rows.low < by_rows.value < by_rows.high

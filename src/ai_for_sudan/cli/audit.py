@@ -15,7 +15,7 @@ from ai_for_sudan.datasets.regions import load_boxes
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.attribution import GRID
 from ai_for_sudan.evaluation.audit import COLUMNS, audit, groups_of
-from ai_for_sudan.evaluation.readings import readings_of, truth_of
+from ai_for_sudan.evaluation.readings import readings_of, truth_of, without_truth
 from ai_for_sudan.evaluation.report import WORST
 from ai_for_sudan.evaluation.standing import Measured
 from ai_for_sudan.evaluation.standing import in_words as in_words_of_evidence
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
             r if o.probability is not None else replace(r, probability=None)
             for r, o in zip(readings, others, strict=True)
         ]
-    excluded += [f"{manifest.films[i].file} was left out: no label" for i in np.flatnonzero(np.isnan(truth))]
+    excluded += without_truth(manifest, truth, reader.card, np.arange(len(truth)))
     rows = np.array([i for i, r in enumerate(readings) if r.probability is not None and not np.isnan(truth[i])], int)
     if not len(rows) or len(np.unique(truth[rows])) < 2:
         raise UserError(
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         theirs = np.array([others[i].probability for i in rows])
         cut = other.card.operating_point(args.operating_point).suspected_from
         result["comparison"] = compare(
-            truth[rows].astype(int), Calls(probability, point.suspected_from), Calls(theirs, cut)
+            truth[rows].astype(int), Calls(probability, point.suspected_from), Calls(theirs, cut), patient_ids
         )
         words = in_words(result["comparison"], reader.card.title, other.card.title)
     measured = Measured(reader, manifest, rows, readings, truth, point.suspected_from)
@@ -116,7 +116,6 @@ def run(args: argparse.Namespace) -> int:
         threshold=point.suspected_from,
         result=result,
         comparison=words,
-        several=len(np.unique(patient_ids)) if len(np.unique(patient_ids)) < len(rows) else None,
         excluded=[
             f"The reader's gate refused {refused:.1%} of these films; they are measured nevertheless.",
             *excluded,

@@ -13,7 +13,7 @@ from ai_for_sudan.pages import write_page
 from ai_for_sudan.reading.reader import find_reader
 from ai_for_sudan.sites.figures import monitor_figure
 from ai_for_sudan.sites.log import read_log
-from ai_for_sudan.sites.monitor import in_words, monitor
+from ai_for_sudan.sites.monitor import in_words, monitor, power_in_words
 from ai_for_sudan.sites.readerfile import ReaderFile
 
 #: lines left out that are printed; the report names all
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     )
     result["left_out"] = [*({"line": one.line, "reason": one.reason} for one in left_out), *result["left_out"]]
     result = plain_json(result)
-    words = in_words(result)
+    words, power = in_words(result), power_in_words(result["detectable"]) if result["detectable"] else []
     write_json(args.output_dir / "monitor.json", result)
     write_page(
         "ai_for_sudan.sites",
@@ -74,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
         title=f"{result['reader']}, week by week",
         r=result,
         words=words,
+        power=power,
         figure=monitor_figure(result),
     )
     print(f"{result['readings']} readings of {result['reader']}; {len(result['left_out'])} lines left out")
@@ -84,6 +85,8 @@ def run(args: argparse.Namespace) -> int:
     for note in result["notes"]:
         print(note)
     print(words)
+    for sentence in power:
+        print(f"  {sentence}")
     print(f"{args.output_dir / 'monitor.html'} and monitor.json hold the details")
     print(DISCLAIMER)
     return 1 if result["alarm"] else 0

@@ -12,7 +12,7 @@ from ai_for_sudan.cli.data import add_data_options, manifest_of
 from ai_for_sudan.datasets import load_pixels
 from ai_for_sudan.disturbances import STRESS_KINDS
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.evaluation.readings import chosen_films, truth_of
+from ai_for_sudan.evaluation.readings import chosen_films, truth_of, without_truth
 from ai_for_sudan.evaluation.stress import StressRow, figure, stress
 from ai_for_sudan.files import write_json
 from ai_for_sudan.pages import interval, write_page
@@ -36,13 +36,12 @@ def run(args: argparse.Namespace) -> int:
     manifest = manifest_of(args)
     labels = truth_of(manifest, reader.card)
     chosen = chosen_films(args.split, manifest, args.seed, args.films)
-    unlabelled = chosen[np.isnan(labels[chosen])]
+    excluded = without_truth(manifest, labels, reader.card, chosen)
     chosen = chosen[~np.isnan(labels[chosen])]
     truth = labels[chosen].astype(int)
     if len(np.unique(truth)) < 2:
         raise UserError(f"{args.data_dir}: the {len(chosen)} films to measure on are all of one class; both are needed")
     pixels = load_pixels(manifest, cache_dir=args.cache_dir)[chosen]
-    excluded = [f"{manifest.films[i].file} was left out: no label" for i in unlabelled]
     point = reader.card.operating_point(args.operating_point).name
     print(
         f"{'kind':<13}{'severity':>8}{'AUROC':>26}{'sensitivity':>26}{'specificity':>26}"

@@ -27,6 +27,8 @@ class Reference:
         sketches: of a sample of the reader's own films, float64 ``(n, 32)``.
         scores: the log-odds of the positive class of the same films, ``(n,)``.
         pictures: mean and standard deviation of each of ``PICTURE``, ``(6, 2)``; None where it was not recorded.
+        scores_of: the reader that these are the scores of, where it is another than the card's: a refitted head
+            scores films otherwise, so its scores must not be compared with them. Empty where they are its own.
     """
 
     mean: np.ndarray
@@ -34,6 +36,7 @@ class Reference:
     sketches: np.ndarray
     scores: np.ndarray
     pictures: np.ndarray | None
+    scores_of: str = ""
 
     @classmethod
     def from_card(cls, facts: dict[str, Any]) -> Reference | None:
@@ -49,6 +52,7 @@ class Reference:
             packed.reshape(-1, recorded["dims"]),
             np.array(sample["scores"], np.float64),
             np.array(recorded["pictures"], np.float64) if recorded.get("pictures") else None,
+            str(recorded.get("scores_of") or ""),
         )
 
 

@@ -1,6 +1,7 @@
 """Films, labels, patients, splits; verified before any work, decoded once."""
 
 from ai_for_sudan.datasets.cache import load_pixels, squash
+from ai_for_sudan.datasets.content import contradicted
 from ai_for_sudan.datasets.film import Film
 from ai_for_sudan.datasets.manifest import Manifest, labels, load_manifest, patients, sites_of, without_patient
 from ai_for_sudan.datasets.picked import Picked, Pixels
@@ -13,6 +14,7 @@ __all__ = [
     "Picked",
     "Pixels",
     "Split",
+    "contradicted",
     "folds",
     "labels",
     "load_manifest",

@@ -10,7 +10,7 @@ import numpy as np
 
 from ai_for_sudan.contract import Card, Remark
 from ai_for_sudan.contract.colours import OUTLINE_AT
-from ai_for_sudan.datasets import Film, Manifest, labels, split_manifest
+from ai_for_sudan.datasets import Film, Manifest, contradicted, labels, split_manifest
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.processes import in_parallel
 from ai_for_sudan.reading import Reader, Reading
@@ -18,7 +18,9 @@ from ai_for_sudan.statistics import positive_truth
 
 
 def truth_of(manifest: Manifest, card: Card) -> np.ndarray:
-    """1 for films of the class that the reader reports, 0 for others, NaN without a label: float ``(N,)``.
+    """Return 1 for films of the class that the reader reports, 0 for others, NaN without a label: float ``(N,)``.
+
+    A film that is listed again with another label has none (:func:`ai_for_sudan.datasets.contradicted`).
 
     Raises:
         UserError: the data lacks that class, or has classes that the reader does not know.
@@ -30,7 +32,19 @@ def truth_of(manifest: Manifest, card: Card) -> np.ndarray:
             f"{', '.join(card.classes)} and reports '{card.positive}': use the same labels, or leave out "
             "films of other classes"
         )
-    return positive_truth(labels(manifest), manifest.classes.index(card.positive))
+    truth = positive_truth(labels(manifest), manifest.classes.index(card.positive))
+    truth[sorted(contradicted(manifest, truth))] = np.nan
+    return truth
+
+
+def without_truth(manifest: Manifest, truth: np.ndarray, card: Card, films: np.ndarray) -> list[str]:
+    """Return why each of the films (numbers) whose truth (:func:`truth_of`) is NaN is left out, in words."""
+    listed = positive_truth(labels(manifest), manifest.classes.index(card.positive))
+    return [
+        f"{manifest.films[i].file} was left out: "
+        + ("no label" if np.isnan(listed[i]) else "the same film is also listed with another label")
+        for i in films[np.isnan(truth[films])]
+    ]
 
 
 def chosen_films(split: Path | None, manifest: Manifest, seed: int, most: int) -> np.ndarray:

@@ -62,7 +62,7 @@ class Judge:
         levels[nuisance.ACQUISITION] = nuisance.acquisition_score(
             films.pictures[labelled], rows.labels, rows.patients, seed=seed
         )
-        links = {column: nuisance.linked(rows.labels, level) for column, level in levels.items()}
+        links = {column: nuisance.linked(rows.labels, level, rows.patients) for column, level in levels.items()}
         resamples = Resamples.of(rows.labels, rows.patients, seed=seed)
         return cls(rows, card, resamples, levels, links, replayed, kept, seed, say)
 
@@ -99,7 +99,7 @@ class Judge:
             "sensitivity": [*percentile_interval(resamples.sensitivity(called))],
             "specificity": [*percentile_interval(resamples.specificity(called))],
             "brier": [*percentile_interval(resamples.brier(probability))],
-            "ece": [*percentile_interval(resamples.ece(probability))],
+            "ece": [*percentile_interval(resamples.ece(probability), biased=True)],
             "ece_of_a_calibrated_reader": ece_bias(probability),
             "within": {c: [*percentile_interval(resamples.auroc(scores, level))] for c, level in self.levels.items()},
         }

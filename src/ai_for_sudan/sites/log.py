@@ -30,6 +30,7 @@ class Entry:
         verdict: what the clinician said of the reading, where recorded: agree, disagree or unsure.
         positive: the reference standard, where recorded.
         line: the file and line that it is from.
+        film: SHA-256 of its bytes; empty where it was not logged.
     """
 
     week: date
@@ -40,6 +41,7 @@ class Entry:
     positive: bool | None
     reader: str
     line: str = ""
+    film: str = ""
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,7 @@ def _entry(line: str, place: str) -> tuple[datetime | None, Entry]:
         positive=None if standard is None else _REFERENCES[standard],
         reader=printable(values.get("reader", ""))[:200],
         line=place,
+        film=film if isinstance(film := values.get("sha256"), str) else "",
     )
 
 

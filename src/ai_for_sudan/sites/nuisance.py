@@ -46,14 +46,14 @@ def acquisition_score(pictures: np.ndarray, label: np.ndarray, patients: np.ndar
     return np.array([f"fifth {number + 1}" for number in fifths])
 
 
-def linked(label: np.ndarray, level: np.ndarray) -> dict[str, Any]:
-    """How strongly a column and the label go together.
+def linked(label: np.ndarray, level: np.ndarray, patients: np.ndarray | None = None) -> dict[str, Any]:
+    """Return how strongly a column and the label go together; by patient, where ``patients`` ``(N,)`` are given.
 
     Returns:
         ``p`` of the chi-squared test, ``cramers_v``, ``auroc_alone`` (of the share of positives of each level, as if
         the column were a reader), ``linked``, and for each level the films and the positive share.
     """
-    found = link(label, level)
+    found = link(label, level, patients)
     shares = found.counts[:, 1] / found.counts.sum(1)
     return {
         "p": found.p_value,

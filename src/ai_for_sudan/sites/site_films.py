@@ -10,9 +10,8 @@ import numpy as np
 from tqdm import tqdm
 
 from ai_for_sudan.contract.reference import picture_statistics
-from ai_for_sudan.datasets import Manifest, labels, load_manifest
+from ai_for_sudan.datasets import Manifest, contradicted, labels, load_manifest
 from ai_for_sudan.datasets.cache import squash
-from ai_for_sudan.datasets.content import content_keys
 from ai_for_sudan.datasets.split import groups
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.processes import in_parallel
@@ -110,7 +109,7 @@ def read_site(reader: Reader, manifest: Manifest, *, threads: int | None = None)
         reading = reader.read(manifest.films[index].source)
         if reading.status == "failed":
             return Excluded(names[index], "; ".join(reading.reasons))
-        if index in contradicted:
+        if index in of_two_labels:
             return Excluded(names[index], "the same film is also listed with another label")
         if reading.status == "refused":
             return Refused(names[index], reading.codes)
@@ -119,7 +118,7 @@ def read_site(reader: Reader, manifest: Manifest, *, threads: int | None = None)
             return Excluded(names[index], "the reader's probability is not a number")
         return Seen(reading.embedding, picture_statistics(squash(reading.pixels, 224)))
 
-    contradicted = _contradicted(manifest, positive)
+    of_two_labels = contradicted(manifest, positive)
     outcomes = in_parallel(one, range(len(names)), threads=threads)
     bar = tqdm(outcomes, total=len(names), desc="reading", unit="film", leave=False, disable=None)
     for index, outcome in enumerate(bar):
@@ -148,15 +147,6 @@ def read_site(reader: Reader, manifest: Manifest, *, threads: int | None = None)
         excluded=excluded,
         patients_known=all(film.patient for film in manifest.films),
     )
-
-
-def _contradicted(manifest: Manifest, positive: np.ndarray) -> set[int]:
-    """Films with the same bytes as another that has another label."""
-    by_content: dict[str, list[int]] = {}
-    for index, key in enumerate(content_keys(manifest)):
-        if not np.isnan(positive[index]):
-            by_content.setdefault(key, []).append(index)
-    return {i for films in by_content.values() if len({positive[j] for j in films}) > 1 for i in films}
 
 
 def _short(file: str, manifest: Manifest) -> str:

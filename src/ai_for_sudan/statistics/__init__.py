@@ -5,7 +5,14 @@ Labels are 0 or 1 ``(N,)``, probabilities and scores float ``(N,)`` (more means 
 """
 
 from ai_for_sudan.statistics.association import Link, holm, link
-from ai_for_sudan.statistics.auroc import Difference, auroc_delong, delong_paired, delong_unpaired, quick_auroc
+from ai_for_sudan.statistics.auroc import (
+    Difference,
+    auroc_delong,
+    delong_paired,
+    p_of_areas,
+    quick_auroc,
+    smallest_class,
+)
 from ai_for_sudan.statistics.calibration import (
     BINS,
     Bin,
@@ -17,16 +24,7 @@ from ai_for_sudan.statistics.calibration import (
     reliability,
 )
 from ai_for_sudan.statistics.comparison import Calls, compare, mcnemar
-from ai_for_sudan.statistics.estimates import (
-    Estimate,
-    as_json,
-    interval_width,
-    predictive_values,
-    sensitivity,
-    share_by_patient,
-    specificity,
-    wilson,
-)
+from ai_for_sudan.statistics.estimates import Estimate, as_json
 from ai_for_sudan.statistics.groups import age_band
 from ai_for_sudan.statistics.operating_points import (
     PROMISES,
@@ -37,6 +35,16 @@ from ai_for_sudan.statistics.operating_points import (
 )
 from ai_for_sudan.statistics.predictions import Predictions, positive_truth
 from ai_for_sudan.statistics.resampling import Resamples, better, bootstrap_by_patient, percentile_interval
+from ai_for_sudan.statistics.shares import (
+    design_effect,
+    interval_width,
+    p_of_shares,
+    predictive_values,
+    sensitivity,
+    share_by_patient,
+    specificity,
+    wilson,
+)
 from ai_for_sudan.statistics.statuses import STATUSES, Outcomes, StatusTable, status_table
 
 __all__ = [
@@ -63,7 +71,7 @@ __all__ = [
     "compare",
     "decision_curve",
     "delong_paired",
-    "delong_unpaired",
+    "design_effect",
     "ece",
     "ece_bias",
     "holm",
@@ -71,6 +79,8 @@ __all__ = [
     "link",
     "mcnemar",
     "operating_points",
+    "p_of_areas",
+    "p_of_shares",
     "percentile_interval",
     "positive_truth",
     "predictive_values",
@@ -79,6 +89,7 @@ __all__ = [
     "reliability",
     "sensitivity",
     "share_by_patient",
+    "smallest_class",
     "specificity",
     "status_table",
     "wilson",

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from ai_for_sudan.statistics.estimates import Array, Estimate, check, wilson
+from ai_for_sudan.statistics.estimates import Array, Estimate, check
+from ai_for_sudan.statistics.shares import wilson
 
 #: of equal count, for the expected calibration error
 BINS = 15

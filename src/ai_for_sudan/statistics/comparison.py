@@ -23,21 +23,27 @@ class Calls:
         return (self.probabilities >= self.threshold) == (labels == 1)
 
 
-def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> float:
-    """Exact McNemar test (McNemar 1947): the probability that two readers differ in their errors only by chance."""
-    first_right, second_right = np.asarray(first_right, bool), np.asarray(second_right, bool)
-    only_first = int((first_right & ~second_right).sum())
-    only_second = int((~first_right & second_right).sum())
+def mcnemar(first_right: np.ndarray, second_right: np.ndarray, patients: np.ndarray | None = None) -> float:
+    """Return the probability that two readers differ in their errors only by chance (exact; McNemar 1947).
+
+    Args:
+        patients: whom each film is of; a patient counts once, for the reader that is right on more of its films.
+    """
+    ahead = np.asarray(first_right, int) - np.asarray(second_right, int)
+    if patients is not None:
+        ahead = np.bincount(np.unique(patients, return_inverse=True)[1], ahead)
+    only_first, only_second = int((ahead > 0).sum()), int((ahead < 0).sum())
     if only_first + only_second == 0:
         return 1.0
     return float(stats.binomtest(only_first, only_first + only_second, 0.5).pvalue)
 
 
-def compare(labels: np.ndarray, first: Calls, second: Calls) -> dict[str, Any]:
-    """Is one better than the other, beyond chance?
+def compare(labels: np.ndarray, first: Calls, second: Calls, patients: np.ndarray | None = None) -> dict[str, Any]:
+    """Return whether one is better than the other, beyond chance.
 
     Args:
         labels: 0 or 1 ``(N,)``.
+        patients: whom each film is of ``(N,)`` (default: all of another).
 
     Returns:
         plain JSON: ``auroc_difference`` (first less second, ``[value, low, high]``) with ``auroc_p`` by DeLong, and
@@ -46,7 +52,7 @@ def compare(labels: np.ndarray, first: Calls, second: Calls) -> dict[str, Any]:
     Raises:
         UserError: one class only, or probabilities that are not numbers.
     """
-    areas = delong_paired(labels, first.probabilities, second.probabilities)
+    areas = delong_paired(labels, first.probabilities, second.probabilities, patients)
     right, other = first.right(labels), second.right(labels)
     return {
         "films": len(labels),
@@ -54,7 +60,7 @@ def compare(labels: np.ndarray, first: Calls, second: Calls) -> dict[str, Any]:
         "auroc_p": areas.p_value,
         "only_first_right": int((right & ~other).sum()),
         "only_second_right": int((~right & other).sum()),
-        "calls_p": mcnemar(right, other),
+        "calls_p": mcnemar(right, other, patients),
     }
 
 

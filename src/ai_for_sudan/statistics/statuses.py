@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ai_for_sudan.statistics.estimates import Estimate, share_by_patient
+from ai_for_sudan.statistics.estimates import Estimate
+from ai_for_sudan.statistics.shares import share_by_patient
 
 #: the columns of the table; a film that could not be decoded counts as refused
 STATUSES = ("suspected", "uncertain", "not_seen", "refused")

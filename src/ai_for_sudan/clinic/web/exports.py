@@ -98,6 +98,7 @@ def entries(desk: Desk, *, with_line: bool = True) -> Iterator[tuple[str, dict[s
                 {
                     **{k: v for k, v in line.items() if k in ("logits", "gate", "embedding", "label")},
                     "file": f"films/{film.id:07d}.png",
+                    "sha256": film.file,
                     "date": study.date or reading.read_at.date().isoformat(),
                     "read_at": reading.read_at.isoformat(),
                     "site": desk.config.site.name,
