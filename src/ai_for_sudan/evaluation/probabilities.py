@@ -39,7 +39,7 @@ class Probabilities:
     """What does not depend on an operating point.
 
     Attributes:
-        auroc_delong: with the interval that counts every film as independent.
+        auroc_delong: with DeLong's interval, by patient.
         slope, intercept: of the calibration line, by patient; NaN where the classes are apart without overlap.
         ece: biased upward; ``ece_of_a_calibrated_reader`` is what a perfectly calibrated one would show.
         reliability: bins of equal count.
@@ -75,7 +75,7 @@ def of_probabilities(
     fitted = bootstrap_by_patient(line, patients, rounds=min(rounds, ROUNDS), seed=seed)
     thresholds = np.array(THRESHOLDS)
     return Probabilities(
-        auroc_delong=auroc_delong(truth, probability),
+        auroc_delong=auroc_delong(truth, probability, patients),
         slope=fitted["slope"],
         intercept=fitted["intercept"],
         ece=ece(truth, probability),

@@ -49,7 +49,7 @@ def share_by_patient(hits: Array, patients: Array | None = None) -> Estimate:
     people = _numbers(hits, patients)
     effective = _effective(people, _alike(hits, people))
     found = wilson(hits.mean() * effective, effective)
-    return Estimate(float(hits.mean()), found.low, found.high)
+    return Estimate(float(hits.mean()), float(found.low), float(found.high))
 
 
 def p_of_shares(hits: Array, patients: Array, inside: Array, outside: Array) -> float:
