@@ -69,14 +69,14 @@ def _shift(scores: np.ndarray, films: int, level: float, rounds: int = 100) -> f
         return None
     random = np.random.default_rng(0)
     before = [np.sort(random.choice(scores, len(scores))) for _ in range(rounds)]
-    after = [random.choice(scores, films) for _ in range(rounds)]
+    after = [np.sort(random.choice(scores, films)) for _ in range(rounds)]
+    # The distance at which the test alarms (Smirnov's limit): its p-value, without computing it for every draw.
+    alarm = float(np.sqrt(-np.log(level / 2) / 2 * (1 / len(scores) + 1 / films)))
 
     def power(shift: float) -> float:
-        found = [
-            stats.ks_2samp(one, other + shift * spread, method="asymp").pvalue < level
-            for one, other in zip(before, after, strict=True)
-        ]
-        return float(np.mean(found))
+        return float(
+            np.mean([_distance(one, other + shift * spread) > alarm for one, other in zip(before, after, strict=True)])
+        )
 
     low, high = 0, len(SHIFTS)
     while low < high:  # a larger shift is found more often
@@ -85,22 +85,29 @@ def _shift(scores: np.ndarray, films: int, level: float, rounds: int = 100) -> f
     return float(SHIFTS[low].round(1)) if low < len(SHIFTS) else None
 
 
+def _distance(one: np.ndarray, other: np.ndarray) -> float:
+    """The largest distance between the distribution functions of two samples, each ascending."""
+    both = np.concatenate([one, other])
+    shares = [np.searchsorted(sample, both, side="right") / len(sample) for sample in (one, other)]
+    return float(np.abs(shares[0] - shares[1]).max())
+
+
 def _refused(before: tuple[int, int], films: int, level: float) -> float | None:
     """The smallest share of refused films, above that of the baseline, that Fisher's exact test finds."""
     usual = before[0] / before[1]
     if films < FEWEST:
         return None
-    counts = np.arange(films + 1)
-    found = np.array(
-        [
-            count / films > usual
-            and stats.fisher_exact([[count, films - count], [before[0], before[1] - before[0]]]).pvalue < level
-            for count in counts
-        ]
-    )
-    if not found.any():
+
+    def alarms(count: int) -> bool:
+        table = [[count, films - count], [before[0], before[1] - before[0]]]
+        return count / films > usual and bool(stats.fisher_exact(table).pvalue < level)
+
+    fewest, most = 0, films + 1
+    while fewest < most:  # more refusals alarm the sooner
+        middle = (fewest + most) // 2
+        fewest, most = (fewest, middle) if middle > films or alarms(middle) else (middle + 1, most)
+    if fewest > films:
         return None
-    fewest = int(np.argmax(found))
     shares = np.arange(0.01, 1.005, 0.01)
     enough = stats.binom.sf(fewest - 1, films, shares) >= POWER
     return float(shares[np.argmax(enough)].round(2)) if enough.any() else None
