@@ -17,9 +17,9 @@ from ai_for_sudan.contract.card import Card
 from ai_for_sudan.sites import ReaderFile
 from ai_for_sudan.sites.adapt import Outcome
 from ai_for_sudan.sites.adapted import _reference, write_adapted
+from ai_for_sudan.sites.agreement import agreement
 from ai_for_sudan.sites.head import Head, Space
 from ai_for_sudan.sites.log import Entry
-from ai_for_sudan.sites.monitor import _agreement
 
 RESULT: dict[str, Any] = {
     "site": "Kassala", "date": "2026-03-04", "reader": "tiny 0.1", "measured": {"auroc": [0.9, 0.8, 0.95]},
@@ -138,9 +138,9 @@ def test_agreement_is_counted_week_by_week() -> None:
     weeks = [date(2026, 1, 5), date(2026, 1, 5), date(2026, 1, 12), date(2026, 1, 12), date(2026, 1, 19)]
     said = ["agree", "disagree", "agree", "unsure", None]
     entries = [Entry(week, "suspected", 0.1, None, what, None, "r") for week, what in zip(weeks, said, strict=True)]
-    found = _agreement(entries, 0.6, 0.05)
+    found = agreement(entries, 0.6, 0.05)
     assert (found["verdicts"], found["unsure"], found["wanted"], found["alarm"]) == (3, 1, 0.6, False)
     assert [(point["week"], point["verdicts"], point["share"][0]) for point in found["course"]] == [
         ("2026-01-05", 2, 0.5), ("2026-01-12", 3, 2 / 3),
     ]  # fmt: skip
-    assert _agreement([], 0.6, 0.05) == {"wanted": 0.6, "verdicts": 0, "unsure": 0, "course": [], "alarm": False}
+    assert agreement([], 0.6, 0.05) == {"wanted": 0.6, "verdicts": 0, "unsure": 0, "course": [], "alarm": False}
