@@ -20,9 +20,11 @@ from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import alone
 from ai_for_sudan.lungs import load_finder
 from ai_for_sudan.models import Architecture, CheckpointState, ModelSpec, SplitRecord, create, load_checkpoint, names
+from ai_for_sudan.models.checkpoint import start_from
 from ai_for_sudan.models.mobilenet_v2 import imagenet_file
 from ai_for_sudan.radiographs import content_hash
 from ai_for_sudan.training import LabelledFilms, Recipe, best_path, fit
+from ai_for_sudan.training.companions import Companions
 from ai_for_sudan.training.examples import drawn_lungs
 from ai_for_sudan.training.processes import Processes, processes
 from ai_for_sudan.training.quantisation import quantise_and_compare
@@ -74,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace, group: Processes) -> int:
     recipe = _recipe(args)
     manifest = manifest_of(args)
+    companions = _companions(recipe, manifest)
     say = print if group.first else (lambda *_: None)
     torch.manual_seed(recipe.seed)
     model = create(  # first, because missing weights should cost nobody the time that verifying takes
@@ -83,16 +86,25 @@ def _train(args: argparse.Namespace, group: Processes) -> int:
         task=manifest.task,
         pretrained=args.pretrained,
         finder=None if recipe.lungs == "whole" else load_finder(),
+        abnormal=companions is not None and companions.know_other_diseases,
     )
+    if recipe.initial:
+        start_from(model, recipe.initial)
     folder = group.share(_folder(args.output_dir, model.spec) if group.first else None)
     if folder != args.output_dir:
         say(f"{args.output_dir} holds another architecture, which is kept; this {recipe.model_type} goes to {folder}")
     with _alone(folder) if group.first else nullcontext():
-        return _train_in(folder, args, group, recipe, manifest, model)
+        return _train_in(folder, args, group, recipe, manifest, model, companions)
 
 
 def _train_in(
-    folder: Path, args: argparse.Namespace, group: Processes, recipe: Recipe, manifest: Manifest, model: Architecture
+    folder: Path,
+    args: argparse.Namespace,
+    group: Processes,
+    recipe: Recipe,
+    manifest: Manifest,
+    model: Architecture,
+    companions: Companions | None,
 ) -> int:
     say = print if group.first else (lambda *_: None)
     if group.first:
@@ -133,6 +145,7 @@ def _train_in(
         ),
         resume=args.resume,
         group=group,
+        companions=companions,
     )
     if group.first:
         point = fitted.state.operating_point
@@ -201,6 +214,14 @@ def _initial_weights(pretrained: bool | str, seed: int) -> dict[str, str]:
     file = imagenet_file() if isinstance(pretrained, bool) else Path(pretrained)
     name = "ImageNet, as published by torchvision" if isinstance(pretrained, bool) else file.name
     return {"name": name, "sha256": content_hash(file)}
+
+
+def _companions(recipe: Recipe, manifest: Manifest) -> Companions | None:
+    if not recipe.companions:
+        return None
+    if recipe.lungs == "whole" or manifest.task != "exclusive" or len(manifest.classes) != 2:
+        raise UserError("companions teach about lungs: they need --lungs auto and two classes that exclude each other")
+    return Companions.load(Path(recipe.companions), manifest.classes, manifest.positive, ModelSpec.input_size)
 
 
 def _recipe(args: argparse.Namespace) -> Recipe:

@@ -9,17 +9,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ai_for_sudan.errors import UserError
 from ai_for_sudan.export.familiarity import Familiarity
 from ai_for_sudan.lungs import LungFindings, View, back
 from ai_for_sudan.models import Architecture, as_batch
+from ai_for_sudan.models.architecture import entropy, shares
 
 #: side of the heatmap, in the frame of the film, of a network that looks at the lungs' box
 HEATMAP_SIDE = 56
 
 
 class Outputs(NamedTuple):
-    """Of a batch: ``(B, C)``, ``(B, C)``, ``(B, C, h, w)``, ``(B, D)``, ``(B, G)``, ``(B, 112, 112)``, ``(B, 4)``.
+    """Of a batch: ``(B, C)``, ``(B, C)``, ``(B, C, h, w)``, ``(B, D)``, ``(B, G)``, ``(B, 112, 112)``, ``(B, 4)``,
+    ``(B, 2)``, ``(B, 1)``.
 
     Maps are in the frame of the film. A network that sees the whole film has no lungs and no box.
     """
@@ -31,10 +32,12 @@ class Outputs(NamedTuple):
     gate: Tensor
     lungs: Tensor | None = None
     box: Tensor | None = None
+    lungs_probability: Tensor | None = None
+    abnormal: Tensor | None = None
 
-    def present(self) -> tuple[Tensor, ...]:
-        """What there is, in this order: without lungs the last two are missing."""
-        return tuple(value for value in self if value is not None)
+    def present(self) -> dict[str, Tensor]:
+        """What there is, by name, in this order."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
 
 
 class Calibration(nn.Module):
@@ -120,70 +123,135 @@ class ReaderNetwork(nn.Module):
         calibration: Calibration,
         gate: Gate | None = None,
         familiarity: Familiarity | None = None,
+        abnormal: Calibration | None = None,
     ) -> None:
+        """``abnormal``: the calibration of that output, where the network has it."""
         super().__init__()
         self.model, self.calibration, self.gate, self.familiarity = model.eval(), calibration, gate, familiarity
+        self.abnormal = abnormal
+        # How the lungs share in the film stays as trained, also where a site fits the head anew.
+        self.attention = model.last
         # The last layer under a fixed name, so that a site can find it in the file.
-        self.head: nn.Module = model.classifier[-1]
-        self.hidden: list[nn.Linear] = [m for m in model.classifier[:-1] if isinstance(m, nn.Linear)]
-        if len(self.hidden) > 1:
-            raise UserError("Grad-CAM in closed form is derived for a head of one or two linear layers")
+        self.head: nn.Module = _with_entropy(model) if model.spec.each_lung else model.last
         self.gate_features = GateFeatures()
         self.findings = LungFindings()
 
     def forward(self, films: Tensor) -> Outputs:
         """Grey films ``(B, 1, S, S)`` in 0..1 -> :class:`Outputs`."""
-        view = self.model.view(films) if self.model.view is not None else None
-        stages = self.model.stages(films if view is None else view.pixels)
-        maps = stages["maps"]
-        pooled = maps.mean(dim=(2, 3))
-        embedding = self.model.classifier[:-1](pooled)
+        seen = self._seen(films)
+        embedding, spec = seen.embedding, self.model.spec
         logits = self.head(embedding)
-        heatmap = self._heatmap(maps, pooled)
-        if view is not None:
-            heatmap = back(heatmap, view.box, HEATMAP_SIDE)
+        heatmap = self._heatmap(seen)
+        if seen.view is not None:
+            heatmap = back(heatmap, seen.view.box, HEATMAP_SIDE)
         if self.gate is None:
             gate = films.new_zeros((films.shape[0], 0))
         else:
-            gate = self.gate(films, self._gate_features(films, view, stages, embedding))
-            if view is not None:
-                gate = torch.cat([gate, self.findings(view.lungs)], 1)
+            gate = self.gate(films, self._gate_features(films, seen))
+            if seen.view is not None:
+                gate = torch.cat([gate, self.findings(seen.view.lungs)], 1)
             if self.familiarity is not None:
                 gate = torch.cat([gate, self.familiarity(embedding)], 1)
         found = Outputs(self.calibration(logits), logits, heatmap, embedding, gate)
-        return found if view is None else found._replace(lungs=view.lungs[:, 0], box=view.box)
+        if seen.view is not None:
+            found = found._replace(lungs=seen.view.lungs[:, 0], box=seen.view.box)
+        if spec.each_lung:
+            each = self.calibration(self.head(F.pad(seen.each, (0, 1))))
+            found = found._replace(lungs_probability=each[..., spec.positive_index])
+        if self.abnormal is not None and self.model.abnormal is not None:
+            odds = self.model.abnormal(seen.each)[..., 0].logsumexp(1, keepdim=True)
+            found = found._replace(abnormal=self.abnormal(odds))
+        return found
 
-    def _gate_features(self, films: Tensor, view: View | None, stages: dict[str, Tensor], embedding: Tensor) -> Tensor:
-        shallow, deep = (stages[name] for name in self.model.gate_layers)
-        features = self.gate_features(films, shallow, deep, embedding)
-        if view is None:
+    def _seen(self, films: Tensor) -> _Seen:
+        view = self.model.view(films) if self.model.view is not None else None
+        stages = self.model.stages(films if view is None else view.pixels)
+        maps = stages["maps"]
+        if view is None or self.model.evidence is None:
+            pooled, places = maps.mean(dim=(2, 3))[:, None], None
+        else:
+            size = (2 * maps.shape[-2], 2 * maps.shape[-1])
+            places = self.model.evidence.weights(view.pixels[:, 1:], size)
+            # The mean of the finer map under the weights is the mean of the map under weights that are made coarser.
+            up = _doubling(maps)
+            coarse = (up.T @ places @ up / (size[0] * size[1])).flatten(2)
+            pooled = coarse @ maps.flatten(2).transpose(1, 2)
+        each = self.model.classifier[:-1](pooled)
+        share = shares(self.attention(each), self.model.spec)
+        embedding = (share[..., None] * each).sum(1)
+        if self.model.spec.each_lung:
+            embedding = torch.cat([embedding, entropy(share)[:, None]], 1)
+        return _Seen(view, stages, places, pooled, each, share, embedding)
+
+    def _gate_features(self, films: Tensor, seen: _Seen) -> Tensor:
+        shallow, deep = (seen.stages[name] for name in self.model.gate_layers)
+        features = self.gate_features(films, shallow, deep, seen.embedding)
+        if seen.view is None:
             return features
+        lungs = seen.view.lungs
         # Where lungs lie, coarsely, and how sure that is: of a hand or a page they are scattered and doubtful.
-        grid = F.avg_pool2d(view.lungs, view.lungs.shape[-1] // 7).flatten(1)
-        doubt = (view.lungs * (1 - view.lungs)).mean(dim=(2, 3))
-        return torch.cat([features, grid, doubt * 10, view.box], 1)
+        grid = F.avg_pool2d(lungs, lungs.shape[-1] // 7).flatten(1)
+        doubt = (lungs * (1 - lungs)).mean(dim=(2, 3))
+        return torch.cat([features, grid, doubt * 10, seen.view.box], 1)
 
-    def _heatmap(self, maps: Tensor, pooled: Tensor) -> Tensor:
+    def _heatmap(self, seen: _Seen) -> Tensor:
         """Grad-CAM of every class at the last feature map (Selvaraju 2017), without a backward pass.
 
-        With global average pooling the gradient of a logit is the same at all places: the row of the linear layer
-        divided by their number; through a hidden ReLU it is the row times the open units times the first layer.
+        With a mean over places the gradient of a logit is the same at all places of a lung: the weight of the channel
+        times the lung's share, divided by the number of places.
         """
-        weights: Tensor = self.head.weight.unsqueeze(0)  # type: ignore[operator]  # (1, C, D)
-        if self.hidden:
-            first = self.hidden[0]
-            is_open = (first(pooled) > 0).to(pooled.dtype).unsqueeze(1)  # (B, 1, D)
-            weights = (weights * is_open) @ first.weight  # (B, C, K)
-        batch, channels, height, width = maps.shape
-        flat = maps.reshape(batch, channels, height * width) / (height * width)
-        return (weights @ flat).reshape(batch, -1, height, width).relu()
+        maps = seen.stages["maps"]
+        height, width = maps.shape[-2:]
+        rows: Tensor = self.head.weight[:, : self.attention.in_features]  # type: ignore[index]
+        weights = self.model.channel_weights(seen.pooled, rows)
+        cam = (weights @ maps.flatten(2)[:, None]).unflatten(3, (height, width))  # (B, L or 1, C, h, w)
+        if seen.places is None:
+            return (cam[:, 0] / (height * width)).relu()
+        up = _doubling(maps)
+        part = seen.places * seen.share[..., None, None] / (4 * height * width)
+        return ((up @ cam @ up.T) * part[:, :, None]).sum(1).relu()
 
     def gate_input(self, films: Tensor) -> tuple[Tensor, Tensor]:
         """What the gate is fitted on, ``(B, F)``, and the embedding ``(B, D)``."""
-        view = self.model.view(films) if self.model.view is not None else None
-        stages = self.model.stages(films if view is None else view.pixels)
-        embedding = self.model.embedding(stages["maps"])
-        return self._gate_features(films, view, stages, embedding), embedding
+        seen = self._seen(films)
+        return self._gate_features(films, seen), seen.embedding
+
+
+class _Seen(NamedTuple):
+    """What the network saw of a batch.
+
+    Attributes:
+        places: weights of the places of the finer map ``(B, L, 2h, 2w)``; None without lungs.
+        pooled: ``(B, L, K)``; each: ``(B, L, D)``, of each lung; share: ``(B, L)``; embedding: of the film.
+    """
+
+    view: View | None
+    stages: dict[str, Tensor]
+    places: Tensor | None
+    pooled: Tensor
+    each: Tensor
+    share: Tensor
+    embedding: Tensor
+
+
+def _with_entropy(model: Architecture) -> nn.Linear:
+    """Return the last layer with one more input, the entropy of the lungs' shares (:func:`..architecture.joined`)."""
+    last = model.last
+    head = nn.Linear(last.in_features + 1, last.out_features)
+    with torch.no_grad():
+        head.weight[:, :-1], head.bias[:] = last.weight, last.bias
+        head.weight[:, -1] = 0.0
+        if model.spec.task == "exclusive":
+            head.weight[:, -1] = -0.5
+            head.weight[model.spec.positive_index, -1] = 0.5
+    return head
+
+
+def _doubling(maps: Tensor) -> Tensor:
+    """Return the matrix ``(2h, h)`` that makes a side of a square map twice as fine, as bilinear interpolation does."""
+    side = maps.shape[-1]
+    identity = torch.eye(side, dtype=maps.dtype, device=maps.device)[None]
+    return F.interpolate(identity.transpose(1, 2), size=2 * side, mode="linear", align_corners=False)[0].T
 
 
 class OneFilm(nn.Module):
@@ -199,7 +267,7 @@ class OneFilm(nn.Module):
         film = pixels.to(torch.float32)[None, None]
         film = F.interpolate(film, size=(self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
         found = self.network((film / 255).clamp(0, 1))
-        return tuple(value[0] for value in found.present())
+        return tuple(value[0] for value in found.present().values())
 
 
 class ManyFilms(nn.Module):
@@ -211,4 +279,4 @@ class ManyFilms(nn.Module):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """uint8 ``(N, S, S)`` -> outputs with a leading N."""
-        return self.network(as_batch(pixels)).present()
+        return tuple(self.network(as_batch(pixels)).present().values())

@@ -103,6 +103,13 @@ def stretch(films: Tensor, levels: Tensor) -> Tensor:
     return ((films - low) / (high - low).clamp_min(0.02)).clamp(0, 1)
 
 
+def displaced(box: Tensor, generator: torch.Generator) -> Tensor:
+    """Return boxes ``(B, 4)`` whose sides lie elsewhere by up to 7 % of the box, mostly outwards, for training."""
+    sides = (box[:, 2:] - box[:, :2]).repeat(1, 2)
+    out = (torch.rand(len(box), 4, generator=generator) * 0.12 - 0.054).to(box)
+    return (box + out * sides * box.new_tensor([-1.0, -1.0, 1.0, 1.0])).clamp(0, 1)
+
+
 class LungView(nn.Module):
     """A lung finder in front of a network; its weights are never trained with the network's."""
 
@@ -135,7 +142,7 @@ class LungView(nn.Module):
     def framed(
         self, films: Tensor, generator: torch.Generator, size: int | None = None, lungs: Tensor | None = None
     ) -> Tensor:
-        """Views ``(B, 2, V, V)`` for training: each side of the box is displaced by up to a tenth, mostly outwards.
+        """Views ``(B, 2, V, V)`` for training: each side of the box is :func:`displaced`.
 
         Args:
             size: another side than the view's own.
@@ -143,11 +150,7 @@ class LungView(nn.Module):
         """
         with torch.no_grad():
             lungs = self.find(films) if lungs is None else lungs
-            box = box_of(lungs)
-            sides = (box[:, 2:] - box[:, :2]).repeat(1, 2)
-            out = (torch.rand(len(films), 4, generator=generator) * 0.12 - 0.054).to(box)
-            box = (box + out * sides * box.new_tensor([-1.0, -1.0, 1.0, 1.0])).clamp(0, 1)
-            return self.look(films, lungs, box, size).pixels
+            return self.look(films, lungs, displaced(box_of(lungs), generator), size).pixels
 
     def look(self, films: Tensor, lungs: Tensor, box: Tensor, size: int | None = None) -> View:
         """The view through a box that was chosen by the caller."""

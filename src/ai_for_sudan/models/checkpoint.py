@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,28 @@ def load_checkpoint(
             f"{source}: the weights do not fit {spec.name}: {str(error).splitlines()[-1].strip()}"
         ) from error
     return model.to(map_location).eval(), state
+
+
+def start_from(model: Architecture, path: str | Path) -> None:
+    """Fill a network with the weights of a checkpoint of the same architecture, classes and view, as far as it has them.
+
+    The layer that says whether a lung is abnormal begins as the one that speaks for the positive class.
+
+    Raises:
+        UserError: as :func:`load_checkpoint`, or the checkpoint is of other classes or sees films in another way.
+    """
+    first, _ = load_checkpoint(path, expect=model.spec.name)
+    wanted, found = (replace(each.spec, each_lung=True, abnormal=False) for each in (model, first))
+    if wanted != found:
+        raise UserError(
+            f"{path} cannot be where this training starts: expected a checkpoint of {wanted}, found {found}"
+        )
+    lacking = model.load_state_dict(first.state_dict(), strict=False).missing_keys
+    if "abnormal.weight" in lacking and model.abnormal is not None:
+        positive = model.spec.positive_index
+        with torch.no_grad():
+            rows = model.last.weight
+            model.abnormal.weight.copy_(rows[positive] * 2 - rows.sum(0))
 
 
 def _contents(source: Path) -> tuple[ModelSpec, dict[str, torch.Tensor], CheckpointState]:

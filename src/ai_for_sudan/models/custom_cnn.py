@@ -52,6 +52,7 @@ class CustomCNN(Architecture):
             nn.Dropout(dropout),
             nn.Linear(HIDDEN, len(spec.classes)),
         )
+        self.add_abnormal()
         self.apply(_initialise)
 
 

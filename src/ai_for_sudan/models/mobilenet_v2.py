@@ -63,6 +63,7 @@ class MobileNetV2(Architecture):
         nn.init.xavier_uniform_(head.weight)
         nn.init.zeros_(head.bias)
         self.classifier = nn.Sequential(nn.Dropout(dropout), head)
+        self.add_abnormal()
 
     def join(self, stages: dict[str, Tensor], last: Tensor) -> Tensor:
         return last if self.neck is None else self.neck(*(stages[name] for name in Neck.LAYERS))

@@ -37,13 +37,16 @@ def create(
     task: str = "exclusive",
     pretrained: bool | str | Path = False,
     finder: LungFinder | None = None,
+    abnormal: bool = False,
 ) -> Architecture:
     """A new network for ``classes``.
 
     Args:
         positive: the class that a reading reports; the last one if not given.
         pretrained: ``True`` for torchvision's ImageNet weights, or a file that holds them.
-        finder: the network then sees the lungs' box that this finds; without one it sees the whole film.
+        finder: the network then sees the lungs' box that this finds, and reads each lung for itself; without one it
+            sees the whole film.
+        abnormal: also say whether the lungs are abnormal in any way.
 
     Raises:
         UserError: unknown name or class, or the weights cannot be had.
@@ -55,7 +58,16 @@ def create(
         raise UserError(f"there is no model type '{name}'; there are: {', '.join(names())}")
     kind = ARCHITECTURES[name]
     view_size = 0 if finder is None else kind.view_side
-    spec = ModelSpec(name, tuple(classes), positive, task, view_size=view_size, **kind.normalisation)
+    spec = ModelSpec(
+        name,
+        tuple(classes),
+        positive,
+        task,
+        view_size=view_size,
+        each_lung=finder is not None,
+        abnormal=abnormal,
+        **kind.normalisation,
+    )
     model = build(spec)
     if finder is not None and model.view is not None:
         model.view.finder.load_state_dict(finder.state_dict())

@@ -30,10 +30,13 @@ from ai_for_sudan.models import (
     probabilities,
     save_checkpoint,
 )
+from ai_for_sudan.models.architecture import Logits, joined
 from ai_for_sudan.models.checkpoint import write_tensors
+from ai_for_sudan.training.companions import Companions
 from ai_for_sudan.training.examples import LabelledFilms, check_sites
 from ai_for_sudan.training.history import merit, write_history
-from ai_for_sudan.training.loss import class_weights, imitation, loss, targets
+from ai_for_sudan.training.loss import class_weights, loss, targets
+from ai_for_sudan.training.lung_targets import LungFilms, imitated, lung_loss, positive_odds
 from ai_for_sudan.training.optimisation import Optimisation
 from ai_for_sudan.training.processes import Processes
 from ai_for_sudan.training.recipe import Recipe
@@ -75,6 +78,7 @@ def fit(
     state: CheckpointState | None = None,
     resume: bool = False,
     group: Processes | None = None,
+    companions: Companions | None = None,
     quiet: bool = False,
 ) -> Fitted:
     """Train ``model`` and keep the weights of the best epoch (:func:`.history.merit`).
@@ -83,6 +87,7 @@ def fit(
         state: what else to keep with the checkpoint (split, data, command).
         resume: go on from ``output_dir/checkpoints/last.pth`` where there is one of the same recipe.
         group: the processes that train together.
+        companions: films that teach about lungs.
 
     Raises:
         UserError: a checkpoint of another recipe or other films is to be resumed, the teacher has other classes, a
@@ -90,6 +95,7 @@ def fit(
         KeyboardInterrupt: passed on after a usable checkpoint was left.
     """
     run = _Run(recipe, model, train, validation, output_dir, state or CheckpointState(), group or Processes(), quiet)
+    run.companions = companions
     if resume:
         run.resume()
     return run.to_end()
@@ -116,7 +122,9 @@ class _Run:
         check_sites(train, self.spec.positive_index)
         self.model = model.to(self.device).to(memory_format=torch.channels_last)
         self.model.features[: recipe.frozen_layers].requires_grad_(False)
-        self.parallel: nn.Module = DistributedDataParallel(self.model) if group.count > 1 else self.model
+        self.frozen = self.model.features[: recipe.frozen_layers]
+        outputs = _Outputs(self.model)
+        self.parallel: nn.Module = DistributedDataParallel(outputs) if group.count > 1 else outputs
         self.teacher = self._teacher(recipe.teacher) if recipe.teacher else None
         self.batches = max(1, len(train) // recipe.batch_size)
         self.optimisation = Optimisation(self.model, recipe, self.batches)
@@ -130,6 +138,9 @@ class _Run:
         self.state = replace(state, recipe=recipe.to_dict(), selection=SELECTION)
         self.history: list[dict[str, Any]] = []
         self.waited = 0
+        self.companions: Companions | None = None
+        #: mosaics of the lungs of the batch before, which was looked at anyway
+        self._mosaics: LungFilms | None = None
         self._lower = f"lower --learning_rate ({recipe.learning_rate})"
 
     def to_end(self) -> Fitted:
@@ -197,6 +208,7 @@ class _Run:
     def _pass_train(self, epoch: int) -> tuple[float, dict[str, float]]:
         """One look at the training films -> the mean loss, and the scores."""
         self.parallel.train()
+        self.frozen.eval()  # their statistics stay those of the weights that they keep
         total, films, truths, predicted = 0.0, 0, [], []
         order = self.train.order(self.spec.positive_index, [self.recipe.seed, epoch])
         for step, indices in enumerate(self._batches(torch.from_numpy(order), epoch)):
@@ -204,8 +216,9 @@ class _Run:
                 ((self.recipe.seed * 1009 + epoch) * 100_003 + step) * 64 + self.group.rank
             )
             pixels, labels, lungs = self.train.batch(self.group.mine(indices), self.device)
-            inputs, target = self._examples(pixels, labels, lungs, epoch, generator)
-            value, logits = self._loss(inputs, target)
+            inputs, target, known = self._examples(pixels, labels, lungs, epoch, step, generator)
+            value, logits = self._loss(inputs, target, known, generator)
+            logits = logits[: len(labels)]
             self.optimisation.step(value)
             total += float(value.detach()) * len(labels)
             films += len(labels)
@@ -224,44 +237,75 @@ class _Run:
             yield order[start : start + size]
 
     def _examples(
-        self, films: Tensor, labels: Tensor, lungs: Tensor | None, epoch: int, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
+        self, films: Tensor, labels: Tensor, lungs: Tensor | None, epoch: int, step: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor, LungFilms | None]:
         """What the network is shown and should say: augmented films ``(B, 1, S, S)``, or views of their lungs
-        ``(B, 2, V, V)``, small in the first epochs, and some mixed."""
+        ``(B, 2, V, V)``, small in the first epochs, and some mixed; and what is known of each lung."""
+        healthy = films[labels != self.spec.positive_index] if self._two_classes else films[:0]
         films, lungs = augment_with_masks(films, lungs, generator, self.recipe.augmentation)
-        small = self.recipe.small_size if epoch <= self.recipe.small_epochs else None
+        small = self.recipe.small_size if epoch <= self.recipe.small_epochs else 0
         if self.model.view is not None:
             # A teacher that sees more of the film than its student is shown all of it.
             taught = self.teacher.spec.view_size if self.teacher is not None else 0
-            views = self.model.view.framed(films, generator, small or max(self.spec.view_size, taught), lungs)
+            side = small or max(self.spec.view_size, taught)
+            views = self.model.view.framed(films, generator, side, lungs)
             views = restyle(views, generator, self.recipe.restyle)
             films = swap_surroundings(views, generator, self.recipe.swap)
         elif small:
             films = F.interpolate(films, size=(small, small), mode="bilinear", antialias=True)
-        films = films.to(memory_format=torch.channels_last)
         target = targets(labels, len(self.spec.classes), self.recipe.label_smoothing)
-        if self.recipe.mixup and float(torch.rand((), generator=generator)) < self.recipe.mixup:
+        mixed = bool(self.recipe.mixup and float(torch.rand((), generator=generator)) < self.recipe.mixup)
+        if mixed:
             # Beta(0.4, 0.4) by its ratio of gammas would need another generator; this draw has the same shape.
             share = 0.5 - 0.5 * float(torch.cos(torch.rand((), generator=generator) * torch.pi))
             other = torch.randperm(len(films), generator=generator).to(films.device)
             films = share * films + (1 - share) * films[other]
             target = share * target + (1 - share) * target[other]
-        return films, target
+        known = None
+        if self.model.view is not None and self.spec.each_lung and self._two_classes and not mixed:
+            parts = [LungFilms.of_labels(films, (labels == self.spec.positive_index).long())]
+            if self.companions is not None:
+                seed = (self.recipe.seed, epoch, step, self.group.rank)
+                parts += self.companions.draw(self.model.view, self.recipe, side, healthy, seed)
+            if self._mosaics is not None and self._mosaics.views.shape[-1] == side:
+                parts.append(self._mosaics)
+            known = LungFilms.joined(parts)
+            films, target = known.views, torch.cat([target, self._target(known.film[len(labels) :])])
+        return films.to(memory_format=torch.channels_last), target, known
 
-    def _loss(self, films: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss of a batch, with the teacher's part, and the logits ``(B, C)``."""
+    @property
+    def _two_classes(self) -> bool:
+        return self.spec.task == "exclusive" and len(self.spec.classes) == 2
+
+    def _target(self, film: Tensor) -> Tensor:
+        """1, 0 or NaN of the positive class ``(B,)`` -> ``(B, 2)``."""
+        smoothing = self.recipe.label_smoothing
+        positive = film * (1 - smoothing) + smoothing / 2
+        both = [1 - positive, positive]
+        return torch.stack(both if self.spec.positive_index else both[::-1], 1)
+
+    def _loss(
+        self, films: Tensor, target: Tensor, known: LungFilms | None, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """The loss of a batch, with the lungs' and the teacher's part, and the logits ``(B, C)``."""
         seen = films
         if self.spec.view_size and films.shape[-1] > self.spec.view_size:
             size = (self.spec.view_size, self.spec.view_size)
             seen = F.interpolate(films, size=size, mode="bilinear", antialias=True)
         with autocast(self.device):
-            logits = self.parallel(seen)
-        value = loss(logits, target, self.weights, self.spec.task)
+            maps, found = self.parallel(seen)
+            logits = joined(found.classes, self.spec)
+        rows = ~target.isnan().any(1) if self.spec.task == "exclusive" else slice(None)
+        value = loss(logits[rows], target[rows], self.weights, self.spec.task)
+        if known is not None:
+            value = value + lung_loss(self.model, maps, found, known, self.recipe)
+            odds = positive_odds(self.model, found.classes.detach().float())
+            self._mosaics = known.mosaics(odds, round(self.recipe.mosaics * self.recipe.batch_size), generator)
         if self.teacher is not None:
             with torch.inference_mode(), autocast(self.device):
-                taught = self.teacher(films)
+                taught = self.teacher.lungs(self.teacher.feature_map(films))
             share = self.recipe.teacher_weight
-            value = (1 - share) * value + share * imitation(logits, taught.clone(), self.spec.task)
+            value = (1 - share) * value + share * imitated(found, taught, self.spec)
         if not torch.isfinite(value):
             raise UserError(f"the loss became {float(value)}; {self._lower}")
         return value, logits
@@ -330,6 +374,18 @@ class _Run:
     def say(self, text: str) -> None:
         if self.group.first and not self.quiet:
             tqdm.write(text)
+
+
+class _Outputs(nn.Module):
+    """A network's weighted maps ``(B, L * K, h, w)`` and the logits of each lung."""
+
+    def __init__(self, model: Architecture) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, films: Tensor) -> tuple[Tensor, Logits]:
+        maps = self.model.feature_map(films)
+        return maps, self.model.lungs(maps)
 
 
 def _line(row: dict[str, Any], epochs: int) -> str:

@@ -39,6 +39,13 @@ class Recipe:
         restyle: share of the films whose grey levels get another tone curve (:func:`ai_for_sudan.lungs.restyle`).
         swap: share of the films that get the surroundings of another film
             (:func:`ai_for_sudan.lungs.swap_surroundings`).
+        companions: a CSV of films that teach about lungs and are trained on beside the others, see
+            :meth:`ai_for_sudan.training.companions.Companions.load`.
+        mosaics: films whose lungs belong to two different ones, in parts of the batch
+            (:meth:`ai_for_sudan.training.lung_targets.LungFilms.mosaics`).
+        lung_weight, abnormal_weight, place_weight: in the loss, of what is known of each lung, of other diseases, and
+            of where opacities lie.
+        initial: a checkpoint of the same architecture to start from.
         mixup: share of the batches that are mixed with another film (Zhang 2018).
         label_smoothing: taken from the true class and given to all.
         balance: weigh classes by the inverse of their frequency to this power (0: not at all; 1: fully).
@@ -62,6 +69,12 @@ class Recipe:
     lungs: str = "auto"
     restyle: float = 0.5
     swap: float = 0.5
+    companions: str = ""
+    mosaics: float = 0.3
+    lung_weight: float = 0.5
+    abnormal_weight: float = 0.3
+    place_weight: float = 0.15
+    initial: str = ""
     mixup: float = 0.0
     label_smoothing: float = 0.0
     balance: float = 1.0
@@ -92,6 +105,11 @@ class Recipe:
                 f"lungs must be {', '.join(LUNGS)}, or a folder or table of masks; there is none at '{self.lungs}'",
             ),
             (not 0 <= self.mixup <= 1, "mixup must be in 0..1"),
+            (not 0 <= self.mosaics <= 1, "mosaics must be in 0..1"),
+            (
+                min(self.lung_weight, self.abnormal_weight, self.place_weight) < 0,
+                "lung_weight, abnormal_weight and place_weight must be 0 or more",
+            ),
             (not 0 <= self.restyle <= 1, "restyle must be in 0..1"),
             (not 0 <= self.swap <= 1, "swap must be in 0..1"),
             (
