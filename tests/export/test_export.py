@@ -24,8 +24,12 @@ from ai_for_sudan.export.network import Calibration, Gate, OneFilm, ReaderNetwor
 from ai_for_sudan.export.rules import GOOD_REFUSED
 from ai_for_sudan.export.samples import Sample, Samples, parts_of, source
 from ai_for_sudan.export.shortcuts import knowledge_without_lungs
-from ai_for_sudan.models import Architecture, CheckpointState, create, names
+from ai_for_sudan.lungs import back, load_finder
+from ai_for_sudan.models import Architecture, CheckpointState, centre_head, create, names
+from ai_for_sudan.radiographs import read_radiograph
 from ai_for_sudan.reading import Reader
+
+SAMPLES = ("normal_01", "pneumonia_01", "pneumonia_05")
 
 
 def network(name: str, classes: tuple[str, ...] = ("normal", "pneumonia"), task: str = "exclusive") -> Architecture:
@@ -53,6 +57,40 @@ def test_the_heatmap_without_backward_pass_is_grad_cam(name: str, task: str) -> 
         expected = GradCAM(model)(films, index)
         torch.testing.assert_close(found.heatmap[:, index], expected.maps, atol=1e-4, rtol=1e-4)
         torch.testing.assert_close(found.logits, expected.logits, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", names())
+def test_each_lung_is_read_for_itself_in_closed_form(name: str, samples: Path) -> None:
+    """Hooks find the same map: a channel's weight is that of the linear layer times the share of its lung."""
+    torch.manual_seed(0)
+    model = create(name, ["normal", "pneumonia"], finder=load_finder(), abnormal=True).eval()
+    with torch.no_grad():
+        for layer in model.classifier:
+            if isinstance(layer, torch.nn.Linear):
+                layer.weight.mul_(6)
+                torch.nn.init.normal_(layer.bias)
+    centre_head(model)
+    films = torch.stack(
+        [torch.from_numpy(squash(read_radiograph(samples / f"{film}.png").pixels, 224)) for film in SAMPLES]
+    )
+    films = films[:, None].float() / 255
+    network = ReaderNetwork(
+        model,
+        Calibration(torch.ones(2), torch.zeros(2), "exclusive"),
+        abnormal=Calibration(torch.ones(1), torch.zeros(1), "multilabel"),
+    ).eval()
+    with torch.inference_mode():
+        found = network(films)
+    assert found.lungs_probability is not None and found.abnormal is not None and found.box is not None
+    odds = (found.lungs_probability / (1 - found.lungs_probability)).log()
+    film = found.logits[:, 1] - found.logits[:, 0]
+    torch.testing.assert_close(film, odds.logsumexp(1), atol=1e-3, rtol=1e-3)
+    assert (film >= odds.amax(1) - 1e-3).all(), "the film is at least as sick as its sicker lung"
+    torch.testing.assert_close(found.logits, model(films), atol=1e-4, rtol=1e-4)
+    for index in (0, 1):
+        expected = GradCAM(model)(films, index)
+        drawn = back(expected.maps[:, None], found.box, found.heatmap.shape[-1])[:, 0]
+        torch.testing.assert_close(found.heatmap[:, index], drawn, atol=1e-4, rtol=1e-3)
 
 
 @pytest.mark.parametrize("name", names())

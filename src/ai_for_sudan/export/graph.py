@@ -28,7 +28,13 @@ DROPPED_BITS = 3
 
 def names_of(network: ReaderNetwork) -> list[str]:
     """The outputs that the graph of a network has."""
-    return [name for name in Outputs._fields if network.model.view is not None or name not in OPTIONAL_OUTPUTS]
+    there = {
+        "lungs": network.model.view is not None,
+        "box": network.model.view is not None,
+        "lungs_probability": network.model.spec.each_lung,
+        "abnormal": network.abnormal is not None,
+    }
+    return [name for name in Outputs._fields if there.get(name, True)]
 
 
 def export_graph(module: OneFilm | ManyFilms, example: Tensor, dynamic: dict[int, torch.export.Dim]) -> onnx.ModelProto:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -98,9 +98,7 @@ class Architecture(nn.Module):
     @property
     def last(self) -> nn.Linear:
         """The last layer of the classifier."""
-        layer = self.classifier[-1]
-        assert isinstance(layer, nn.Linear)
-        return layer
+        return cast(nn.Linear, self.classifier[-1])  # or its quantised stand-in
 
     @property
     def target_layer(self) -> str:

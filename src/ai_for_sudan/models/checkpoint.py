@@ -79,7 +79,7 @@ def load_checkpoint(
 
 
 def start_from(model: Architecture, path: str | Path) -> None:
-    """Fill a network with the weights of a checkpoint of the same architecture, classes and view, as far as it has them.
+    """Fill a network with the weights of a checkpoint of the same architecture and classes, as far as it has them.
 
     The layer that says whether a lung is abnormal begins as the one that speaks for the positive class.
 
@@ -89,9 +89,7 @@ def start_from(model: Architecture, path: str | Path) -> None:
     first, _ = load_checkpoint(path, expect=model.spec.name)
     wanted, found = (replace(each.spec, each_lung=True, abnormal=False) for each in (model, first))
     if wanted != found:
-        raise UserError(
-            f"{path} cannot be where this training starts: expected a checkpoint of {wanted}, found {found}"
-        )
+        raise UserError(f"{path} cannot be where this training starts: expected {wanted}, found {found}")
     lacking = model.load_state_dict(first.state_dict(), strict=False).missing_keys
     if "abnormal.weight" in lacking and model.abnormal is not None:
         positive = model.spec.positive_index

@@ -180,6 +180,7 @@ class _Run:
         started = time.perf_counter()
         # Every epoch is seeded for itself, so that a resumed run is the run that was never interrupted.
         torch.manual_seed(self.recipe.seed * 100_003 + epoch * 101 + self.group.rank)
+        self._mosaics = None
         trained_loss, trained = self._pass_train(epoch)
         seconds = time.perf_counter() - started
         # Validated by every process in the same way: it is short, and all must agree when to stop.
