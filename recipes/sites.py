@@ -2,11 +2,11 @@
 
     python recipes/sites.py DATA sites.csv companions.csv
 
-DATA holds `chest_xray_train` (Kermany 2018) and `adult_rsna` (RSNA 2018), whose films are in `sites.csv`. Children are held
-out by patient, about one in seven; adults are all trained on, because thresholds and calibration are chosen for children.
-`companions.csv` names films that teach about lungs: lungs of `adult_rsna_lungs`, which a program cut out and radiologists
-drew boxes on; the surroundings of `adult_rsna_normals`, films of one class that are never trained on as they are; and
-`shenzhen_lungs`, half of them with tuberculosis, of which one film in three is held out.
+DATA holds `chest_xray_train` (Kermany 2018) and `adult_rsna` (RSNA 2018), whose films are in `sites.csv`. Children are
+held out by patient, about one in seven; adults are all trained on, because calibration is chosen for children.
+`companions.csv` names films that teach about lungs: lungs of `adult_rsna_lungs`, which a program cut out and
+radiologists drew boxes on; the surroundings of `adult_rsna_normals`, films of one class that are never trained on as
+they are; and `shenzhen_lungs`, half of them with tuberculosis, of which one film in three is held out.
 """
 
 import csv

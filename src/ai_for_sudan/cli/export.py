@@ -12,7 +12,7 @@ from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, manifest_of
 from ai_for_sudan.datasets import Manifest, Picked, labels, load_pixels, patients, sites_of, split_manifest
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.export import ExportOptions, Films, GatePictures, Pictures, export_reader
+from ai_for_sudan.export import ExportOptions, Films, GatePictures, Healthy, Pictures, export_reader
 from ai_for_sudan.models import CheckpointState, load_checkpoint, names, save_checkpoint
 
 
@@ -39,6 +39,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="pictures that are not chest films, for the gate; lateral films in a folder 'lateral' inside",
     )
     parser.add_argument("--other_chest", type=Path, metavar="DIR", help="good films of another site, for the gate")
+    parser.add_argument(
+        "--healthy",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="films of healthy people of other hospitals, a folder each: few false alarms are promised there as well",
+    )
     parser.add_argument("--operating_point", default="balanced", choices=("screening", "balanced", "rule-in"))
     parser.add_argument("--data_name", default="", help="what the card calls the training data")
     parser.add_argument("--licence", default="", help="of the training data")
@@ -84,12 +92,13 @@ def run(args: argparse.Namespace) -> int:
     pictures = GatePictures(
         *(Pictures.below(folder, spec.input_size) if folder else None for folder in (args.other_chest, args.not_chest))
     )
+    healthy = [Healthy(_name(folder), Pictures.below(folder, spec.input_size)) for folder in args.healthy]
     sites = sites_of(manifest)
     to_fit, to_choose = (
         Films(Picked(pixels, side), truth[side], patient_ids[side], None if sites is None else sites[side])
         for side in (train, validation)
     )
-    card = export_reader(model, state, to_fit, to_choose, args.output, options, pictures=pictures)
+    card = export_reader(model, state, to_fit, to_choose, args.output, options, pictures=pictures, healthy=healthy)
     if args.safetensors:
         save_checkpoint(args.safetensors.with_suffix(".safetensors"), model, state)
     for name, point in card["operating_points"].items():
@@ -104,6 +113,12 @@ def run(args: argparse.Namespace) -> int:
     print(f"calibration: {card['calibration']['ece']}")
     print(DISCLAIMER)
     return 0
+
+
+def _name(folder: Path) -> str:
+    """Name a set of films by its folder; ``films`` is no name, that of the folder above is."""
+    full = folder.resolve()
+    return full.parent.name if full.name == "films" else full.name
 
 
 def _sides(args: argparse.Namespace, manifest: Manifest, state: CheckpointState) -> tuple[list[int], list[int]]:

@@ -19,6 +19,8 @@ from ai_for_sudan.statistics import Predictions, as_json, ece, ece_bias, status_
 
 #: where calibration and cut-offs are chosen
 CHOSEN_ON = "validation patients, their films as they are and a perturbed copy of each"
+#: of healthy films, at most this share is left to a person because their lungs do not look normal
+SENT_ON = 0.03
 #: of the patients, each measured by what was chosen on the others
 PARTS = 5
 
@@ -94,6 +96,16 @@ def operating_points(sets: Mapping[str, Predictions], unseen: Mapping[str, Predi
         )
         for name, point in statistics.operating_points(list(sets.values())).items()
     }
+
+
+def abnormal_limit(healthy: Mapping[str, np.ndarray], share: float = SENT_ON) -> float:
+    """Choose the limit above which lungs do not look normal.
+
+    Args:
+        healthy: name -> probabilities that lungs are abnormal, of healthy films that were not trained on.
+        share: of the films of any set, at most so many exceed the limit.
+    """
+    return max(float(np.quantile(values, 1 - share)) for values in healthy.values())
 
 
 def _statuses_apart(sets: Mapping[str, Predictions]) -> dict[str, dict[str, np.ndarray]]:

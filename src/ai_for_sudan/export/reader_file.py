@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -13,6 +13,7 @@ import torch
 
 from ai_for_sudan.contract.card import (
     SCHEMA,
+    Abnormal,
     Card,
     Gate,
     Heatmap,
@@ -23,12 +24,13 @@ from ai_for_sudan.contract.provenance import project_commit, weights_sha256
 from ai_for_sudan.disturbances import perturbed
 from ai_for_sudan.export import choices, facts, graph, int8
 from ai_for_sudan.export.gate import fit_gate
-from ai_for_sudan.export.inputs import Films, GatePictures
-from ai_for_sudan.export.network import ManyFilms, OneFilm, ReaderNetwork
+from ai_for_sudan.export.inputs import Films, GatePictures, Healthy
+from ai_for_sudan.export.network import Calibration, ManyFilms, OneFilm, ReaderNetwork
 from ai_for_sudan.export.pytorch_files import write_for_pytorch
 from ai_for_sudan.export.shortcuts import knowledge_without_lungs
 from ai_for_sudan.models import Architecture, CheckpointState, folded
-from ai_for_sudan.models import logits as predict
+from ai_for_sudan.models.architecture import Logits, joined
+from ai_for_sudan.models.predict import lung_logits
 from ai_for_sudan.statistics import Predictions, positive_truth
 from ai_for_sudan.version import __version__
 
@@ -72,6 +74,7 @@ def export_reader(
     options: ExportOptions,
     *,
     pictures: GatePictures | None = None,
+    healthy: Sequence[Healthy] = (),
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Write the reader file (and on demand its companions) and return its card.
@@ -82,6 +85,7 @@ def export_reader(
     Args:
         state: of the checkpoint.
         pictures: what the gate is fitted on besides.
+        healthy: films of other hospitals that cut-offs are held to as well.
 
     Raises:
         UserError: the model knows the label without the lungs, int8 outside its limits, or a file that does not agree
@@ -95,7 +99,8 @@ def export_reader(
     without_lungs = knowledge_without_lungs(model, validation, options.force, say)
     copies = perturbed(validation.pixels, seed + 1)
     say("predicting validation films, as they are and perturbed")
-    both = torch.cat([predict(model, validation.pixels), predict(model, copies)])
+    twofold = [lung_logits(model, validation.pixels), lung_logits(model, copies)]
+    both = torch.cat([joined(one.classes, spec) for one in twofold])
     twice = Films(
         np.concatenate([np.asarray(validation.pixels), copies]),
         np.concatenate([validation.labels] * 2),
@@ -106,13 +111,24 @@ def export_reader(
         probability = calibration(both).numpy()
     unseen = choices.cross_calibrated(both, twice.labels, twice.patients, spec.task)
     count = len(validation)
-    points = choices.operating_points(_sets(validation, probability, positive), _sets(validation, unseen, positive))
+    sets, unseen_sets = (_sets(validation, values, positive) for values in (probability, unseen))
+    elsewhere = {one.site: lung_logits(model, one.films.pixels) for one in healthy}
+    for site, found in elsewhere.items():
+        with torch.inference_mode():
+            values = calibration(joined(found.classes, spec)).numpy()
+        sets[site] = unseen_sets[site] = Predictions.of(
+            np.zeros(len(values)), values[:, positive], np.array([f"{site}/{film}" for film in range(len(values))])
+        )
+    points = choices.operating_points(sets, unseen_sets)
+    abnormal = _abnormal(twofold, twice, elsewhere, positive)
     point = points[options.operating_point]
     if pictures.not_chest is None:
         say("no other pictures were given (--not_chest): the gate knows blank, rotated and inverted films only")
     bare = ReaderNetwork(model, calibration)
     fitted = fit_gate(bare, train, validation, pictures, seed=seed, say=say)
-    network = ReaderNetwork(model, calibration, fitted.gate, fitted.familiarity).eval()
+    network = ReaderNetwork(
+        model, calibration, fitted.gate, fitted.familiarity, abnormal[0] if abnormal else None
+    ).eval()
     one = OneFilm(network).eval()
     say("writing the graph")
     side = {0: torch.export.Dim("height", min=64, max=8192), 1: torch.export.Dim("width", min=64, max=8192)}
@@ -154,6 +170,7 @@ def export_reader(
         ),
         operating_points=points,
         default_operating_point=options.operating_point,
+        abnormal=abnormal[1] if abnormal else None,
         gate_rules=Gate.from_facts(fitted.facts),
         heatmap=Heatmap(
             method="Grad-CAM (Selvaraju 2017)",
@@ -179,6 +196,35 @@ def export_reader(
         say(f"{output.with_suffix('.bulk.onnx')}: for many films at network size")
     write_for_pytorch(one, example, options.torchscript, options.pt2, say)
     return card.facts
+
+
+def _abnormal(
+    validation: Sequence[Logits], films: Films, elsewhere: Mapping[str, Logits], positive: int
+) -> tuple[Calibration, Abnormal] | None:
+    """Calibrate whether lungs are abnormal and choose its limit; None for a network that does not tell.
+
+    Args:
+        validation: of the films as they are and of their perturbed copies.
+        films: both together.
+        elsewhere: of healthy films of other hospitals.
+    """
+    if any(one.abnormal is None for one in validation):
+        return None
+    odds = [one.abnormal.logsumexp(1, keepdim=True) for one in validation if one.abnormal is not None]
+    truth = positive_truth(films.labels, positive)
+    calibration = choices.calibrate(torch.cat(odds), truth[:, None], "multilabel")
+    well = torch.from_numpy(truth[: len(odds[0])] == 0)
+    sets = {name: one[well] for name, one in zip(("clean", "perturbed"), odds, strict=True)}
+    sets |= {
+        site: one.abnormal.logsumexp(1, keepdim=True) for site, one in elsewhere.items() if one.abnormal is not None
+    }
+    with torch.inference_mode():
+        limit = choices.abnormal_limit({name: calibration(one)[:, 0].numpy() for name, one in sets.items()})
+    text = (
+        "trained on pneumonia, on tuberculosis and on other abnormal films against normal ones; "
+        f"at most {choices.SENT_ON:.0%} of the healthy films of any set exceed the limit"
+    )
+    return calibration, Abnormal(limit=limit, text=text, chosen_on=", ".join(sets))
 
 
 def _predictions(labels: np.ndarray, probability: np.ndarray, positive: int) -> Predictions:

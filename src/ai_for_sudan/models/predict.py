@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from ai_for_sudan.datasets import Pixels
 from ai_for_sudan.lungs import box_of
-from ai_for_sudan.models.architecture import Architecture
+from ai_for_sudan.models.architecture import Architecture, Logits, joined
 from ai_for_sudan.models.folding import folded
 from ai_for_sudan.models.precision import autocast
 from ai_for_sudan.models.tensors import as_batch
@@ -23,7 +23,23 @@ def logits(
     progress: str | None = None,
     mixed_precision: bool = False,
 ) -> Tensor:
-    """Logits ``(N, C)`` float32 of films ``(N, S, S)`` uint8, in evaluation mode, on the model's device.
+    """Return the logits ``(N, C)`` of films, as :func:`lung_logits` computes them."""
+    found = lung_logits(
+        model, pixels, lungs=lungs, batch_size=batch_size, progress=progress, mixed_precision=mixed_precision
+    )
+    return joined(found.classes, model.spec)
+
+
+def lung_logits(
+    model: Architecture,
+    pixels: Pixels,
+    *,
+    lungs: Pixels | None = None,
+    batch_size: int = 128,
+    progress: str | None = None,
+    mixed_precision: bool = False,
+) -> Logits:
+    """Return the logits of each lung, float32, of films ``(N, S, S)`` uint8, in evaluation mode, on the model's device.
 
     Args:
         lungs: uint8 ``(N, h, w)``, 255 where lung is: what a network that looks at lungs sees through, in place of what
@@ -42,8 +58,10 @@ def logits(
             if lungs is not None and quick.view is not None:
                 known = as_batch(lungs[start : start + batch_size], where)
                 films = quick.view.look(films, known, box_of(known)).pixels
-            found.append(quick(films.contiguous(memory_format=torch.channels_last)).float().cpu())
-    return torch.cat(found)
+            found.append(quick.lungs(quick.feature_map(films.contiguous(memory_format=torch.channels_last))))
+    abnormal = [each.abnormal.float().cpu() for each in found if each.abnormal is not None]
+    classes = torch.cat([each.classes.float().cpu() for each in found])
+    return Logits(classes, torch.cat(abnormal) if abnormal else None)
 
 
 def probabilities(values: Tensor, task: str) -> Tensor:
