@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from ai_for_sudan.contract.names import OUTPUTS
 from ai_for_sudan.datasets import squash
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.explanation import GradCAM
-from ai_for_sudan.export import ExportOptions, Films, GatePictures, Pictures, export_reader, graph, int8
+from ai_for_sudan.export import ExportOptions, Films, GatePictures, Healthy, Pictures, export_reader, graph, int8
 from ai_for_sudan.export.gate import fit_on
 from ai_for_sudan.export.network import Calibration, Gate, OneFilm, ReaderNetwork
 from ai_for_sudan.export.rules import GOOD_REFUSED
@@ -178,6 +178,33 @@ def test_the_reader_file_opens_and_reads(exported: tuple[Path, dict], films: Fil
     points = card["operating_points"]
     for key in ("not_seen_below", "suspected_from"):
         assert points["screening"][key] <= points["balanced"][key] <= points["rule-in"][key]
+
+
+def test_a_reader_of_each_lung_says_which_and_keeps_its_promise_at_another_hospital(
+    films: Films, tmp_path: Path, samples: Path
+) -> None:
+    torch.manual_seed(0)
+    model = create("custom_cnn", ["normal", "pneumonia"], finder=load_finder(), abnormal=True).eval()
+    well = np.asarray(films.pixels)[films.labels == 0]
+    healthy = Pictures(np.concatenate([well] * 4), [f"{number}.png" for number in range(4 * len(well))])
+
+    def export(name: str, others: Sequence[Healthy]) -> dict:
+        path = tmp_path / f"{name}.onnx"
+        options = ExportOptions(name, {"data": "synthetic", "films": 24, "patients": 24}, force=True)
+        return export_reader(model, CheckpointState(), films, films, path, options, healthy=others, say=lambda _: None)
+
+    alone, held_to = export("alone", ()), export("held_to", [Healthy("Juba", healthy)])
+    point = held_to["operating_points"]["balanced"]
+    assert point["measured"]["Juba"]["negative"]["films"] == len(healthy.pixels)
+    assert point["suspected_from"] >= alone["operating_points"]["balanced"]["suspected_from"]
+    assert "Juba" in held_to["abnormal"]["chosen_on"] and 0 < held_to["abnormal"]["limit"] < 1
+    reader = Reader.open(tmp_path / "held_to.onnx")
+    found = reader.outputs(np.asarray(films.pixels[0]))
+    assert found["lungs_probability"].shape == (2,) and found["abnormal"].shape == (1,)
+    odds = np.log(found["lungs_probability"] / (1 - found["lungs_probability"]))
+    assert found["probability"][1] >= found["lungs_probability"].max() - 1e-4 and np.isfinite(odds).all()
+    reading = reader.read(samples / "pneumonia_01.png")
+    assert reading.lungs_probability is not None and reading.abnormal is not None
 
 
 def test_many_films_at_once_get_the_same_predictions(exported: tuple[Path, dict], films: Films) -> None:

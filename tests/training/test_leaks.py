@@ -68,7 +68,7 @@ def test_labels_are_smoothed_in_training_and_not_in_validation(tmp_path: Path) -
     recipe = Recipe(label_smoothing=0.2, augmentation=0.0, batch_size=4)
     run = _Run(recipe, network(), films(), films(), tmp_path, CheckpointState(), Processes(), quiet=True)
     batch, labels, lungs = films().batch(torch.arange(4), torch.device("cpu"))
-    _, target = run._examples(batch, labels, lungs, 1, torch.Generator().manual_seed(0))
+    _, target, _ = run._examples(batch, labels, lungs, 1, torch.Generator().manual_seed(0))
     assert target.tolist() == [pytest.approx([0.9, 0.1]), pytest.approx([0.1, 0.9])] * 2
 
 
@@ -147,7 +147,7 @@ def test_where_people_drew_the_lungs_the_network_sees_them_in_training_and_valid
         recipe, model, drawn.take(range(8)), drawn.take(range(8, 12)), tmp_path, CheckpointState(), Processes(), True
     )
     batch, labels, lungs = run.train.batch(torch.arange(4), torch.device("cpu"))
-    seen, _ = run._examples(batch, labels, lungs, 1, torch.Generator().manual_seed(0))
+    seen, _, _ = run._examples(batch, labels, lungs, 1, torch.Generator().manual_seed(0))
     assert seen.shape[1] == 2 and float(seen[:, 1].mean()) > 0.6, "a box around the drawn lung is mostly lung"
     assert float(run._examples(batch, labels, None, 1, torch.Generator().manual_seed(0))[0][:, 1].mean()) < 0.6
 

@@ -130,7 +130,7 @@ class ReaderNetwork(nn.Module):
         self.model, self.calibration, self.gate, self.familiarity = model.eval(), calibration, gate, familiarity
         self.abnormal = abnormal
         # How the lungs share in the film stays as trained, also where a site fits the head anew.
-        self.attention = model.last
+        self.attention = _Attention(model.last) if model.spec.each_lung else None
         # The last layer under a fixed name, so that a site can find it in the file.
         self.head: nn.Module = _with_entropy(model) if model.spec.each_lung else model.last
         self.gate_features = GateFeatures()
@@ -177,10 +177,10 @@ class ReaderNetwork(nn.Module):
             coarse = (up.T @ places @ up / (size[0] * size[1])).flatten(2)
             pooled = coarse @ maps.flatten(2).transpose(1, 2)
         each = self.model.classifier[:-1](pooled)
+        if self.attention is None:
+            return _Seen(view, stages, places, pooled, each, torch.ones_like(each[..., 0]), each[:, 0])
         share = shares(self.attention(each), self.model.spec)
-        embedding = (share[..., None] * each).sum(1)
-        if self.model.spec.each_lung:
-            embedding = torch.cat([embedding, entropy(share)[:, None]], 1)
+        embedding = torch.cat([(share[..., None] * each).sum(1), entropy(share)[:, None]], 1)
         return _Seen(view, stages, places, pooled, each, share, embedding)
 
     def _gate_features(self, films: Tensor, seen: _Seen) -> Tensor:
@@ -202,7 +202,7 @@ class ReaderNetwork(nn.Module):
         """
         maps = seen.stages["maps"]
         height, width = maps.shape[-2:]
-        rows: Tensor = self.head.weight[:, : self.attention.in_features]  # type: ignore[index]
+        rows: Tensor = self.head.weight[:, : seen.each.shape[2]]  # type: ignore[index]
         weights = self.model.channel_weights(seen.pooled, rows)
         cam = (weights @ maps.flatten(2)[:, None]).unflatten(3, (height, width))  # (B, L or 1, C, h, w)
         if seen.places is None:
@@ -232,6 +232,23 @@ class _Seen(NamedTuple):
     each: Tensor
     share: Tensor
     embedding: Tensor
+
+
+class _Attention(nn.Module):
+    """The last layer as it was trained, ``(..., D)`` -> ``(..., C)``.
+
+    Its bias has a shape of its own: the exporter keeps one of two equal tensors, and a site looks for the head's.
+    """
+
+    def __init__(self, last: nn.Linear) -> None:
+        super().__init__()
+        self.weight, self.bias = (
+            nn.Parameter(last.weight.detach().clone()),
+            nn.Parameter(last.bias.detach()[None].clone()),
+        )
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        return embedding @ self.weight.T + self.bias
 
 
 def _with_entropy(model: Architecture) -> nn.Linear:

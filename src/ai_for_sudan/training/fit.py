@@ -217,7 +217,7 @@ class _Run:
                 ((self.recipe.seed * 1009 + epoch) * 100_003 + step) * 64 + self.group.rank
             )
             pixels, labels, lungs = self.train.batch(self.group.mine(indices), self.device)
-            inputs, target, known = self._examples(pixels, labels, lungs, epoch, step, generator)
+            inputs, target, known = self._examples(pixels, labels, lungs, epoch, generator)
             value, logits = self._loss(inputs, target, known, generator)
             logits = logits[: len(labels)]
             self.optimisation.step(value)
@@ -238,7 +238,7 @@ class _Run:
             yield order[start : start + size]
 
     def _examples(
-        self, films: Tensor, labels: Tensor, lungs: Tensor | None, epoch: int, step: int, generator: torch.Generator
+        self, films: Tensor, labels: Tensor, lungs: Tensor | None, epoch: int, generator: torch.Generator
     ) -> tuple[Tensor, Tensor, LungFilms | None]:
         """What the network is shown and should say: augmented films ``(B, 1, S, S)``, or views of their lungs
         ``(B, 2, V, V)``, small in the first epochs, and some mixed; and what is known of each lung."""
@@ -266,8 +266,7 @@ class _Run:
         if self.model.view is not None and self.spec.each_lung and self._two_classes and not mixed:
             parts = [LungFilms.of_labels(films, (labels == self.spec.positive_index).long())]
             if self.companions is not None:
-                seed = (self.recipe.seed, epoch, step, self.group.rank)
-                parts += self.companions.draw(self.model.view, self.recipe, side, healthy, seed)
+                parts += self.companions.draw(self.model.view, self.recipe, side, healthy, generator)
             if self._mosaics is not None and self._mosaics.views.shape[-1] == side:
                 parts.append(self._mosaics)
             known = LungFilms.joined(parts)
