@@ -110,7 +110,7 @@ def test_a_checkpoint_brings_back_weights_spec_and_state(tmp_path: Path, name: s
     save_checkpoint(path, model, state)
     again, loaded = load_checkpoint(path, expect=name)
     assert again.spec == model.spec
-    assert loaded == state and loaded.threshold == 0.25
+    assert loaded == state and loaded.point.suspected_from == 0.25
     films = torch.rand(1, 1, 224, 224)
     with torch.no_grad():
         assert torch.equal(again(films), model(films))

@@ -64,7 +64,7 @@ def test_it_learns_and_keeps_what_it_says(fitted) -> None:
     assert score(films.labels, np.stack([1 - probability, probability], 1), 1)["auroc"] > 0.99
     model, state = load_checkpoint(fitted.checkpoint, expect="custom_cnn")
     assert state.recipe == RECIPE.to_dict()
-    assert 0 < state.threshold < 1
+    assert 0 < state.point.not_seen_below <= state.point.suspected_from < 1
     assert torch.equal(logits(model, films.pixels), logits(fitted.model, films.pixels))
 
 

@@ -115,17 +115,18 @@ class Companions:
         kept = np.flatnonzero(good | (self.roles != ROLES.index("cut_out")))
         return Companions(self.pixels[kept], self.labels[kept], self.roles[kept], [self.boxes[row] for row in kept])
 
-    def draw(self, view: LungView, recipe: Recipe, size: int, healthy: Tensor, seed: Sequence[int]) -> list[LungFilms]:
+    def draw(
+        self, view: LungView, recipe: Recipe, size: int, healthy: Tensor, generator: torch.Generator
+    ) -> list[LungFilms]:
         """Draw what accompanies a batch.
 
         Args:
             view: the network's finder and view.
             size: side of the views.
             healthy: films of the batch with healthy lungs ``(B, 1, S, S)`` in 0..1: half of the hosts.
-            seed: the same seed draws the same.
+            generator: the same state draws the same.
         """
-        random = np.random.default_rng(seed)
-        generator = torch.Generator().manual_seed(int(random.integers(2**62)))
+        random = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
         found = []
         pairs = round(recipe.batch_size * _TRANSPLANTS / 2)
         if pairs and len(self._rows("cut_out", 1)) and len(self._rows("cut_out", 0)):
