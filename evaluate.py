@@ -2,7 +2,7 @@
 
 import sys
 
-from ai_for_sudan.cli import main
+from ai_for_sudan.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main(["evaluate", *sys.argv[1:]]))
+    program(["evaluate", *sys.argv[1:]])

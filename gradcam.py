@@ -2,7 +2,7 @@
 
 import sys
 
-from ai_for_sudan.cli import main
+from ai_for_sudan.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main(["gradcam", *sys.argv[1:]]))
+    program(["gradcam", *sys.argv[1:]])

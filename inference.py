@@ -2,7 +2,7 @@
 
 import sys
 
-from ai_for_sudan.cli import main
+from ai_for_sudan.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main(["inference", *sys.argv[1:]]))
+    program(["inference", *sys.argv[1:]])

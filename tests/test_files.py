@@ -46,12 +46,11 @@ def test_a_second_run_is_refused_until_the_first_ends_however_it_ends(tmp_path: 
         pass
     with alone(target):
         pass
-    assert not [path for path in tmp_path.rglob("*") if path.name.endswith(".lock")]
     assert kind != "file" or target.read_text() == "kept"
 
 
 def test_only_one_of_many_at_once_holds_it(tmp_path: Path) -> None:
-    """Lock files come and go under the feet of those who ask: never may two hold one target."""
+    """Never may two hold one target."""
     script = f"""
 import os, sys
 from ai_for_sudan.errors import UserError
@@ -67,6 +66,32 @@ for _ in range(300):
     processes = [subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True) for _ in range(4)]
     ended = [(process.communicate()[1], process.returncode) for process in processes]
     assert ended == [("", 0)] * 4
+
+
+def test_a_file_has_one_lock_however_it_is_spelt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "readings.jsonl"
+    (tmp_path / "link").symlink_to(target)
+    (tmp_path / "folder").symlink_to(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with alone(target):
+        for spelt in ("link", "folder/link", "./readings.jsonl", tmp_path / "folder" / "readings.jsonl"):
+            with pytest.raises(UserError, match="in use by another run"), alone(spelt):
+                pass
+    with alone("link"), pytest.raises(UserError, match="in use"), alone(target):
+        pass
+
+
+def test_every_name_can_be_locked_and_no_two_share_a_lock(tmp_path: Path) -> None:
+    for name in ("ص" * 127, "x" * 255):
+        with alone(tmp_path / name), alone(tmp_path / (name[:-1] + "y")):
+            pass
+    assert max(len(os.fsencode(path.name)) for path in tmp_path.iterdir()) <= 255
+
+
+def test_an_error_of_another_file_is_not_blamed_on_this_one(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="other"), replacing(tmp_path / "table.csv"):
+        (tmp_path / "other").read_bytes()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_name_as_long_as_the_file_system_allows_is_written(tmp_path: Path) -> None:

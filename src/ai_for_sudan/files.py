@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import math
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from ai_for_sudan.errors import UserError
+
+#: bytes of a file's name that its lock's name repeats; file systems take 255
+_LONGEST_LOCKED = 200
 
 
 def shipped_files(pattern: str) -> list[Path]:
@@ -59,6 +60,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~umask)
         temporary.replace(target)
     except OSError as error:
+        if error.filename not in (None, str(temporary)):  # of another file, which the block had to do with
+            raise
         raise UserError(f"cannot write {target}: {error.strerror or error}; the previous file is unchanged") from error
     finally:
         temporary.unlink(missing_ok=True)
@@ -91,60 +94,26 @@ def plain_json(value: Any) -> Any:
 def alone(target: str | Path) -> Iterator[None]:
     """Hold a file that is added to, or a folder that a run fills, for this process alone.
 
-    The lock is the operating system's (on ``.NAME.lock`` beside a file, ``.lock`` inside a folder), so that it ends
-    with its process, however that ends.
+    The lock is the operating system's, so that it ends with its process, however that ends. It lies on an empty file
+    that stays: ``.NAME.lock`` beside a file, ``.lock`` inside a folder. A file has one lock, whatever links lead to it.
 
     Raises:
         UserError: another process holds it, or no lock can be made there.
     """
-    target = Path(target)
-    place = target / ".lock" if target.is_dir() else target.with_name(f".{target.name[:200]}.lock")
+    from filelock import FileLock, Timeout
+
+    real = Path(os.path.realpath(target))
+    long = len(os.fsencode(real.name)) > _LONGEST_LOCKED
+    name = hashlib.sha256(os.fsencode(real.name)).hexdigest() if long else real.name
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        file = _held(place, target)
-        while not _still(file, place):  # the holder before removed it between our opening and our locking it
-            file.close()
-            file = _held(place, target)
+        real.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(real / ".lock" if real.is_dir() else real.with_name(f".{name}.lock"))
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise UserError(f"{target} is in use by another run; wait until it ends, or name another place") from error
     except OSError as error:
         raise UserError(f"cannot reserve {target} for this run: {error.strerror or error}") from error
     try:
         yield
     finally:
-        if sys.platform != "win32":
-            place.unlink(missing_ok=True)
-        file.close()
-        if sys.platform == "win32":  # which removes no file that is open; another run may hold it by now
-            with suppress(OSError):
-                place.unlink(missing_ok=True)
-
-
-def _held(place: Path, target: Path) -> IO[str]:
-    """The file, open and locked by the operating system.
-
-    Raises:
-        UserError: another process holds it.
-    """
-    file = place.open("a")
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        if error.errno in (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK):
-            raise UserError(f"{target} is in use by another run; wait until it ends, or name another place") from error
-        raise
-    return file
-
-
-def _still(file: IO[str], place: Path) -> bool:
-    """Whether the open file is the one that the path leads to."""
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), place.stat())
-    except FileNotFoundError:
-        return False
+        lock.release()

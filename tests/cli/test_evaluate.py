@@ -180,7 +180,7 @@ def test_what_cannot_be_measured_is_refused(dataset, checkpoint, tmp_path, capsy
     assert evaluate(dataset, path, "--rounds", "5") == 2
     one_line(capsys, "--rounds")
     assert evaluate(dataset, checkpoint("other.pth", classes=("normal", "tumour"), positive="tumour")) == 2
-    one_line(capsys, "normal, pneumonia", "normal, tumour")
+    one_line(capsys, "no class 'tumour'", "normal, pneumonia")
     assert evaluate(dataset, checkpoint("nan.pth", gain=float("nan"))) == 2
     one_line(capsys, "NaN")
     (tmp_path / "taken").write_text("a file")

@@ -40,7 +40,7 @@ def test_without_val_it_splits_by_patient_goes_on_and_can_be_evaluated(dataset, 
     out = tmp_path / "outputs"
     assert train(dataset, out, "--patient_rule", RULE, "--validation", "0.3") == 0
     output = capsys.readouterr().out
-    assert "split by patient" in output and "dynamic int8" in output and "a clinician decides" in output
+    assert "split by patient" in output and "quantized_model.pth  " in output and "a clinician decides" in output
     split = json.loads((out / "split.json").read_text())
     _, state = load_checkpoint(out / "checkpoints/best_model.pth", expect="custom_cnn")
     assert state.split.identity == split["identity"] and split["grouped_by"] == "patient"

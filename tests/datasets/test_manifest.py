@@ -198,7 +198,7 @@ def test_a_finding_that_is_neither_yes_nor_no(tmp_path: Path) -> None:
 )
 def test_kermany_names(tmp_path: Path, name: str, patient: str, finding: str) -> None:
     path = csv(tmp_path, f"file,label\n{name},a\nperson9_virus_9.jpeg,b\n")
-    film_ = load_manifest(path, patient_rule="kermany").films[0]
+    film_ = load_manifest(path, positive="b", patient_rule="kermany").films[0]
     assert (film_.patient, film_.facts["finding"]) == (patient, finding)
 
 
@@ -206,24 +206,24 @@ def test_kermany_names(tmp_path: Path, name: str, patient: str, finding: str) ->
 def test_a_name_that_the_rule_does_not_match_is_named(tmp_path: Path, name: str) -> None:
     path = csv(tmp_path, f"file,label\n{name},a\nb.png,b\n")
     with pytest.raises(UserError, match=name):
-        load_manifest(path, patient_rule="kermany")
+        load_manifest(path, positive="b", patient_rule="kermany")
 
 
 def test_patients_by_a_regular_expression(tmp_path: Path) -> None:
     path = csv(tmp_path, "file,label\n07_a.png,a\n12_b.png,b\n")
-    assert patients(load_manifest(path, patient_rule=r"regex:^(\d+)_")).tolist() == ["07", "12"]
+    assert patients(load_manifest(path, positive="b", patient_rule=r"regex:^(\d+)_")).tolist() == ["07", "12"]
     for rule, complaint in (
         (r"regex:^\d+", "exactly one group"),
         ("regex:(", "not a regular expression"),
         ("x", "no patient rule"),
     ):
         with pytest.raises(UserError, match=complaint):
-            load_manifest(path, patient_rule=rule)
+            load_manifest(path, positive="b", patient_rule=rule)
 
 
 def test_without_patients_each_film_is_its_own(tmp_path: Path) -> None:
     path = csv(tmp_path, "file,label\na.png,a\nb.png,b\n")
-    assert len(set(patients(load_manifest(path)))) == 2
+    assert len(set(patients(load_manifest(path, positive="b")))) == 2
 
 
 def test_medmnist(tmp_path: Path) -> None:
@@ -242,7 +242,9 @@ def test_numbers_of_another_data_set_are_not_given_names(tmp_path: Path) -> None
     """Of BreastMNIST 1 is the healthy class."""
     images = np.zeros((4, 28, 28), np.uint8)
     np.savez(tmp_path / "breastmnist.npz", train_images=images, train_labels=[[0], [1], [1], [0]])
-    manifest = load_manifest(tmp_path / "breastmnist.npz")
+    with pytest.raises(UserError, match="classes 0, 1"):
+        load_manifest(tmp_path / "breastmnist.npz")
+    manifest = load_manifest(tmp_path / "breastmnist.npz", positive="1")
     assert manifest.classes == ("0", "1") and manifest.positive == "1"
 
 
@@ -284,7 +286,7 @@ def test_the_kermany_films(kermany: Path) -> None:
     people = set(patients(manifest))
     assert sum(p.startswith("person") for p in people) == 1635
     assert sum(not p.startswith("person") for p in people) == 1211
-    three = load_manifest(kermany, label_rule="kermany3")
+    three = load_manifest(kermany, positive="bacterial", label_rule="kermany3")
     assert dict(zip(three.classes, np.bincount(labels(three)).tolist(), strict=True)) == {
         "normal": 1341, "bacterial": 2530, "viral": 1345
     }  # fmt: skip
@@ -295,3 +297,12 @@ def test_the_adult_site(adult_site: Path) -> None:
     assert np.bincount(labels(manifest)).tolist() == [150, 145]
     assert len(set(patients(manifest))) == 236
     assert {f.facts["view"] for f in manifest.films} == {"AP", "PA"}
+
+
+@pytest.mark.parametrize("classes", [("diseased", "healthy"), ("abnormal", "clear")])
+def test_the_reported_class_is_not_guessed(tmp_path: Path, classes: tuple[str, str]) -> None:
+    path = csv(tmp_path, f"file,label\na.png,{classes[0]}\nb.png,{classes[1]}\n")
+    with pytest.raises(UserError, match=f"{classes[0]}, {classes[1]}: .*--positive"):
+        load_manifest(path)
+    manifest = load_manifest(path, positive=classes[0].upper())
+    assert manifest.positive == classes[0] == manifest.classes[-1]

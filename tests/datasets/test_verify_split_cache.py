@@ -13,7 +13,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ai_for_sudan.datasets import Manifest, folds, labels, load_manifest, load_pixels, patients, split_manifest, verify
+from ai_for_sudan.datasets import (
+    Film,
+    Manifest,
+    decode,
+    folds,
+    labels,
+    load_manifest,
+    load_pixels,
+    patients,
+    split_manifest,
+)
+from ai_for_sudan.datasets import verify as verify_decoded
 from ai_for_sudan.datasets.content import content_keys
 from ai_for_sudan.errors import UserError
 
@@ -33,19 +44,61 @@ def dataset(folder: Path, people: int = 12, each: int = 3) -> Manifest:
     return load_manifest(folder, patient_rule=r"regex:^(p\d+)_")
 
 
+def verify(manifest: Manifest, cache: Path, **options: bool) -> None:
+    verify_decoded(decode(manifest, size=16, cache_dir=cache), **options)
+
+
 def test_every_unreadable_film_is_named_with_the_reason(tmp_path: Path) -> None:
     manifest = dataset(tmp_path)
-    verify(manifest)
+    verify(manifest, tmp_path / ".cache")
     (tmp_path / "normal/p1_0.png").write_bytes(b"")
     good = (tmp_path / "normal/p1_1.png").read_bytes()
     (tmp_path / "normal/p1_1.png").write_bytes(good[: len(good) // 2])
     (tmp_path / "pneumonia/p99_0.txt").write_text("not a film")
     with pytest.raises(UserError) as error:
-        verify(load_manifest(tmp_path))
+        verify(load_manifest(tmp_path), tmp_path / ".cache")
     text = str(error.value)
     assert "3 of 37 films cannot be read" in text
     for name in ("p1_0.png", "p1_1.png", "p99_0.txt"):
         assert name in text
+
+
+def test_unreadable_films_are_left_out_where_that_is_asked_for(tmp_path: Path) -> None:
+    dataset(tmp_path / "films", people=4)
+    whole = (tmp_path / "films/normal/p1_0.png").read_bytes()
+    (tmp_path / "films/normal/p1_0.png").write_bytes(whole[:60])
+    (tmp_path / "films/pneumonia/p2_1.png").write_bytes(b"")
+    manifest = load_manifest(tmp_path / "films")
+    for _ in range(2):  # decoded, and from the cache
+        films = decode(manifest, size=16, cache_dir=tmp_path / "cache", skip_unreadable=True)
+        assert [Path(file).name for file, _ in films.left_out] == ["p1_0.png", "p2_1.png"]
+        assert all(reason for _, reason in films.left_out)
+        assert len(films.manifest.films) == len(films.pixels) == len(set(films.pictures)) == 10
+        for film, pixels in zip(films.manifest.films, films.pixels, strict=True):
+            expected = Image.open(film.file).resize((16, 16), Image.Resampling.BILINEAR)
+            np.testing.assert_array_equal(pixels, np.asarray(expected))
+    with pytest.raises(UserError, match="2 of 12 films cannot be read"):
+        decode(manifest, size=16, cache_dir=tmp_path / "cache")
+    for film in manifest.films:
+        Path(film.file).write_bytes(b"no film")
+    with pytest.raises(UserError, match="12 of 12 films"):
+        decode(load_manifest(tmp_path / "films"), size=16, cache_dir=tmp_path / "cache", skip_unreadable=True)
+
+
+def test_training_opens_and_decodes_each_film_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = dataset(tmp_path / "films", people=4)
+    decoded: list[str] = []
+    pixels = Film.pixels
+
+    def counted(film: Film) -> np.ndarray:
+        decoded.append(film.file)
+        return pixels(film)
+
+    monkeypatch.setattr(Film, "pixels", counted)
+    films = decode(manifest, size=16, cache_dir=tmp_path / "cache")
+    verify_decoded(films)
+    assert load_pixels(manifest, size=16, cache_dir=tmp_path / "cache").shape == (12, 16, 16)
+    assert sorted(decoded) == sorted(film.file for film in manifest.films)
 
 
 def test_at_most_ten_are_listed(tmp_path: Path) -> None:
@@ -53,7 +106,7 @@ def test_at_most_ten_are_listed(tmp_path: Path) -> None:
     for n in range(14):
         (tmp_path / f"normal/bad{n}.png").write_bytes(b"x")
     with pytest.raises(UserError) as error:
-        verify(load_manifest(tmp_path))
+        verify(load_manifest(tmp_path), tmp_path / ".cache")
     assert str(error.value).count("bad") == 10
     assert "and 4 more" in str(error.value)
 
@@ -71,15 +124,15 @@ def test_a_patient_on_both_sides_is_named_and_can_be_allowed(tmp_path: Path) -> 
     with pytest.raises(
         UserError, match=r"patient p0: .*train/normal/p0_0.png \(train\) and .*val/normal/p0_9.png \(val\)"
     ):
-        verify(manifest)
-    verify(manifest, allow_overlap=True)
+        verify(manifest, tmp_path / ".cache")
+    verify(manifest, tmp_path / ".cache", allow_overlap=True)
 
 
 def test_the_same_pixels_on_both_sides_are_named_though_the_files_differ(tmp_path: Path) -> None:
     sides(tmp_path)
     Image.open(tmp_path / "train/normal/p0_0.png").save(tmp_path / "val/normal/other.bmp")
     with pytest.raises(UserError, match=r"same picture .*(?s:.)*p0_0.png \(train\) and .*other.bmp \(val\)"):
-        verify(load_manifest(tmp_path))
+        verify(load_manifest(tmp_path), tmp_path / ".cache")
 
 
 def test_a_class_without_films_on_one_side(tmp_path: Path) -> None:
@@ -87,7 +140,7 @@ def test_a_class_without_films_on_one_side(tmp_path: Path) -> None:
     (tmp_path / "val/normal/p2_0.png").unlink()
     (tmp_path / "val/normal").rmdir()
     with pytest.raises(UserError, match=r"no films of normal in 'val' \(found: normal 0, pneumonia 1\)"):
-        verify(load_manifest(tmp_path))
+        verify(load_manifest(tmp_path), tmp_path / ".cache")
 
 
 def test_a_split_keeps_patients_and_copies_together(tmp_path: Path) -> None:
@@ -200,7 +253,7 @@ def test_a_film_of_one_pixel_is_none(tmp_path: Path) -> None:
     dataset(tmp_path, people=4)
     picture(tmp_path / "normal/p1_0.png", 0, size=1)
     with pytest.raises(UserError, match=r"p1_0\.png: the picture has 9 x 1 pixels"):
-        verify(load_manifest(tmp_path))
+        verify(load_manifest(tmp_path), tmp_path / ".cache")
 
 
 def test_a_full_disk_leaves_no_cache(tmp_path: Path) -> None:
@@ -276,5 +329,5 @@ def test_pipes_and_devices_in_a_table_are_named_and_never_waited_for(tmp_path: P
     manifest = load_manifest(table)
     assert len(set(content_keys(manifest))) == 4
     with pytest.raises(UserError, match="3 of 4 films cannot be read") as error:
-        verify(manifest)
+        verify(manifest, tmp_path / ".cache")
     assert str(error.value).count("pipe or a device") == 2

@@ -45,6 +45,26 @@ def test_a_map_computed_by_hand(inplace: bool, layer: str) -> None:
     torch.testing.assert_close(found.logits, torch.tensor([[1.5 - 3.0, 4.5 + 3.0]]))
 
 
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("inplace", [False, True])
+def test_the_hooks_find_what_autograd_computes(inplace: bool, frozen: bool) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.ReLU(inplace=inplace), nn.Conv2d(4, 3, 3), nn.ReLU(inplace=inplace), nn.Flatten(),
+        nn.Linear(3 * 4 * 4, 2),
+    )  # fmt: skip
+    model.requires_grad_(not frozen)
+    films = torch.rand(2, 1, 8, 8)
+    first = torch.relu(model[0](films)).detach().requires_grad_(True)
+    logits = model[5](torch.relu(model[2](first)).flatten(1))
+    (gradients,) = torch.autograd.grad(logits[:, 1].sum(), first)
+    expected = (gradients.mean((2, 3), keepdim=True) * first).sum(1).relu()
+    found = GradCAM(model, "1")(films, 1)
+    torch.testing.assert_close(found.maps, expected.detach())
+    assert float(found.maps.max()) > 0
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
 def test_evidence_against_a_class_is_cut_off() -> None:
     # logit 0 = mean(x) - mean(2x): negative everywhere.
     assert torch.equal(GradCAM(tiny(), "relu")(FILM, 0).maps, torch.zeros(1, 2, 2))

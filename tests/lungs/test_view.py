@@ -32,6 +32,19 @@ def test_the_box_is_cut_out_as_pillow_does_it(box: tuple[float, ...]) -> None:
     assert np.abs(found - np.asarray(expected).astype(float)).max() <= 1.0
 
 
+def test_in_training_the_box_is_displaced_outwards_more_often_than_inwards() -> None:
+    lungs = torch.zeros(1, 1, 112, 112)
+    lungs[..., 30:80, 30:80] = 1
+    view = LungView(LungFinder(), 16)
+    many = lungs.repeat(600, 1, 1, 1)
+    framed = view.framed(torch.rand(600, 1, 112, 112), torch.Generator().manual_seed(0), lungs=many)
+    plain = view.look(lungs, lungs, box_of(lungs)).pixels
+    share = framed[:, 1].mean(dim=(1, 2))
+    assert float(share.std()) > 0.02, "every film gets a box of its own"
+    # Each of four sides moves outwards by 0.6 % of the box's on average: 2.4 % more area, so much less of it lung.
+    assert float(share.mean() / plain[:, 1].mean()) == pytest.approx(1 / 1.024, abs=0.012)
+
+
 def test_the_box_holds_the_lungs_and_a_margin_whatever_else_is_there() -> None:
     lungs = lungs_at(30, 20, 90, 100)
     plain = box_of(lungs)[0] * 112

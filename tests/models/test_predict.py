@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from ai_for_sudan.models import create, folded, logits, names
+from ai_for_sudan.lungs import LungFinder, box_of
+from ai_for_sudan.models import as_batch, create, folded, logits, names
 
 
 @pytest.mark.parametrize("name", names())
@@ -30,3 +31,20 @@ def test_mixed_precision_stays_near_and_keeps_the_mode() -> None:
     near = logits(model, films, mixed_precision=True)
     assert model.training
     torch.testing.assert_close(near, logits(model, films), atol=0.05, rtol=0.05)
+
+
+def test_lungs_that_people_drew_frame_the_film_and_show_through() -> None:
+    torch.manual_seed(0)
+    model = create("custom_cnn", ["normal", "pneumonia"], finder=LungFinder()).eval()
+    films = np.random.default_rng(0).integers(0, 256, (2, 112, 112), dtype=np.uint8)
+    drawn = np.zeros((2, 112, 112), np.uint8)
+    drawn[:, 50:90, 10:50] = 255
+    pixels, lungs = as_batch(films), as_batch(drawn)
+    assert model.view is not None
+    with torch.no_grad():
+        box = box_of(lungs)
+        expected = model(model.view.look(pixels, lungs, box).pixels)
+        elsewhere = model(model.view.look(pixels, lungs, box_of(model.view.find(pixels))).pixels)
+    found = logits(model, films, lungs=drawn)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-3)
+    assert not torch.allclose(found, elsewhere, atol=1e-3)

@@ -24,6 +24,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from ai_for_sudan.contract import Remark
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.radiographs import RefusedByHeader, read_radiograph
 
@@ -222,6 +223,7 @@ def test_every_bad_dicom_has_its_code() -> None:
     del no_pixels.PixelData
     assert code_of(as_bytes(no_pixels)) == "no_pixels"
     assert code_of(as_bytes(dicom(FILM, NumberOfFrames=3))) == "multi_frame"
+
     assert code_of(as_bytes(dicom(FILM, Rows=65535, Columns=65535))) == "too_large"
     assert code_of(as_bytes(dicom(FILM, Rows=0))) == "damaged"
     assert code_of(as_bytes(dicom(FILM))[:-500]) == "truncated"
@@ -229,6 +231,24 @@ def test_every_bad_dicom_has_its_code() -> None:
     without_size = dicom(FILM)
     del without_size.Rows
     assert code_of(as_bytes(without_size)) == "damaged"
+
+
+@pytest.mark.parametrize("keyword", ["NumberOfFrames", "RescaleSlope", "WindowCenter", "WindowWidth"])
+def test_what_a_header_holds_in_the_place_of_a_number_is_never_repeated(keyword: str) -> None:
+    values = {"RescaleIntercept": "0", "RescaleSlope": "1", "WindowCenter": "99", "WindowWidth": "99"}
+    film = as_bytes(dicom(FILM, **values | {keyword: "1234567 "}))
+    assert film.count(b"1234567 ") == 1
+    said = [remark.text for remark in shown(film.replace(b"1234567 ", b"HASSAN A"))]
+    assert not any("HASSAN" in text for text in said)
+
+
+def shown(content: bytes) -> list[Remark]:
+    """All that is said of a film, whether it can be read or not."""
+    try:
+        film = read_radiograph(content)
+    except UnreadableFilm as error:
+        return [Remark(error.code, error.reason)]
+    return [*film.refusals, *film.warnings]
 
 
 def test_a_compressed_picture_larger_than_its_header_is_refused_before_it_is_decoded() -> None:

@@ -85,7 +85,7 @@ def test_a_folder_that_cannot_be_opened_is_named() -> None:
         "import os, sys; from ai_for_sudan.radiographs import find_films, picture, plain, read_radiograph\n"
         "read_radiograph(sys.argv[2])\n"
         "if os.geteuid() == 0: os.seteuid(65534)\n"
-        "for path in find_films([sys.argv[1]]):\n"
+        "for path in find_films([sys.argv[1], sys.argv[1] + '/listed/2.png', sys.argv[1] + '/listed/*.png']):\n"
         "    try: read_radiograph(path); print(path.name, 'film')\n"
         "    except Exception as error: print(path.name, error.code, error.reason)\n"
     )
@@ -95,7 +95,10 @@ def test_a_folder_that_cannot_be_opened_is_named() -> None:
         (folder / "closed").mkdir(mode=0o755)
         GREY.save(folder / "closed" / "2.png")
         GREY.save(folder / "open.png")
+        (folder / "listed").mkdir(mode=0o755)
+        GREY.save(folder / "listed" / "2.png")
         (folder / "closed").chmod(0)
+        (folder / "listed").chmod(0o444)
         try:
             done = subprocess.run(
                 [sys.executable, "-c", code, folder, folder / "open.png"],
@@ -105,7 +108,9 @@ def test_a_folder_that_cannot_be_opened_is_named() -> None:
             )
         finally:
             (folder / "closed").chmod(0o755)
+            (folder / "listed").chmod(0o755)
     assert sorted(done.stdout.splitlines()) == [
+        *["2.png unreadable the file cannot be read: Permission denied"] * 3,
         "closed unreadable the file cannot be read: Permission denied",
         "open.png film",
     ]

@@ -67,6 +67,20 @@ def test_phone_photos_are_rotated_upright() -> None:
         np.testing.assert_allclose(film.pixels.astype(int), expected, atol=4)
 
 
+def test_an_oversized_exif_block_turns_nothing() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for more, expected in ((0, np.rot90(GREY, -1)), (70_000, GREY)):
+        film = read_radiograph(saved(Image.fromarray(GREY), "PNG", exif=exif.tobytes() + bytes(more)))
+        np.testing.assert_array_equal(film.pixels, expected)
+
+
+def test_what_needs_more_than_thirteen_bits_is_of_sixteen() -> None:
+    for top, brightest in ((8191, 255), (8192, 32), (16383, 64)):
+        values = np.linspace(0, top, 2000).reshape(40, 50).astype(np.uint16)
+        assert abs(int(read_radiograph(saved(Image.fromarray(values), "PNG")).pixels.max()) - brightest) <= 1
+
+
 def test_sixteen_bits_keep_their_range_and_twelve_bits_are_spread() -> None:
     deep = GREY.astype(np.uint16) * 257
     np.testing.assert_array_equal(read_radiograph(saved(Image.fromarray(deep), "PNG")).pixels, GREY)

@@ -31,7 +31,7 @@ def journal(path: Path) -> Journal:
 def test_folders_that_are_missing_are_made_and_lines_are_added(tmp_path: Path, film: Path) -> None:
     path = tmp_path / "a" / "b" / "readings.jsonl"
     with journal(path) as opened:
-        assert opened.outcome(film) is None
+        assert opened.outcome(identity(film)) is None
         opened.add(line(film))
         assert len(path.read_text().splitlines()) == 1, "it is there before the file is closed"
     with journal(path) as opened:
@@ -45,13 +45,21 @@ def test_the_outcome_of_a_film_is_that_of_its_last_reading(tmp_path: Path, film:
     path = tmp_path / "readings.jsonl"
     with journal(path) as opened:
         opened.add(line(film, status="failed"))
-    assert journal(path).outcome(film) == "failed"
+    assert journal(path).outcome(identity(film)) == "failed"
     with journal(path) as opened:
         opened.add(line(film))
-    assert journal(path).outcome(film) == "read"
-    assert [row["status"] for row in journal(path).kept()] == ["failed", "not_seen"]
+    assert journal(path).outcome(identity(film)) == "read"
+    kept: list[dict[str, Any]] = []
+    Journal(path, "r 1", "balanced", kept.append)
+    assert [row["status"] for row in kept] == ["failed", "not_seen"]
+    assert not journal(path).changed(identity(film))
     film.write_bytes(b"other pixels")
-    assert journal(path).outcome(film) is None, "another content is another film"
+    assert journal(path).outcome(identity(film)) is None, "another content is another film"
+    assert journal(path).changed(identity(film))
+    copy = tmp_path / "copy.png"
+    copy.write_bytes(b"pixels")
+    assert journal(path).outcome(identity(copy)) is None, "the same content elsewhere is another film"
+    assert not journal(path).changed(identity(copy))
 
 
 def test_a_film_that_was_not_there_is_dropped_wherever_it_stands(tmp_path: Path, film: Path) -> None:
@@ -60,7 +68,7 @@ def test_a_film_that_was_not_there_is_dropped_wherever_it_stands(tmp_path: Path,
     assert lost["sha256"] is None
     path.write_text("".join(json.dumps(row) + "\n" for row in (line(film), lost, line(film))))
     with journal(path) as opened:
-        assert opened.outcome(tmp_path / "lost.png") is None and opened.outcome(film) == "read"
+        assert opened.outcome(identity(tmp_path / "lost.png")) is None and opened.outcome(identity(film)) == "read"
     assert [json.loads(row)["file"] for row in path.read_text().splitlines()] == [str(film)] * 2
 
 
@@ -78,7 +86,7 @@ def test_what_a_power_cut_left_is_dropped(tmp_path: Path, film: Path, rest: str)
     path = tmp_path / "readings.jsonl"
     path.write_text(json.dumps(line(film)) + "\n" + rest)
     with journal(path) as opened:
-        assert opened.outcome(film) == "read"
+        assert opened.outcome(identity(film)) == "read"
     assert path.read_text() == json.dumps(line(film)) + "\n"
 
 
@@ -104,7 +112,9 @@ def test_a_file_of_somebody_else_is_left_as_it_is(tmp_path: Path, text: str, rea
 def test_one_line_that_begins_as_ours_do_and_does_not_end_was_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "readings.jsonl"
     path.write_text('{"file": "a"}')
-    assert list(journal(path).kept()) == []
+    kept: list[dict[str, Any]] = []
+    Journal(path, "r 1", "balanced", kept.append)
+    assert kept == []
 
 
 def test_readings_by_another_reader_are_named(tmp_path: Path, film: Path) -> None:

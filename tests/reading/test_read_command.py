@@ -131,7 +131,7 @@ def test_a_request_to_end_keeps_what_was_read(
     kept = lines(output.read_text())
     assert 0 < len(kept) < 3000
     assert len(table.read_text().splitlines()) == len(kept) + 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["films", "r.csv", "r.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".r.jsonl.lock", "films", "r.csv", "r.jsonl"]
 
 
 @pytest.mark.parametrize(
@@ -176,6 +176,92 @@ def test_a_name_that_is_no_text_is_read_like_any_other(folder: Path, tiny: Path,
     assert str(name) in {line["file"] for line in found}
     assert "\\udcff.png" in (out / "r.csv").read_text(encoding="utf-8")
     assert "\\udcff.png" in (out / "r.html").read_text(encoding="utf-8")
+
+
+def test_what_cannot_be_looked_at_has_failed_and_the_others_are_read(
+    folder: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = folder / "b"
+    (good / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    (good / "loop.png").symlink_to(good / "loop.png")
+    os.mkfifo(good / "pipe.png")
+    given = [str(good / "*.png"), "x" * 300 + ".png", str(good / "x.png" / "below.png")]
+    table = tmp_path / "r.csv"
+    assert (
+        main(["read", *given, "--reader", str(tiny), "--csv", str(table), "--output", str(tmp_path / "r.jsonl")]) == 1
+    )
+    said = capsys.readouterr()
+    assert "Traceback" not in said.err and "cannot write" not in said.err
+    with table.open(newline="") as file:
+        statuses = {Path(row["file"]).name[:8]: (row["status"], row["codes"]) for row in csv.DictReader(file)}
+    failed = {
+        "gone.png": "missing",
+        "loop.png": "unreadable",
+        "pipe.png": "no_file",
+        "xxxxxxxx": "unreadable",
+        "below.pn": "unreadable",
+    }
+    assert {name: code for name, (status, code) in statuses.items() if status == "failed"} == failed
+    assert statuses.keys() - failed == {"x.png", "y.png"}
+
+
+def test_an_empty_path_is_an_error(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["read", "", "--reader", str(tiny)]) == 2
+    assert "an empty path was given" in capsys.readouterr().err
+
+
+def test_a_continued_run_makes_the_overlays_that_are_missing(folder: Path, tiny: Path, tmp_path: Path) -> None:
+    output, overlays = tmp_path / "r.jsonl", tmp_path / "o"
+    given = [
+        "read",
+        str(folder / "b"),
+        "--reader",
+        str(tiny),
+        "--output",
+        str(output),
+        "--csv",
+        str(tmp_path / "r.csv"),
+    ]
+    assert main(given) == 0
+    before = output.read_bytes()
+    for _ in range(2):
+        assert main([*given, "--overlays", str(overlays)]) == 0
+        assert sorted(path.name for path in overlays.iterdir()) == ["x.png.overlay.png", "y.png.overlay.png"]
+        (overlays / "x.png.overlay.png").unlink()
+    assert output.read_bytes() == before and len((tmp_path / "r.csv").read_text().splitlines()) == 3
+
+
+def test_a_film_that_changed_is_marked_where_both_readings_are_listed(
+    folder: Path, samples: Path, tiny: Path, tmp_path: Path
+) -> None:
+    output, table, page = tmp_path / "r.jsonl", tmp_path / "r.csv", tmp_path / "r.html"
+    given = ["read", str(folder / "b"), "--reader", str(tiny), "--output", str(output)]
+    assert main([*given]) == 0
+    shutil.copy(samples / "normal_03.png", folder / "b" / "x.png")
+    assert main([*given, "--csv", str(table), "--report", str(page)]) == 0
+    with table.open(newline="") as file:
+        rows = [(Path(row["file"]).name, row["warning_codes"]) for row in csv.DictReader(file)]
+    assert sorted(rows) == [("x.png", ""), ("x.png", "film_changed"), ("y.png", "")]
+    assert "has changed since an earlier reading" in page.read_text()
+    assert [line["warning_codes"] for line in lines(output.read_text())] == [[], [], ["film_changed"]]
+
+
+def test_a_request_to_end_while_the_reader_computes_is_one_line(
+    samples: Path, build_tiny: Callable[..., Path], start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    """Its self-test never ends; the thread that computes it must not bring the process down with an abort."""
+    code = "import sys; from ai_for_sudan.cli import program; program(sys.argv[1:])"
+    endless = build_tiny(endless=True)
+    command = [sys.executable, "-X", "importtime", "-c", code, "read", samples / "normal_01.png", "--reader", endless]
+    process = start(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    while "onnxruntime" not in process.stderr.readline():
+        assert process.poll() is None
+    time.sleep(1)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    said = [line for line in errors.splitlines() if not line.startswith("import time:")]
+    assert (process.returncode, said) == (130, ["ai-for-sudan read: interrupted"])
 
 
 def test_an_empty_folder_says_what_was_expected(tmp_path: Path, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -81,13 +81,27 @@ def test_weights_are_chosen_by_clean_and_by_perturbed_films_alike() -> None:
         for pixels in (held_out.pixels, perturbed(held_out.pixels, 3))
     ]
     assert abs(each[0] - each[1]) > 1e-4
-    assert row["val_loss"] == pytest.approx(np.mean(each), abs=1e-6)
-    timid = {"val_auroc": 0.98, "perturbed_auroc": 0.97, "val_loss": 0.1}
-    assert merit(timid | {"perturbed_auroc": 0.98, "val_loss": 0.5}) > merit(timid)
-    assert merit(timid | {"val_auroc": 0.96}) < merit(timid)
-    assert merit(timid | {"val_loss": 0.05}) > merit(timid)
-    of_one_class = timid | {"val_auroc": float("nan")}
-    assert merit(of_one_class | {"val_loss": 0.05}) > merit(of_one_class)
+    assert [row["val_loss"], row["perturbed_loss"]] == pytest.approx(each, abs=1e-6)
+    timid = {"val_auroc": 0.98, "perturbed_auroc": 0.97, "val_loss": 0.1, "perturbed_loss": 0.1}
+    for side in ("val", "perturbed"):
+        bold = timid | {f"{side}_auroc": 0.99, f"{side}_loss": 0.5}
+        assert merit(bold, "auroc") > merit(timid, "auroc") and merit(bold, "loss") < merit(timid, "loss")
+        better = timid | {f"{side}_loss": 0.05}
+        assert merit(better, "auroc") > merit(timid, "auroc") and merit(better, "loss") > merit(timid, "loss")
+        of_one_class = {f"{side}_auroc": float("nan")}
+        assert merit(better | of_one_class, "auroc") > merit(timid | of_one_class, "auroc")
+
+
+def test_a_mixed_film_is_as_much_of_each_class_as_of_each_film(tmp_path: Path) -> None:
+    levels = np.array([10, 60, 110, 200], np.uint8)
+    four = LabelledFilms(np.repeat(levels, 32 * 32).reshape(4, 32, 32), np.arange(4))
+    model = create("custom_cnn", list("abcd"))
+    recipe = Recipe(mixup=1.0, augmentation=0.0, batch_size=4)
+    run = _Run(recipe, model, four, four, tmp_path, CheckpointState(), Processes(), quiet=True)
+    batch, labels, lungs = four.batch(torch.arange(4), torch.device("cpu"))
+    mixed, target = run._examples(batch, labels, lungs, 1, torch.Generator().manual_seed(3))
+    assert float(target[target < 1].max()) > 0.55, "a film and its partner must count differently"
+    torch.testing.assert_close(mixed.mean(dim=(1, 2, 3)), target @ torch.from_numpy(levels / 255).float())
 
 
 class Watched(np.ndarray):
@@ -154,10 +168,10 @@ def test_where_people_drew_the_lungs_the_network_sees_them_in_training_and_valid
     found, given = (logits(model, drawn.pixels, lungs=one) for one in (None, drawn.lungs))
     assert not torch.allclose(found, given, atol=1e-4)
     one_and_other = [Validation(some, model.spec, torch.ones(2), 0).measure(model) for some in (drawn, films())]
-    assert one_and_other[0]["clean_loss"] != one_and_other[1]["clean_loss"]
+    assert one_and_other[0]["val_loss"] != one_and_other[1]["val_loss"]
     assert one_and_other[0]["perturbed_loss"] != one_and_other[1]["perturbed_loss"]
     truth = targets(torch.from_numpy(drawn.labels), 2, 0.0)
     given = logits(model, drawn.pixels, lungs=drawn.lungs, mixed_precision=True)
-    assert one_and_other[0]["clean_loss"] == pytest.approx(
+    assert one_and_other[0]["val_loss"] == pytest.approx(
         float(loss(given, truth, torch.ones(2), "exclusive")), abs=1e-6
     )

@@ -29,6 +29,7 @@ from ai_for_sudan.training.fit import _Run
 from ai_for_sudan.training.history import merit
 from ai_for_sudan.training.loss import class_weights, imitation, loss, targets
 from ai_for_sudan.training.lung_finder import LungRecipe
+from ai_for_sudan.training.recipe import SELECTIONS
 from ai_for_sudan.training.scores import score
 
 RECIPE = Recipe(epochs=3, batch_size=16, augmentation=0.0, learning_rate=2e-3, patience=3)
@@ -78,6 +79,9 @@ def test_every_epoch_is_recorded_and_drawn(fitted) -> None:
     )
     assert float(rows[-1]["train_loss"]) < float(rows[0]["train_loss"])
     assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert fitted.state.selection.startswith("the epoch with the lowest validation loss")
+    kept = min(fitted.history, key=lambda row: row["val_loss"] + row["perturbed_loss"])
+    assert fitted.state.metrics["epoch"] == kept["epoch"]
 
 
 def test_a_resumed_run_equals_one_that_was_never_stopped(tmp_path: Path, fitted) -> None:
@@ -180,14 +184,30 @@ def test_the_average_of_weights_and_other_options_train(tmp_path: Path, fitted) 
     assert (logits(result.model, films.pixels).argmax(1).numpy() == films.labels).mean() > 0.9
 
 
-def test_training_stops_when_validation_no_longer_gets_better(tmp_path: Path) -> None:
+@pytest.mark.parametrize("select", list(SELECTIONS))
+def test_training_stops_when_validation_no_longer_gets_better(tmp_path: Path, select: str) -> None:
     noise = drawn_films(32, 1)
     shuffled = LabelledFilms(noise.pixels, np.random.default_rng(0).permutation(noise.labels))
-    recipe = Recipe(**{**RECIPE.to_dict(), "epochs": 30, "patience": 2, "learning_rate": 5e-3})
-    result = fit(recipe, network(), drawn_films(96, 0), shuffled, tmp_path, quiet=True)
-    assert len(result.history) < 30
-    best = max(result.history, key=merit)["epoch"]
+    recipe = Recipe(
+        **{
+            **RECIPE.to_dict(),
+            "epochs": 30,
+            "patience": 2,
+            "learning_rate": 5e-3,
+            "schedule": "plateau",
+            "select": select,
+        }
+    )
+    result = fit(recipe, network(), drawn_films(96, 0), shuffled, tmp_path / "whole", quiet=True)
+    assert 3 <= len(result.history) < 30
+    best = max(result.history, key=lambda row: merit(row, select))["epoch"]
     assert len(result.history) - best == 2
+    assert SELECTIONS[select] in result.state.selection
+    # Stopped one epoch earlier and resumed, it still knows that it has waited for one.
+    shorter = Recipe(**{**recipe.to_dict(), "epochs": len(result.history) - 1})
+    for part, resume in ((shorter, False), (recipe, True)):
+        again = fit(part, network(), drawn_films(96, 0), shuffled, tmp_path / "parts", resume=resume, quiet=True)
+    assert [row["epoch"] for row in again.history] == [row["epoch"] for row in result.history]
 
 
 def test_findings_with_missing_labels_are_learned(tmp_path: Path) -> None:

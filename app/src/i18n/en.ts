@@ -149,6 +149,7 @@ export const en = {
   warnings: {
     age_outside: (age: string, ages: string) =>
       `The patient's age (${age}) is outside ${ages}: the reader was not made for this patient, and its reading is not validated here.`,
+    film_changed: () => 'The file has changed since an earlier reading. Both readings are listed.',
     lungs_at_edge: () => 'A lung reaches the edge of the film: anything beyond the edge was not read.',
     header_contradicts_pixels: () =>
       'The file and its picture disagree about black and white. Look at the film before you trust the reading.',

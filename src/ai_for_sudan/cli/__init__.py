@@ -8,8 +8,10 @@ arguments or input); 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import io
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -18,6 +20,9 @@ from typing import Any, NoReturn
 from ai_for_sudan.cli.interrupts import terminable
 from ai_for_sudan.errors import UserError, printable
 from ai_for_sudan.pages.words import DISCLAIMER as DISCLAIMER
+
+#: exit code after Ctrl-C or the request to end
+INTERRUPTED = 130
 
 # command -> (module, what it does, the extra that its imports need)
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -80,12 +85,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         return _complain(name, str(error), error.exit_code)
     except KeyboardInterrupt:
-        return _complain(name, "interrupted", 130)
+        return _complain(name, "interrupted", INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         return 141
     except OSError as error:
         return _complain(name, f"{error.filename or 'a file'}: {error.strerror or error}", 2)
+
+
+def program(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run one subcommand and end the process.
+
+    After an interruption it ends at once: ONNX Runtime may still compute in a thread, and would abort the process while
+    Python takes itself apart.
+    """
+    code = main(argv)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(ValueError, OSError):  # closed, or nobody reads it any more
+            stream.flush()
+    if code == INTERRUPTED:
+        os._exit(code)
+    sys.exit(code)
 
 
 def _run(name: str, module_name: str, summary: str, arguments: list[str]) -> int:

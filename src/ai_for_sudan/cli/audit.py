@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     reader = Reader.open(args.reader)
     point = reader.card.operating_point(args.operating_point)
     other = Reader.open(args.against) if args.against else None
-    manifest = manifest_of(args)
+    manifest = manifest_of(args, reader.card.positive)
     truth = truth_of(manifest, reader.card)
     boxes = load_boxes(manifest.films, GRID, args.boxes)
     readings, excluded = readings_of(reader, manifest, keep_maps=True)

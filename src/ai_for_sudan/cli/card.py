@@ -14,7 +14,8 @@ from ai_for_sudan.reading.reader import find_reader
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("reader", nargs="?", default="mobilenet_v2", help="a shipped reader or a reader file")
+    parser.add_argument("name", nargs="?", help="a shipped reader or a reader file (default: mobilenet_v2)")
+    parser.add_argument("--reader", help="the same, as other commands have it")
     parser.add_argument("--json", action="store_true", help="the whole card as JSON")
     parser.add_argument("--html", metavar="FILE", type=Path, help="write the model card as a page")
     parser.add_argument(
@@ -29,16 +30,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.name and args.reader:
+        raise UserError(f"two readers were given, {args.name} and {args.reader}; give one")
+    reader = args.reader or args.name or "mobilenet_v2"
     if args.results and not args.html:
         raise UserError("--results are shown on the page only; add --html FILE")
-    card = Reader.open(args.reader, self_test=False).card
+    card = Reader.open(reader, self_test=False).card
     if args.html:
         check_target("--html", args.html, PAGE, args.results)
         from ai_for_sudan.evaluation.card_html import find_records, load_records, render
         from ai_for_sudan.files import write_text
 
         given = load_records(args.results)
-        found = {k: v for k, v in find_records(card, find_reader(args.reader)).items() if k not in given}
+        found = {k: v for k, v in find_records(card, find_reader(reader)).items() if k not in given}
         for name, (path, _) in found.items():
             print(f"{name}: {path}")
         write_text(args.html, render(card, {name: record for name, (_, record) in found.items()} | given))

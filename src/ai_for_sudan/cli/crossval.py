@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from ai_for_sudan.cli import DISCLAIMER
-from ai_for_sudan.cli.data import add_data_options, manifest_of, patients_in_words
-from ai_for_sudan.datasets import folds, labels, load_pixels, patients, verify, without_patient
+from ai_for_sudan.cli.data import add_data_options, decoded, manifest_of, patients_in_words
+from ai_for_sudan.datasets import folds, labels, patients, verify, without_patient
 from ai_for_sudan.datasets.split import groups
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.crossval import FIGURES, pooled
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--jobs must be at least 1, not {args.jobs}")
     if args.folds < 3 and not args.frozen and args.by == "patient":
         raise UserError(f"--folds must be at least 3, not {args.folds}: one tests, one validates, the others train")
-    given = _given(args, check=True)
+    given = _given(args)
     recipe, films, sides = given.recipe, given.films, list(given.folds.values())
     facts = {"recipe": recipe.to_dict(), "frozen": args.frozen, "pretrained": str(args.pretrained), "by": args.by}
     same_run(args.output_dir, facts, films.labels)
@@ -122,7 +122,7 @@ class _Given:
     without_patient: int
 
 
-def _given(args: argparse.Namespace, *, check: bool) -> _Given:
+def _given(args: argparse.Namespace) -> _Given:
     """What the options ask for."""
     recipe = Recipe.load(args.recipe) if args.recipe else Recipe()
     given = {key: getattr(args, key) for key in ("model_type", "epochs", "small_epochs", "seed")}
@@ -130,18 +130,6 @@ def _given(args: argparse.Namespace, *, check: bool) -> _Given:
     if args.frozen and recipe.masks is not None:
         raise UserError(f"--frozen uses the lungs that the finder finds, not those of {recipe.masks}; leave one out")
     manifest = manifest_of(args)
-    if check:
-        verify(manifest, allow_overlap=True)
-    truth = labels(manifest)
-    if args.by == "site":
-        sites = np.array([film.facts.get("site", "") for film in manifest.films])
-        taking_part = [i for i, film in enumerate(manifest.films) if film.split != "test"]
-        strata = truth if truth.ndim == 1 else truth[:, manifest.classes.index(manifest.positive)]
-        sides = folds_of_sites(sites, taking_part, groups(manifest), strata, recipe.seed)
-    else:
-        parts = folds(manifest, args.folds, recipe.seed, args.output_dir / "folds.json")
-        sides = {str(number): fold for number, fold in enumerate(folds_of_parts(parts), start=1)}
-
     finder = None if recipe.lungs == "whole" else load_finder()
 
     def make_model() -> Architecture:
@@ -154,11 +142,23 @@ def _given(args: argparse.Namespace, *, check: bool) -> _Given:
             finder=finder,
         )
 
-    pixels = load_pixels(manifest, size=make_model().spec.input_size, cache_dir=args.cache_dir)
+    decoded_films = decoded(args, manifest, make_model().spec.input_size)
+    verify(decoded_films, allow_overlap=True)
+    manifest = decoded_films.manifest
+    truth = labels(manifest)
+    if args.by == "site":
+        sites = np.array([film.facts.get("site", "") for film in manifest.films])
+        taking_part = [i for i, film in enumerate(manifest.films) if film.split != "test"]
+        strata = truth if truth.ndim == 1 else truth[:, manifest.classes.index(manifest.positive)]
+        sides = folds_of_sites(sites, taking_part, groups(manifest), strata, recipe.seed)
+    else:
+        parts = folds(manifest, args.folds, recipe.seed, args.output_dir / "folds.json")
+        sides = {str(number): fold for number, fold in enumerate(folds_of_parts(parts), start=1)}
+
     fitted_on = sorted({int(row) for fold in sides.values() for row in (*fold.train, *fold.validation)})
     lungs = drawn_lungs(recipe, manifest, fitted_on)
     # Trained on so that a site predicts nothing; folds by patient are measured on the films as they occur.
-    films = LabelledFilms(pixels, truth, sites if args.by == "site" else None, lungs)
+    films = LabelledFilms(decoded_films.pixels, truth, sites if args.by == "site" else None, lungs)
     return _Given(recipe, make_model, films, sides, patients(manifest), without_patient(manifest))
 
 
@@ -167,7 +167,7 @@ def _one_fold(args: argparse.Namespace, number: int, jobs: int) -> None:
     if torch.cuda.is_available():
         torch.cuda.set_device(number % torch.cuda.device_count())
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
-    given = _given(args, check=False)
+    given = _given(args)
     sides = list(given.folds.values())
     predict_folds(given.recipe, given.make_model, given.films, sides, args.output_dir, only=[number])
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
-from ai_for_sudan.datasets import load_manifest
+from ai_for_sudan.datasets import Decoded, decode, load_manifest
+from ai_for_sudan.datasets.cache import listing
 from ai_for_sudan.datasets.manifest import Manifest
 
 
@@ -22,14 +24,31 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--label_columns", nargs="+", metavar="COLUMN", help="findings of a multi-label CSV")
     parser.add_argument("--positive", metavar="CLASS", help="the class that a reading reports (default: pneumonia)")
     parser.add_argument(
+        "--skip_unreadable", action="store_true", help="leave out films that cannot be decoded; they are named"
+    )
+    parser.add_argument(
         "--cache_dir", type=Path, help="where decoded films are cached (default: in the user's cache folder)"
     )
 
 
-def manifest_of(args: argparse.Namespace) -> Manifest:
+def decoded(args: argparse.Namespace, manifest: Manifest, size: int) -> Decoded:
+    """Decode the films at ``size`` a side; those that are left out are named on standard error.
+
+    Raises:
+        UserError: films cannot be decoded, and ``--skip_unreadable`` was not given.
+    """
+    films = decode(manifest, size=size, cache_dir=args.cache_dir, skip_unreadable=args.skip_unreadable)
+    if films.left_out:
+        title = f"{len(films.left_out)} of {len(manifest.films)} films cannot be read and are left out"
+        print(listing(title, [f"{file}: {reason}" for file, reason in films.left_out]), file=sys.stderr)
+    return films
+
+
+def manifest_of(args: argparse.Namespace, positive: str | None = None) -> Manifest:
+    """Read what films the options name; ``positive`` is reported unless ``--positive`` says otherwise."""
     return load_manifest(
         args.data_dir,
-        positive=args.positive,
+        positive=args.positive or positive,
         patient_rule=args.patient_rule,
         label_rule=args.label_rule,
         label_columns=args.label_columns,

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from ai_for_sudan.cli import DISCLAIMER
-from ai_for_sudan.cli.data import add_data_options, manifest_of, patients_in_words
-from ai_for_sudan.datasets import Split, labels, load_pixels, patients, split_manifest, verify, without_patient
+from ai_for_sudan.cli.data import add_data_options, decoded, manifest_of, patients_in_words
+from ai_for_sudan.datasets import Split, labels, patients, split_manifest, verify, without_patient
 from ai_for_sudan.datasets.manifest import Manifest
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.metrics import Metrics, measure
@@ -53,11 +53,14 @@ def run(args: argparse.Namespace) -> int:
     subject = open_subject(args.checkpoint, args.model_type)
     if subject.task == "multilabel" and args.label_columns is None:
         args.label_columns = list(subject.classes)
-    manifest = _with_classes(manifest_of(args), subject)
+    manifest = _with_classes(manifest_of(args, subject.positive), subject)
+    if args.skip_unreadable:  # the run's split is of the films that could be read
+        manifest = decoded(args, manifest, subject.input_size).manifest
     side = _side(args, manifest, subject)
     part = replace(manifest, films=tuple(manifest.films[i] for i in side.rows))
-    verify(part, allow_overlap=True)
-    pixels = load_pixels(part, size=subject.input_size, cache_dir=args.cache_dir)
+    measured = decoded(args, part, subject.input_size)
+    verify(measured, allow_overlap=True)
+    pixels = np.asarray(measured.pixels)
     truth = labels(part)
     predicted = subject.predict(pixels)
     metrics = measure(

@@ -10,8 +10,8 @@ import numpy as np
 from torch import Tensor
 
 from ai_for_sudan.cli import DISCLAIMER
-from ai_for_sudan.cli.data import add_data_options, manifest_of
-from ai_for_sudan.datasets import Manifest, labels, load_pixels
+from ai_for_sudan.cli.data import add_data_options, decoded, manifest_of
+from ai_for_sudan.datasets import Manifest, labels
 from ai_for_sudan.datasets.named import masks_in, named_like
 from ai_for_sudan.datasets.regions import load_boxes, load_masks
 from ai_for_sudan.errors import UserError
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 def _of_reader(args: argparse.Namespace) -> int:
     """The standing checks, which need no weights."""
     reader = Reader.open(args.reader)
-    manifest = manifest_of(args)
+    manifest = manifest_of(args, reader.card.positive)
     truth = truth_of(manifest, reader.card)
     boxes = load_boxes(manifest.films, GRID, args.boxes)
     readings, excluded = readings_of(reader, manifest, keep_maps=True)
@@ -101,8 +101,8 @@ def _of_checkpoint(args: argparse.Namespace) -> int:
         raise UserError("--masks and --boxes exclude each other; run it twice, each time with its own --output_dir")
     model, _ = load_model(args.checkpoint)
     positive = model.spec.positive_index
-    manifest = manifest_of(args)
-    pixels = load_pixels(manifest, size=model.spec.input_size, cache_dir=args.cache_dir)
+    of_data = decoded(args, manifest_of(args, model.spec.positive), model.spec.input_size)
+    manifest, pixels = of_data.manifest, np.asarray(of_data.pixels)
     candidates = chosen_films(args.split, manifest, args.seed, LEARNED)
     score = probabilities(logits(model, pixels[candidates]), model.spec.task)[:, positive].numpy()
     called = candidates[score >= 0.5]

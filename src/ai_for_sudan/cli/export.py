@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from ai_for_sudan.cli import DISCLAIMER
-from ai_for_sudan.cli.data import add_data_options, manifest_of
-from ai_for_sudan.datasets import Manifest, Picked, labels, load_pixels, patients, sites_of, split_manifest
+from ai_for_sudan.cli.data import add_data_options, decoded, manifest_of
+from ai_for_sudan.contract.ages import age_years
+from ai_for_sudan.contract.card import Population
+from ai_for_sudan.datasets import Film, Manifest, Picked, labels, patients, sites_of, split_manifest
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.evaluation.file_table import file_table
 from ai_for_sudan.export import ExportOptions, Films, GatePictures, Healthy, Pictures, export_reader
 from ai_for_sudan.models import CheckpointState, load_checkpoint, names, save_checkpoint
 
@@ -50,6 +53,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--operating_point", default="balanced", choices=("screening", "balanced", "rule-in"))
     parser.add_argument("--data_name", default="", help="what the card calls the training data")
     parser.add_argument("--licence", default="", help="of the training data")
+    parser.add_argument("--population", metavar="TEXT", help="whom the reader is made for, in words (default: unknown)")
+    parser.add_argument(
+        "--ages",
+        nargs=2,
+        type=float,
+        metavar=("FROM", "TO"),
+        help="years of age that it is made for (default: those of the manifest's column 'age', or unknown)",
+    )
     parser.add_argument("--reference_standard", default="", help="who or what said which films are positive")
     parser.add_argument(
         "--force", action="store_true", help="export it even though it predicts the label without the lungs"
@@ -60,25 +71,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     model, state = load_checkpoint(args.checkpoint, args.model_type)
     spec = model.spec
-    manifest = manifest_of(args)
+    films = decoded(args, manifest_of(args, spec.positive), spec.input_size)
+    manifest, pixels = films.manifest, films.pixels
     if tuple(manifest.classes) != spec.classes:
         raise UserError(
             f"{args.data_dir} has the classes {', '.join(manifest.classes)}, the checkpoint {', '.join(spec.classes)}"
         )
     train, validation = _sides(args, manifest, state)
-    pixels = load_pixels(manifest, size=spec.input_size, cache_dir=args.cache_dir)
     truth, patient_ids = labels(manifest), patients(manifest)
     options = ExportOptions(
         name=args.name or args.output.stem,
         training={
             "data": args.data_name or str(args.data_dir.name),
-            "licence": args.licence or "not stated",
-            **({"reference_standard": args.reference_standard} if args.reference_standard else {}),
+            **{key: value for key in ("licence", "reference_standard") if (value := getattr(args, key))},
             "films": len(train),
             "patients": len(np.unique(patient_ids[train])),
             "validation_films": len(validation),
             "validation_patients": len(np.unique(patient_ids[validation])),
         },
+        population=_population(args, [manifest.films[row] for row in train]),
         operating_point=args.operating_point,
         int8=args.int8,
         float_convolutions=args.float_convolutions,
@@ -99,8 +110,12 @@ def run(args: argparse.Namespace) -> int:
         for side in (train, validation)
     )
     card = export_reader(model, state, to_fit, to_choose, args.output, options, pictures=pictures, healthy=healthy)
+    files = [args.checkpoint, args.output]
     if args.safetensors:
-        save_checkpoint(args.safetensors.with_suffix(".safetensors"), model, state)
+        files.append(args.safetensors.with_suffix(".safetensors"))
+        save_checkpoint(files[-1], model, state)
+    print("the validation films, read with each file:")
+    print(file_table(files, to_choose.pixels, to_choose.labels))
     for name, point in card["operating_points"].items():
         print(f"{name:<10} {point['reason']}")
         print(f"  not seen below {point['not_seen_below']:.3f}, suspected from {point['suspected_from']:.3f}")
@@ -119,6 +134,25 @@ def _name(folder: Path) -> str:
     """Name a set of films by its folder; ``films`` is no name, that of the folder above is."""
     full = folder.resolve()
     return full.parent.name if full.name == "films" else full.name
+
+
+def _population(args: argparse.Namespace, films: list[Film]) -> Population:
+    """Whom the reader is made for, by the options and by the columns ``age``, ``site`` and ``view`` of its films."""
+
+    def said(column: str) -> tuple[str, ...] | None:
+        return tuple(sorted({value for film in films if (value := film.facts.get(column))})) or None
+
+    years = [age for film in films if (age := _years(film.facts.get("age", ""))) is not None]
+    found = (float(int(min(years))), float(int(max(years)))) if len(years) == len(films) else None
+    ages = tuple(args.ages) if args.ages else found
+    return Population(age_years=ages, text=args.population, sites=said("site"), views=said("view"))
+
+
+def _years(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return age_years(text)
 
 
 def _sides(args: argparse.Namespace, manifest: Manifest, state: CheckpointState) -> tuple[list[int], list[int]]:

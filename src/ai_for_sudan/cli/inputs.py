@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ai_for_sudan.cli.targets import check_folder, check_target, written_here
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import replacing
-from ai_for_sudan.radiographs import FILM_SUFFIXES, PICTURE, Skipped, find_films
+from ai_for_sudan.radiographs import FILM_SUFFIXES, PICTURE, Skipped, find_films, is_folder
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -61,7 +61,7 @@ def common_parent(given: Sequence[str]) -> Path:
     tops = []
     for top in map(Path, given):
         fixed = Path(*itertools.takewhile(lambda part: not any(sign in part for sign in "*?["), top.parts))
-        folder = top if top.is_dir() else fixed.parent if fixed == top else fixed
+        folder = top if is_folder(top) else fixed.parent if fixed == top else fixed
         tops.append(os.path.abspath(folder))  # noqa: PTH100 (links must stay as they were given)
     return Path(os.path.commonpath(tops))
 

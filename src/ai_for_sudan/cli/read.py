@@ -8,20 +8,25 @@ import itertools
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.inputs import common_parent, no_films, once, picture_path, save_png
 from ai_for_sudan.cli.interrupts import uninterrupted
 from ai_for_sudan.cli.targets import PAGE, check_apart, check_folder, check_target
-from ai_for_sudan.errors import UserError, printable
+from ai_for_sudan.contract.codes import Remark, remark
+from ai_for_sudan.errors import UnreadableFilm, UserError, printable
 from ai_for_sudan.pages import share
-from ai_for_sudan.radiographs import Skipped, find_films, prepare
+from ai_for_sudan.radiographs import Skipped, prepare, read_small_film
 from ai_for_sudan.reading import Reader
 from ai_for_sudan.reading.reader import find_reader
 from ai_for_sudan.reading.words import STATUS_WORDS, URGENCY
+
+if TYPE_CHECKING:
+    from ai_for_sudan.reading.journal import Journal
 
 DEFAULT_READER = "mobilenet_v2"
 #: more than this, or than the machine has cores, only costs memory
@@ -58,12 +63,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     _check(args)
-    films = list(itertools.islice(once(args.films, below=args.overlays), 2))
-    if not films:
+    skipped = Skipped()
+    films = once(args.films, below=args.overlays, skipped=skipped)
+    begun = list(itertools.islice(films, 2))
+    if not begun:
         raise no_films(args.films)
-    prepare(films[0])
+    prepare(begun[0])
+    single = len(begun) == 1
     # One film may use all the threads; several are read side by side, each by one.
-    reader = Reader.open(args.reader, threads=args.threads or 1 if len(films) == 1 else 1)
+    reader = Reader.open(args.reader, threads=args.threads or 1 if single else 1)
     point = reader.card.operating_point(args.operating_point)
     counts: Counter[str] = Counter()
     earlier: Counter[str] = Counter()
@@ -71,36 +79,30 @@ def run(args: argparse.Namespace) -> int:
     interrupted = False
     with contextlib.ExitStack() as at_end:
         collectors = _collectors(args, reader, at_end)
-        skipped = Skipped()
-        given = once(args.films, below=args.overlays, skipped=skipped)
-        if args.output:
-            from ai_for_sudan.files import alone
-            from ai_for_sudan.reading.journal import Journal
-
-            at_end.enter_context(alone(args.output))
-            journal = Journal(args.output, reader.card.title, point.name)
-            for line in journal.kept():
-                for collect in collectors:
-                    collect({"line": line, "row": line | {"film": None, "overlay": None}})
-            given = _unread(given, journal, earlier)
-            at_end.enter_context(journal)
+        journal = _journal(args, reader.card.title, point.name, tuple(collectors), at_end) if args.output else None
+        if journal is not None:
             collectors.append(lambda row: journal.add(row["line"]))
-        rows = _rows(args, reader, given, alone=len(films) == 1)
+        rows = _rows(args, reader, itertools.chain(begun, films), journal, single=single)
         try:
             for row in rows:
-                line = row["line"]
-                with uninterrupted():  # a film is in all of what is kept, or in none of it
-                    for collect in collectors:
-                        collect(row)
-                    first = not counts
-                    counts[line["status"]] += 1
-                if args.json:
-                    print(json.dumps(line), flush=True)
+                if outcome := row.get("earlier"):
+                    earlier[outcome] += 1
                 else:
-                    _print(line, first=first)
+                    line = row["line"]
+                    if journal is not None and journal.changed(line):
+                        _mark(row, remark("film_changed"))
+                    with uninterrupted():  # a film is in all of what is kept, or in none of it
+                        for collect in collectors:
+                            collect(row)
+                        first = not counts
+                        counts[line["status"]] += 1
+                    if args.json:
+                        print(json.dumps(line), flush=True)
+                    else:
+                        _print(line, first=first)
                 if problem := row.get("problem"):
                     unsaved += 1
-                    print(f"{printable(line['file'])}: no overlay was saved: {printable(problem)}", file=sys.stderr)
+                    print(f"{printable(row['file'])}: no overlay was saved: {printable(problem)}", file=sys.stderr)
         except KeyboardInterrupt:
             interrupted = True
             rows.close()
@@ -136,66 +138,114 @@ def _check(args: argparse.Namespace) -> None:
         check_folder("--overlays", args.overlays, args.films)
 
 
-def _unread(films: Iterator[Path], journal: Any, earlier: Counter[str]) -> Iterator[Path]:
-    """The films that an earlier run did not read; counts the others."""
-    for film in films:
-        if outcome := journal.outcome(film):
-            earlier[outcome] += 1
-        else:
-            yield film
+def _journal(
+    args: argparse.Namespace, reader: str, point: str, collectors: tuple[Collect, ...], at_end: contextlib.ExitStack
+) -> Journal:
+    """Open the file of ``--output`` for this run alone; what it holds already goes to the collectors."""
+    from ai_for_sudan.files import alone
+    from ai_for_sudan.reading.journal import Journal
+
+    def kept(line: dict[str, Any]) -> None:
+        for collect in collectors:
+            collect({"line": line, "row": line | {"film": None, "overlay": None}})
+
+    at_end.enter_context(alone(args.output))
+    return at_end.enter_context(Journal(args.output, reader, point, kept))
 
 
 def _rows(
-    args: argparse.Namespace, reader: Reader, files: Iterator[Path], *, alone: bool
+    args: argparse.Namespace, reader: Reader, files: Iterable[Path], journal: Journal | None, *, single: bool
 ) -> Generator[dict[str, Any], None, None]:
-    """Of each film ``line``, its JSON line; ``row``, what the report needs; ``problem``, why it has no overlay."""
-    more = {"log": args.log, "site": args.site}
-    parent = common_parent(args.films)
+    """What is said of each film.
+
+    Each row holds ``earlier``, how an earlier run read it, or ``line``, its JSON line, and ``row``, what the report
+    needs; and ``problem``, why the overlay of ``file`` was not saved.
+    """
+    read = _ReadOne(args, reader, journal)
     if args.engine == "ray":
-        from ai_for_sudan.reading.cluster import read_on_cluster
+        yield from read.on_cluster(files)
+    elif single:  # no pool of threads, no bar, and none of their imports
+        yield from map(read, files)
+    else:
+        from ai_for_sudan.processes import in_parallel
 
-        lines = read_on_cluster(
-            find_reader(args.reader),
-            files,
-            operating_point=args.operating_point,
-            address=args.address,
-            identify=args.output is not None,
-            **more,
-        )
-        yield from ({"line": line} for line in lines)
-        return
+        rows = in_parallel(read, files, threads=args.threads)
+        if sys.stderr.isatty():
+            from tqdm import tqdm
 
-    if args.output:
-        from ai_for_sudan.reading.journal import identity
+            rows = iter(tqdm(rows, desc="reading", unit="film", leave=False))
+        yield from rows
 
-    def read(file: Path) -> dict[str, Any]:
-        # Before it is read: if it changes in between, the next run reads it once more.
-        known = identity(file) if args.output else {}
-        reading = reader.read(file, operating_point=args.operating_point)
-        row: dict[str, Any] = {"line": reading.to_dict(**more) | known}
-        if args.overlays and reading.pixels is not None:
+
+class _ReadOne:
+    """Reads one film, which is opened once: its hash and its pixels come from the same bytes."""
+
+    def __init__(self, args: argparse.Namespace, reader: Reader, journal: Journal | None) -> None:
+        self._args, self._reader, self._journal = args, reader, journal
+        self._parent = common_parent(args.films)
+        self._more = {"log": args.log, "site": args.site}
+
+    def __call__(self, file: Path) -> dict[str, Any]:
+        args, known = self._args, {}
+        row: dict[str, Any] = {"file": str(file)}
+        try:
+            data = read_small_film(file)
+        except UnreadableFilm:  # which the reading then tells
+            data = None
+        place = picture_path(args.overlays, self._parent, file) if args.overlays else None
+        if self._journal is not None:
+            from ai_for_sudan.reading.journal import identity
+
+            known = identity(file, data)
+            if outcome := self._journal.outcome(known):
+                row["earlier"] = outcome
+                if outcome == "failed" or place is None or place.exists():
+                    return row
+        reading = self._reader.read(file if data is None else data, operating_point=args.operating_point)
+        reading = replace(reading, file=str(file))
+        if place is not None and reading.pixels is not None:
             try:
-                save_png(reading.overlay(), picture_path(args.overlays, parent, reading.file))
+                save_png(reading.overlay(), place)
             except (UserError, OSError) as error:  # one picture that cannot be kept stops no batch
                 row["problem"] = str(error)
+        if "earlier" in row:
+            return row
+        row["line"] = reading.to_dict(**self._more) | known
         if args.report:
             from ai_for_sudan.reading.report import row_of
 
             row["row"] = row_of(reading)
         return row
 
-    if alone:  # no pool of threads, no bar, and none of their imports
-        yield from map(read, files)
-        return
-    from ai_for_sudan.processes import in_parallel
+    def on_cluster(self, files: Iterable[Path]) -> Iterator[dict[str, Any]]:
+        from ai_for_sudan.reading.cluster import read_on_cluster
+        from ai_for_sudan.reading.journal import identity
 
-    rows = in_parallel(read, files, threads=args.threads)
-    if sys.stderr.isatty():
-        from tqdm import tqdm
+        earlier: list[str] = []
 
-        total = sum(1 for _ in find_films(args.films))
-        rows = iter(tqdm(rows, desc="reading", unit="film", total=total, leave=False))
-    yield from rows
+        def unread() -> Iterator[Path]:
+            for file in files:
+                if self._journal is not None and (outcome := self._journal.outcome(identity(file))):
+                    earlier.append(outcome)
+                else:
+                    yield file
+
+        lines = read_on_cluster(
+            find_reader(self._args.reader),
+            unread(),
+            operating_point=self._args.operating_point,
+            address=self._args.address,
+            identify=self._journal is not None,
+            **self._more,
+        )
+        yield from ({"line": line} for line in lines)
+        yield from ({"earlier": outcome} for outcome in earlier)
+
+
+def _mark(row: dict[str, Any], warning: Remark) -> None:
+    for said in filter(None, (row["line"], row.get("row"))):
+        said["warning_codes"] = [*said["warning_codes"], warning.code]
+        said["warnings"] = [*said["warnings"], warning.text]
 
 
 def _collectors(args: argparse.Namespace, reader: Reader, at_end: contextlib.ExitStack) -> list[Collect]:

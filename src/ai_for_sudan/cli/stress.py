@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ai_for_sudan.cli import DISCLAIMER
-from ai_for_sudan.cli.data import add_data_options, manifest_of
-from ai_for_sudan.datasets import load_pixels
+from ai_for_sudan.cli.data import add_data_options, decoded, manifest_of
 from ai_for_sudan.disturbances import STRESS_KINDS
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.readings import chosen_films, truth_of, without_truth
@@ -33,7 +32,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     reader = Reader.open(args.reader)
-    manifest = manifest_of(args)
+    films = decoded(args, manifest_of(args, reader.card.positive), reader.card.input.size or 224)
+    manifest = films.manifest
     labels = truth_of(manifest, reader.card)
     chosen = chosen_films(args.split, manifest, args.seed, args.films)
     excluded = without_truth(manifest, labels, reader.card, chosen)
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     truth = labels[chosen].astype(int)
     if len(np.unique(truth)) < 2:
         raise UserError(f"{args.data_dir}: the {len(chosen)} films to measure on are all of one class; both are needed")
-    pixels = load_pixels(manifest, cache_dir=args.cache_dir)[chosen]
+    pixels = films.pixels[chosen]
     point = reader.card.operating_point(args.operating_point).name
     print(
         f"{'kind':<13}{'severity':>8}{'AUROC':>26}{'sensitivity':>26}{'specificity':>26}"

@@ -14,20 +14,21 @@ from typing import Any
 import torch
 
 from ai_for_sudan.cli import DISCLAIMER
-from ai_for_sudan.cli.data import add_data_options, manifest_of
-from ai_for_sudan.datasets import Manifest, labels, load_pixels, sites_of, split_manifest, verify
+from ai_for_sudan.cli.data import add_data_options, decoded, manifest_of
+from ai_for_sudan.datasets import Manifest, decode, labels, sites_of, split_manifest, verify
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.evaluation.file_table import file_table
 from ai_for_sudan.files import alone
 from ai_for_sudan.lungs import load_finder
 from ai_for_sudan.models import Architecture, CheckpointState, ModelSpec, SplitRecord, create, load_checkpoint, names
 from ai_for_sudan.models.checkpoint import start_from
 from ai_for_sudan.models.mobilenet_v2 import imagenet_file
+from ai_for_sudan.models.quantised import quantise_linear, save_quantised
 from ai_for_sudan.radiographs import content_hash
 from ai_for_sudan.training import LabelledFilms, Recipe, best_path, fit
 from ai_for_sudan.training.companions import Companions
 from ai_for_sudan.training.examples import drawn_lungs
 from ai_for_sudan.training.processes import Processes, processes
-from ai_for_sudan.training.quantisation import quantise_and_compare
 from ai_for_sudan.version import __version__
 
 LUNGS_HELP = (
@@ -107,32 +108,29 @@ def _train_in(
     companions: Companions | None,
 ) -> int:
     say = print if group.first else (lambda *_: None)
-    if group.first:
-        verify(manifest, allow_overlap=args.allow_overlap)
+    if group.first:  # one process decodes, the others find the cache
+        verify(decoded(args, manifest, model.spec.input_size), allow_overlap=args.allow_overlap)
     group.wait()
+    films = decode(manifest, size=model.spec.input_size, cache_dir=args.cache_dir, skip_unreadable=args.skip_unreadable)
+    manifest = films.manifest
     train, validation, split = _sides(args, manifest, recipe.seed, folder, group)
     say(
         f"{len(manifest.films)} films, classes {', '.join(manifest.classes)} (reported: {manifest.positive}); "
         f"{len(train)} to train on, {len(validation)} to validate on, split {split.grouped_by}"
     )
-    if group.first:  # one process decodes, the others find the cache
-        load_pixels(manifest, size=model.spec.input_size, cache_dir=args.cache_dir)
-    group.wait()
     sites = sites_of(manifest) if args.sites == "balance" else None
     if sites is not None:
         say(f"{len(set(sites))} sites, each trained on with the same share of every class")
     lungs = drawn_lungs(recipe, manifest, sorted({*train, *validation}))
     if lungs is not None:
         say(f"{recipe.masks}: lungs as people drew them; the reader that is exported finds them itself")
-    films = LabelledFilms(
-        load_pixels(manifest, size=model.spec.input_size, cache_dir=args.cache_dir), labels(manifest), sites, lungs
-    )
-    held_out = films.take(validation)
+    labelled = LabelledFilms(films.pixels, labels(manifest), sites, lungs)
+    held_out = labelled.take(validation)
     say(f"{recipe.model_type}: {sum(p.numel() for p in model.parameters()):,} parameters")
     fitted = fit(
         recipe,
         model,
-        films.take(train),
+        labelled.take(train),
         held_out,
         folder,
         state=CheckpointState(
@@ -153,14 +151,7 @@ def _train_in(
             f"{fitted.checkpoint}: not seen below {point['not_seen_below']:.4f}, suspected from "
             f"{point['suspected_from']:.4f} ({point['reason']})"
         )
-        print(
-            quantise_and_compare(
-                fitted.model.cpu(),
-                held_out.pixels,
-                held_out.labels,
-                fitted.checkpoint.with_name("quantized_model.pth"),
-            )
-        )
+        _quantise(fitted.checkpoint, held_out)
         if folder != args.output_dir:
             print(
                 f"measure it: python evaluate.py --data_dir {args.data_dir} --checkpoint {fitted.checkpoint} "
@@ -168,6 +159,21 @@ def _train_in(
             )
         print(DISCLAIMER)
     return 0
+
+
+def _quantise(checkpoint: Path, held_out: LabelledFilms) -> None:
+    """Write ``quantized_model.pth`` beside the checkpoint and print what both files do with the validation films."""
+    model, state = load_checkpoint(checkpoint)
+    small = checkpoint.with_name("quantized_model.pth")
+    save_quantised(small, quantise_linear(model), state)
+    print("the validation films, read with each file:")
+    print(file_table([checkpoint, small], held_out.pixels, held_out.labels))
+    inside = sum(module.weight.numel() for module in model.modules() if isinstance(module, torch.nn.Linear))
+    share = inside / sum(parameter.numel() for parameter in model.parameters())
+    print(
+        f"Dynamic quantisation touches the linear layers only: {share:.1%} of the parameters. "
+        "For a small file use the int8 reader: ai-for-sudan export --int8."
+    )
 
 
 def _folder(output_dir: Path, spec: ModelSpec) -> Path:
@@ -205,7 +211,9 @@ def _alone(folder: Path) -> Iterator[None]:
             yield
     finally:
         with suppress(OSError):
-            folder.rmdir()
+            if [path.name for path in folder.iterdir()] == [".lock"]:
+                (folder / ".lock").unlink()
+                folder.rmdir()
 
 
 def _initial_weights(pretrained: bool | str, seed: int) -> dict[str, str]:

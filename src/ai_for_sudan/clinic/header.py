@@ -16,7 +16,6 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 from ai_for_sudan.clinic import uids
 from ai_for_sudan.contract.limits import LARGEST_FILE
 from ai_for_sudan.errors import UnreadableFilm
-from ai_for_sudan.radiographs import one_line
 from ai_for_sudan.radiographs.dicom.bounded import LARGEST_TEXT, Bounded, Deflated, inflate
 from ai_for_sudan.radiographs.dicom.header import read_header
 
@@ -85,7 +84,7 @@ def header_of(file: Path) -> Dataset:
     except UnreadableFilm:
         raise
     except Exception as error:  # pydicom raises whatever it likes for damaged bytes
-        raise UnreadableFilm("damaged", f"the DICOM header is damaged: {one_line(error)}") from error
+        raise UnreadableFilm("damaged", f"the DICOM header is damaged ({type(error).__name__})") from error
 
 
 def facts_of(header: Dataset, content: str = "") -> Facts:

@@ -44,10 +44,18 @@ class Input(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Population(Record):
-    """Whom the reader was made for; years from the first birthday of ``age_years`` to the end of its last year."""
+    """Whom the reader was made for; what is None, nobody said.
+
+    Attributes:
+        age_years: from the birthday of the first to the end of the last.
+        text: in words.
+        sites, views: of the films that it learned from.
+    """
 
     age_years: tuple[float, ...] | None = None
     text: str | None = None
+    sites: tuple[str, ...] | None = None
+    views: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Films, labels, patients, splits; verified before any work, decoded once."""
 
-from ai_for_sudan.datasets.cache import load_pixels, squash
+from ai_for_sudan.datasets.cache import Decoded, decode, load_pixels, squash
 from ai_for_sudan.datasets.content import contradicted
 from ai_for_sudan.datasets.film import Film
 from ai_for_sudan.datasets.manifest import Manifest, labels, load_manifest, patients, sites_of, without_patient
@@ -9,12 +9,14 @@ from ai_for_sudan.datasets.split import Split, folds, split_manifest
 from ai_for_sudan.datasets.verify import verify
 
 __all__ = [
+    "Decoded",
     "Film",
     "Manifest",
     "Picked",
     "Pixels",
     "Split",
     "contradicted",
+    "decode",
     "folds",
     "labels",
     "load_manifest",

@@ -90,7 +90,7 @@ def load_manifest(
         source: a folder ``[train|val|test]/CLASS/film`` in any letter case, a CSV (columns ``file``, ``label``, and
             optionally ``patient``, ``split`` and others), or a MedMNIST ``.npz``.
         classes: class names in the order of the class numbers; found in the data if not given.
-        positive: the class (or finding) that a reading reports; ``pneumonia`` or else the last.
+        positive: the class (or finding) that a reading reports; ``pneumonia`` if there is such a class.
         patient_rule: ``kermany`` or ``regex:PATTERN`` with one group, applied to file names.
         label_rule: ``kermany3`` (normal, bacterial, viral), applied to file names.
         label_columns: the findings of a multi-label CSV, a column each with 1, 0 or nothing (no label; -1, which
@@ -297,7 +297,12 @@ def _order(found: Sequence[str], given: Sequence[str] | None, positive: str | No
 
 def _positive(names: tuple[str, ...], given: str | None, path: Path) -> str:
     if given is None:
-        return DEFAULT_POSITIVE if DEFAULT_POSITIVE in names else names[-1]
+        if DEFAULT_POSITIVE in names:
+            return DEFAULT_POSITIVE
+        raise UserError(
+            f"{path} has the classes {', '.join(names)}: which one a reading reports is not to be guessed; "
+            "give --positive CLASS"
+        )
     if given.lower() not in names:
         raise UserError(f"{path} has no class '{given}'; its classes are: {', '.join(names)}")
     return given.lower()

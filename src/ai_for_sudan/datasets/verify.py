@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 
-from ai_for_sudan.datasets.cache import picture_keys, unreadable
+from ai_for_sudan.datasets.cache import Decoded, listing
 from ai_for_sudan.datasets.manifest import Manifest, labels
 from ai_for_sudan.errors import UserError
 
-SHOWN = 10
 
-
-def verify(manifest: Manifest, *, allow_overlap: bool = False) -> None:
-    """Check that every film can be decoded, that every class has films, and that the sides share nothing.
+def verify(films: Decoded, *, allow_overlap: bool = False) -> None:
+    """Check that every class has films, and that the sides share nothing.
 
     Args:
         allow_overlap: accept a patient or a film on both sides of the data's own split.
@@ -20,12 +19,9 @@ def verify(manifest: Manifest, *, allow_overlap: bool = False) -> None:
     Raises:
         UserError: names what is wrong, ten of each kind at most, with the count.
     """
-    problems = [f"{file}: {reason}" for file, reason in unreadable(manifest)]
-    if problems:
-        raise UserError(_listing(f"{len(problems)} of {len(manifest.films)} films cannot be read", problems))
-    _classes(manifest)
+    _classes(films.manifest)
     if not allow_overlap:
-        _overlap(manifest)
+        _overlap(films.manifest, films.pictures)
 
 
 def _classes(manifest: Manifest) -> None:
@@ -47,10 +43,10 @@ def _classes(manifest: Manifest) -> None:
             )
 
 
-def _overlap(manifest: Manifest) -> None:
+def _overlap(manifest: Manifest, pictures: Sequence[str]) -> None:
     for what, names in (
         ("patient", [film.patient for film in manifest.films]),
-        ("picture", picture_keys(manifest)),
+        ("picture", pictures),
     ):
         sides: dict[str, dict[str, str]] = defaultdict(dict)
         for film, name in zip(manifest.films, names, strict=True):
@@ -64,14 +60,9 @@ def _overlap(manifest: Manifest) -> None:
                 for name, found in shared.items()
             ]
             raise UserError(
-                _listing(
+                listing(
                     f"the same {what} is on both sides of the split {len(lines)} times, so the figures would be "
                     "too good (--allow_overlap permits it)",
                     lines,
                 )
             )
-
-
-def _listing(title: str, lines: list[str]) -> str:
-    more = [f"... and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
-    return "\n  ".join([f"{title}:", *lines[:SHOWN], *more])

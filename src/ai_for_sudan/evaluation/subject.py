@@ -39,18 +39,19 @@ class Subject:
     full_colour: float
 
 
-def open_subject(path: Path, expect: str | None = None) -> Subject:
-    """Open by content.
+def open_subject(path: Path, expect: str | None = None, *, where: str | None = None) -> Subject:
+    """Open a model by its content.
 
     Args:
         expect: the architecture that the caller expects.
+        where: the device of a checkpoint's network; the best that this machine has if not given.
 
     Raises:
         UserError: no such file, none of the three kinds, or of another architecture.
     """
     if path.suffix == ".onnx":
         return _reader(path, expect)
-    return _checkpoint(path, expect)
+    return _checkpoint(path, expect, where)
 
 
 def _reader(path: Path, expect: str | None) -> Subject:
@@ -81,8 +82,10 @@ def _reader(path: Path, expect: str | None) -> Subject:
     )
 
 
-def load_model(path: Path, expect: str | None = None) -> tuple[Architecture, CheckpointState]:
-    """A network through which gradients flow, in evaluation mode, and what is recorded of its weights.
+def load_model(
+    path: Path, expect: str | None = None, *, where: str | None = None
+) -> tuple[Architecture, CheckpointState]:
+    """Return a network through which gradients flow, in evaluation mode, and what is recorded of its weights.
 
     Linear layers of a quantised checkpoint are float again, with the values of its integers.
 
@@ -95,16 +98,16 @@ def load_model(path: Path, expect: str | None = None) -> tuple[Architecture, Che
     if is_quantised(path):
         quantised, state = load_quantised(path, expect)
         return dequantise(quantised), state
-    return load_checkpoint(path, expect, map_location=device())
+    return load_checkpoint(path, expect, map_location=where or device())
 
 
-def _checkpoint(path: Path, expect: str | None) -> Subject:
+def _checkpoint(path: Path, expect: str | None, where: str | None) -> Subject:
     from ai_for_sudan.explanation import GradCAM, in_film
-    from ai_for_sudan.models import as_batch, logits, probabilities
+    from ai_for_sudan.models import as_batch, folded, logits, probabilities
     from ai_for_sudan.models.quantised import is_quantised, load_quantised
 
-    explained, state = load_model(path, expect)
-    model = load_quantised(path)[0] if is_quantised(path) else explained
+    explained, state = load_model(path, expect, where=where)
+    model = folded(load_quantised(path)[0] if is_quantised(path) else explained)
     spec = model.spec
 
     def predict(pixels: np.ndarray) -> np.ndarray:

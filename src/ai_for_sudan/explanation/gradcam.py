@@ -39,7 +39,8 @@ class GradCAM:
     """Explains the logit of a class by the activations of a layer.
 
     Channel weights are the spatial means of the gradient; the map is the ReLU of the weighted sum of the activations.
-    The hook exists only during a call, and parameters, their gradients and the network's mode are left as they were.
+    A forward hook captures the activations, a backward hook their gradients. Both exist only during a call, and
+    parameters, their gradients and the network's mode are left as they were.
 
     Args:
         model: takes films ``(B, 1, S, S)`` and gives logits ``(B, C)``.
@@ -74,7 +75,8 @@ class GradCAM:
         Raises:
             UserError: no such class, or the layer's output is not a feature map.
         """
-        caught: list[Tensor] = []
+        activations: list[Tensor] = []
+        gradients: list[Tensor] = []
 
         def catch(_module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
             if not isinstance(output, Tensor) or output.ndim != 4:
@@ -82,28 +84,31 @@ class GradCAM:
             # A leaf of its own: frozen layers before it need no gradient, and what follows may work in place on the
             # copy that it is given.
             leaf = output.detach().clone().requires_grad_(True)
-            caught.append(leaf)
+            activations.append(leaf)
+            # On the tensor and not on the module: a module's backward hook forbids what follows to work in place.
+            handles.append(leaf.register_hook(gradients.append))
             return leaf.clone()
 
         # Each module's own mode: a frozen backbone may be in evaluation mode inside a network that trains.
         modes = [(module, module.training) for module in self.model.modules()]
-        handle = self._module.register_forward_hook(catch)
+        handles = [self._module.register_forward_hook(catch)]
         try:
             self.model.eval()
             # inference_mode is left, not only no_grad: its tensors could take no part in a gradient.
             with torch.inference_mode(False), torch.enable_grad():
                 logits = self.model(films.clone() if films.is_inference() else films.detach())
-                if not caught:
+                if not activations:
                     raise UserError(f"the layer '{self.layer}' is not part of the forward pass")
                 chosen = self._chosen(logits, class_index)
-                activations = caught[-1]
-                (gradients,) = torch.autograd.grad(logits.gather(1, chosen[:, None]).sum(), activations)
+                # Only into the captured activations: no parameter's gradient is touched.
+                logits.gather(1, chosen[:, None]).sum().backward(inputs=activations[-1:])
         finally:
-            handle.remove()
+            for handle in handles:
+                handle.remove()
             for module, training in modes:
                 module.training = training
-        weights = gradients.mean(dim=(2, 3), keepdim=True)  # (B, K, 1, 1)
-        maps = (weights * activations.detach()).sum(dim=1).relu()  # (B, h, w)
+        weights = gradients[-1].mean(dim=(2, 3), keepdim=True)  # (B, K, 1, 1)
+        maps = (weights * activations[-1].detach()).sum(dim=1).relu()  # (B, h, w)
         return Heatmaps(maps.float(), logits.detach().float())
 
     def _chosen(self, logits: Tensor, class_index: int | Sequence[int] | None) -> Tensor:

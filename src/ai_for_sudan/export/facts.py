@@ -20,13 +20,18 @@ from ai_for_sudan.export.inputs import Films, GatePictures
 from ai_for_sudan.export.network import ReaderNetwork
 from ai_for_sudan.models import CheckpointState, as_batch
 
-INTENDED_USE = (
-    "Helps a clinician to decide which frontal chest X-rays of children of 1 to 5 years to look at first for "
-    "pneumonia, where there is no radiologist. It does not replace reading the film. Not made for adults, infants "
-    "under one year, lateral films, CT, or any other finding. At a new hospital, measure it before using it."
-)
-POPULATION = Population(age_years=(1.0, 5.0), text="children of 1 to 5 years, one hospital in Guangzhou, China")
 SELF_TEST_SIDE = 64
+
+
+def intended_use(positive: str, population: Population) -> str:
+    """Say what a reader is for, and that its population is unknown where nobody said it."""
+    ages = population.age_years
+    years = f"of {ages[0]:.0f} to {ages[1]:.0f} years" if ages else "of an age that is not recorded"
+    return (
+        f"Helps a clinician to decide which frontal chest X-rays to look at first for {positive}, where there is no "
+        f"radiologist. Made for {population.text or 'patients'} {years}. It does not replace reading the film. "
+        "Not made for other ages, lateral films, CT, or other findings. Measure it at a new hospital before using it."
+    )
 
 
 def provenance(

@@ -18,6 +18,7 @@ from ai_for_sudan.contract.card import (
     Gate,
     Heatmap,
     Input,
+    Population,
     Training,
 )
 from ai_for_sudan.contract.provenance import project_commit, weights_sha256
@@ -42,6 +43,7 @@ class ExportOptions:
     Attributes:
         name: of the reader.
         training: what the card says of the training data.
+        population: whom the reader is made for, as far as somebody said.
         operating_point: which one a reading uses unless another is given.
         int8: quantise; refused where the loss is too large.
         float_convolutions: how many of the first stay float; the fewest that do no harm if not given.
@@ -54,6 +56,7 @@ class ExportOptions:
 
     name: str
     training: dict[str, Any] = field(default_factory=dict)
+    population: Population = field(default_factory=Population)
     operating_point: str = "balanced"
     int8: bool = False
     float_convolutions: int | None = None
@@ -161,8 +164,8 @@ def export_reader(
             str(options.training.get("data", "")),
             options.command,
         ),
-        intended_use=facts.INTENDED_USE,
-        population=facts.POPULATION,
+        intended_use=facts.intended_use(spec.positive, options.population),
+        population=options.population,
         calibration=choices.calibration_facts(
             calibration,
             _predictions(validation.labels, unseen[:count], positive),

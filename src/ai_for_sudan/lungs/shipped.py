@@ -12,7 +12,7 @@ SHIPPED = "lungs.safetensors"
 
 
 def load_finder(path: Path | None = None) -> LungFinder:
-    """A fitted lung finder in evaluation mode: the shipped one, or that of a file which ``ai-for-sudan lungs`` wrote.
+    """Return a fitted lung finder in evaluation mode: the shipped one, or one that ``ai-for-sudan fit-lungs`` wrote.
 
     Raises:
         UserError: the file is missing, or holds no lung finder.
@@ -21,7 +21,7 @@ def load_finder(path: Path | None = None) -> LungFinder:
 
     source = path or next(iter(shipped_files(SHIPPED)), Path(SHIPPED))
     if not source.is_file():
-        raise UserError(f"no lung finder at {source}; fit one with: ai-for-sudan lungs --fit")
+        raise UserError(f"no lung finder at {source}; fit one with: ai-for-sudan fit-lungs")
     finder = LungFinder()
     try:
         finder.load_state_dict(load_file(source))

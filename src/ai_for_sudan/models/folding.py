@@ -12,11 +12,13 @@ from ai_for_sudan.models.architecture import Architecture
 
 
 def folded(model: Architecture) -> Architecture:
-    """A copy in evaluation mode, each BatchNorm folded into the convolution before it.
+    """Return a copy in evaluation mode, each BatchNorm folded into the convolution before it.
 
     The same predictions to about 1e-6; with bfloat16 on a CPU three times as fast, for BatchNorm there is slower than
-    the convolutions.
+    the convolutions. A network that has none left is returned as it is.
     """
+    if not model.training and not any(isinstance(module, nn.BatchNorm2d) for module in model.modules()):
+        return model
     model = copy.deepcopy(model).eval()
     for block in [module for module in model.modules() if isinstance(module, nn.Sequential)]:
         for place in range(len(block) - 1):

@@ -16,11 +16,13 @@ from ai_for_sudan.models.checkpoint import write_tensors
 from ai_for_sudan.models.registry import build
 from ai_for_sudan.models.state import CheckpointState
 
-FORMAT = "ai-for-sudan quantised 1"
+FORMAT = "ai-for-sudan quantised 2"
+#: of version 0.1.0, which kept the weights of ``features`` alone
+_FIRST_FORMAT = "ai-for-sudan quantised 1"
 
 
 def quantise_linear(model: Architecture) -> Architecture:
-    """A copy whose linear layers hold int8 weights and quantise their input as they go; on the CPU."""
+    """Return a copy whose linear layers hold int8 weights and quantise their input as they go; on the CPU."""
     with warnings.catch_warnings():
         # torch.ao announces its successor torchao, which would be one more dependency for 0.1 % of the bytes.
         warnings.simplefilter("ignore")
@@ -28,74 +30,105 @@ def quantise_linear(model: Architecture) -> Architecture:
 
 
 def dequantise(quantised: Architecture) -> Architecture:
-    """A copy with float linear layers of the same weights: gradients do not flow through the quantised ones."""
+    """Return a copy with float linear layers of the same weights: gradients do not flow through the quantised ones."""
     model = copy.deepcopy(quantised)
-    for name, module in list(model.named_modules()):
-        if isinstance(module, torch.ao.nn.quantized.dynamic.Linear):
-            weight = module.weight().dequantize()
-            linear = nn.Linear(weight.shape[1], weight.shape[0])
-            linear.weight, linear.bias = nn.Parameter(weight), nn.Parameter(module.bias().detach().clone())
-            parent, _, child = name.rpartition(".")
-            setattr(model.get_submodule(parent), child, linear)
+    for name, module in _quantised_layers(model):
+        weight = module.weight().dequantize()
+        linear = nn.Linear(weight.shape[1], weight.shape[0])
+        linear.weight, linear.bias = nn.Parameter(weight), nn.Parameter(module.bias().detach().clone())
+        parent, _, child = name.rpartition(".")
+        setattr(model.get_submodule(parent), child, linear)
     return model.eval()
 
 
 def save_quantised(path: Path, quantised: Architecture, state: CheckpointState) -> None:
-    """Write the quantised weights as integers and scales: plain tensors, so that loading executes no pickle."""
-    weights: dict[str, Any] = {}
-    for name, module in quantised.named_modules():
-        if isinstance(module, torch.ao.nn.quantized.dynamic.Linear):
-            packed = module.weight()
-            weights[f"{name}.int8"] = packed.int_repr()
-            weights[f"{name}.scale"] = torch.tensor(packed.q_scale(), dtype=torch.float64)
-            weights[f"{name}.bias"] = module.bias().detach()
+    """Write every weight that a prediction needs, the lung finder's among them, so that loading executes no pickle.
+
+    Quantised weights are kept as integers and scales, all others as they are.
+
+    Raises:
+        UserError: the folder cannot be written, or the disk is full.
+    """
+    linear: dict[str, torch.Tensor] = {}
+    for name, module in _quantised_layers(quantised):
+        packed = module.weight()
+        linear[f"{name}.int8"] = packed.int_repr()
+        linear[f"{name}.scale"] = torch.tensor(packed.q_scale(), dtype=torch.float64)
+        linear[f"{name}.bias"] = module.bias().detach()
     contents = {
         "format": FORMAT,
         "spec": quantised.spec.to_dict(),
-        "features": quantised.features.state_dict(),
-        "linear": weights,
+        "weights": {key: value for key, value in quantised.state_dict().items() if not _inside(key, quantised)},
+        "linear": linear,
         "state": state.to_dict(),
     }
     write_tensors(path, contents)
 
 
 def load_quantised(path: Path, expect: str | None = None) -> tuple[Architecture, CheckpointState]:
-    """The quantised network in evaluation mode and what is recorded of its weights.
+    """Return the quantised network in evaluation mode, and what is recorded of its weights.
 
     Raises:
-        UserError: no such file, not written by :func:`save_quantised`, or of another architecture than ``expect``.
+        UserError: no such file, not written by :func:`save_quantised`, of another architecture than ``expect``, or
+            without some of its weights.
     """
-    try:
-        contents = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load raises many kinds for a file that is not its own
-        raise UserError(f"{path} is not a quantised model of this project") from error
-    if not isinstance(contents, dict) or contents.get("format") != FORMAT:
+    contents = _contents(path)
+    if contents is None:
         raise UserError(f"{path} is not a quantised model of this project")
     try:
         spec = ModelSpec.from_dict(contents["spec"])
-        model = _packed(spec, contents["features"], contents["linear"])
+        if "weights" in contents:
+            weights = dict(contents["weights"])
+        else:
+            weights = {f"features.{key}": value for key, value in contents["features"].items()}
+        model, missing = _packed(spec, weights, contents["linear"])
         state = CheckpointState.from_dict(contents["state"])
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{path} is damaged: it does not have the parts of a quantised model") from error
+    if missing:
+        raise UserError(
+            f"{path} lacks {len(missing)} weights of its {spec.name} ({missing[0]} ...): earlier versions left out the "
+            "lung finder, and such a file predicts at random; write it again with: train.py ... --resume"
+        )
     if expect is not None and expect != spec.name:
         raise UserError(f"{path} holds a {spec.name}, not a {expect}; give --model_type {spec.name}")
     return model, state
 
 
-def _packed(spec: ModelSpec, features: dict[str, Any], linear: dict[str, Any]) -> Architecture:
-    model = quantise_linear(build(spec))
-    model.features.load_state_dict(features)
-    for name, module in model.named_modules():
-        if isinstance(module, torch.ao.nn.quantized.dynamic.Linear):
-            integers, scale = linear[f"{name}.int8"], float(linear[f"{name}.scale"])
-            packed = torch.quantize_per_tensor(integers.float() * scale, scale, 0, torch.qint8)
-            module.set_weight_bias(packed, linear[f"{name}.bias"])
-    return model
-
-
 def is_quantised(path: Path) -> bool:
+    """Tell whether a file was written by :func:`save_quantised`."""
+    return _contents(path) is not None
+
+
+def _contents(path: Path) -> dict[str, Any] | None:
     try:
         contents = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception:
-        return False
-    return isinstance(contents, dict) and contents.get("format") == FORMAT
+    except Exception:  # torch.load raises many kinds for a file that is not its own
+        return None
+    known = isinstance(contents, dict) and contents.get("format") in (FORMAT, _FIRST_FORMAT)
+    return contents if known else None
+
+
+def _packed(
+    spec: ModelSpec, weights: dict[str, torch.Tensor], linear: dict[str, torch.Tensor]
+) -> tuple[Architecture, list[str]]:
+    """The network, and the names of the weights that the file does not have."""
+    plain = build(spec)
+    found = plain.load_state_dict(weights, strict=False)
+    if found.unexpected_keys:
+        raise KeyError(found.unexpected_keys[0])
+    model = quantise_linear(plain)
+    for name, module in _quantised_layers(model):
+        integers, scale = linear[f"{name}.int8"], float(linear[f"{name}.scale"])
+        packed = torch.quantize_per_tensor(integers.float() * scale, scale, 0, torch.qint8)
+        module.set_weight_bias(packed, linear[f"{name}.bias"])
+    return model, [key for key in found.missing_keys if not _inside(key, model)]
+
+
+def _quantised_layers(model: Architecture) -> list[tuple[str, Any]]:
+    return [(n, m) for n, m in model.named_modules() if isinstance(m, torch.ao.nn.quantized.dynamic.Linear)]
+
+
+def _inside(key: str, model: Architecture) -> bool:
+    """Does a weight of the state dict belong to a quantised layer, which is kept apart?"""
+    return any(key.startswith(f"{name}.") for name, _ in _quantised_layers(model))

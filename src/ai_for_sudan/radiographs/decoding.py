@@ -1,4 +1,4 @@
-"""The bytes of a film -> the film, by what the bytes are and not by the file's name."""
+"""Decode a film from its bytes. The format is detected from the content, never from the file's name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.radiographs.radiograph import FullRange, Radiograph, grey_of
-from ai_for_sudan.radiographs.source import one_line
 
 
 def decode(data: bytes) -> Radiograph:
@@ -51,7 +50,8 @@ def _whatever_it_is() -> Iterator[None]:
     except MemoryError as error:
         raise UnreadableFilm("too_large", "the film needs more memory than is allowed") from error
     except Exception as error:  # decoders raise whatever they like for damaged bytes; none may stop a batch
-        raise UnreadableFilm("damaged", f"the file is damaged: {one_line(error)}") from error
+        # Only the kind of error is named: its message may quote the header, which holds a patient's name.
+        raise UnreadableFilm("damaged", f"the file is damaged ({type(error).__name__})") from error
 
 
 def is_dicom(start: bytes) -> bool:

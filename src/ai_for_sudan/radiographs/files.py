@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ai_for_sudan.errors import UnreadableFilm
+from ai_for_sudan.errors import UnreadableFilm, UserError
 from ai_for_sudan.radiographs.decoding import is_dicom
 from ai_for_sudan.radiographs.source import one_line, open_film
 
@@ -46,16 +46,21 @@ def find_films(paths: Iterable[str | Path], skipped: Skipped | None = None) -> I
 
     A file is given as it is; a folder gives the films in it and below: files with a film's suffix, with none or with
     digits for one (as DICOM receivers write them), and whatever else holds a film by its content; a pattern with ``*``
-    or ``?`` gives the files that it matches. A path that does not exist and a folder that cannot be opened are given as
-    they are, so that they are reported like any film that cannot be read.
+    or ``?`` gives the files that it matches. What cannot be looked at (a missing path, a closed folder, a link that
+    leads nowhere, a pipe) is given as it is, so that it is reported like any film that cannot be read.
 
     Args:
         skipped: gets what was passed over.
+
+    Raises:
+        UserError: a path is empty.
     """
     skipped = Skipped() if skipped is None else skipped
     for given in paths:
+        if not str(given):
+            raise UserError("an empty path was given; give files, folders or patterns")
         path = Path(given)
-        if path.is_dir():
+        if is_folder(path):
             yield from _below(path, skipped)
         elif not os.path.lexists(path) and any(sign in str(given) for sign in "*?["):
             matches = sorted(glob.glob(str(given), recursive=True))  # noqa: PTH207 (the pattern may be absolute)
@@ -64,9 +69,14 @@ def find_films(paths: Iterable[str | Path], skipped: Skipped | None = None) -> I
             yield path
 
 
+def is_folder(path: str | Path) -> bool:
+    """Tell whether a path is a folder; False where it cannot be looked at, since opening it says why."""
+    return os.path.isdir(path)  # noqa: PTH112 (Path.is_dir raises for a closed folder or a name that is too long)
+
+
 def _matched(paths: Iterable[Path], skipped: Skipped) -> Iterator[Path]:
     for path in paths:
-        if not path.is_file():
+        if is_folder(path):
             skipped.add("folders that a pattern matched", path)
         elif path.suffix.lower() == ".png" and _is_ours(_head(path)):
             skipped.add("pictures that this program made", path)

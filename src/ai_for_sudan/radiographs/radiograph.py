@@ -1,4 +1,4 @@
-"""The film, decoded, and the one function that decodes it."""
+"""A decoded film, with what its header says."""
 
 from __future__ import annotations
 

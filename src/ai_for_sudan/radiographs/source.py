@@ -13,6 +13,9 @@ from typing import BinaryIO
 from ai_for_sudan.contract.limits import LARGEST_FILE
 from ai_for_sudan.errors import UnreadableFilm
 
+#: bytes of a film that may be held in memory by each thread
+SMALL = 64_000_000
+
 
 def open_film(path: str | Path) -> BinaryIO:
     """Open a regular file of at most :data:`LARGEST_FILE` bytes; never waits for one that nobody writes.
@@ -37,6 +40,17 @@ def read_film(path: str | Path) -> bytes:
     """The whole file; see :func:`open_film`."""
     with open_film(path) as file, _readable(path):
         return file.read(os.fstat(file.fileno()).st_size)  # as it was found: what is added meanwhile is not a film yet
+
+
+def read_small_film(path: str | Path) -> bytes | None:
+    """Return the whole file where it has at most :data:`SMALL` bytes, as nearly every film has; else None.
+
+    Raises:
+        UnreadableFilm: as :func:`open_film`.
+    """
+    with open_film(path) as file, _readable(path):
+        size = os.fstat(file.fileno()).st_size
+        return file.read(size) if size <= SMALL else None
 
 
 def content_hash(path: str | Path) -> str:

@@ -66,9 +66,15 @@ class FineTuning:
             manifest.positive,
         )
         recipe = Recipe(
-            model_type=spec.name, epochs=epochs, batch_size=16, learning_rate=3e-4, schedule="onecycle", seed=seed
+            model_type=spec.name,
+            epochs=epochs,
+            batch_size=16,
+            learning_rate=3e-4,
+            schedule="onecycle",
+            select="auroc",
+            seed=seed,
         )
-        pixels = load_pixels(chosen, size=spec.input_size)
+        pixels = np.asarray(load_pixels(chosen, size=spec.input_size))
         exclusive = card.task == "exclusive"
         return cls(checkpoint, pixels, labels(chosen), recipe, folder, card.positive_index, exclusive)
 

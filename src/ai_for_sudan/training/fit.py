@@ -39,11 +39,9 @@ from ai_for_sudan.training.loss import class_weights, loss, targets
 from ai_for_sudan.training.lung_targets import LungFilms, imitated, lung_loss, positive_odds
 from ai_for_sudan.training.optimisation import Optimisation
 from ai_for_sudan.training.processes import Processes
-from ai_for_sudan.training.recipe import Recipe
+from ai_for_sudan.training.recipe import SELECTIONS, Recipe
 from ai_for_sudan.training.scores import SCORES, score
 from ai_for_sudan.training.validation import Validation
-
-SELECTION = "the epoch with the highest AUROC, the mean of the validation films as they are and perturbed"
 
 
 def best_path(output_dir: Path) -> Path:
@@ -135,7 +133,8 @@ class _Run:
         )
         self.weights = weights.to(self.device)
         self.validation = Validation(validation, self.spec, weights, recipe.seed)
-        self.state = replace(state, recipe=recipe.to_dict(), selection=SELECTION)
+        self._followed = f"{SELECTIONS[recipe.select]}, the mean of the validation films as they are and perturbed"
+        self.state = replace(state, recipe=recipe.to_dict(), selection=f"the epoch with {self._followed}")
         self.history: list[dict[str, Any]] = []
         self.waited = 0
         self.companions: Companions | None = None
@@ -144,12 +143,13 @@ class _Run:
         self._lower = f"lower --learning_rate ({recipe.learning_rate})"
 
     def to_end(self) -> Fitted:
+        self.say(f"early stopping and the kept epoch follow {self._followed}")
         try:
             if self.group.first:  # before the first epoch: a folder that cannot be written costs no training
                 write_json(self.folder / "recipe.json", self.recipe.to_dict())
             for epoch in range(len(self.history) + 1, self.recipe.epochs + 1):
                 if self.waited >= self.recipe.patience:
-                    self.say(f"no better on the validation films for {self.waited} epochs: stopped")
+                    self.say(f"stopped: for {self.waited} epochs no epoch had {self._followed}")
                     break
                 self._epoch(epoch)
         except KeyboardInterrupt:
@@ -167,7 +167,7 @@ class _Run:
         """Give the best checkpoint its operating point."""
         model, state = load_checkpoint(self.best_path, map_location=self.device)
         centre_head(model)
-        best = max(self.history, key=merit)
+        best = self._best()
         state = replace(
             state,
             operating_point=self.validation.operating_point(model),
@@ -175,6 +175,9 @@ class _Run:
         )
         save_checkpoint(self.best_path, model, state)
         return model.cpu(), state
+
+    def _best(self) -> dict[str, Any]:
+        return max(self.history, key=lambda row: merit(row, self.recipe.select))
 
     def _epoch(self, epoch: int) -> None:
         started = time.perf_counter()
@@ -185,8 +188,8 @@ class _Run:
         seconds = time.perf_counter() - started
         # Validated by every process in the same way: it is short, and all must agree when to stop.
         validated = self.validation.measure(self.optimisation.kept)
-        if not np.isfinite(validated["val_loss"]):
-            raise UserError(f"the validation loss became {validated['val_loss']}; {self._lower}")
+        if not np.isfinite(validated["val_loss"] + validated["perturbed_loss"]):
+            raise UserError(f"the validation loss is not a number; {self._lower}")
         row = {
             "epoch": epoch,
             "learning_rate": self.optimisation.learning_rate,
@@ -196,14 +199,14 @@ class _Run:
             "films_per_second": round(self.batches * self.recipe.batch_size / seconds, 1),
         }
         self.history.append(row)
-        improved = max(self.history, key=merit) is row
+        improved = self._best() is row
         self.waited = 0 if improved else self.waited + 1
-        self.optimisation.after_epoch(row["val_loss"])
+        self.optimisation.after_epoch(*merit(row, self.recipe.select))
         if self.group.first:
             if improved:
                 save_checkpoint(self.best_path, self.optimisation.kept, self.state)
             self._save_last()
-            write_history(self.folder, self.history)
+            write_history(self.folder, self.history, self.recipe.select)
         self.say(_line(row, self.recipe.epochs) + ("  *" if improved else ""))
 
     def _pass_train(self, epoch: int) -> tuple[float, dict[str, float]]:
@@ -327,8 +330,7 @@ class _Run:
         try:
             self.model.load_state_dict(last["model"])
             self.optimisation.load_state_dict(last)
-            # Runs of version 0.1.0 wrote the perturbed films' figures as "shifted_...".
-            self.history = [{k.replace("shifted_", "perturbed_"): v for k, v in row.items()} for row in last["history"]]
+            self.history = [_as_now(row) for row in last["history"]]
             self.waited = int(last["waited"])
         except Exception as error:  # whatever else is in the file, or not
             raise self._damaged() from error
@@ -340,7 +342,7 @@ class _Run:
             return None
         try:
             last = torch.load(self.last_path, map_location="cpu", weights_only=True)
-            recipe = dict(last["recipe"])
+            recipe = {"select": "auroc", **last["recipe"]}  # all that version 0.1.0 knew
         except Exception as error:  # torch.load raises many kinds for a damaged file
             raise self._damaged() from error
         wanted = self.recipe.to_dict()
@@ -386,6 +388,14 @@ class _Outputs(nn.Module):
     def forward(self, films: Tensor) -> tuple[Tensor, Logits]:
         maps = self.model.feature_map(films)
         return maps, self.model.lungs(maps)
+
+
+def _as_now(row: dict[str, Any]) -> dict[str, Any]:
+    """An epoch of version 0.1.0, which said ``shifted`` for perturbed, and ``val_loss`` for the mean of both losses."""
+    row = {key.replace("shifted_", "perturbed_"): value for key, value in row.items()}
+    if "clean_loss" in row:
+        row["val_loss"] = row.pop("clean_loss")
+    return row
 
 
 def _line(row: dict[str, Any], epochs: int) -> str:

@@ -9,34 +9,37 @@ from typing import Any
 import numpy as np
 
 from ai_for_sudan.files import replacing
+from ai_for_sudan.training.recipe import SELECTIONS
 from ai_for_sudan.training.scores import SCORES
 
 
-def merit(row: dict[str, Any]) -> tuple[float, float]:
-    """By which epochs are compared: AUROC, the mean of the validation films as they are and perturbed; then a low loss.
+def merit(row: dict[str, Any], select: str) -> tuple[float, float]:
+    """Return what epochs are compared by, the larger the better: by ``auroc`` or ``loss`` (:class:`.Recipe`).
 
-    Calibration and operating points are fitted afterwards, so only the order of the films counts: the loss would prefer
-    a timid epoch to a later one that ranks better. It decides where AUROCs are equal, or of one class only.
+    Both are means of the validation films as they are and perturbed: clean films of one hospital cannot tell two epochs
+    apart. Calibration and operating points are fitted afterwards, so AUROC prefers a later epoch that ranks better to a
+    timid one of lower loss; where AUROCs are equal, or of one class only, the loss decides.
     """
-    auroc = (row["val_auroc"] + row["perturbed_auroc"]) / 2
-    return (auroc if np.isfinite(auroc) else 0.0, -row["val_loss"])
+    loss = (row["val_loss"] + row["perturbed_loss"]) / 2
+    auroc = (row["val_auroc"] + row["perturbed_auroc"]) / 2 if select == "auroc" else 0.0
+    return (auroc if np.isfinite(auroc) else 0.0, -loss)
 
 
-def write_history(folder: Path, rows: list[dict[str, Any]]) -> None:
-    """Write ``history.csv`` and ``curves.png``."""
+def write_history(folder: Path, rows: list[dict[str, Any]], select: str) -> None:
+    """Write ``history.csv`` and ``curves.png``, in which the epoch that is kept is marked."""
     with replacing(folder / "history.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    _draw(folder / "curves.png", rows)
+    _draw(folder / "curves.png", rows, select)
 
 
-def _draw(path: Path, rows: list[dict[str, Any]]) -> None:
+def _draw(path: Path, rows: list[dict[str, Any]], select: str) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     epochs = [row["epoch"] for row in rows]
-    best = max(rows, key=merit)["epoch"]
+    best = max(rows, key=lambda row: merit(row, select))["epoch"]
     figure = Figure(figsize=(12, 6.5), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, name in zip(figure.subplots(2, 3).flat, ("loss", *SCORES), strict=True):
@@ -47,7 +50,8 @@ def _draw(path: Path, rows: list[dict[str, Any]]) -> None:
         if f"perturbed_{name}" in rows[0]:
             values = [row[f"perturbed_{name}"] for row in rows]
             axes.plot(epochs, values, "o--", ms=3, color="#c8553d", label="validation, perturbed")
-        axes.axvline(best, color="#ccd3da", lw=1, zorder=0)
+        label = f"kept: {SELECTIONS[select]}, mean of both validation curves"
+        axes.axvline(best, color="#ccd3da", lw=1, zorder=0, label=label)
         axes.set_title(name.upper() if name == "auroc" else name.capitalize(), fontsize=10, loc="left")
         axes.set_xlabel("epoch")
         axes.grid(alpha=0.25)

@@ -59,9 +59,10 @@ class Optimisation:
         if self._average is not None:
             self._average.update_parameters(self.model)
 
-    def after_epoch(self, validation_loss: float) -> None:
+    def after_epoch(self, auroc: float, negative_loss: float) -> None:
+        """Tell the plateau schedule how good an epoch was (:func:`.history.merit`); the loss counts without AUROC."""
         if isinstance(self._schedule, ReduceLROnPlateau):
-            self._schedule.step(validation_loss)
+            self._schedule.step(1 - auroc if auroc else -negative_loss)
 
     def state_dict(self) -> dict[str, Any]:
         return {

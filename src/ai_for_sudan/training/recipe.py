@@ -16,6 +16,11 @@ else:
     import tomli as tomllib
 
 SCHEDULES = ("plateau", "onecycle")
+#: what early stopping, the plateau schedule and the kept epoch follow, and how logs and checkpoints say it
+SELECTIONS = {
+    "loss": "the lowest validation loss",
+    "auroc": "the highest AUROC",
+}
 #: other values of ``lungs`` name masks
 LUNGS = ("auto", "whole")
 
@@ -29,8 +34,10 @@ class Recipe:
         model_type: a name of :func:`ai_for_sudan.models.names`.
         epochs, batch_size, learning_rate, weight_decay: as usual; AdamW (Loshchilov 2019). The batch is that of
             all processes together.
-        schedule: ``plateau`` (ReduceLROnPlateau on the validation loss) or ``onecycle`` (Smith 2018, in steps).
-        patience: epochs without a lower validation loss before training stops.
+        schedule: ``plateau`` (ReduceLROnPlateau on what ``select`` follows) or ``onecycle`` (Smith 2018, in steps).
+        select: what early stopping, the plateau schedule and the kept epoch follow: ``loss``, the validation loss, or
+            ``auroc``; each the mean of the validation films as they are and perturbed.
+        patience: epochs without a better value of it before training stops.
         augmentation: strength of :func:`ai_for_sudan.disturbances.augment`; 0 switches it off.
         lungs: ``auto``: the network sees the lungs' box, found by the shipped finder; ``whole``: the whole film, for
             other organs and tasks; otherwise where people drew the lungs
@@ -64,6 +71,7 @@ class Recipe:
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
     schedule: str = "plateau"
+    select: str = "loss"
     patience: int = 6
     augmentation: float = 1.0
     lungs: str = "auto"
@@ -93,6 +101,7 @@ class Recipe:
             (not 0 < self.learning_rate < math.inf, "learning_rate must be above 0"),
             (not 0 <= self.weight_decay < math.inf, "weight_decay must be 0 or more"),
             (self.schedule not in SCHEDULES, f"schedule must be one of {', '.join(SCHEDULES)}, not '{self.schedule}'"),
+            (self.select not in SELECTIONS, f"select must be one of {', '.join(SELECTIONS)}, not '{self.select}'"),
             (self.patience < 1, "patience must be at least 1"),
             (not 0 <= self.augmentation < math.inf, "augmentation must be 0 or more"),
             (not 0 <= self.balance <= 1, "balance must be in 0..1"),

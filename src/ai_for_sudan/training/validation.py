@@ -33,11 +33,7 @@ class Validation:
         self.lungs = {"val": films.lungs, "perturbed": lungs}
 
     def measure(self, model: Architecture) -> dict[str, float]:
-        """Scores and losses of both copies; ``val_loss`` is the mean of their losses, ``clean_loss`` that of the films
-        as they are.
-
-        Clean films of the same hospital alone cannot tell two recipes apart.
-        """
+        """Return scores and losses of the films as they are (``val_...``) and perturbed (``perturbed_...``)."""
         row: dict[str, float] = {}
         target = targets(torch.from_numpy(self.labels), len(self.spec.classes), 0.0)
         for name, pixels in self.pixels.items():
@@ -46,8 +42,6 @@ class Validation:
             scores = score(self.labels, values, self.spec.positive_index)
             row.update({f"{name}_{key}": scores[key] for key in SCORES})
             row[f"{name}_loss"] = float(loss(logits, target, self.weights, self.spec.task))
-        row["clean_loss"] = row["val_loss"]
-        row["val_loss"] = (row["clean_loss"] + row["perturbed_loss"]) / 2
         return row
 
     def operating_point(self, model: Architecture) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from pydicom.uid import (
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.extras import install_command
 from ai_for_sudan.radiographs.dicom import jpeg_lossless
-from ai_for_sudan.radiographs.source import one_line
 
 #: GDCM ends the whole process on some damaged films (an exception that C++ never catches), so it is not used
 ABORTING = {"gdcm"}
@@ -48,9 +47,10 @@ def stored_values(dataset: Dataset) -> np.ndarray:
         except NotImplementedError:
             plugins = ()
     if not plugins:
+        name = "an unknown kind" if syntax.name == syntax else syntax.name  # which of an unknown UID is its text
         raise UnreadableFilm(
             "no_decoder",
-            f"the film is compressed as {syntax.name}, for which no decoder is installed; "
+            f"the film is compressed as {name}, for which no decoder is installed; "
             f"try {install_command('dicom')}, or save the film uncompressed",
         )
     problem = ""
@@ -60,15 +60,22 @@ def stored_values(dataset: Dataset) -> np.ndarray:
         except MemoryError:
             raise
         except Exception as error:  # each decoder raises its own kinds
-            problem = problem or one_line(error)
-    raise UnreadableFilm("truncated", f"the film's pixels are cut short or damaged: {problem}")
+            problem = problem or type(error).__name__
+    raise _cut_short(problem)
+
+
+def _cut_short(kind: str) -> UnreadableFilm:
+    """Of the decoder's error only the kind is said: its message may quote the header."""
+    return UnreadableFilm("truncated", f"the film's pixels are cut short or damaged ({kind})")
 
 
 def _stored_lossless(dataset: Dataset) -> np.ndarray:
     try:
         values = jpeg_lossless.decode(get_frame(dataset.PixelData, 0, number_of_frames=1))
     except ValueError as error:
-        raise UnreadableFilm("truncated", f"the film's pixels are cut short or damaged: {one_line(error)}") from error
+        raise UnreadableFilm(
+            "truncated", f"the film's pixels are cut short or damaged ({type(error).__name__})"
+        ) from error
     if values.shape != (dataset.Rows, dataset.Columns):
         raise UnreadableFilm("damaged", "the size of the compressed picture contradicts the DICOM header")
     if dataset.get("PixelRepresentation") != 1:
@@ -89,7 +96,9 @@ def _stored_jpeg(dataset: Dataset) -> np.ndarray:
         with Image.open(io.BytesIO(frame), formats=("JPEG",)) as image:
             values = np.asarray(image.convert("L" if dataset.get("SamplesPerPixel", 1) == 1 else "RGB"))
     except (OSError, SyntaxError) as error:
-        raise UnreadableFilm("truncated", f"the film's pixels are cut short or damaged: {one_line(error)}") from error
+        raise UnreadableFilm(
+            "truncated", f"the film's pixels are cut short or damaged ({type(error).__name__})"
+        ) from error
     if values.shape[:2] != (dataset.Rows, dataset.Columns):
         raise UnreadableFilm("damaged", "the size of the compressed picture contradicts the DICOM header")
     if values.ndim == 3:
