@@ -6,9 +6,9 @@
  * SITE names another built app, READER the reader file that is inside it. Writes docs/browser.json.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
-import { cpus } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
 import { join, resolve } from 'node:path';
 import { chromium } from '../app/node_modules/playwright-core/index.mjs';
@@ -49,11 +49,17 @@ const browser = await chromium.launch({
 
 /** Process ids of the renderers of this browser, found as descendants of this script. */
 function renderers() {
-  const rows = execFileSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' })
+  const rows = execFileSync('ps', ['-eo', 'pid=,ppid=,args='], {
+    encoding: 'utf8',
+  })
     .trim()
     .split('\n')
     .map((row) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(row))
-    .map(([, pid, parent, args]) => ({ pid: Number(pid), parent: Number(parent), args }));
+    .map(([, pid, parent, args]) => ({
+      pid: Number(pid),
+      parent: Number(parent),
+      args,
+    }));
   const ours = new Set([process.pid]);
   for (let grown = true; grown;) {
     grown = false;
@@ -93,7 +99,12 @@ async function firstVisit() {
   await context.close();
   counting.close();
   counting.closeAllConnections();
-  return { megabytes: first / 1e6, readyMs: ready, laterMegabytes: (bytes - first) / 1e6, laterReadyMs: again };
+  return {
+    megabytes: first / 1e6,
+    readyMs: ready,
+    laterMegabytes: (bytes - first) / 1e6,
+    laterReadyMs: again,
+  };
 }
 
 /** One film of network size through the reader's own worker: resize, gate and heatmap included. */
@@ -105,7 +116,9 @@ async function milliseconds(threads) {
   const worker = readdirSync(join(site, 'assets')).find((name) => /^worker-.*\.js$/.test(name));
   const times = await page.evaluate(
     async ([script, wanted, films]) => {
-      const reader = new Worker(new URL(`assets/${script}`, location.href), { type: 'module' });
+      const reader = new Worker(new URL(`assets/${script}`, location.href), {
+        type: 'module',
+      });
       let next = 0;
       const ask = (call) =>
         new Promise((done, failed) => {
@@ -124,7 +137,15 @@ async function milliseconds(threads) {
         { length: 224 * 224 },
         (_, i) => 128 + 100 * Math.sin(i / 90) * Math.cos(i / 5000),
       );
-      const film = { name: 'film', width: 224, height: 224, pixels, refusals: [], warnings: [], ageYears: null };
+      const film = {
+        name: 'film',
+        width: 224,
+        height: 224,
+        pixels,
+        refusals: [],
+        warnings: [],
+        ageYears: null,
+      };
       const found = [];
       for (let index = 0; index < films + 10; index++) {
         const began = performance.now();
@@ -167,40 +188,73 @@ async function memory() {
   return { megabytesBefore: before, megabytesAfter: after };
 }
 
-/** Tap to answer on a machine that is stopped five sixths of the time: a cheap phone. */
-async function slowPhone() {
-  const context = await browser.newContext({ viewport: { width: 360, height: 740 }, isMobile: true });
+/** What `act` takes, in ms, while this browser's renderers run for `running` of every 40 ms: a slow phone. */
+async function throttled(running, act) {
+  const throttle = spawn(
+    python,
+    [
+      '-c',
+      'import os, signal, sys, time\npids = [int(p) for p in sys.argv[2:]]\nrunning = int(sys.argv[1]) / 1000\n' +
+        'def send(s):\n for p in pids:\n  try: os.kill(p, s)\n  except ProcessLookupError: pass\n' +
+        'signal.signal(signal.SIGTERM, lambda *_: (send(signal.SIGCONT), sys.exit()))\n' +
+        'end = time.monotonic() + 30\n' +
+        'while time.monotonic() < end:\n send(signal.SIGSTOP); time.sleep(.04 - running); send(signal.SIGCONT); time.sleep(running)\n',
+      String(running),
+      ...renderers().map(String),
+    ],
+    { stdio: 'inherit' },
+  );
+  await pause(200);
+  const began = performance.now();
+  await act();
+  const taken = performance.now() - began;
+  throttle.kill();
+  await new Promise((done) => throttle.once('exit', done));
+  return taken;
+}
+
+/** The median of the ms from each file, given to one of the app's two buttons on a slow phone, to what is awaited. */
+async function onPhone(running, input, files, awaited) {
+  const context = await browser.newContext({
+    viewport: { width: 360, height: 740 },
+    isMobile: true,
+  });
   const page = await context.newPage();
   await page.goto(url);
   await page.locator('.engine.ready').waitFor({ timeout: 60_000 });
   const times = [];
-  for (let index = 0; index < 7; index++) {
+  for (const file of files) {
     await page.goto(`${url}#/`);
-    await page.locator('[data-input=gallery]').waitFor({ state: 'attached' });
-    const input = await page.locator('[data-input=gallery]').elementHandle();
-    const throttle = spawn(
-      python,
-      [
-        '-c',
-        'import os, signal, sys, time\npids = [int(p) for p in sys.argv[1:]]\n' +
-          'def send(s):\n for p in pids:\n  try: os.kill(p, s)\n  except ProcessLookupError: pass\n' +
-          'signal.signal(signal.SIGTERM, lambda *_: (send(signal.SIGCONT), sys.exit()))\n' +
-          'end = time.monotonic() + 30\n' +
-          'while time.monotonic() < end:\n send(signal.SIGSTOP); time.sleep(.025); send(signal.SIGCONT); time.sleep(.005)\n',
-        ...renderers().map(String),
-      ],
-      { stdio: 'inherit' },
+    await page.locator(input).waitFor({ state: 'attached' });
+    const button = await page.locator(input).elementHandle();
+    times.push(
+      await throttled(running, async () => {
+        await button.setInputFiles(file);
+        await page.locator(awaited).first().waitFor({ timeout: 60_000 });
+      }),
     );
-    await pause(200);
-    const began = performance.now();
-    await input.setInputFiles(sample);
-    await page.locator('.reading').waitFor({ timeout: 60_000 });
-    times.push(performance.now() - began);
-    throttle.kill();
-    await new Promise((done) => throttle.once('exit', done));
   }
   await context.close();
   return median(times.slice(1));
+}
+
+/** Tap to answer on a machine that is stopped five sixths of the time: a cheap phone. */
+const slowPhone = () => onPhone(40 / 6, '[data-input=gallery]', Array(7).fill(sample), '.reading');
+
+/** From a photo of 12 megapixels to the corners of its film, on a machine that is stopped three quarters of the time. */
+async function corners() {
+  const folder = mkdtempSync(join(tmpdir(), 'photos-'));
+  const script =
+    'import sys; from pathlib import Path; import numpy as np; from PIL import Image\n' +
+    'sys.path.insert(0, sys.argv[1])\nfrom light_box import KINDS, write_scenes\n' +
+    'film = np.asarray(Image.open(sys.argv[3]).convert("L"))\n' +
+    'write_scenes(Path(sys.argv[2]), [film], [""], 1 + len(KINDS), longest=4000)';
+  execFileSync(python, ['-c', script, join(root, 'tests'), folder, sample]);
+  const photos = readdirSync(folder).filter((name) => name.endsWith('.jpg'));
+  const files = photos.map((name) => join(folder, name));
+  const found = await onPhone(10, '[data-input=camera]', files, '.handle');
+  rmSync(folder, { recursive: true });
+  return found;
 }
 
 function inPython() {
@@ -220,8 +274,13 @@ try {
     browser: browser.version(),
     reader: reader.split('/').pop(),
     firstVisit: await firstVisit(),
-    filmMs: { oneThread: await milliseconds(1), twoThreads: await milliseconds(2), python: inPython() },
+    filmMs: {
+      oneThread: await milliseconds(1),
+      twoThreads: await milliseconds(2),
+      python: inPython(),
+    },
     slowPhoneTapToAnswerMs: await slowPhone(),
+    slowPhonePhotoToCornersMs: await corners(),
     memory: await memory(),
   };
   const rounded = JSON.parse(

@@ -14,6 +14,7 @@ import numpy as np
 import pydicom.data
 import pytest
 from dicom_film import of_a_child
+from light_box import KINDS, write_scenes
 from PIL import Image
 from pydicom import dcmwrite
 from pydicom.dataset import Dataset
@@ -91,6 +92,8 @@ def write_films(reader: Reader, samples: Path, folder: Path) -> None:
     _dicoms(grey(named[0]), folder)
     _warned(reader, [grey(path) for path in named], folder)
     _photo(reader, grey(named[-1]), folder)
+    own = [reader.read(grey(path)).status for path in named]
+    write_scenes(folder / "light_box", [grey(path) for path in named], own, len(KINDS))
     _comparison(reader, named, folder / "parity")
     _pydicom_files(reader, folder / "pydicom")
 

@@ -8,13 +8,15 @@ interface Props {
   reading: Reading;
   /** Null while the reader is not open: then the reader's own words are missing. */
   card: Card | null;
+  /** What to do instead of what the first reason advises. */
+  advice?: string;
 }
 
 /** Whether the reader could read the film. */
 export const wasRead = ({ status }: Reading): boolean => status !== 'refused' && status !== 'failed';
 
 /** The status of a film, its probability, what to mind, and the reasons: the first is the surest one. */
-export function ReadingSummary({ reading, card }: Props) {
+export function ReadingSummary({ reading, card, advice }: Props) {
   const speech = useSpeech();
   const { t } = speech;
   const [first, ...others] = reading.codes
@@ -28,7 +30,7 @@ export function ReadingSummary({ reading, card }: Props) {
       <p>{sentence(reading, speech, card)}</p>
       {first && (
         <p class="reason">
-          <strong>{first.reason}</strong> {first.advice}
+          <strong>{first.reason}</strong> {advice ?? first.advice}
         </p>
       )}
       <Warnings reading={reading} card={card} />
@@ -47,7 +49,7 @@ export function ReadingSummary({ reading, card }: Props) {
 }
 
 /** What a person should know of this film before trusting its reading. */
-export function Warnings({ reading, card }: Props) {
+export function Warnings({ reading, card }: Omit<Props, 'advice'>) {
   const speech = useSpeech();
   return (
     <>
@@ -61,7 +63,7 @@ export function Warnings({ reading, card }: Props) {
 }
 
 /** The probability between the two cut-offs on one line; the numbers stand in the sentence too. */
-function Gauge({ reading, card }: Props) {
+function Gauge({ reading, card }: Omit<Props, 'advice'>) {
   const { t, percent } = useSpeech();
   const probability = reading.probability!;
   const point = card?.operatingPoints[reading.operatingPoint];

@@ -1,7 +1,7 @@
 import type { Card } from '../contract/card';
 import { kindOf } from '../contract/codes';
 import { OUTLINE_AT } from '../contract/colours';
-import { type Film, toImageData } from '../film/film';
+import { type Film, inverted, toImageData } from '../film/film';
 import { type ReaderClient, WorkerError } from '../reader/client';
 import type { Outputs } from '../contract/judge';
 import { outlines } from '../reader/outline';
@@ -17,7 +17,22 @@ export interface Case {
   film: Film | null;
   picture: KeptFilm | null;
   kept: Kept;
+  /** The photo that the film was taken from; null where the file is the film. */
+  photo: Film | null;
+  /** Whether a film that was refused as a negative is still refused with black and white turned. */
+  stillNegative: boolean;
 }
+
+/** How a film came to be read. */
+export interface Origin {
+  /** The photo that it was taken from. */
+  photo?: Film | null;
+  /** The reading that it replaces, of a film that was rotated, inverted or straightened. */
+  again?: Reading;
+}
+
+/** The code of a film of which black and white are turned. */
+const NEGATIVE = 'negative';
 
 /** Side, in pixels, of the picture that is kept of a film. */
 const KEPT_SIDE = 640;
@@ -40,18 +55,36 @@ export class Assistant {
       const film = await this.client.decode(file, file.name);
       return photographed || film.corners ? film : await this.readFilm(film, operatingPoint, began);
     } catch (error) {
-      return this.keep(await this.failed(file.name, error, operatingPoint, began), null, null);
+      const reading = await this.failed(file.name, error, operatingPoint, began);
+      return {
+        reading,
+        film: null,
+        picture: null,
+        photo: null,
+        stillNegative: false,
+        kept: await this.keep(reading, null),
+      };
     }
   }
 
-  /** Read a decoded film; `again` is the reading that it replaces, for a film rotated or straightened. */
-  async readFilm(film: Film, operatingPoint: string | null, began = performance.now(), again?: Reading): Promise<Case> {
+  /** Read a decoded film and keep the reading. Never throws, as `readFile`. */
+  async readFilm(
+    film: Film,
+    operatingPoint: string | null,
+    began = performance.now(),
+    { photo = null, again }: Origin = {},
+  ): Promise<Case> {
     let reading: Reading;
     let picture: KeptFilm | null = null;
+    let stillNegative = false;
     try {
       const { card } = await this.client.open();
       const outputs = await this.client.read(film);
       reading = { ...readingOf(card, film, outputs, operatingPoint), elapsedMs: Math.round(performance.now() - began) };
+      if (reading.codes.includes(NEGATIVE)) {
+        const turned = readingOf(card, film, await this.client.read(inverted(film)), operatingPoint);
+        stillNegative = turned.status === 'refused';
+      }
       picture = await pictureOf(film, outputs);
     } catch (error) {
       reading = await this.failed(film.name, error, operatingPoint, began);
@@ -61,7 +94,7 @@ export class Assistant {
       reading = { ...reading, id, patient, note };
       if (age !== null) reading = withAge(reading, await this.card(), age);
     }
-    return this.keep(reading, film, picture);
+    return { reading, film, picture, photo, stillNegative, kept: await this.keep(reading, picture) };
   }
 
   private card(): Promise<Card | null> {
@@ -88,11 +121,7 @@ export class Assistant {
     };
   }
 
-  private async keep(reading: Reading, film: Film | null, picture: KeptFilm | null): Promise<Case> {
-    return { reading, film, picture, kept: await this.tryToKeep(reading, picture) };
-  }
-
-  private async tryToKeep(reading: Reading, picture: KeptFilm | null): Promise<Kept> {
+  private async keep(reading: Reading, picture: KeptFilm | null): Promise<Kept> {
     if (!this.worklist) return 'unavailable';
     try {
       await this.worklist.add(reading, picture);

@@ -48,7 +48,8 @@ export interface AppState {
   offlineReady: boolean;
   change: (settings: Partial<Settings>) => void;
   read: (files: File[], photographed?: boolean) => Promise<void>;
-  readFilm: (film: Film) => Promise<void>;
+  /** `photo`: what the film was taken from. */
+  readFilm: (film: Film, photo?: Film | null) => Promise<void>;
   straightenFilm: (film: Film) => void;
   /** Put a case on the screen, where the user is. */
   show: (shown: Case | null) => void;

@@ -1,7 +1,8 @@
 /** The worker: decodes, straightens and reads films, so that the page never waits. */
 import { decode } from '../film/decode';
 import { UnreadableFilm } from '../film/film';
-import { findCorners, straighten } from '../film/straighten';
+import { findCorners } from '../film/corners';
+import { filmOf } from '../film/straighten';
 import { NotAReader } from '../contract/card';
 import type { Answer, Call } from './protocol';
 import { Reader, SelfTestFailed } from './session';
@@ -34,7 +35,7 @@ async function carryOut(call: Call): Promise<unknown> {
     case 'corners':
       return findCorners(call.film);
     case 'straighten':
-      return straighten(call.film, call.corners);
+      return filmOf(call.film, call.corners);
   }
 }
 

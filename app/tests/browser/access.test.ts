@@ -62,7 +62,7 @@ async function walk(page: Page, look: (screen: string) => Promise<void>): Promis
   await page.locator('[data-input=camera]').setInputFiles(join(FILMS, 'photo.jpg'));
   await page.locator('.handle').first().waitFor();
   await look('corners');
-  await page.locator('button.big.primary').click();
+  await page.locator('main .row button').first().click();
   await page.locator('canvas.photo[aria-label]').waitFor();
   await look('straightened');
 }

@@ -245,8 +245,7 @@ describe('the way back', () => {
     page,
   }) => {
     await page.locator('[data-input=camera]').setInputFiles(join(FILMS, 'photo.jpg'));
-    await page.getByRole('button', { name: 'Preview' }).click();
-    await page.getByRole('button', { name: 'Read this film' }).click();
+    await page.getByRole('button', { name: 'Looks right, read it' }).click();
     await page.locator('.reading').waitFor();
     await page.goBack();
     await expect.poll(() => page.locator('.handle').count()).toBe(4);

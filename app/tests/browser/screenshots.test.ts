@@ -56,7 +56,7 @@ test.skipIf(!folder)('screenshots', async ({ open }) => {
       await page.locator('[data-input=camera]').setInputFiles(join(FILMS, 'photo.jpg'));
       await page.locator('.handle').first().waitFor();
       await shoot('corners');
-      await page.locator('button.big.primary').click();
+      await page.locator('main .row button').first().click();
       await page.locator('canvas.photo[aria-label]').waitFor();
       await shoot('straightened');
       await show(page, 'settings');

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Corners, Film, Point } from '../../src/film/film';
-import { findCorners, photographed, homography, sensible, straighten, whole } from '../../src/film/straighten';
+import { type Corners, type Film, inverted } from '../../src/film/film';
+import { filmOf, homography, sensible, straighten, whole } from '../../src/film/straighten';
 
 const film = (width: number, height: number, value: (x: number, y: number) => number): Film => ({
   name: 'film',
@@ -11,58 +11,6 @@ const film = (width: number, height: number, value: (x: number, y: number) => nu
   ageYears: null,
   refusals: [],
   warnings: [],
-});
-
-const inside = (corners: Corners, x: number, y: number): boolean =>
-  corners.every((p: Point, i: number) => {
-    const q = corners[(i + 1) % 4];
-    return (q.x - p.x) * (y - p.y) - (q.y - p.y) * (x - p.x) >= 0;
-  });
-
-/** Something like a chest: two dark lungs between bright bone, in a dark border. */
-const chest = (x: number, y: number): number => 70 + 60 * Math.sin(x / 40) + 40 * Math.cos(y / 55);
-
-describe('finding the corners of a film', () => {
-  const corners: Corners = [
-    { x: 90, y: 120 },
-    { x: 500, y: 80 },
-    { x: 560, y: 690 },
-    { x: 60, y: 720 },
-  ];
-  test.each([
-    ['on a light box', 245],
-    ['on a dark table', 5],
-  ])('%s', (_, ground) => {
-    const photo = film(640, 800, (x, y) => (inside(corners, x, y) ? Math.min(200, Math.max(25, chest(x, y))) : ground));
-    findCorners(photo).forEach((found, i) => {
-      expect(Math.hypot(found.x - corners[i].x, found.y - corners[i].y)).toBeLessThan(12);
-    });
-  });
-
-  test.each([
-    ['on a light box', 245],
-    ['on a dark table', 5],
-  ])('a film %s surely was photographed', (_, ground) => {
-    const photo = film(640, 800, (x, y) => (inside(corners, x, y) ? Math.min(200, Math.max(25, chest(x, y))) : ground));
-    expect(photographed(photo)).toEqual(findCorners(photo));
-  });
-
-  test('a film that fills the picture was not, whatever dark and light regions it has', () => {
-    const lungs: Corners = [
-      { x: 150, y: 200 },
-      { x: 480, y: 190 },
-      { x: 500, y: 600 },
-      { x: 120, y: 610 },
-    ];
-    const digital = film(640, 800, (x, y) => (inside(lungs, x, y) ? 30 : 90 + (150 * y) / 800));
-    expect(findCorners(digital)).not.toEqual(whole(digital));
-    expect(photographed(digital)).toBe(null);
-  });
-
-  test('the whole picture where there is no film to be seen', () => {
-    const photo = film(300, 400, () => 128);
-    expect(findCorners(photo)).toEqual(whole(photo));
-  });
 });
 
 describe('straightening', () => {
@@ -103,5 +51,28 @@ describe('straightening', () => {
     const good = whole({ width: 200, height: 200 });
     expect(sensible(good)).toBe(true);
     expect(sensible([good[1], good[0], good[2], good[3]])).toBe(false);
+  });
+});
+
+describe('black and white of a photographed film', () => {
+  /** Dark lungs and air beside the neck, a bright spine; all in a rim of light. */
+  const chest = film(400, 500, (x, y) => {
+    if (x < 16 || y < 20 || x > 384 || y > 480) return 250;
+    if (y < 80 && (x < 80 || x > 320)) return 10;
+    return Math.abs(x - 200) < 30
+      ? 200
+      : y > 120 && y < 330 && Math.abs(x - 200) > 40 && Math.abs(x - 200) < 140
+        ? 40
+        : 120;
+  });
+  const corners = whole(chest);
+
+  test('stay as they are where bone is white', () => {
+    expect(filmOf(chest, corners).pixels).toEqual(straighten(chest, corners).pixels);
+  });
+
+  test('are turned where bone is black, whatever light lies around', () => {
+    const negative = inverted(chest);
+    expect(filmOf(negative, corners).pixels).toEqual(inverted(straighten(negative, corners)).pixels);
   });
 });

@@ -12,8 +12,8 @@ import { ageYears, EXAMINED } from '../../contract/ages';
 import type { Remark } from '../../contract/codes';
 import { codeString, LONGEST_MEANING, refusals } from '../../contract/headers';
 import { LARGEST_FILE, LARGEST_PICTURE } from '../../contract/limits';
-import { explicitVr } from '../decode';
 import { UnreadableFilm } from '../film';
+import { explicitVr } from './signature';
 
 export const IMPLICIT = '1.2.840.10008.1.2';
 export const BIG_ENDIAN = '1.2.840.10008.1.2.2';

@@ -1,6 +1,6 @@
 /** The pixels of a DICOM file as they are stored, by transfer syntax (PS3.5 A). */
 import type { DataSet, Element } from 'dicom-parser';
-import { bitmapOf, drawn, grey } from '../decode';
+import { bitmapOf, drawn, grey } from '../pixels';
 import type { Decoded } from '../codecs';
 import { UnreadableFilm } from '../film';
 import { BIG_ENDIAN, IMPLICIT, TAG, text } from './header';

@@ -14,7 +14,7 @@ export function useCase(id: string): Case | null {
       const reading = await worklist?.get(id);
       const picture = (await worklist?.film(id)) ?? null;
       if (!wanted) return;
-      if (reading) show({ reading, film: null, picture, kept: 'kept' });
+      if (reading) show({ reading, film: null, picture, photo: null, stillNegative: false, kept: 'kept' });
       else goInstead('/worklist');
     })();
     return () => {

@@ -105,9 +105,9 @@ export function useFilms(assistant: Assistant, operatingPoint: string | null) {
       if (batch) showBatch({ ...batch, waiting: photos.length - 1 });
       return read(photos.slice(0, 1), true);
     },
-    readFilm: async (film: Film) => {
+    readFilm: async (film: Film, photo: Film | null = null) => {
       const again = current?.film && current.film.name === film.name ? current.reading : undefined;
-      goTo(await assistant.readFilm(film, operatingPoint, undefined, again));
+      goTo(await assistant.readFilm(film, operatingPoint, undefined, { photo, again }));
     },
     read,
   };

@@ -18,33 +18,35 @@ export function ReadingScreen({ id }: { id: string }) {
   const { worklist, show } = app;
   const shown = useCase(id);
   if (!shown) return worklist?.locked ? <Unlock /> : <p role="status">{t.loading}</p>;
-  const { reading, film, picture, kept } = shown;
+  const { reading, film, picture, kept, photo, stillNegative } = shown;
   const card = cardOf(app);
   const read = wasRead(reading);
 
   return (
     <>
-      <ReadingSummary reading={reading} card={card} />
+      <ReadingSummary reading={reading} card={card} advice={stillNegative ? t.straighten.cure : undefined} />
       <Disclaimer card={card} />
       {kept !== 'kept' && <Notice kind="warning">{notKept(kept, speech)}</Notice>}
       {(film || picture) && card && (
         <Viewer film={film} picture={picture} heatmap={read} fullColour={card.heatmapReference}>
           {film && (
             <div class="row">
-              <button onClick={() => void app.readFilm(rotated(film))}>{t.viewer.rotate}</button>
-              <button onClick={() => void app.readFilm(inverted(film))}>{t.viewer.invert}</button>
-              <button onClick={() => app.straightenFilm(film)}>{t.viewer.straighten}</button>
+              <button onClick={() => void app.readFilm(rotated(film), photo)}>{t.viewer.rotate}</button>
+              <button onClick={() => void app.readFilm(inverted(film), photo)}>{t.viewer.invert}</button>
+              <button onClick={() => app.straightenFilm(photo ?? film)}>{t.viewer.straighten}</button>
             </div>
           )}
         </Viewer>
       )}
       {reading.status === 'refused' && film && (
         <div class="row">
-          {reading.codes.includes('negative') && (
-            <button onClick={() => void app.readFilm(inverted(film))}>{t.viewer.invert}</button>
+          {reading.codes.includes('negative') && !stillNegative && (
+            <button onClick={() => void app.readFilm(inverted(film), photo)}>{t.viewer.invert}</button>
           )}
-          <button onClick={() => void app.readFilm(rotated(film))}>{t.viewer.rotate}</button>
-          <button onClick={() => app.straightenFilm(film)}>{t.viewer.straighten}</button>
+          <button onClick={() => void app.readFilm(rotated(film), photo)}>{t.viewer.rotate}</button>
+          <button class={stillNegative ? 'primary' : ''} onClick={() => app.straightenFilm(photo ?? film)}>
+            {stillNegative ? t.straighten.again : t.viewer.straighten}
+          </button>
         </div>
       )}
       {app.photos > 0 && (

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Notice } from '../../components/notice';
-import { type Corners, type Film, paint, rotated } from '../../film/film';
+import { type Corners, type Film, inverted, paint, rotated } from '../../film/film';
 import { sensible, whole } from '../../film/straighten';
 import { useSpeech } from '../../i18n';
 import { goInstead, useAppState } from '../state';
@@ -33,41 +33,48 @@ export function StraightenScreen() {
     );
   if (!corners) return <p role="status">{t.loading}</p>;
   const good = sensible(corners);
+  const straightened = (then: (film: Film) => unknown) => {
+    setBusy(true);
+    void assistant.client
+      .straighten(photo, corners)
+      .then(then)
+      .finally(() => setBusy(false));
+  };
   return (
     <>
       <h1>{t.straighten.title}</h1>
       {result ? (
         <>
           <FilmCanvas film={result} label={t.straighten.preview} />
-          <button class="big primary" disabled={busy} onClick={() => (setBusy(true), void readFilm(result))}>
+          <button class="big primary" disabled={busy} onClick={() => (setBusy(true), void readFilm(result, photo))}>
             {t.straighten.read}
           </button>
           <div class="row">
             <button onClick={() => setResult(rotated(result))}>{t.straighten.rotate}</button>
+            <button onClick={() => setResult(inverted(result))}>{t.viewer.invert}</button>
             <button onClick={() => setResult(null)}>{t.straighten.again}</button>
           </div>
         </>
       ) : (
         <>
           <p>
-            {photo.corners && t.straighten.found} {t.straighten.hint}
+            {photo.corners && t.straighten.found} {t.straighten.check}
           </p>
           <Handles photo={photo} corners={corners} change={setCorners} />
           {!good && <Notice kind="warning">{t.straighten.bad}</Notice>}
           <button
             class="big primary"
             disabled={!good || busy}
-            onClick={() => {
-              setBusy(true);
-              void assistant.client
-                .straighten(photo, corners)
-                .then(setResult)
-                .finally(() => setBusy(false));
-            }}
+            onClick={() => straightened((film) => readFilm(film, photo))}
           >
-            {t.straighten.look}
+            {t.straighten.right}
           </button>
-          <button onClick={() => setCorners(whole(photo))}>{t.straighten.whole}</button>
+          <div class="row">
+            <button disabled={!good || busy} onClick={() => straightened(setResult)}>
+              {t.straighten.look}
+            </button>
+            <button onClick={() => setCorners(whole(photo))}>{t.straighten.whole}</button>
+          </div>
         </>
       )}
     </>
