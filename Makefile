@@ -1,14 +1,17 @@
-# Two commands do all the set-up: `make demo` reads the shipped films, `make test` runs every test.
+# Two commands do all the set-up: `make demo` reads the shipped films, `make test` runs every test. `make quick` is for the inner loop.
 PYTHON ?= python3
 DEMO := .venv-demo
 VENV := .venv
 # Where a virtual environment keeps its programs.
 BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+# Tests run in so many processes, each with one thread for arithmetic.
+WORKERS ?= 2
+PYTEST = OMP_NUM_THREADS=1 $(VENV)/$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
 # For which machines and Pythons `make bundle` fetches wheels; see packaging/bundle.py.
 BUNDLE ?=
 
-.PHONY: demo demo-clinic test check app docs dist bundle bench clean
+.PHONY: demo demo-clinic test quick check app docs dist bundle bench clean
 
 demo: $(DEMO)/ready
 	$(DEMO)/$(BIN)/ai-for-sudan read samples --overlays demo/overlays --report demo/report.html --csv demo/readings.csv
@@ -17,7 +20,13 @@ demo: $(DEMO)/ready
 	@echo "The phone app: make app (needs Node 20), then $(DEMO)/$(BIN)/ai-for-sudan app opens it."
 
 test: $(VENV)/ready app/node_modules/.package-lock.json
-	$(if $(CHROMIUM),CHROMIUM=$(CHROMIUM)) $(VENV)/$(BIN)/python -m pytest
+	$(if $(CHROMIUM),CHROMIUM=$(CHROMIUM)) $(PYTEST)
+
+# Without a browser, a server or a training.
+QUICK := tests/contract tests/statistics tests/evaluation tests/datasets tests/disturbances tests/explanation tests/radiographs \
+	tests/reading tests/lungs tests/test_documentation.py tests/test_files.py tests/test_package.py
+quick: $(VENV)/ready
+	$(PYTEST) -m "not slow" $(QUICK)
 
 # Style, types, the direction of imports; of the app its types and style.
 check: $(VENV)/ready app/node_modules/.package-lock.json
@@ -33,11 +42,10 @@ app: app/node_modules/.package-lock.json $(DEMO)/ready
 	$(DEMO)/$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall .
 	@echo "Open it with: $(DEMO)/$(BIN)/ai-for-sudan app"
 
-# The reference of the Python interface, what each package exports, from the docstrings: open docs/api/index.html.
-PACKAGES := $(patsubst src/ai_for_sudan/%/__init__.py,ai_for_sudan.%,$(wildcard src/ai_for_sudan/*/__init__.py))
+# The guide, the how-to pages, the reference from the docstrings and the explanations: open docs/site/index.html.
 docs: $(VENV)/ready
 	$(VENV)/$(BIN)/pip install --quiet --disable-pip-version-check -e ".[docs]"
-	$(VENV)/$(BIN)/pdoc --output-directory docs/api $(PACKAGES)
+	$(VENV)/$(BIN)/python -m sphinx --quiet docs docs/site
 
 # The wheel with the built app inside: who installs it needs no Node.
 dist: app/node_modules/.package-lock.json $(VENV)/ready
@@ -77,4 +85,4 @@ app/node_modules/.package-lock.json: app/package-lock.json
 	else echo "npm is not installed: the tests of the phone app will be skipped"; fi
 
 clean:
-	rm -rf $(DEMO) $(VENV) demo outputs build dist docs/api src/*.egg-info app/node_modules
+	rm -rf $(DEMO) $(VENV) demo outputs build dist docs/site src/*.egg-info app/node_modules

@@ -15,6 +15,14 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares a built app, a server or a reader that was made for one file (``--dist loadgroup``)."""
+    for item in items:
+        place = item.path.relative_to(ROOT / "tests")
+        shared = place.parts[0] == "app" or place.parts[:2] == ("clinic", "web")
+        item.add_marker(pytest.mark.xdist_group(str(place.parent if shared else place)))
+
+
 @pytest.fixture(scope="session")
 def start() -> Callable[..., subprocess.Popen[str]]:
     """A process that hears Ctrl-C even where the tests themselves do not (``nohup pytest &`` ignores it)."""

@@ -1,10 +1,10 @@
-"""What can go wrong through no fault of the program, said so that the reader of the message can act."""
+"""Errors that a caller can act on; docs/promises.md says which of them are promised."""
 
 from __future__ import annotations
 
 
 def printable(text: object) -> str:
-    """Text that may be shown: control characters, which could drive a terminal or forge a line, are escaped.
+    """Escape control characters, which could drive a terminal or forge a line.
 
     File names and texts out of files go through here on their way to a terminal, a table or a page. So do undecodable
     bytes of names (lone surrogates), which no terminal and no UTF-8 file takes.
@@ -41,3 +41,15 @@ class UnreadableFilm(UserError):
 
     def __reduce__(self) -> tuple[type[UnreadableFilm], tuple[str, str]]:
         return type(self), (self.code, self.reason)
+
+
+class InvalidReader(UserError):
+    """No such reader, no reader file, an invalid card, or a self-test that fails on this machine."""
+
+
+class InvalidCheckpoint(UserError):
+    """No such checkpoint, a damaged one, or one of another architecture."""
+
+
+class InvalidDataset(UserError):
+    """A folder, a table, a split, masks or boxes that cannot be used as films with labels."""

@@ -148,3 +148,10 @@ def test_perturbed_copies_have_their_masks_with_them() -> None:
     ]
     assert np.median(apart) > 50 and np.mean(np.array(apart) > 0) > 0.8
     assert (masks != masks[0]).any()
+
+
+def test_a_narrow_window_loses_at_most_a_quarter_at_each_end() -> None:
+    ramp = torch.linspace(0, 1, 400).view(1, 1, 20, 20).expand(200, 1, 20, 20)
+    found = perturb(ramp, "window", torch.full((200,), 5.0), torch.Generator().manual_seed(0)).flatten(1)
+    for lost in ((found == 0).float().mean(1), (found == 1).float().mean(1)):
+        assert 0.2 < float(lost.max()) < 0.26

@@ -133,6 +133,10 @@ def test_taking_away_what_the_reader_looks_at_lowers_its_score_more() -> None:
     looking = np.stack([attribution.covered(region, (16, 16)) for region in spot])
     found = attribution.deletion_insertion(predict, pixels, looking, regions, np.arange(12))
     assert found["deletion"]["difference"][2] < 0 < found["insertion"]["difference"][1]
+    for kind in ("deletion", "insertion"):
+        curves = found[kind]["curves"]
+        assert curves["map"][0] == curves["random"][0] and curves["map"][-1] == curves["random"][-1]
+        assert curves["shares"][0] == 0 and curves["shares"][-1] == 1
     wrong = attribution.deletion_insertion(predict, pixels, -looking, regions, np.arange(12))
     assert wrong["deletion"]["difference"][1] > 0 > wrong["insertion"]["difference"][2]
 

@@ -42,3 +42,13 @@ def test_both_lungs_of_a_small_child_merged_on_the_map_are_not_one() -> None:
 def test_lungs_half_outside_of_the_film() -> None:
     assert "lungs_cut_off" in found(ellipses((0.3, 0.0), (0.7, 0.0), wide=0.22, high=0.6))
     assert "lungs_cut_off" not in found(ellipses((0.3, 0.34), (0.7, 0.34)))
+
+
+def test_one_lung_is_told_within_two_hundredths_of_the_least_height() -> None:
+    """Between both lungs of a small child, merged on the map, and a single lung there is next to no doubt."""
+    scores = []
+    for height in (48, 52):
+        lungs = torch.zeros(1, 1, 100, 100)
+        lungs[0, 0, 20 : 20 + height, 30:60] = 1
+        scores.append(float(LungFindings()(lungs)[0, CODES.index("one_lung")]))
+    assert scores[0] < 0.15 and scores[1] > 0.85

@@ -64,13 +64,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments or arguments[0] not in COMMANDS:
         return _overview(arguments)
     name, rest = arguments[0], arguments[1:]
-    module_name, summary, extra = COMMANDS[name]
+    extra = COMMANDS[name][2]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name may hold what the terminal cannot show
             stream.reconfigure(errors="backslashreplace")
     try:
         with terminable():
-            return _run(name, module_name, summary, rest)
+            return _run(name, rest)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("ai_for_sudan") or not extra:
             raise
@@ -108,13 +108,22 @@ def program(argv: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code)
 
 
-def _run(name: str, module_name: str, summary: str, arguments: list[str]) -> int:
-    module = importlib.import_module(f"ai_for_sudan.cli.{module_name}")
+def parser_of(name: str) -> Parser:
+    """Return the parser of a subcommand; the modules that the command needs are imported."""
+    summary = COMMANDS[name][1]
     parser = Parser(prog=f"ai-for-sudan {name}", description=f"{summary[0].upper()}{summary[1:]}. {DISCLAIMER}")
-    module.configure(parser)
-    args = parser.parse_args(arguments)
+    _module(name).configure(parser)
+    return parser
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"ai_for_sudan.cli.{COMMANDS[name][0]}")
+
+
+def _run(name: str, arguments: list[str]) -> int:
+    args = parser_of(name).parse_args(arguments)
     args.typed = shlex.join(["ai-for-sudan", name, *arguments])
-    return int(module.run(args))
+    return int(_module(name).run(args))
 
 
 def _complain(command: str, message: str, code: int) -> int:

@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, decoded, manifest_of
-from ai_for_sudan.datasets import Manifest, labels
+from ai_for_sudan.datasets import Manifest, labels, patients
 from ai_for_sudan.datasets.named import masks_in, named_like
 from ai_for_sudan.datasets.regions import load_boxes, load_masks
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.evaluation import attribution
 from ai_for_sudan.evaluation.attribution import GRID
-from ai_for_sudan.evaluation.explaincheck import examples, figure, inside_regions, verdicts
+from ai_for_sudan.evaluation.explaincheck import examples, figure, verdicts
 from ai_for_sudan.evaluation.readings import chosen_films, readings_of, truth_of
 from ai_for_sudan.evaluation.standing import Measured
 from ai_for_sudan.evaluation.standing import verdicts as standing_verdicts
@@ -123,7 +125,6 @@ def _of_checkpoint(args: argparse.Namespace) -> int:
     learned = _labels_at_random(args, model, manifest, pixels, candidates)
     other, known = learned if learned else (None, None)
     random_maps = checks.attribution(other, films, positive, layer) if other is not None else None
-    curves = checks.insertion_deletion(model, films, own, positive, seed=args.seed)
     displaced = checks.stability(model, films, positive, layer)
     regions = _regions(args, manifest, explained, model.spec.input_size)
     facts: dict[str, Any] = {
@@ -140,16 +141,16 @@ def _of_checkpoint(args: argparse.Namespace) -> int:
             if random_maps is not None
             else None
         ),
-        **{kind: curve.facts() for kind, curve in curves.items()},
+        **_order(model, pixels[explained], films, own, patients(manifest)[explained], args.seed),
         "stability": displaced.facts(),
-        "regions": inside_regions(own, regions) if regions else None,
+        "regions": _inside(own.numpy(), regions, patients(manifest)[explained]) if regions else None,
     }
     facts["verdicts"] = verdicts(facts)
     return _report(
         args,
         facts,
         f"Do the heatmaps of {model.spec.name} mean anything?",
-        figure=figure(rows, curves),
+        figure=figure(facts),
         examples=examples(facts["files"][:6], pixels[explained[:6]], own, random_maps),
     )
 
@@ -167,6 +168,33 @@ def _report(args: argparse.Namespace, facts: dict[str, Any], title: str, **shown
 
 def _films(model: Architecture, pixels: np.ndarray) -> Tensor:
     return as_batch(pixels, next(model.parameters()).device)
+
+
+def _order(
+    model: Architecture, pixels: np.ndarray, films: Tensor, own: Tensor, whose: np.ndarray, seed: int
+) -> dict[str, Any]:
+    """Deletion and insertion inside the lungs that the model found, or in the whole film where it finds none."""
+    side, view = pixels.shape[1], model.view
+    regions = np.ones(pixels.shape, bool)
+    if view is not None:
+        with torch.inference_mode():
+            lungs = [attribution.at_side(one, side) for one in (view.find(films)[:, 0] > 0.5).cpu().numpy()]
+        regions = np.stack([one if one.mean() > attribution.FOUND else np.ones_like(one) for one in lungs])
+
+    def predict(changed: np.ndarray) -> np.ndarray:
+        return probabilities(logits(model, changed), model.spec.task)[:, model.spec.positive_index].numpy()
+
+    found = attribution.deletion_insertion(predict, np.asarray(pixels), own.numpy(), regions, whose, seed=seed)
+    return {"inside": "the film" if view is None else "the lungs", **found}
+
+
+def _inside(own: np.ndarray, regions: list[np.ndarray], whose: np.ndarray) -> dict[str, Any] | None:
+    """Maps against the regions that people drew; ``None`` where they drew those of fewer than two patients."""
+    drawn = np.array([number for number, region in enumerate(regions) if region.size], int)
+    if len(np.unique(whose[drawn])) < 2:
+        return None
+    found = attribution.against_regions(own[drawn], np.stack([regions[i] for i in drawn]), whose[drawn])
+    return {**found, "without_region": len(regions) - len(drawn)}
 
 
 def _explained(args: argparse.Namespace, manifest: Manifest, called: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from ai_for_sudan.contract.limits import LARGEST_CARD
 from ai_for_sudan.contract.operating_point import OperatingPoint, of_now
 from ai_for_sudan.contract.record import Record
 from ai_for_sudan.contract.schema import Mismatch, Missing, check, parse
-from ai_for_sudan.errors import UserError
+from ai_for_sudan.errors import InvalidReader, UserError
 
 #: the newest schema that this program understands; it writes this one
 SCHEMA = 3
@@ -276,7 +276,7 @@ class Card(Record):
         """As it is written into the file.
 
         Raises:
-            UserError: it is a card that this program would not read.
+            InvalidReader: it is a card that this program would not read.
         """
         text = json.dumps(self.to_facts(), ensure_ascii=False)
         self.from_json(text)
@@ -287,20 +287,20 @@ class Card(Record):
         """Read a card.
 
         Raises:
-            UserError: no card, a newer schema, or a value that is missing, wrong or does not fit the others.
+            InvalidReader: no card, a newer schema, or a value that is missing, wrong or does not fit the others.
         """
         if len(text) > LARGEST_CARD:
-            raise UserError(f"the reader's card has {len(text):,} characters, at most {LARGEST_CARD:,} are read")
+            raise InvalidReader(f"the reader's card has {len(text):,} characters, at most {LARGEST_CARD:,} are read")
         try:
             facts = parse(text)
             check(facts, {"type": "object", "required": ["schema"]})
             check(facts["schema"], CARD_SCHEMA["properties"]["schema"], CARD_SCHEMA, "schema")
         except Mismatch as error:
-            raise UserError(
+            raise InvalidReader(
                 f"the file's card cannot be read ({error}); it is not a reader of this project, or it is damaged"
             ) from error
         if facts["schema"] > SCHEMA:
-            raise UserError(
+            raise InvalidReader(
                 f"the reader's card has schema {facts['schema']:.0f}, this program supports {SCHEMA}; "
                 "install a newer version of this program"
             )
@@ -310,7 +310,7 @@ class Card(Record):
             card = cls.from_facts(facts if facts["schema"] >= SCHEMA else of_now(facts, SCHEMA))
             card._check_fit(facts["schema"])
         except Mismatch as error:
-            raise UserError(f"the reader's card is invalid at {error}; export the reader again") from error
+            raise InvalidReader(f"the reader's card is invalid at {error}; export the reader again") from error
         return card
 
     def _check_fit(self, schema: float) -> None:

@@ -18,7 +18,7 @@ from ai_for_sudan.datasets.content import content_keys
 from ai_for_sudan.datasets.film import Film
 from ai_for_sudan.datasets.manifest import Manifest
 from ai_for_sudan.datasets.picked import Picked, Pixels
-from ai_for_sudan.errors import UnreadableFilm, UserError
+from ai_for_sudan.errors import InvalidDataset, UnreadableFilm, UserError
 from ai_for_sudan.files import replacing
 from ai_for_sudan.processes import in_parallel
 
@@ -59,7 +59,7 @@ def decode(
         skip_unreadable: leave out films that cannot be decoded.
 
     Raises:
-        UserError: films cannot be decoded and are not to be left out, or none can; ten are named, with the count.
+        InvalidDataset: films cannot be decoded and are not to be left out, or none can; ten are named, with the count.
     """
     keys = content_keys(manifest)
     name = hashlib.sha256("\n".join([str(DECODER), str(size), *keys]).encode()).hexdigest()[:24]
@@ -81,7 +81,7 @@ def load_pixels(manifest: Manifest, *, size: int = 224, cache_dir: Path | None =
     """Return the pixels of :func:`decode`, uint8 ``(N, size, size)``.
 
     Raises:
-        UserError: a film cannot be decoded.
+        InvalidDataset: a film cannot be decoded.
     """
     return decode(manifest, size=size, cache_dir=cache_dir).pixels
 
@@ -141,7 +141,7 @@ def _decoded(film: Film, size: int) -> tuple[bytes, str, str]:
 
 def _cannot_be_read(left_out: Sequence[tuple[str, str]], count: int) -> UserError:
     title = f"{len(left_out)} of {count} films cannot be read (--skip_unreadable leaves them out)"
-    return UserError(listing(title, [f"{file}: {reason}" for file, reason in left_out]))
+    return InvalidDataset(listing(title, [f"{file}: {reason}" for file, reason in left_out]))
 
 
 def _with_progress(items: Iterator[Item], count: int, label: str) -> Iterator[Item]:

@@ -12,7 +12,7 @@ import numpy as np
 from ai_for_sudan.datasets.film import Film, archived
 from ai_for_sudan.datasets.rules import label_by_rule, patient_by_rule
 from ai_for_sudan.datasets.table import read_table
-from ai_for_sudan.errors import UserError
+from ai_for_sudan.errors import InvalidDataset
 
 SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 SPLIT_ORDER = ("train", "val", "test")
@@ -62,13 +62,13 @@ def sites_of(manifest: Manifest) -> np.ndarray | None:
     """The column ``site`` of each film, str ``(N,)``, or nothing where films of one site only, or of none, are named.
 
     Raises:
-        UserError: some films have a site and others none.
+        InvalidDataset: some films have a site and others none.
     """
     sites = [film.facts.get("site", "") for film in manifest.films]
     if not any(sites):
         return None
     if without := sites.count(""):
-        raise UserError(
+        raise InvalidDataset(
             f"{manifest.source}: {without} films have no site though others do; add it, or give --sites ignore"
         )
     return np.array(sites) if len(set(sites)) > 1 else None
@@ -99,11 +99,13 @@ def load_manifest(
         unlabelled: films of a CSV may lack a label, and a folder may hold films instead of class folders.
 
     Raises:
-        UserError: says what was found and what is expected.
+        InvalidDataset: says what was found and what is expected.
     """
     path = Path(source)
     if not path.exists():
-        raise UserError(f"there is no dataset at {path}; expected a folder, a CSV manifest or a MedMNIST .npz file")
+        raise InvalidDataset(
+            f"there is no dataset at {path}; expected a folder, a CSV manifest or a MedMNIST .npz file"
+        )
     if path.is_dir():
         rows, found = _from_folder(path, unlabelled)
     elif path.suffix.lower() == ".csv":
@@ -113,7 +115,7 @@ def load_manifest(
     elif path.suffix.lower() == ".npz":
         rows, found = _from_npz(path)
     else:
-        raise UserError(f"{path} is not a folder, a .csv or a .npz file")
+        raise InvalidDataset(f"{path} is not a folder, a .csv or a .npz file")
     if label_rule:
         rows = [replace(row, label=label_by_rule(label_rule, row.file)) for row in rows]
         found = sorted({row.label for row in rows})
@@ -122,7 +124,7 @@ def load_manifest(
     films = []
     for row in rows:
         if row.label and row.label not in number:
-            raise UserError(
+            raise InvalidDataset(
                 f"{path}: the label '{row.label}' of {row.file} is not one of the classes {', '.join(names)}"
             )
         if patient_rule and row.patient is None:
@@ -151,7 +153,7 @@ def _from_folder(path: Path, unlabelled: bool) -> tuple[list[_Row], list[str]]:
     sides = {child: SPLITS[child.name.lower()] for child in folders if child.name.lower() in SPLITS}
     if sides and len(sides) < len(folders):
         others = ", ".join(child.name for child in folders if child not in sides)
-        raise UserError(
+        raise InvalidDataset(
             f"{path} contains both split folders ({', '.join(s.name for s in sides)}) and others ({others}); "
             "expected either train/ val/ [test/] or one folder for each class"
         )
@@ -160,7 +162,7 @@ def _from_folder(path: Path, unlabelled: bool) -> tuple[list[_Row], list[str]]:
     for top, side in sides.items() if sides else [(path, None)]:
         classes = [child for child in _inside(top) if child.is_dir()]
         if not classes:
-            raise UserError(
+            raise InvalidDataset(
                 f"{top} contains no class folders (found: {_some(top)}); "
                 f"expected {top.name}/pneumonia/ and {top.name}/normal/"
             )
@@ -168,7 +170,7 @@ def _from_folder(path: Path, unlabelled: bool) -> tuple[list[_Row], list[str]]:
             inner = [child.name for child in _inside(folder) if child.is_dir()]
             files = [child for child in _inside(folder) if child.is_file()]
             if inner:
-                raise UserError(
+                raise InvalidDataset(
                     f"{folder} contains folders ({', '.join(inner[:5])}) where films are expected; the dataset seems "
                     f"to be nested wrongly: films must lie directly in their class folder; give --data_dir {folder} if "
                     "these are the class folders"
@@ -176,7 +178,7 @@ def _from_folder(path: Path, unlabelled: bool) -> tuple[list[_Row], list[str]]:
             names.add(folder.name.lower())
             rows += [_Row(str(file), folder.name.lower(), split=side) for file in files]
             if not files:
-                raise UserError(f"the class folder {folder} contains no films; add them or delete it")
+                raise InvalidDataset(f"the class folder {folder} contains no films; add them or delete it")
     return rows, sorted(names)
 
 
@@ -185,7 +187,7 @@ def _from_csv(path: Path, unlabelled: bool) -> tuple[list[_Row], list[str]]:
     for line, entry in _lines(path, ("file",) if unlabelled else ("file", "label")):
         label = entry.get("label", "").lower()
         if not label and not unlabelled:
-            raise UserError(f"{path}, line {line}: no label for {entry['file']}; remove the line or add a label")
+            raise InvalidDataset(f"{path}, line {line}: no label for {entry['file']}; remove the line or add a label")
         rows.append(_Row(_beside(path, entry["file"]), label, *_known(path, line, entry, ("file", "label"))))
     return rows, sorted({row.label for row in rows})
 
@@ -203,7 +205,7 @@ def _findings(path: Path, columns: list[str], positive: str | None, patient_rule
         else:
             for column in columns:
                 if entry[column].lower() not in FINDING:
-                    raise UserError(
+                    raise InvalidDataset(
                         f"{path}, line {line}: {column} is '{entry[column]}'; expected 0, 1 or nothing (no label)"
                     )
             values = [FINDING[entry[column].lower()] for column in columns]
@@ -219,7 +221,7 @@ def _findings(path: Path, columns: list[str], positive: str | None, patient_rule
 def _lines(path: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
     rows = read_table(path, needed)
     if without := [number for number, row in rows if not row["file"]]:
-        raise UserError(f"{path}, line {without[0]}: no file is named")
+        raise InvalidDataset(f"{path}, line {without[0]}: no file is named")
     return rows
 
 
@@ -230,7 +232,7 @@ def _listed(text: str) -> set[str]:
 def _same_file_once(path: Path, films: Sequence[Film]) -> None:
     counts = Counter(film.file for film in films)
     if twice := [file for file, count in counts.items() if count > 1]:
-        raise UserError(f"{path} names {len(twice)} films more than once: {', '.join(twice[:10])}")
+        raise InvalidDataset(f"{path} names {len(twice)} films more than once: {', '.join(twice[:10])}")
 
 
 def _known(
@@ -239,7 +241,7 @@ def _known(
     """Patient, split and all other columns of a manifest's line."""
     split = entry.get("split", "").lower()
     if split and split not in SPLITS:
-        raise UserError(f"{path}, line {line}: split '{split}' is not train, val or test")
+        raise InvalidDataset(f"{path}, line {line}: split '{split}' is not train, val or test")
     others = {k: v for k, v in entry.items() if k not in (*used, "patient", "split") and v}
     return entry.get("patient") or None, SPLITS.get(split), others
 
@@ -254,22 +256,22 @@ def _from_npz(path: Path) -> tuple[list[_Row], list[str]]:
             sides = {side: archive[f"{side}_labels"] for side in SPLIT_ORDER if f"{side}_labels" in archive.files}
             shapes = {side: archive[f"{side}_images"].shape for side in sides}
     except KeyError as error:
-        raise UserError(f"{path}: {error.args[0]}; expected images and labels for each side") from error
+        raise InvalidDataset(f"{path}: {error.args[0]}; expected images and labels for each side") from error
     except Exception as error:  # NumPy, zipfile and zlib raise many kinds for a damaged file
-        raise UserError(f"{path} cannot be read as a MedMNIST file: {error}") from error
+        raise InvalidDataset(f"{path} cannot be read as a MedMNIST file: {error}") from error
     if not sides:
-        raise UserError(f"{path} contains no train_labels, val_labels or test_labels; expected a MedMNIST file")
+        raise InvalidDataset(f"{path} contains no train_labels, val_labels or test_labels; expected a MedMNIST file")
     for side, values in sides.items():
         if values.dtype.kind not in "iu" or values.ndim == 0 or len(shapes[side]) < 3:
-            raise UserError(
+            raise InvalidDataset(
                 f"{path}: {side} has labels {values.dtype}{list(values.shape)} for images {list(shapes[side])}; "
                 "expected class numbers [N] or [N, 1] for images [N, H, W]"
             )
         if len(values) != shapes[side][0]:
-            raise UserError(f"{path} has different numbers of images and labels in {side}")
+            raise InvalidDataset(f"{path} has different numbers of images and labels in {side}")
     flat = {side: values.reshape(len(values), -1) for side, values in sides.items()}
     if any(values.shape[1] != 1 for values in flat.values()):
-        raise UserError(f"{path} has several labels per film; only one class per film is read from .npz files")
+        raise InvalidDataset(f"{path} has several labels per film; only one class per film is read from .npz files")
     numbers = sorted({int(v) for values in flat.values() for v in values[:, 0]})
     # Only that data set's own file says what its numbers mean: elsewhere 1 may be the healthy class.
     known = numbers == [0, 1] and path.name.lower().startswith("pneumoniamnist")
@@ -287,7 +289,7 @@ def _order(found: Sequence[str], given: Sequence[str] | None, positive: str | No
     if given:
         return tuple(name.lower() for name in given)
     if len(found) < 2:
-        raise UserError(
+        raise InvalidDataset(
             f"{path} contains only one class ({', '.join(found) or 'none'}); expected two or more, as folders or labels"
         )
     last = (positive or DEFAULT_POSITIVE).lower()
@@ -299,12 +301,12 @@ def _positive(names: tuple[str, ...], given: str | None, path: Path) -> str:
     if given is None:
         if DEFAULT_POSITIVE in names:
             return DEFAULT_POSITIVE
-        raise UserError(
+        raise InvalidDataset(
             f"{path} has the classes {', '.join(names)}: which one a reading reports is not to be guessed; "
             "give --positive CLASS"
         )
     if given.lower() not in names:
-        raise UserError(f"{path} has no class '{given}'; its classes are: {', '.join(names)}")
+        raise InvalidDataset(f"{path} has no class '{given}'; its classes are: {', '.join(names)}")
     return given.lower()
 
 

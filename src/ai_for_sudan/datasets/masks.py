@@ -16,7 +16,7 @@ from ai_for_sudan.datasets.named import masks_in, named_like
 from ai_for_sudan.datasets.regions import read_mask
 from ai_for_sudan.datasets.rules import patient_by_rule
 from ai_for_sudan.datasets.table import read_table
-from ai_for_sudan.errors import UnreadableFilm, UserError
+from ai_for_sudan.errors import InvalidDataset, UnreadableFilm
 from ai_for_sudan.processes import in_parallel
 from ai_for_sudan.radiographs import read_radiograph
 
@@ -49,8 +49,8 @@ def load_masked(table: Path, films: Path, masks: Path, size: int, patient_rule: 
         patient_rule: see :func:`ai_for_sudan.datasets.load_manifest`; without one each film is a patient of its own.
 
     Raises:
-        UserError: names every film or mask that is missing, cannot be read, marks next to nothing or the film's edge,
-            or has another shape than it.
+        InvalidDataset: names every film or mask that is missing, cannot be read, marks next to nothing or the film's
+            edge, or has another shape than it.
     """
     rows = _rows(table)
     problems: list[str] = []
@@ -78,8 +78,8 @@ def load_lungs(films: Sequence[Film], source: Path, size: int) -> np.ndarray:
             from its own folder. White is lung.
 
     Raises:
-        UserError: names every film whose mask is missing, cannot be read, has another shape than the film, marks next
-            to nothing or the film's edge all round, or belongs to another film as well.
+        InvalidDataset: names every film whose mask is missing, cannot be read, has another shape than the film, marks
+            next to nothing or the film's edge all round, or belongs to another film as well.
     """
     masks = _by_name(source)
     found = [named_like(film.file, masks) for film in films]
@@ -117,7 +117,7 @@ def _rows(table: Path) -> list[tuple[str, str]]:
     rows = [row for _, row in read_table(table, ("mask",))]
     column = next((name for name in ("film", "file") if name in rows[0]), None)
     if column is None:
-        raise UserError(f"{table}: expected a CSV with the columns film and mask")
+        raise InvalidDataset(f"{table}: expected a CSV with the columns film and mask")
     return [(row[column], row["mask"]) for row in rows]
 
 
@@ -126,7 +126,7 @@ def _refuse(problems: list[str], source: Path, count: int) -> None:
         title = (
             f"{source}: {len(problems)} of {count} films or masks cannot be used; correct them or leave the films out:"
         )
-        raise UserError("\n  ".join([title, *problems]))
+        raise InvalidDataset("\n  ".join([title, *problems]))
 
 
 def _mask(path: Path, shape: tuple[int, ...], size: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from PIL import Image
 from ai_for_sudan.datasets.film import Film
 from ai_for_sudan.datasets.named import masks_in, named_like
 from ai_for_sudan.datasets.table import read_table
-from ai_for_sudan.errors import UserError
+from ai_for_sudan.errors import InvalidDataset, UserError
 
 #: a mask may differ from its film in aspect by so much: rounding, not another film
 _ASPECT = 0.02
@@ -55,22 +55,22 @@ def load_masks(folder: Path, films: Sequence[Film], size: int) -> list[np.ndarra
         for each film bool ``(size, size)``, or an empty array ``(0, 0)`` for a film without a mask.
 
     Raises:
-        UserError: no folder, no mask for any film, or a mask that cannot be used (:func:`read_mask`).
+        InvalidDataset: no folder, no mask for any film, or a mask that cannot be used (:func:`read_mask`).
     """
     if not folder.is_dir():
-        raise UserError(f"there is no folder {folder}; expected one PNG for each film, named like the film")
+        raise InvalidDataset(f"there is no folder {folder}; expected one PNG for each film, named like the film")
     masks, found = masks_in(folder), []
     for film in films:
         path = named_like(film.file, masks)
         try:
             mask = None if path is None else read_mask(path, film.pixels().shape) > 0
         except ValueError as error:
-            raise UserError(str(error)) from error
+            raise InvalidDataset(str(error)) from error
         found.append(
             _NONE if mask is None else np.array(Image.fromarray(mask).resize((size, size), Image.Resampling.NEAREST))
         )
     if not any(mask.size for mask in found):
-        raise UserError(
+        raise InvalidDataset(
             f"{folder} has no mask for any of the {len(films)} films; expected e.g. {Path(films[0].file).stem}.png"
         )
     return found
@@ -85,7 +85,7 @@ def load_boxes(films: Sequence[Film], size: int, table: Path | None = None) -> l
             column ``boxes`` of the films themselves.
 
     Raises:
-        UserError: names the film whose boxes are invalid; or a table without a box for any film.
+        InvalidDataset: names the film whose boxes are invalid; or a table without a box for any film.
     """
     boxes = (
         [_of_film(film, film.facts.get("boxes", "")) for film in films] if table is None else _of_table(films, table)
@@ -97,19 +97,19 @@ def parse_boxes(text: str) -> np.ndarray:
     """``x y w h;x y w h`` in shares of the film's width and height -> float64 ``(K, 4)``.
 
     Raises:
-        UserError: no numbers, not four of them, or a box outside of the film.
+        InvalidDataset: no numbers, not four of them, or a box outside of the film.
     """
     try:
         boxes = [[float(number) for number in box.split()] for box in text.split(";") if box.strip()]
     except ValueError as error:
-        raise UserError(
+        raise InvalidDataset(
             f"boxes '{text[:60]}' contain something that is not a number; expected x y w h;x y w h"
         ) from error
     if any(len(box) != 4 for box in boxes):
-        raise UserError(f"boxes '{text[:60]}': a box has four numbers, x y w h, in shares of the film")
+        raise InvalidDataset(f"boxes '{text[:60]}': a box has four numbers, x y w h, in shares of the film")
     found = np.array(boxes, np.float64).reshape(-1, 4)
     if not _inside(found).all():
-        raise UserError(f"boxes '{text[:60]}': a box lies outside the film; x y w h are shares of it, 0 to 1")
+        raise InvalidDataset(f"boxes '{text[:60]}': a box lies outside the film; x y w h are shares of it, 0 to 1")
     return found
 
 
@@ -127,7 +127,7 @@ def _of_film(film: Film, text: str) -> np.ndarray:
     try:
         return parse_boxes(text)
     except UserError as error:
-        raise UserError(f"{film.file}: {error}") from error
+        raise InvalidDataset(f"{film.file}: {error}") from error
 
 
 def _of_table(films: Sequence[Film], table: Path) -> list[np.ndarray]:
@@ -146,7 +146,7 @@ def _of_table(films: Sequence[Film], table: Path) -> list[np.ndarray]:
         else:
             found.append(np.array(_in_shares(film, table, own), np.float64).reshape(-1, 4))
     if not any(len(boxes) for boxes in found):
-        raise UserError(f"{table} has no box for any of the {len(films)} films")
+        raise InvalidDataset(f"{table} has no box for any of the {len(films)} films")
     return found
 
 
@@ -159,11 +159,11 @@ def _in_shares(film: Film, table: Path, rows: list[tuple[int, dict[str, str]]]) 
         try:
             box = np.array([float(row[name]) for name in _PIXELS])
         except ValueError as error:
-            raise UserError(f"{table}, line {line}: x, y, width and height must be numbers") from error
+            raise InvalidDataset(f"{table}, line {line}: x, y, width and height must be numbers") from error
         found.append(box / (wide, tall, wide, tall))
         if not _inside(found[-1]).all():
             x, y, width, height = box
-            raise UserError(
+            raise InvalidDataset(
                 f"{table}, line {line}: the box {x:g},{y:g} {width:g}x{height:g} lies outside its film ({wide}x{tall})"
             )
     return found

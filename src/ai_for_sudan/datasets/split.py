@@ -12,7 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from ai_for_sudan.datasets.content import content_keys
 from ai_for_sudan.datasets.manifest import Manifest, labels, patients
-from ai_for_sudan.errors import UserError
+from ai_for_sudan.errors import InvalidDataset
 from ai_for_sudan.files import write_json
 
 
@@ -40,10 +40,10 @@ def split_manifest(manifest: Manifest, *, fraction: float = 0.15, seed: int = 0,
         path: a JSON file; an earlier split of the same films there is reused, else the new one is written.
 
     Raises:
-        UserError: the saved split is of other films, or the fraction is impossible.
+        InvalidDataset: the saved split is of other films, or the fraction is impossible.
     """
     if not 0.01 <= fraction <= 0.5:
-        raise UserError(f"the share to hold out must be in 0.01..0.5, not {fraction}")
+        raise InvalidDataset(f"the share to hold out must be in 0.01..0.5, not {fraction}")
     keys = content_keys(manifest)
     if path is not None and path.exists():
         sides = _saved(path, manifest, {"fraction": fraction, "seed": seed})
@@ -65,10 +65,10 @@ def folds(manifest: Manifest, count: int, seed: int = 0, path: Path | None = Non
     """``count`` disjoint sets of films, each the test side of one fold; grouped and saved as a split is.
 
     Raises:
-        UserError: fewer than two folds, too few patients, or the saved folds are of other films.
+        InvalidDataset: fewer than two folds, too few patients, or the saved folds are of other films.
     """
     if count < 2:
-        raise UserError(f"{count} folds are too few; give 2 or more")
+        raise InvalidDataset(f"{count} folds are too few; give 2 or more")
     if path is not None and path.exists():
         return _saved(path, manifest, {"folds": count, "seed": seed})
     parts = _stratified(manifest, count, seed)
@@ -80,7 +80,7 @@ def folds(manifest: Manifest, count: int, seed: int = 0, path: Path | None = Non
 def _stratified(manifest: Manifest, count: int, seed: int) -> list[list[int]]:
     chosen = np.array(_taking_part(manifest), dtype=np.int64)
     if not len(chosen):
-        raise UserError(f"{manifest.source}: all films are marked as test; there are none to train on")
+        raise InvalidDataset(f"{manifest.source}: all films are marked as test; there are none to train on")
     truth = labels(manifest)
     if truth.ndim == 2:  # findings: stratified by the reported one, films without its label a class of their own
         truth = np.nan_to_num(truth[:, manifest.classes.index(manifest.positive)], nan=2.0).astype(int)
@@ -88,7 +88,7 @@ def _stratified(manifest: Manifest, count: int, seed: int) -> list[list[int]]:
     truth = truth[chosen]
     smallest = min(len({group_ids[i] for i in np.flatnonzero(truth == c)}) for c in np.unique(truth))
     if smallest < count:
-        raise UserError(
+        raise InvalidDataset(
             f"{manifest.source}: the smallest class has {smallest} patients; {count} parts need at least {count}"
         )
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
@@ -135,15 +135,15 @@ def _saved(path: Path, manifest: Manifest, expected: dict[str, object]) -> list[
         saved = json.loads(path.read_text(encoding="utf-8"))
         parts = saved["parts"]
     except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not a split of this project; delete it to make a new one") from error
+        raise InvalidDataset(f"{path} is not a split of this project; delete it to make a new one") from error
     differs = [key for key, value in expected.items() if saved.get(key) != value]
     number = {name: index for index, name in enumerate(_names(manifest))}
     if saved.get("films") != len(number) or any(name not in number for part in parts for name in part):
-        raise UserError(
+        raise InvalidDataset(
             f"{path} is a split of films other than those of {manifest.source}; delete it or give another --output_dir"
         )
     if differs:
-        raise UserError(
+        raise InvalidDataset(
             f"{path} is of a run that differs in {', '.join(differs)}; delete it or give another --output_dir"
         )
     return [[number[name] for name in part] for part in parts]

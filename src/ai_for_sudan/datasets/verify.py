@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ai_for_sudan.datasets.cache import Decoded, listing
 from ai_for_sudan.datasets.manifest import Manifest, labels
-from ai_for_sudan.errors import UserError
+from ai_for_sudan.errors import InvalidDataset
 
 
 def verify(films: Decoded, *, allow_overlap: bool = False) -> None:
@@ -17,7 +17,7 @@ def verify(films: Decoded, *, allow_overlap: bool = False) -> None:
         allow_overlap: accept a patient or a film on both sides of the data's own split.
 
     Raises:
-        UserError: names what is wrong, ten of each kind at most, with the count.
+        InvalidDataset: names what is wrong, ten of each kind at most, with the count.
     """
     _classes(films.manifest)
     if not allow_overlap:
@@ -37,7 +37,7 @@ def _classes(manifest: Manifest) -> None:
         empty = [name for name, count in counts.items() if count == 0]
         if empty:
             found = ", ".join(f"{name} {count}" for name, count in counts.items())
-            raise UserError(
+            raise InvalidDataset(
                 f"{manifest.source}: no films of {', '.join(empty)} in '{side}' (found: {found}); "
                 "every class needs films"
             )
@@ -59,7 +59,7 @@ def _overlap(manifest: Manifest, pictures: Sequence[str]) -> None:
                 + " and ".join(f"{f} ({s})" for s, f in found.items())
                 for name, found in shared.items()
             ]
-            raise UserError(
+            raise InvalidDataset(
                 listing(
                     f"the same {what} is on both sides of the split {len(lines)} times, so the figures would be "
                     "too good (--allow_overlap permits it)",

@@ -25,6 +25,8 @@ from ai_for_sudan.statistics import Estimate, auroc_delong, bootstrap_by_patient
 GRID = 224
 #: AUROC of a reader that sees no lungs, above which it knows the label by something else
 OUTSIDE_LIMIT = 0.65
+#: least share of a film that lungs fill, for its lungs to count as found
+FOUND = 0.05
 #: around the lungs, painted over with them, in shares of the film's side
 RIM = 1 / 28
 
@@ -35,9 +37,16 @@ Predict = Callable[[np.ndarray], np.ndarray]
 
 
 def covered(region: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Share of each place of a map that lies in a region, float64 ``shape``."""
+    """Return the share of each place of a map that lies in a region, float64 ``shape``."""
     picture = Image.fromarray(region.astype(np.float32))
     return np.asarray(picture.resize((shape[1], shape[0]), Image.Resampling.BOX), np.float64)
+
+
+def at_side(region: np.ndarray, side: int) -> np.ndarray:
+    """Redraw a region bool ``(h, w)`` on a square of another side, bool ``(side, side)``."""
+    down, across = (np.arange(side) * cells // side for cells in region.shape)
+    grown: np.ndarray = region[down[:, None], across]
+    return grown
 
 
 # --- attribution against regions -------------------------------------------------------------------------------------
@@ -59,11 +68,12 @@ class Inside:
 
     @property
     def blank(self) -> int:
+        """Count the maps that are blank."""
         return int(np.isnan(self.share).sum())
 
 
 def inside(maps: np.ndarray, regions: np.ndarray) -> Inside:
-    """Each map against its own region."""
+    """Compare each map with its own region."""
     share, hit = np.full(len(maps), np.nan), np.zeros(len(maps))
     for number, (one, region) in enumerate(zip(maps, regions, strict=True)):
         positive = np.clip(np.asarray(one, np.float64), 0, None)
@@ -74,9 +84,12 @@ def inside(maps: np.ndarray, regions: np.ndarray) -> Inside:
 
 
 def constant_map(regions: np.ndarray, patients: np.ndarray, *, folds: int = 5) -> Inside:
-    """The best that a map reaches which is the same for every film: it knows where findings are, and no film.
+    """Measure the best map that is the same for every film: it knows where findings are, and sees no film.
 
-    Cross-fitted: of each film it is the mean of the regions of other patients.
+    It is cross-fitted: for each film it is the mean of the regions of other patients.
+
+    Raises:
+        UserError: all films are of one patient.
     """
     share, hit = np.full(len(regions), np.nan), np.zeros(len(regions))
     count = min(folds, len(np.unique(patients)))
@@ -91,7 +104,7 @@ def constant_map(regions: np.ndarray, patients: np.ndarray, *, folds: int = 5) -
 
 
 def against_regions(maps: np.ndarray, regions: np.ndarray, patients: np.ndarray, *, seed: int = 0) -> dict[str, Any]:
-    """Pointing game and share of attribution inside, the constant map beside them, with intervals by patient.
+    """Measure pointing game and share of attribution inside, for the map and the constant map, by patient.
 
     Returns:
         plain JSON: ``films``, ``blank``, ``area``, and ``pointing``, ``share``, ``pointing_constant``,
@@ -133,10 +146,10 @@ def _at(region: np.ndarray, place: tuple[float, float]) -> bool:
 
 
 def without_lungs(pixels: np.ndarray, lungs: np.ndarray) -> np.ndarray:
-    """Films uint8 ``(N, S, S)`` with their lungs bool ``(N, h, w)`` and a rim around them painted over.
+    """Paint over the lungs bool ``(N, h, w)`` of films uint8 ``(N, S, S)``, with a rim around them.
 
-    The paint is the median grey of the rest of the film. The rim, a twenty-eighth of the film's side, takes the edge
-    of the lungs with it, by which whoever knows their outline would know them.
+    The paint is the median grey of the rest of the film. The rim is a twenty-eighth of the film's side: it hides the
+    outline of the lungs too.
     """
     rim = max(1, round(lungs.shape[-1] * RIM))
     hidden = binary_dilation(lungs, np.ones((1, 2 * rim + 1, 2 * rim + 1), bool))
@@ -152,7 +165,7 @@ def without_lungs(pixels: np.ndarray, lungs: np.ndarray) -> np.ndarray:
 
 
 def outside_only(predict: Predict, pixels: np.ndarray, lungs: np.ndarray, labels: np.ndarray) -> Estimate:
-    """AUROC of a reader on films whose lungs were painted over: what is above a half, it knows by something else.
+    """Measure the AUROC of a reader on films whose lungs were painted over. Above 0.5 it uses something else.
 
     Args:
         predict: films uint8 ``(N, S, S)`` -> probability ``(N,)``.
@@ -163,7 +176,7 @@ def outside_only(predict: Predict, pixels: np.ndarray, lungs: np.ndarray, labels
 
 
 def boxes_around(regions: np.ndarray) -> np.ndarray:
-    """The box around each region, float64 ``(N, 4)``: x0, y0, x1, y1 in shares of the film.
+    """Return the box around each region, float64 ``(N, 4)``: x0, y0, x1, y1 in shares of the film.
 
     Raises:
         UserError: a region is empty.
@@ -178,15 +191,18 @@ def boxes_around(regions: np.ndarray) -> np.ndarray:
 
 
 def framing(boxes: np.ndarray) -> np.ndarray:
-    """Where the lungs' box ``(N, 4)`` lies in the frame, and the log of its width by height: float64 ``(N, 5)``."""
+    """Describe where the lungs' box ``(N, 4)`` lies, with the log of its width by height: float64 ``(N, 5)``."""
     left, top, right, bottom = np.asarray(boxes, np.float64).T
     return np.column_stack([boxes, np.log((right - left + 1e-6) / (bottom - top + 1e-6))])
 
 
 def framing_only(frames: np.ndarray, labels: np.ndarray, patients: np.ndarray, *, seed: int = 0) -> Estimate:
-    """AUROC of a logistic regression on :func:`framing`, each film by one that was fitted without its patient.
+    """Measure the AUROC of a logistic regression on :func:`framing`, fitted for each film without its patient.
 
-    What it reaches, a reader can reach that sees no pixel of a lung.
+    A reader that sees no pixel of a lung can reach as much.
+
+    Raises:
+        UserError: a class has fewer than two patients.
     """
     fewest = min(len(np.unique(patients[labels == value])) for value in (0, 1))
     if fewest < 2:
@@ -202,50 +218,60 @@ def deletion_insertion(
     predict: Predict,
     pixels: np.ndarray,
     maps: np.ndarray,
-    lungs: np.ndarray,
+    regions: np.ndarray,
     patients: np.ndarray,
     *,
     steps: int = 10,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Deletion and insertion (Petsiuk 2018) inside the lungs: taking hot places away must lower the score more than
-    taking away as many other places of the same lungs, and giving them must raise it more.
+    """Measure deletion and insertion inside a region of each film (RISE, Petsiuk 2018,
+    https://arxiv.org/abs/1806.07421).
+
+    A map that points at the evidence lowers the score more, when its hottest places go first, than places in random
+    order do; and it raises the score more when only they are shown. What is not shown is the region's mean grey.
 
     Args:
         predict: films uint8 ``(N, S, S)`` -> probability ``(N,)``.
         pixels: films that the reader calls, uint8 ``(N, S, S)``.
+        maps: float ``(N, h, w)`` in the frame of the film.
+        regions: the lungs, or all of the film: bool ``(N, S, S)``.
 
     Returns:
         plain JSON: for ``deletion`` and ``insertion`` the mean probability over the steps by the ``map`` and by places
-        in ``random`` order, and their ``difference`` with an interval by patient.
+        in ``random`` order, their ``difference`` with an interval by patient, and ``curves``: at each of ``shares`` of
+        the region the mean probability of both.
     """
     random = np.random.default_rng(seed)
     side = pixels.shape[1]
-    blank = np.stack([_smoothed(film, region) for film, region in zip(pixels, lungs, strict=True)])
-    orders: list[list[np.ndarray]] = [[], []]
-    for one, region in zip(maps, lungs, strict=True):
+    blank = np.stack([_smoothed(film, region) for film, region in zip(pixels, regions, strict=True)])
+    own_order, random_order = [], []
+    for one, region in zip(maps, regions, strict=True):
         attribution = np.asarray(
             Image.fromarray(np.asarray(one, np.float32)).resize((side, side), Image.Resampling.BILINEAR)
         )
         # Blocks, not single pixels: noise between deleted pixels would be a new texture.
         block = np.repeat(np.repeat(random.random((-(-side // 16),) * 2), 16, 0), 16, 1)[:side, :side]
-        for order, values in zip(orders, (attribution, block), strict=True):
-            rank = np.full((side, side), np.inf)
-            rank[region] = np.argsort(np.argsort(-values[region], kind="stable")) / max(1, region.sum())
-            order.append(rank)
+        own_order.append(_ranks(attribution, region))
+        random_order.append(_ranks(block, region))
+    shares = np.linspace(0, 1, steps + 1)
     found: dict[str, Any] = {}
-    for kind in ("deletion", "insertion"):
-        means = []
-        for order in orders:
-            curve = []
-            for step in range(steps + 1):
-                gone = np.stack(order) < step / steps
-                shown = np.where(gone, blank, pixels) if kind == "deletion" else np.where(gone, pixels, blank)
-                curve.append(predict(shown.astype(np.uint8)))
-            means.append(np.mean(curve, axis=0))
-        own, other = means
-        found[kind] = _gap(own, other, patients, seed)
+    for kind, start, end in (("deletion", pixels, blank), ("insertion", blank, pixels)):
+        own, other = (
+            np.stack([predict(np.where(np.stack(order) < share, end, start).astype(np.uint8)) for share in shares])
+            for order in (own_order, random_order)
+        )
+        found[kind] = {
+            **_gap(own.mean(0), other.mean(0), patients, seed),
+            "curves": {"shares": shares.tolist(), "map": own.mean(1).tolist(), "random": other.mean(1).tolist()},
+        }
     return found
+
+
+def _ranks(values: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """The order in which the places of a region change, in 0..1 with the highest value first; never outside of it."""
+    rank = np.full(values.shape, np.inf)
+    rank[region] = np.argsort(np.argsort(-values[region], kind="stable")) / max(1, region.sum())
+    return rank
 
 
 def _gap(own: np.ndarray, other: np.ndarray, patients: np.ndarray, seed: int) -> dict[str, Any]:
@@ -256,14 +282,14 @@ def _gap(own: np.ndarray, other: np.ndarray, patients: np.ndarray, seed: int) ->
     return {"map": float(own.mean()), "random": float(other.mean()), "difference": gap.to_list()}
 
 
-def _smoothed(film: np.ndarray, lungs: np.ndarray) -> np.ndarray:
-    """The film with the mean grey of its lungs in place of them, uint8."""
+def _smoothed(film: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """The film with the mean grey of a region in place of it, uint8."""
     result = np.array(film)
-    if lungs.any():
-        result[lungs] = round(float(film[lungs].mean()))
+    if region.any():
+        result[region] = round(float(film[region].mean()))
     return result
 
 
 def by_site(sites: np.ndarray, check: Callable[[np.ndarray], Any]) -> dict[str, Any]:
-    """A check over the films of each site: name -> what ``check`` makes of their numbers ``(M,)``."""
+    """Run a check for each site on the numbers of its films ``(M,)``: name of the site -> what it found."""
     return {str(site): check(np.flatnonzero(sites == site)) for site in np.unique(sites) if site}

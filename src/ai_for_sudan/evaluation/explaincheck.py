@@ -9,110 +9,64 @@ from markupsafe import Markup
 from PIL import Image
 from torch import Tensor
 
-from ai_for_sudan.evaluation.attribution import inside
+from ai_for_sudan.evaluation.standing import order_verdicts, share_verdict, verdict
 from ai_for_sudan.explanation import checks
 from ai_for_sudan.pages import figures, inline, interval
 from ai_for_sudan.reading.overlay import overlay
-from ai_for_sudan.statistics import wilson
-
-
-def inside_regions(maps: Tensor, regions: list[np.ndarray]) -> dict[str, Any]:
-    """Attribution maps ``(B, h, w)`` against regions bool ``(S, S)`` that people drew; an empty array: none was drawn.
-
-    Returns:
-        plain JSON; shares and the pointing game are of films with a region and a map that is not blank.
-    """
-    drawn = [number for number, region in enumerate(regions) if region.size]
-    found = inside(maps[drawn].numpy(), np.stack([regions[i] for i in drawn]) if drawn else np.zeros((0, 1, 1), bool))
-    shown = ~np.isnan(found.share)
-    share, area = found.share[shown], found.area[shown]
-    return {
-        "films": len(share),
-        "blank": found.blank,
-        "without_region": len(regions) - len(drawn),
-        "share": checks.median(share),
-        "area": float(area.mean()) if len(area) else None,
-        "more_than_area": checks.median(share - area),
-        "pointing": wilson(int(found.hit[shown].sum()), len(share)).to_list(),
-    }
 
 
 def verdicts(facts: dict[str, Any]) -> list[dict[str, Any]]:
-    """Each check in a line: passed, failed or, with ``None``, not measured."""
-    last = facts["cascade"][-1]
-    spearman, blank = last["spearman"], last["blank"]
-    found_all = [
-        {
-            "check": "weights randomised",
-            "passed": None if spearman[0] is None else abs(spearman[0]) < checks.SIMILAR,
-            "found": f"rank correlation {interval(spearman, 2)}, SSIM {interval(last['ssim'], 2)}, blank {blank:.0%}",
-            "meaning": "With random weights the map must change: a rank correlation of "
-            f"{checks.SIMILAR} or more means that it shows the film and not the model.",
-        }
+    """Sum up each check of a checkpoint in a line: passed, failed or, with ``None``, not measured."""
+    return [
+        _weights(facts["cascade"][-1]),
+        _labels(facts["random_labels"]),
+        *order_verdicts(facts, facts["inside"]),
+        _displaced(facts["stability"]),
+        share_verdict(facts["regions"], "the drawn regions"),
     ]
-    random = facts["random_labels"]
+
+
+def _weights(last: dict[str, Any]) -> dict[str, Any]:
+    spearman, blank = last["spearman"], last["blank"]
+    return verdict(
+        "weights randomised",
+        f"With random weights the map must change: a rank correlation of {checks.SIMILAR} or more means that it shows "
+        "the film and not the model.",
+        None if spearman[0] is None else abs(spearman[0]) < checks.SIMILAR,
+        f"rank correlation {interval(spearman, 2)}, SSIM {interval(last['ssim'], 2)}, blank {blank:.0%}",
+    )
+
+
+def _labels(random: dict[str, Any] | None) -> dict[str, Any]:
     if random is None:
-        found_all.append(
-            {"check": "labels permuted", "passed": None, "found": "all films have the same label",
-             "meaning": "Give films of both classes, or --random_labels CHECKPOINT."}
-        )  # fmt: skip
-    else:
-        known = random["label_accuracy"]
-        accuracy = "" if known is None else f"; it repeats {known:.0%} of the random labels"
-        found_all.append(
-            {
-                "check": "labels permuted",
-                "passed": None if random["spearman"][0] is None else abs(random["spearman"][0]) < checks.SIMILAR,
-                "found": f"rank correlation {interval(random['spearman'], 2)}, blank {random['blank']:.0%}{accuracy}",
-                "meaning": "The map of a model trained on random labels must differ from that of the model itself.",
-            }
+        return verdict(
+            "labels permuted",
+            "Give films of both classes, or --random_labels CHECKPOINT.",
+            found="all films have the same label",
         )
-    for kind, sign, words in (
-        ("deletion", -1, "Removing the hottest places must lower the score more than removing others."),
-        ("insertion", 1, "Showing only the hottest places must raise the score more than showing others."),
-    ):
-        difference = facts[kind]["difference"]
-        bound = difference[2] if sign < 0 else difference[1]
-        found_all.append(
-            {
-                "check": f"{kind} against a misplaced map",
-                "passed": bool(sign * bound > 0),
-                "found": f"area {float(np.mean(facts[kind]['own'])):.2f} against "
-                f"{float(np.mean(facts[kind]['random'])):.2f}, difference {interval(difference)}",
-                "meaning": words,
-            }
-        )
-    displaced = facts["stability"]["spearman"]
-    found_all.append(
-        {
-            "check": "film displaced by 1/28",
-            "passed": None if displaced[0] is None else displaced[0] >= checks.SIMILAR,
-            "found": f"rank correlation {interval(displaced, 2)}, blank {facts['stability']['blank']:.0%}",
-            "meaning": "When the film is displaced a little the map must follow and otherwise hardly change.",
-        }
+    known = random["label_accuracy"]
+    accuracy = "" if known is None else f"; it repeats {known:.0%} of the random labels"
+    return verdict(
+        "labels permuted",
+        "The map of a model trained on random labels must differ from that of the model itself.",
+        None if random["spearman"][0] is None else abs(random["spearman"][0]) < checks.SIMILAR,
+        f"rank correlation {interval(random['spearman'], 2)}, blank {random['blank']:.0%}{accuracy}",
     )
-    regions = facts["regions"]
-    if regions is None:
-        found: dict[str, Any] = {"passed": None, "found": "no --masks or --boxes were given"}
-    else:
-        low = regions["more_than_area"][1]
-        found = {
-            "passed": None if low is None else low > 0,
-            "found": f"share {interval(regions['share'], 2)} where chance is {regions['area'] or 0:.2f}; pointing game "
-            f"{interval(regions['pointing'], 2)}; {regions['films']} films, {regions['blank']} blank, "
-            f"{regions['without_region']} without a region",
-        }
-    found_all.append(
-        {
-            "check": "attribution inside the drawn regions",
-            **found,
-            "meaning": "The share inside must exceed the area of the regions.",
-        }
-    )
-    return found_all
 
 
-def figure(rows: list[dict[str, Any]], curves: dict[str, checks.Curves]) -> Markup:
+def _displaced(stability: dict[str, Any]) -> dict[str, Any]:
+    spearman = stability["spearman"]
+    return verdict(
+        "film displaced by 1/28",
+        "When the film is displaced a little the map must follow and otherwise hardly change.",
+        None if spearman[0] is None else spearman[0] >= checks.SIMILAR,
+        f"rank correlation {interval(spearman, 2)}, blank {stability['blank']:.0%}",
+    )
+
+
+def figure(facts: dict[str, Any]) -> Markup:
+    """Draw the cascade, and the curves of deletion and insertion, as SVG."""
+    rows = facts["cascade"]
     made, axes = figures.figure(1, 3, width=3.6, height=3.2)
     places = list(range(len(rows)))
     for name, colour in (("spearman", figures.GREEN), ("ssim", figures.GREY)):
@@ -121,15 +75,22 @@ def figure(rows: list[dict[str, Any]], curves: dict[str, checks.Curves]) -> Mark
     axes[0].set(title="Weights randomised", ylim=(-1.02, 1.02), ylabel="similarity to the model's own map")
     axes[0].set_xticks(places, [row["stage"] for row in rows], rotation=60, ha="right", fontsize=7)
     axes[0].legend(frameon=False, fontsize=7)
-    for panel, (kind, curve) in zip(axes[1:], curves.items(), strict=True):
-        panel.plot(curve.shares, curve.own, color=figures.GREEN, label="the map")
-        panel.plot(curve.shares, curve.random, color=figures.GREY, label="misplaced map")
-        panel.set(title=kind.capitalize(), ylim=(-0.02, 1.02), xlabel="share of the film", ylabel="mean probability")
+    for panel, kind in zip(axes[1:], ("deletion", "insertion"), strict=True):
+        curves = facts[kind]["curves"]
+        panel.plot(curves["shares"], curves["map"], color=figures.GREEN, label="the map")
+        panel.plot(curves["shares"], curves["random"], color=figures.GREY, label="places in random order")
+        panel.set(
+            title=kind.capitalize(),
+            ylim=(-0.02, 1.02),
+            xlabel=f"share of {facts['inside']}",
+            ylabel="mean probability",
+        )
         panel.legend(frameon=False, fontsize=7)
     return Markup(figures.svg(made))  # our own drawing, nothing of the user's inside
 
 
 def examples(files: list[str], pixels: np.ndarray, own: Tensor, random_maps: Tensor | None) -> list[dict[str, Any]]:
+    """Draw the maps of some films, each scaled to its own peak, for the page."""
     shown = []
     for number, (file, film) in enumerate(zip(files, pixels, strict=True)):
         maps = [("the model's map", own[number])]

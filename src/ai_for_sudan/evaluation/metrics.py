@@ -47,6 +47,7 @@ class Confusion:
 
     @classmethod
     def of(cls, truth: Array, called: Array) -> Confusion:
+        """Count films by truth 0 or 1 ``(N,)`` and by what they are called, bool ``(N,)``."""
         negative_right, false_positive, false_negative, right = confusion_matrix(truth, called, labels=(0, 1)).ravel()
         return cls(int(right), int(false_positive), int(false_negative), int(negative_right))
 

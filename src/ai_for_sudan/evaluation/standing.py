@@ -20,12 +20,10 @@ from ai_for_sudan.reading import Reader, Reading
 SMALLEST = 20
 #: called films on which hot places are taken away: each is predicted some forty times
 DELETED = 60
-#: least share of a film that lungs fill, for its lungs to count as found
-FOUND = 0.05
 
 
 def lungs_of(films: Sequence[Film], folder: Path) -> dict[int, np.ndarray]:
-    """The lungs of each film that has a mask in a folder, bool ``(224, 224)``, by the film's place.
+    """Load the lungs of each film that has a mask in a folder, bool ``(224, 224)``, by the film's place.
 
     Raises:
         UserError: as :func:`ai_for_sudan.datasets.regions.load_masks`.
@@ -59,7 +57,7 @@ def on_lungs(
     whose: np.ndarray,
     sites: np.ndarray,
 ) -> dict[str, Any] | None:
-    """All checks that need the lungs, over all films and for each site; None where a class has too few films.
+    """Make all checks that need the lungs, over all films and for each site; None where a class has too few films.
 
     Args:
         predict: films uint8 ``(N, 224, 224)`` -> probability ``(N,)``.
@@ -109,7 +107,7 @@ class Measured:
     threshold: float
 
     def evidence(self, boxes: Sequence[np.ndarray], masks: Path | None, *, cache_dir: Path | None) -> dict[str, Any]:
-        """The standing checks that there are boxes and lungs for, in plain JSON.
+        """Make the standing checks that there are boxes and lungs for; plain JSON.
 
         Args:
             boxes: of all films, see :func:`ai_for_sudan.datasets.regions.load_boxes`.
@@ -128,9 +126,13 @@ class Measured:
             drawn = lungs_of([self.manifest.films[i] for i in rows], masks)
             found["films_without_mask"] = len(rows) - len(drawn)
             found["lungs"] = self._on_lungs({int(rows[place]): mask for place, mask in drawn.items()}, cache_dir)
-        own = {int(i): _at_grid(lungs) for i in rows if (lungs := self.readings[i].lungs) is not None}
+        own = {
+            int(i): attribution.at_side(lungs, attribution.GRID)
+            for i in rows
+            if (lungs := self.readings[i].lungs) is not None
+        }
         if own:
-            own = {i: lungs for i, lungs in own.items() if lungs.mean() > FOUND}
+            own = {i: lungs for i, lungs in own.items() if lungs.mean() > attribution.FOUND}
             found["films_without_lungs"] = len(rows) - len(own)
             found["own_lungs"] = self._on_lungs(own, cache_dir)
         return found
@@ -168,13 +170,6 @@ class Measured:
         return float(self.reader.outputs(np.ascontiguousarray(film))["probability"][self.reader.card.positive_index])
 
 
-def _at_grid(lungs: np.ndarray) -> np.ndarray:
-    """bool ``(h, w)`` -> ``(224, 224)``."""
-    down, across = (np.arange(attribution.GRID) * side // attribution.GRID for side in lungs.shape)
-    grown: np.ndarray = lungs[down[:, None], across]
-    return grown
-
-
 def _over_sites(check: Any, sites: np.ndarray) -> dict[str, Any] | None:
     whole = check(np.arange(len(sites))) if len(sites) else None
     if whole is None:
@@ -184,85 +179,94 @@ def _over_sites(check: Any, sites: np.ndarray) -> dict[str, Any] | None:
 
 
 def verdicts(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """Each standing check in a line: passed, failed or, with ``None``, not measured."""
+    """Sum up each standing check in a line: passed, failed or, with ``None``, not measured.
 
-    def verdict(check: str, one: Any, passed: Any, said: Any, meaning: str) -> dict[str, Any]:
-        if not one:
-            return {"check": check, "passed": None, "found": "not measured: too few films", "meaning": meaning}
-        return {"check": check, "passed": bool(passed(one)), "found": said(one), "meaning": meaning}
-
-    boxes, rows = found.get("boxes"), []
-    rows.append(
-        verdict(
-            "hottest place inside the boxes",
-            boxes,
-            lambda b: b["pointing_gain"][1] > 0,
-            lambda b: (
-                f"{interval(b['pointing'], 3)}, best constant map {interval(b['pointing_constant'], 3)}, "
-                f"gain {interval(b['pointing_gain'], 3)}"
-            ),
-            "Must be inside more often than for the best map that is the same for every film.",
-        )
-    )
-    rows.append(
-        verdict(
-            "attribution inside the boxes",
-            boxes,
-            lambda b: b["share"][1] > b["share_constant"][2],
-            lambda b: f"{interval(b['share'], 3)}, best constant map {interval(b['share_constant'], 3)}",
-            "Must be larger than for the best map that is the same for every film.",
-        )
-    )
-    for title, key in (("drawn", "lungs"), ("found", "own_lungs")):
-        lungs = found.get(key)
-        if key not in found or (key == "lungs" and lungs is None):
-            continue
-        shown = lungs if lungs and lungs["attribution"] else None
-        rows += [
-            verdict(
-                f"lungs as {title}, painted over",
-                lungs,
-                lambda one: not one["knows_without_lungs"],
-                lambda one: f"AUROC {interval(one['outside_only'])}; their frame alone {interval(one['framing_only'])}",
-                f"Without lungs the label must not be predictable: AUROC at most {attribution.OUTSIDE_LIMIT}.",
-            ),
-            verdict(
-                f"attribution inside lungs as {title}",
-                shown,
-                lambda one: one["attribution"]["share"][1] > one["attribution"]["area"],
-                lambda one: (
-                    f"{interval(one['attribution']['share'], 3)} where lungs cover {one['attribution']['area']:.2f}"
-                ),
-                "Must be larger than the share of the film that the lungs cover.",
-            ),
-            *(
-                verdict(
-                    f"{kind} inside lungs as {title}",
-                    shown,
-                    lambda one, kind=kind, sign=sign: min(sign * bound for bound in one[kind]["difference"][1:]) > 0,
-                    lambda one, kind=kind: f"difference {interval(one[kind]['difference'], 3)}",
-                    meaning,
-                )
-                for kind, sign, meaning in (
-                    (
-                        "deletion",
-                        -1,
-                        "Removing the hottest places of the lungs must lower the score more than removing others.",
-                    ),
-                    (
-                        "insertion",
-                        1,
-                        "Showing only the hottest places of the lungs must raise the score more than showing others.",
-                    ),
-                )
-            ),
-        ]
+    Args:
+        found: as :meth:`Measured.evidence` returns it.
+    """
+    rows = _box_verdicts(found.get("boxes"))
+    if found.get("lungs") is not None:
+        rows += _lung_verdicts(found["lungs"], "lungs as drawn")
+    if "own_lungs" in found:
+        rows += _lung_verdicts(found["own_lungs"], "lungs as found")
     return rows
 
 
-def in_words(found: dict[str, Any]) -> list[str]:
-    """Lines for the terminal, of what ``audit`` and ``explaincheck`` keep under ``evidence``."""
+def verdict(check: str, meaning: str, passed: bool | None = None, found: str = "") -> dict[str, Any]:
+    """Put a check into a line of plain JSON; without ``passed`` it was not measured."""
+    return {"check": check, "passed": passed, "found": found or "not measured: too few films", "meaning": meaning}
 
+
+def order_verdicts(found: dict[str, Any] | None, where: str) -> list[dict[str, Any]]:
+    """Sum up deletion and insertion (:func:`ai_for_sudan.evaluation.attribution.deletion_insertion`)."""
+    rows = []
+    for kind, sign, meaning in (
+        ("deletion", -1, "Removing the hottest places must lower the score more than removing others."),
+        ("insertion", 1, "Showing only the hottest places must raise the score more than showing others."),
+    ):
+        line = f"{kind} inside {where}", meaning
+        if found is None:
+            rows.append(verdict(*line))
+        else:
+            one = found[kind]
+            passed = min(sign * bound for bound in one["difference"][1:]) > 0
+            said = f"{one['map']:.2f} against {one['random']:.2f}, difference {interval(one['difference'], 3)}"
+            rows.append(verdict(*line, passed, said))
+    return rows
+
+
+def _box_verdicts(boxes: dict[str, Any] | None) -> list[dict[str, Any]]:
+    pointing = (
+        "hottest place inside the boxes",
+        "Must be inside more often than for the best map that is the same for every film.",
+    )
+    share = (
+        "attribution inside the boxes",
+        "Must be larger than for the best map that is the same for every film.",
+    )
+    if boxes is None:
+        return [verdict(*pointing), verdict(*share)]
+    said = (
+        f"{interval(boxes['pointing'], 3)}, best constant map {interval(boxes['pointing_constant'], 3)}, "
+        f"gain {interval(boxes['pointing_gain'], 3)}"
+    )
+    constant = f"{interval(boxes['share'], 3)}, best constant map {interval(boxes['share_constant'], 3)}"
+    return [
+        verdict(*pointing, boxes["pointing_gain"][1] > 0, said),
+        verdict(*share, boxes["share"][1] > boxes["share_constant"][2], constant),
+    ]
+
+
+def _lung_verdicts(lungs: dict[str, Any] | None, name: str) -> list[dict[str, Any]]:
+    painted = (
+        f"{name}, painted over",
+        f"Without lungs the label must not be predictable: AUROC at most {attribution.OUTSIDE_LIMIT}.",
+    )
+    shown = lungs if lungs and lungs["attribution"] else None
+    rows = [
+        verdict(
+            *painted,
+            not lungs["knows_without_lungs"],
+            f"AUROC {interval(lungs['outside_only'])}; their frame alone {interval(lungs['framing_only'])}",
+        )
+        if lungs
+        else verdict(*painted)
+    ]
+    return [*rows, share_verdict(shown and shown["attribution"], name), *order_verdicts(shown, name)]
+
+
+def share_verdict(found: dict[str, Any] | None, where: str) -> dict[str, Any]:
+    """Sum up the share of attribution inside (:func:`ai_for_sudan.evaluation.attribution.against_regions`)."""
+    line = f"attribution inside {where}", "Must be larger than the share of the film that they cover."
+    if found is None:
+        return verdict(*line)
+    return verdict(
+        *line, found["share"][1] > found["area"], f"{interval(found['share'], 3)} where they cover {found['area']:.2f}"
+    )
+
+
+def in_words(found: dict[str, Any]) -> list[str]:
+    """Put into lines for the terminal what ``audit`` and ``explaincheck`` keep under ``evidence``."""
     lines = []
     if boxes := found.get("boxes"):
         for name, one in (("boxes", boxes), *boxes["sites"].items()):

@@ -1,9 +1,7 @@
-"""Does the heatmap mean anything: checks that a map can fail.
+"""Check whether the heatmap means anything. Each check is one that a map can fail.
 
 A map that stays the same when the model's weights or labels are replaced by chance shows the film and not the model
-(Adebayo 2018, https://arxiv.org/abs/1810.03292). A map that points at what the model used lowers its score when these
-places are taken away, and raises it when only they are given (RISE, Petsiuk 2018, https://arxiv.org/abs/1806.07421).
-Films are float ``(B, 1, S, S)`` in 0..1 throughout.
+(Adebayo 2018, https://arxiv.org/abs/1810.03292). Films are float ``(B, 1, S, S)`` in 0..1 throughout.
 """
 
 from __future__ import annotations
@@ -15,20 +13,18 @@ from typing import Any
 import numpy as np
 import torch
 from scipy import stats
-from scipy.integrate import trapezoid
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ai_for_sudan.explanation.gradcam import GradCAM
 from ai_for_sudan.explanation.placing import in_film
-from ai_for_sudan.models import Architecture, folded
+from ai_for_sudan.models import Architecture
 
 #: maps with a rank correlation above this are similar
 SIMILAR = 0.5
 #: places where the cascade is measured, the first and the last stage among them
 STOPS = 8
-STEPS = 10
 BATCH = 32
 
 
@@ -47,6 +43,7 @@ class Similarity:
     blank: float
 
     def facts(self) -> dict[str, Any]:
+        """Return medians with intervals, and the share of blank maps, as plain JSON."""
         return {"spearman": median(self.spearman), "ssim": median(self.ssim), "blank": self.blank}
 
 
@@ -61,7 +58,7 @@ def median(values: np.ndarray, seed: int = 0) -> list[float | None]:
 
 
 def attribution(model: nn.Module, films: Tensor, class_index: int, layer: str | None = None) -> Tensor:
-    """Grad-CAM maps ``(B, h, w)`` in the frame of the films, batch by batch."""
+    """Compute Grad-CAM maps ``(B, h, w)`` in the frame of the films, batch by batch."""
     gradcam = GradCAM(model, layer)
     found = (in_film(model, part, gradcam(part, class_index).maps, gradcam.layer) for part in films.split(BATCH))
     return torch.cat([maps.cpu() for maps in found])
@@ -166,7 +163,7 @@ def _refit_normalisation(model: Architecture, parts: list[nn.Module], films: Ten
 def random_label_head(
     model: Architecture, films: Tensor, labels: np.ndarray, *, seed: int = 0
 ) -> tuple[Architecture, float]:
-    """A copy of the model whose last layer learned labels that were permuted at random.
+    """Copy a model, with a last layer that learned labels permuted at random.
 
     Args:
         films: many more than are explained.
@@ -189,92 +186,8 @@ def random_label_head(
     return copied, float(head.score(seen / spread, permuted))
 
 
-@dataclass(frozen=True)
-class Curves:
-    """Mean score of the class as places are taken away or given, and the areas below.
-
-    Attributes:
-        shares: of the film's places ``(STEPS + 1,)``.
-        own, random: mean scores ``(STEPS + 1,)`` in the order of the map and of a map with the same values, misplaced.
-        difference: area of the map less area of the misplaced one, ``[mean, low, high]`` over films.
-    """
-
-    shares: np.ndarray
-    own: np.ndarray
-    random: np.ndarray
-    difference: list[float | None]
-
-    def facts(self) -> dict[str, Any]:
-        return {
-            "shares": self.shares.tolist(),
-            "own": self.own.tolist(),
-            "random": self.random.tolist(),
-            "difference": self.difference,
-        }
-
-
-def insertion_deletion(
-    model: Architecture, films: Tensor, own: Tensor, class_index: int, *, seed: int = 0
-) -> dict[str, Curves]:
-    """``deletion`` takes the strongest places away first, ``insertion`` gives only them; what is not there is blurred.
-
-    The map ``own`` ``(B, h, w)`` is compared with itself at shuffled places: equally strong, equally coarse,
-    but pointing nowhere.
-    """
-    model = folded(model)
-    generator = torch.Generator().manual_seed(seed)
-    flat = own.flatten(1)
-    misplaced = torch.stack([row[torch.randperm(row.numel(), generator=generator)] for row in flat]).view_as(own)
-    blurred = _blurred(films)
-    shares = np.linspace(0, 1, STEPS + 1)
-    result = {}
-    for kind in ("deletion", "insertion"):
-        start, end = (films, blurred) if kind == "deletion" else (blurred, films)
-        both = [_curve(model, start, end, maps, class_index, generator) for maps in (own, misplaced)]
-        areas = [trapezoid(curve, shares, axis=1) for curve in both]
-        result[kind] = Curves(shares, both[0].mean(0), both[1].mean(0), _mean(areas[0] - areas[1], seed))
-    return result
-
-
-def _mean(values: np.ndarray, seed: int) -> list[float | None]:
-    drawn = np.random.default_rng(seed).choice(values, (2000, len(values))).mean(1)
-    return [float(values.mean()), float(np.quantile(drawn, 0.025)), float(np.quantile(drawn, 0.975))]
-
-
-def _blurred(films: Tensor) -> Tensor:
-    """Without detail: a film averaged over a tenth of its side, twice."""
-    width = max(3, films.shape[-1] // 10 // 2 * 2 + 1)
-    for _ in range(2):
-        padded = functional.pad(films, (width // 2,) * 4, mode="replicate")
-        films = functional.avg_pool2d(padded, width, stride=1)
-    return films
-
-
-def _curve(
-    model: Architecture, start: Tensor, end: Tensor, maps: Tensor, class_index: int, generator: torch.Generator
-) -> np.ndarray:
-    """Scores ``(B, STEPS + 1)`` while ``start`` becomes ``end``, the strongest places first."""
-    side = start.shape[-1]
-    shown = _enlarged(maps, side).flatten(1)
-    # Many places of a map are equally weak: they go in random order, not from the upper left.
-    order = (shown + 1e-9 * torch.rand(shown.shape, generator=generator) * shown.amax(1, True)).argsort(1, True)
-    place = torch.empty_like(order).scatter_(1, order, torch.arange(order.shape[1]).expand_as(order))
-    columns = []
-    for share in np.linspace(0, 1, STEPS + 1):
-        changed = (place < share * order.shape[1]).view(-1, 1, side, side).to(start.device)
-        columns.append(_score(model, torch.where(changed, end, start), class_index))
-    return np.stack(columns, axis=1)
-
-
-def _score(model: Architecture, films: Tensor, class_index: int) -> np.ndarray:
-    with torch.inference_mode():
-        logits = torch.cat([model(part).float().cpu() for part in films.split(BATCH)])
-    probability = logits.softmax(1) if model.spec.task == "exclusive" else logits.sigmoid()
-    return probability[:, class_index].numpy()
-
-
 def stability(model: Architecture, films: Tensor, class_index: int, layer: str | None = None) -> Similarity:
-    """Maps of films displaced by 1/28 of their side to each of four sides, against those of the films in place."""
+    """Compare maps of films displaced by 1/28 of their side, to each of four sides, with those of films in place."""
     side = films.shape[-1]
     step = max(1, side // 28)
     own = _enlarged(attribution(model, films, class_index, layer), side)

@@ -95,6 +95,7 @@ class Comparison:
 
     @property
     def within(self) -> bool:
+        """Whether the int8 file does no harm."""
         return not self.problems
 
 

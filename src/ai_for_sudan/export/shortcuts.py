@@ -17,8 +17,6 @@ from ai_for_sudan.lungs import LungView, box_of, load_finder
 from ai_for_sudan.models import Architecture, as_batch, probabilities
 from ai_for_sudan.statistics import Estimate, positive_truth
 
-#: least share of a film that lungs fill, for its lungs to count as found
-_FOUND = 0.05
 _BATCH = 64
 
 
@@ -50,7 +48,7 @@ def shortcuts(model: Architecture, pixels: Pixels, truth: np.ndarray, patient_id
     with torch.inference_mode():
         lungs = torch.cat([view.find(as_batch(pixels[rows])) for rows in _batches(len(pixels))])
     regions = (lungs[:, 0] > 0.5).numpy()
-    used = (regions.mean((1, 2)) > _FOUND) & ~np.isnan(truth)
+    used = (regions.mean((1, 2)) > attribution.FOUND) & ~np.isnan(truth)
     labels = truth[used].astype(int)
     if used.mean() < 0.5 or len(np.unique(labels)) < 2:
         return Shortcuts(None, None, 0)

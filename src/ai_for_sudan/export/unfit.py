@@ -20,6 +20,8 @@ Change = Callable[[Tensor], Tensor]
 
 
 def by_kind(kind: str, generator: torch.Generator) -> Change:
+    """Perturb films by one kind of disturbance, at severity 0.5 to 4.5."""
+
     def change(films: Tensor) -> Tensor:
         return perturb(films, kind, torch.rand(len(films), generator=generator) * 4 + 0.5, generator)
 
@@ -27,6 +29,8 @@ def by_kind(kind: str, generator: torch.Generator) -> Change:
 
 
 def any_kind(generator: torch.Generator) -> Change:
+    """Perturb each film by a kind of its own among those of the stress suite, at severity 0.5 to 4.5."""
+
     def change(films: Tensor) -> Tensor:
         result = films.clone()
         kinds = torch.randint(len(STRESS_KINDS), (len(films),), generator=generator)
@@ -140,4 +144,5 @@ def _framed(films: Tensor, side: tuple[int, int], scale: Tensor, shift: Tensor) 
 
 
 def mild(generator: torch.Generator) -> Change:
+    """Change films a little, as training does at a strength of 0.35."""
     return lambda films: augment(films, generator, 0.35)

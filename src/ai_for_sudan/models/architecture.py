@@ -42,6 +42,7 @@ class ModelSpec:
     abnormal: bool = False
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the spec as plain JSON."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
     @classmethod
@@ -55,6 +56,7 @@ class ModelSpec:
 
     @property
     def positive_index(self) -> int:
+        """Return the number of the class that is reported."""
         return self.classes.index(self.positive)
 
 

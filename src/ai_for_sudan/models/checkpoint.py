@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ai_for_sudan.errors import UserError
+from ai_for_sudan.errors import InvalidCheckpoint
 from ai_for_sudan.files import replacing
 from ai_for_sudan.models.architecture import Architecture, ModelSpec
 from ai_for_sudan.models.registry import build
@@ -60,19 +60,19 @@ def load_checkpoint(
         expect: the architecture that the caller expects, if any.
 
     Raises:
-        UserError: no such file, not a checkpoint of this project, or of another architecture than ``expect``.
+        InvalidCheckpoint: no such file, not a checkpoint of this project, or of another architecture than ``expect``.
     """
     source = Path(path)
     if not source.is_file():
-        raise UserError(f"no checkpoint at {source}; train one first (python train.py --help)")
+        raise InvalidCheckpoint(f"no checkpoint at {source}; train one first (python train.py --help)")
     spec, weights, state = _contents(source)
     if expect is not None and expect != spec.name:
-        raise UserError(f"{source} holds a {spec.name}, not a {expect}; give --model_type {spec.name}")
+        raise InvalidCheckpoint(f"{source} holds a {spec.name}, not a {expect}; give --model_type {spec.name}")
     model = build(spec)
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
-        raise UserError(
+        raise InvalidCheckpoint(
             f"{source}: the weights do not fit {spec.name}: {str(error).splitlines()[-1].strip()}"
         ) from error
     return model.to(map_location).eval(), state
@@ -89,7 +89,7 @@ def start_from(model: Architecture, path: str | Path) -> None:
     first, _ = load_checkpoint(path, expect=model.spec.name)
     wanted, found = (replace(each.spec, each_lung=True, abnormal=False) for each in (model, first))
     if wanted != found:
-        raise UserError(f"{path} cannot be where this training starts: expected {wanted}, found {found}")
+        raise InvalidCheckpoint(f"{path} cannot be where this training starts: expected {wanted}, found {found}")
     lacking = model.load_state_dict(first.state_dict(), strict=False).missing_keys
     if "abnormal.weight" in lacking and model.abnormal is not None:
         positive = model.spec.positive_index
@@ -99,7 +99,9 @@ def start_from(model: Architecture, path: str | Path) -> None:
 
 
 def _contents(source: Path) -> tuple[ModelSpec, dict[str, torch.Tensor], CheckpointState]:
-    foreign = UserError(f"{source} is not a checkpoint of this project (expected the best_model.pth of a training run)")
+    foreign = InvalidCheckpoint(
+        f"{source} is not a checkpoint of this project (expected the best_model.pth of a training run)"
+    )
     try:
         if source.suffix == ".safetensors":
             from safetensors import safe_open
@@ -123,4 +125,4 @@ def _contents(source: Path) -> tuple[ModelSpec, dict[str, torch.Tensor], Checkpo
         state = CheckpointState.from_dict(contents["state"])
         return ModelSpec.from_dict(contents["spec"]), dict(contents["weights"]), state
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{source} is damaged: it does not have the parts of a checkpoint ({error})") from error
+        raise InvalidCheckpoint(f"{source} is damaged: it does not have the parts of a checkpoint ({error})") from error

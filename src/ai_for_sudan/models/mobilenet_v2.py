@@ -49,6 +49,8 @@ class Neck(nn.Module):
 
 
 class MobileNetV2(Architecture):
+    """MobileNetV2 (Sandler 2018, https://arxiv.org/abs/1801.04381) with its ImageNet features."""
+
     gate_layers: ClassVar[tuple[str, ...]] = ("features.6", "features.13")
     normalisation: ClassVar[dict[str, Any]] = {"channels": 3, "mean": IMAGENET_MEAN, "std": IMAGENET_STD}
 

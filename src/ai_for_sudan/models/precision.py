@@ -6,6 +6,7 @@ import torch
 
 
 def device() -> torch.device:
+    """Return the first CUDA device, or the processor where there is none."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

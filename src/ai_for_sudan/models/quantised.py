@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ai_for_sudan.errors import UserError
+from ai_for_sudan.errors import InvalidCheckpoint
 from ai_for_sudan.models.architecture import Architecture, ModelSpec
 from ai_for_sudan.models.checkpoint import write_tensors
 from ai_for_sudan.models.registry import build
@@ -47,7 +47,7 @@ def save_quantised(path: Path, quantised: Architecture, state: CheckpointState) 
     Quantised weights are kept as integers and scales, all others as they are.
 
     Raises:
-        UserError: the folder cannot be written, or the disk is full.
+        InvalidCheckpoint: the folder cannot be written, or the disk is full.
     """
     linear: dict[str, torch.Tensor] = {}
     for name, module in _quantised_layers(quantised):
@@ -69,12 +69,12 @@ def load_quantised(path: Path, expect: str | None = None) -> tuple[Architecture,
     """Return the quantised network in evaluation mode, and what is recorded of its weights.
 
     Raises:
-        UserError: no such file, not written by :func:`save_quantised`, of another architecture than ``expect``, or
+        InvalidCheckpoint: no such file, not written by :func:`save_quantised`, of another architecture, or
             without some of its weights.
     """
     contents = _contents(path)
     if contents is None:
-        raise UserError(f"{path} is not a quantised model of this project")
+        raise InvalidCheckpoint(f"{path} is not a quantised model of this project")
     try:
         spec = ModelSpec.from_dict(contents["spec"])
         if "weights" in contents:
@@ -84,14 +84,14 @@ def load_quantised(path: Path, expect: str | None = None) -> tuple[Architecture,
         model, missing = _packed(spec, weights, contents["linear"])
         state = CheckpointState.from_dict(contents["state"])
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise UserError(f"{path} is damaged: it does not have the parts of a quantised model") from error
+        raise InvalidCheckpoint(f"{path} is damaged: it does not have the parts of a quantised model") from error
     if missing:
-        raise UserError(
+        raise InvalidCheckpoint(
             f"{path} lacks {len(missing)} weights of its {spec.name} ({missing[0]} ...): earlier versions left out the "
             "lung finder, and such a file predicts at random; write it again with: train.py ... --resume"
         )
     if expect is not None and expect != spec.name:
-        raise UserError(f"{path} holds a {spec.name}, not a {expect}; give --model_type {spec.name}")
+        raise InvalidCheckpoint(f"{path} holds a {spec.name}, not a {expect}; give --model_type {spec.name}")
     return model, state
 
 

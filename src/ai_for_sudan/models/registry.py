@@ -15,6 +15,7 @@ ARCHITECTURES: dict[str, type[Architecture]] = {"custom_cnn": CustomCNN, "mobile
 
 
 def names() -> list[str]:
+    """List the names of all architectures."""
     return list(ARCHITECTURES)
 
 

@@ -76,5 +76,6 @@ class CheckpointState:
         return cls(**{**plain, "split": SplitRecord(**plain.get("split", {}))}, more=more)
 
     def to_dict(self) -> dict[str, Any]:
+        """Return what is recorded as plain JSON, with what an older or newer program recorded besides."""
         values = asdict(self)
         return {**values.pop("more"), **values}

@@ -42,6 +42,7 @@ def svg(made: Figure) -> str:
 
 
 def roc(axes: Axes, labels: np.ndarray, scores: np.ndarray, threshold: float | None = None) -> None:
+    """Draw the ROC curve of labels 0 or 1 ``(N,)`` and scores ``(N,)``, with the place of a threshold."""
     false_positive, true_positive, thresholds = roc_curve(labels, scores, drop_intermediate=False)
     axes.plot(false_positive, true_positive, color=GREEN)
     axes.plot([0, 1], [0, 1], ":", color=GREY, lw=1)
@@ -53,6 +54,7 @@ def roc(axes: Axes, labels: np.ndarray, scores: np.ndarray, threshold: float | N
 
 
 def precision_recall(axes: Axes, labels: np.ndarray, scores: np.ndarray) -> None:
+    """Draw precision against recall of labels 0 or 1 ``(N,)`` and scores ``(N,)``, with the share of positives."""
     precision, recall, _ = precision_recall_curve(labels, scores)
     axes.plot(recall, precision, color=GREEN)
     axes.axhline(labels.mean(), ls=":", color=GREY, lw=1)
@@ -87,6 +89,7 @@ def decision(axes: Axes, curve: dict[str, list[float]], prevalence: float) -> No
 def histogram(
     axes: Axes, labels: np.ndarray, probabilities: np.ndarray, threshold: float, names: tuple[str, str]
 ) -> None:
+    """Draw how probabilities ``(N,)`` are spread in both classes, with the threshold."""
     edges = [i / 30 for i in range(31)]
     axes.hist(probabilities[labels == 0], edges, color=GREEN, alpha=0.65, label=names[0])
     axes.hist(probabilities[labels == 1], edges, color=RED, alpha=0.55, label=names[1])

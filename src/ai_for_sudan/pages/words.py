@@ -39,4 +39,5 @@ def percent(value: float, other: float | None = None, places: int = 2) -> str:
 
 
 def p_value(value: float) -> str:
+    """Write a p value with three places, or as below 0.001."""
     return "< 0.001" if value < 0.001 else f"{value:.3f}"

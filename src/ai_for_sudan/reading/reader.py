@@ -18,7 +18,7 @@ from ai_for_sudan.contract.codes import Remark
 from ai_for_sudan.contract.judge import Judgement, edge_warning, judge
 from ai_for_sudan.contract.limits import LARGEST_INPUT, SMALLEST_INPUT
 from ai_for_sudan.contract.names import INPUT, METADATA_KEY, OPTIONAL_OUTPUTS, OUTPUTS
-from ai_for_sudan.errors import UnreadableFilm, UserError
+from ai_for_sudan.errors import InvalidReader, UnreadableFilm
 from ai_for_sudan.files import shipped_files
 from ai_for_sudan.radiographs import Radiograph, read_radiograph
 from ai_for_sudan.reading.reading import Reading, Terms
@@ -63,7 +63,7 @@ class Reader:
             self_test: read the card's own test film first.
 
         Raises:
-            UserError: no such reader, no reader file, a newer card, or a self-test that fails on this machine.
+            InvalidReader: no such reader, no reader file, a newer card, or a self-test that fails on this machine.
         """
         opened = cls._load(path := find_reader(reader), str(path), threads)
         if self_test:
@@ -95,11 +95,15 @@ class Reader:
             )
             text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         except Exception as error:  # ONNX Runtime raises its own kinds, and a plain RuntimeError
-            raise UserError(f"{name} is not an ONNX file that this machine can open; expected a reader file") from error
+            raise InvalidReader(
+                f"{name} is not an ONNX file that this machine can open; expected a reader file"
+            ) from error
         names = {output.name for output in session.get_outputs()}
         inputs = {item.name: item.type for item in session.get_inputs()}
         if text is None or not names.issuperset(OUTPUTS) or inputs != {INPUT: "tensor(uint8)"}:
-            raise UserError(f"{name} is an ONNX file but not a reader (it has no card, or other inputs and outputs)")
+            raise InvalidReader(
+                f"{name} is an ONNX file but not a reader (it has no card, or other inputs and outputs)"
+            )
         return cls(session, Card.from_json(text), name)
 
     def self_test(self) -> float:
@@ -109,14 +113,14 @@ class Reader:
             the largest difference from what was expected.
 
         Raises:
-            UserError: this machine computes something else or nothing, or the card does not fit the graph: nothing
+            InvalidReader: this machine computes something else or nothing, or the card does not fit the graph: nothing
                 must be read here.
         """
         test = self.card.self_test
         try:
             found = self.outputs(test.film)
         except Exception as error:  # ONNX Runtime's own kinds derive from nothing narrower
-            raise UserError(
+            raise InvalidReader(
                 f"{self.name}: the self-test cannot be run on this machine ({_first_line(error)}); the file may be "
                 "damaged: copy it again, or export the reader again"
             ) from error
@@ -125,7 +129,9 @@ class Reader:
             sizes["abnormal"] = 1
         for output, count in sizes.items():
             if output not in found or found[output].shape != (count,):
-                raise UserError(f"{self.name}: the card's self-test does not match its graph; export the reader again")
+                raise InvalidReader(
+                    f"{self.name}: the card's self-test does not match its graph; export the reader again"
+                )
         total = float(found["heatmap"][self.card.positive_index].sum())
         expected = {"probability": test.probability, "gate": test.gate}
         expected |= {"lungs_probability": test.lungs_probability or (), "abnormal": test.abnormal or ()}
@@ -139,7 +145,7 @@ class Reader:
         ]
         worst = float(np.max(differences))
         if not worst <= test.tolerance:  # also true for NaN
-            raise UserError(
+            raise InvalidReader(
                 f"{self.name}: the self-test failed on this machine (off by {worst:.2g}, at most {test.tolerance:g} is "
                 "allowed); do not read films here: install another version of onnxruntime and run "
                 f"ai-for-sudan selftest {self.name}"
@@ -248,7 +254,7 @@ def find_reader(reader: str | Path) -> Path:
     """The path of a shipped reader by its name, or of a reader file.
 
     Raises:
-        UserError: there is neither.
+        InvalidReader: there is neither.
     """
     path = Path(reader)
     if path.is_file():
@@ -257,7 +263,7 @@ def find_reader(reader: str | Path) -> Path:
     if str(reader) in known:
         return known[str(reader)]
     names = ", ".join(known) or "none in this installation"
-    raise UserError(f"there is no reader '{reader}'; give the path of a reader file, or a shipped one: {names}")
+    raise InvalidReader(f"there is no reader '{reader}'; give the path of a reader file, or a shipped one: {names}")
 
 
 def _within_limits(pixels: np.ndarray) -> np.ndarray:

@@ -51,6 +51,7 @@ def verdict(measured: dict[str, Any], name: str) -> tuple[bool | None, str]:
 
 
 def counts(films: SiteFilms) -> dict[str, Any]:
+    """Count films, labels and patients of a site."""
     return {
         "read": len(films),
         "labelled": int((~np.isnan(films.labels)).sum()),

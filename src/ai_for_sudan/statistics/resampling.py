@@ -80,6 +80,7 @@ class Resamples:
 
     @classmethod
     def of(cls, labels: Array, patients: Array, *, count: int = 2000, seed: int = 0) -> Resamples:
+        """Draw ``count`` resamples of patients for labels 0 or 1 ``(N,)``; row 0 is the sample itself."""
         drawn = np.stack([np.ones(len(labels)), *draws(patients, count, seed)])
         return cls(drawn, np.asarray(labels, np.float64))
 
@@ -106,12 +107,15 @@ class Resamples:
         return _divided(weights @ values, weights.sum(1))
 
     def sensitivity(self, called: Array) -> Array:
+        """Sensitivity of each resample, ``(B + 1,)``."""
         return self.mean(called.astype(np.float64), self.labels == 1)
 
     def specificity(self, called: Array) -> Array:
+        """Specificity of each resample, ``(B + 1,)``."""
         return self.mean(1.0 - called, self.labels == 0)
 
     def brier(self, probabilities: Array) -> Array:
+        """Brier score of each resample, ``(B + 1,)``."""
         return self.mean((probabilities - self.labels) ** 2)
 
     def log_loss(self, scores: Array) -> Array:

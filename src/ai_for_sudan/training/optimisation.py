@@ -41,6 +41,7 @@ class Optimisation:
 
     @property
     def learning_rate(self) -> float:
+        """Return the learning rate of the next step."""
         return float(self._adam.param_groups[0]["lr"])
 
     @property
@@ -65,6 +66,7 @@ class Optimisation:
             self._schedule.step(1 - auroc if auroc else -negative_loss)
 
     def state_dict(self) -> dict[str, Any]:
+        """Return all that a resumed run needs."""
         return {
             "average": None if self._average is None else self._average.state_dict(),
             "optimizer": self._adam.state_dict(),
@@ -72,6 +74,7 @@ class Optimisation:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`state_dict` returned."""
         if self._average is not None:
             self._average.load_state_dict(state["average"])
         self._adam.load_state_dict(state["optimizer"])

@@ -50,6 +50,7 @@ class Processes:
         return said[0]
 
     def wait(self) -> None:
+        """Wait until every process is here."""
         if self.count > 1:
             dist.barrier()
 
