@@ -21,7 +21,7 @@ import pytest
 from clinic_parts import Counted, Orthanc, config, film, free_port, running, send, wait_for
 from sqlalchemy import func, select
 
-from ai_for_sudan.clinic.arrivals import content_of
+from ai_for_sudan.clinic.arrivals import look
 from ai_for_sudan.clinic.clinic import Clinic
 from ai_for_sudan.clinic.health import health, memory
 from ai_for_sudan.clinic.store import Store, films
@@ -121,7 +121,7 @@ def nothing_lost(store: Store, taken: list[str]) -> None:
         assert set(taken) <= set(rows), "a film that was answered with success is gone"
         for row in rows.values():
             file = store.films.path(row.file)
-            assert hashlib.sha256(file.read_bytes()).hexdigest() == row.file and content_of(file) == row.content
+            assert hashlib.sha256(file.read_bytes()).hexdigest() == row.file and look(file).content == row.content
         assert len(rows) == session.scalar(select(func.count()).select_from(Film))
 
 

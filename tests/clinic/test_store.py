@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from ai_for_sudan.clinic.store import DATABASE, DiskFull, Store, deliveries, films, jobs, tables, trail
+from ai_for_sudan.clinic.store import DATABASE, DiskFull, Store, deliveries, films, identities, jobs, tables, trail
 from ai_for_sudan.clinic.store import database as store_database
 from ai_for_sudan.errors import UserError
 
@@ -20,10 +20,10 @@ def store(tmp_path: Path) -> Store:
     return Store.open(tmp_path / "data")
 
 
-def arrival(store: Store, content: bytes = b"a film", sop: str = "1.2.3.4", **patient: object) -> films.Arrival:
+def arrival(store: Store, content: bytes = b"a film", sop: str = "1.2.3.4", **said: str) -> films.Arrival:
     digest = store.films.keep(content)
     film = {"kind": "dicom", "origin": "dicom", "source": "CR1", "sop_uid": sop, "size": len(content)}
-    return films.Arrival(digest, digest, film, {"uid": "1.2.3"}, patient)
+    return films.Arrival(digest, digest, film, {"uid": "1.2.3"}, identities.Identity(**said))
 
 
 def reading(status: str = "suspected", codes: list[str] | None = None) -> tables.FilmReading:
@@ -141,7 +141,7 @@ def test_eight_threads_that_register_lose_and_double_nothing(store: Store) -> No
     [t.join() for t in threads]
     with store.reading() as session:
         assert films.counts(session) == {"waiting": 90}
-        assert len(session.execute(text("SELECT * FROM patients")).all()) == 1
+        assert len(session.execute(text("SELECT * FROM patients")).all()) == 7
 
 
 def test_what_is_no_chest_film_does_not_disturb_the_worklist_and_keeps_its_reason(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import warnings
 from dataclasses import dataclass
@@ -15,10 +16,10 @@ from ai_for_sudan.clinic import uids
 from ai_for_sudan.clinic.header import Facts, data_set_start, facts_of, header_of, plain
 from ai_for_sudan.clinic.pseudonyms import Pseudonyms
 from ai_for_sudan.clinic.store import Store, films, trail
+from ai_for_sudan.clinic.store.identities import NOBODY, Identity
 from ai_for_sudan.clinic.store.tables import Film, Result
 from ai_for_sudan.contract.limits import LARGEST_FILE
 from ai_for_sudan.errors import UnreadableFilm
-from ai_for_sudan.files import sha256
 
 LOG = logging.getLogger(__name__)
 #: SOP classes of what this clinic makes
@@ -37,14 +38,13 @@ class Received:
 
     Attributes:
         film: its number in the store.
-        sop_uid, study_uid: as the store has them.
+        sop_uid: as the store has it.
         new: whether it was not here before.
         conflict: whether another film with other content came under the same SOP Instance UID before.
     """
 
     film: int
     sop_uid: str
-    study_uid: str
     new: bool
     conflict: bool
 
@@ -59,10 +59,12 @@ def receive(
     actor: str = "",
     user_id: int | None = None,
     device_id: int | None = None,
-    patient: str = "",
+    named: Identity = NOBODY,
     age_years: float | None = None,
     date: str = "",
+    file_name: str = "",
     announced: tuple[str, str] | None = None,
+    seen: Look | None = None,
 ) -> Received:
     """Take a whole file over: it moves among the films, is registered, and will be read.
 
@@ -73,8 +75,10 @@ def receive(
         pseudonyms: to take identifiers away first.
         actor: who brought it, for the trail; without one, who sent it is on the film alone.
         user_id, device_id: the same as the store numbers them.
-        patient, age_years, date: what a person said of a picture, which has no header.
+        named, age_years, date: what a person said of a film whose header does not say it.
+        file_name: of the file that a person added; it often names the patient.
         announced: SOP class and instance that the film must be (PS3.7 9.1.1.1).
+        seen: what :func:`look` said of the file, where it was looked at already.
 
     Raises:
         UnreadableFilm: it is neither DICOM nor a picture, too large, or not what was announced.
@@ -83,31 +87,40 @@ def receive(
     """
     try:
         store.films.check_room()
-        size = file.stat().st_size
-        if size > LARGEST_FILE:
-            raise UnreadableFilm("too_large", f"the file has {size / 1e6:.0f} MB; at most 300 MB are accepted")
-        facts = _facts(file, content := content_of(file), announced)
-        if pseudonyms is not None and facts.film["kind"] == "dicom":
+        seen = seen or look(file, announced)
+        if pseudonyms is not None and seen.facts.film["kind"] == "dicom":
             pseudonyms.apply(file)
-            facts = _facts(file, content := content_of(file))
-            size = file.stat().st_size
+            seen = look(file)
+        facts = seen.facts
         if facts.film.get("sop_class") in RESULTS and known_result(store, str(facts.film["sop_uid"])):
             raise OwnResult(str(facts.film["sop_uid"]))
-        digest = store.films.adopt(file)
+        store.films.adopt(file, seen.digest)
     finally:
         file.unlink(missing_ok=True)
-    film = facts.film | {"origin": origin, "source": plain(source, 64), "size": size}
+    film = facts.film | {"origin": origin, "source": plain(source, 64), "size": seen.size}
     film |= {"user_id": user_id, "device_id": device_id}
-    study, named = facts.study, facts.patient
-    if facts.film["kind"] != "dicom":
-        code = plain(patient, 64)
-        code = pseudonyms.of("patient", code)[:16] if pseudonyms is not None and code else code
-        film["age_years"], study, named = age_years, study | {"date": date}, {"identifier": code}
+    identity, examination = facts.identity, facts.study
+    if pseudonyms is None:
+        film["file_name"] = plain(file_name, 200)
+    else:
+        number = pseudonyms.of("patient", named.identifier)[:16] if named.identifier else ""
+        named = Identity(number, sex=named.sex)
+    if film.get("age_years") is None:
+        film["age_years"] = age_years
+    if not identity.known:
+        identity = named
+        film["sex"] = film.get("sex") or named.sex
+    if date and not examination.get("date"):
+        examination = examination | {"date": date}
     with store.writing() as session:
-        row, new = films.register(session, films.Arrival(digest, content, film, study, named))
+        row, new = films.register(session, films.Arrival(seen.digest, seen.content, film, examination, identity))
         if actor:
             trail.record(session, actor, "film.received", f"film:{row.id}", origin=origin, new=new)
-        return Received(row.id, row.sop_uid, str(facts.study["uid"]), new, row.conflict_id is not None)
+        # The same film under another preamble is another file, which nobody would ever delete.
+        spare = not session.scalar(select(Film.id).where(Film.file == seen.digest).limit(1))
+    if spare:
+        store.films.delete(seen.digest)
+    return Received(row.id, row.sop_uid, new, row.conflict_id is not None)
 
 
 def known_result(store: Store, sop_uid: str) -> bool:
@@ -131,16 +144,49 @@ def adopt_orphans(store: Store, pseudonyms: Pseudonyms | None = None) -> int:
         moved = store.films.incoming / f"{file.name}.part"
         file.replace(moved)
         try:
-            receive(store, moved, origin="recovered", pseudonyms=pseudonyms)
-            count += 1
+            received = receive(store, moved, origin="recovered", pseudonyms=pseudonyms)
+            count += received.new
         except UnreadableFilm:
             LOG.warning("a file among the films was not a film", extra={"file": file.name})
     return count
 
 
-def content_of(file: Path) -> str:
-    """SHA-256 of what was sent: of DICOM without preamble and meta header, which each sender rewrites."""
-    return sha256(file, data_set_start(file))
+@dataclass(frozen=True)
+class Look:
+    """A whole file, looked at once.
+
+    Attributes:
+        digest, content: see :class:`Film`.
+        size: bytes.
+    """
+
+    digest: str
+    content: str
+    size: int
+    facts: Facts
+
+
+def look(file: Path, announced: tuple[str, str] | None = None) -> Look:
+    """Hash a file and read its header, each once.
+
+    Args:
+        announced: SOP class and instance that the film must be (PS3.7 9.1.1.1).
+
+    Raises:
+        UnreadableFilm: it is neither DICOM nor a picture, too large, or not what was announced.
+    """
+    size = file.stat().st_size
+    if size > LARGEST_FILE:
+        raise UnreadableFilm("too_large", f"the file has {size / 1e6:.0f} MB; at most 300 MB are accepted")
+    start = data_set_start(file)
+    whole, content = hashlib.sha256(), hashlib.sha256()
+    with file.open("rb") as opened:
+        whole.update(opened.read(start))
+        while piece := opened.read(1 << 20):
+            whole.update(piece)
+            content.update(piece)
+    facts = _facts(file, content.hexdigest(), announced)
+    return Look(whole.hexdigest(), content.hexdigest(), size, facts)
 
 
 def _facts(file: Path, content: str, announced: tuple[str, str] | None = None) -> Facts:
@@ -159,4 +205,4 @@ def _facts(file: Path, content: str, announced: tuple[str, str] | None = None) -
     except Exception as error:  # Pillow raises whatever it likes for damaged bytes
         raise UnreadableFilm("not_a_film", "the file is neither DICOM nor a picture; send the film itself") from error
     film: dict[str, object] = {"kind": kind, "sop_uid": uids.derived("picture", content)}
-    return Facts(film, {"uid": uids.derived("study", content)}, {})
+    return Facts(film, {"uid": uids.derived("study", content)})

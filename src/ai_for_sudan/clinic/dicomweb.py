@@ -26,8 +26,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from ai_for_sudan.clinic.arrivals import OwnResult
-from ai_for_sudan.clinic.header import facts_of, header_of
+from ai_for_sudan.clinic.arrivals import OwnResult, look
 from ai_for_sudan.clinic.store import DiskFull, Store
 from ai_for_sudan.clinic.store.tables import Film, FilmReading, Patient, Result, Study
 from ai_for_sudan.contract.limits import LARGEST_FILE
@@ -115,13 +114,13 @@ class _DicomWeb:
         entry = Dataset()
         entry.ReferencedSOPClassUID = entry.ReferencedSOPInstanceUID = ""
         try:
-            facts = facts_of(header_of(file), file.name)
-            entry.ReferencedSOPClassUID = str(facts.film["sop_class"])
-            entry.ReferencedSOPInstanceUID = str(facts.film["sop_uid"])
-            if study and facts.study["uid"] != study:
+            seen = look(file)
+            entry.ReferencedSOPClassUID = str(seen.facts.film.get("sop_class", ""))
+            entry.ReferencedSOPInstanceUID = str(seen.facts.film["sop_uid"])
+            if study and seen.facts.study["uid"] != study:
                 entry.FailureReason = WRONG_STUDY
                 return entry
-            self._clinic.receive(file, origin="stow", **known)
+            self._clinic.receive(file, origin="stow", seen=seen, **known)
         except OwnResult:
             pass
         except DiskFull:

@@ -128,7 +128,10 @@ class FolderWatch:
                 raise
         name = file.suffix.lower()[:8] or "no suffix"  # names of files are often names of patients
         try:
-            received = receive(self._store, Path(copy.name), origin="folder", source=name, pseudonyms=self._pseudonyms)
+            received = receive(
+                self._store, Path(copy.name), origin="folder", source=name, file_name=file.name,
+                pseudonyms=self._pseudonyms,
+            )  # fmt: skip
         except OwnResult:
             return
         except UnreadableFilm as error:

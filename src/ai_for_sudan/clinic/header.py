@@ -14,6 +14,7 @@ from pydicom.tag import Tag
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from ai_for_sudan.clinic import uids
+from ai_for_sudan.clinic.store.identities import NOBODY, Identity
 from ai_for_sudan.contract.limits import LARGEST_FILE
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.radiographs.dicom.bounded import LARGEST_TEXT, Bounded, Deflated, inflate
@@ -22,11 +23,11 @@ from ai_for_sudan.radiographs.dicom.header import read_header
 
 @dataclass(frozen=True)
 class Facts:
-    """Columns of film, study and patient, as a DICOM header gives them; texts are cut and printable."""
+    """Columns of film and study, and whose it is, as a DICOM header gives them; texts are cut and printable."""
 
     film: dict[str, object]
     study: dict[str, object]
-    patient: dict[str, object]
+    identity: Identity = NOBODY
 
 
 def data_set_start(file: Path) -> int:
@@ -118,14 +119,14 @@ def facts_of(header: Dataset, content: str = "") -> Facts:
         "time": ":".join(part or "00" for part in time.groups()) if time else "",
         "description": text("StudyDescription"),
     }
-    patient: dict[str, object] = {
-        "identifier": text("PatientID"),
-        "issuer": text("IssuerOfPatientID"),
-        "name": text("PatientName", 200),
-        "birth_date": _date(text("PatientBirthDate", 8)),
-        "sex": known.sex or "",
-    }
-    return Facts(film, study, patient)
+    identity = Identity(
+        text("PatientID"),
+        text("IssuerOfPatientID"),
+        text("PatientName", 200),
+        _date(text("PatientBirthDate", 8)),
+        known.sex or "",
+    )
+    return Facts(film, study, identity)
 
 
 def uid_of(header: Dataset, keyword: str, content: str) -> str:

@@ -176,7 +176,8 @@ class Workers:
             if job.kind == "read":
                 following = self._read(job)
             else:
-                make_results(self.store, int(job.key), self._language)
+                reading, _, occasion = job.key.partition("/")
+                make_results(self.store, int(reading), occasion, self._language)
                 with self.store.writing() as session:
                     jobs.end(session, job.id)
                     following = self._take(session)
@@ -192,8 +193,13 @@ class Workers:
     def _read(self, job: Job) -> Job | None:
         with self.store.reading() as session:
             film = session.get_one(Film, int(job.key))
+            before = session.get(Film, film.conflict_id) if film.conflict_id else None
             same = films.same_reading(session, film, self.reader.file, self.reader.point.name)
             copied = None if same is None else films.copy_of(same)
+        if before is not None and before.status == "waiting" and job.attempts < MOST_ATTEMPTS:
+            with self.store.writing() as session:  # whether they are one film is known once the first one is read
+                jobs.put_back(session, job.id, "another film under its UID is read first")
+                return self._take(session)
         started = time.perf_counter()
         pixels = None
         if copied is not None:
@@ -207,13 +213,19 @@ class Workers:
         made, digests = self._results(film, row, pixels)
         with self.store.writing() as session:
             film = session.get_one(Film, film.id)
-            kept = films.keep_reading(session, film, row)
-            if kept is row and made:
-                keep_results(session, kept, made, digests)
-            elif films.answers_the_pacs(film, kept):
-                jobs.add(session, "results", kept.id)
+            spare, earlier = "", films.twin(session, film, row.pixels)
+            if earlier is not None:
+                spare = films.join(session, film, earlier)
+            else:
+                kept = films.keep_reading(session, film, row)
+                if kept is row and made:
+                    keep_results(session, kept, made, digests)
+                elif films.answers_the_pacs(film, kept):
+                    jobs.add(session, "results", kept.id)
             jobs.end(session, job.id)
             following = self._take(session)
+        if earlier is not None:
+            self.store.films.delete(spare)
         LOG.info("read", extra={"film": film.id, "status": row.status, "ms": round(row.elapsed_ms)})
         return following
 

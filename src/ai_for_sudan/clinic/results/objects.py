@@ -47,7 +47,7 @@ def objects(film: Path, reading: FilmReading, pixels: np.ndarray | None = None, 
     ]
 
 
-def make_results(store: Store, reading: int, language: str = "en") -> None:
+def make_results(store: Store, reading: int, occasion: str = "", language: str = "en") -> None:
     """The job ``results``: make the DICOM objects of a reading, keep them, and have them sent everywhere."""
     with store.reading() as session:
         row = session.get_one(FilmReading, reading)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
 import tempfile
@@ -69,17 +70,20 @@ class FilmFiles:
             except OSError as error:
                 self._drop(Path(file.name))
                 raise _as_disk_full(error) from error
-        return self.adopt(Path(file.name))
+        return self.adopt(Path(file.name), hashlib.sha256(content).hexdigest())
 
-    def adopt(self, file: Path) -> str:
+    def adopt(self, file: Path, digest: str = "") -> str:
         """Move a whole file among the films; it and its name are on the disk (``fsync``) when this returns.
+
+        Args:
+            digest: its SHA-256, where that is known already.
 
         Raises:
             DiskFull: it does not fit.
         """
         try:
             self.check_room()
-            digest = sha256(file)
+            digest = digest or sha256(file)
             target = self.path(digest)
             if target.exists():
                 file.unlink()

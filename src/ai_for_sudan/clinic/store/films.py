@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from ai_for_sudan.clinic.store import jobs
-from ai_for_sudan.clinic.store.tables import Film, FilmReading, Patient, Study, Verdict, now
+from ai_for_sudan.clinic.store import identities, jobs
+from ai_for_sudan.clinic.store.identities import NOBODY, Identity
+from ai_for_sudan.clinic.store.tables import Film, FilmReading, Study, Verdict, now
 from ai_for_sudan.reading.words import URGENCY
 
 #: waiting films stand behind those that were read: nothing is known of them yet
@@ -22,18 +23,19 @@ NO_CHEST_FILM = {
 
 @dataclass(frozen=True)
 class Arrival:
-    """What is known of a film before it is read: the columns of :class:`Film`, :class:`Study` and :class:`Patient`.
+    """What is known of a film before it is read: the columns of :class:`Film` and :class:`Study`, and whose it is.
 
     Attributes:
         file, content: see :class:`Film`.
-        film, study, patient: columns by name. ``patient`` is empty where none was named.
+        film, study: columns by name.
+        identity: as it came; empty where nobody was named.
     """
 
     file: str
     content: str
     film: dict[str, object]
     study: dict[str, object]
-    patient: dict[str, object] = field(default_factory=dict)
+    identity: Identity = NOBODY
 
 
 def register(session: Session, arrival: Arrival) -> tuple[Film, bool]:
@@ -53,31 +55,45 @@ def register(session: Session, arrival: Arrival) -> tuple[Film, bool]:
                 film.deleted_at, film.file = None, arrival.file
             return film, False
     film = Film(
-        study=_study(session, arrival),
         file=arrival.file,
         content=arrival.content,
         conflict_id=same_uid[0].id if same_uid else None,
         urgency=URGENCY_OF["waiting"],
         **arrival.film,
     )
-    session.add(film)
-    session.flush()
+    identities.place(session, film, arrival.identity, arrival.study)
+    identities.touch(session, film)
     jobs.add(session, "read", film.id)
     return film, True
 
 
-def _study(session: Session, arrival: Arrival) -> Study:
-    study = session.scalar(select(Study).where(Study.uid == str(arrival.study["uid"])))
-    study = study or Study(**arrival.study)
-    if study.patient_id is None and arrival.patient.get("identifier"):
-        patient = session.scalar(
-            select(Patient).where(
-                Patient.identifier == str(arrival.patient["identifier"]),
-                Patient.issuer == str(arrival.patient.get("issuer", "")),
-            )
-        )
-        study.patient = patient or Patient(**arrival.patient)
-    return study
+def twin(session: Session, film: Film, pixels: str) -> Film | None:
+    """An earlier film under the same UID, of the same person and pixels: the same one in another transfer syntax.
+
+    Args:
+        pixels: see :class:`FilmReading`; empty where the film could not be decoded.
+    """
+    if film.conflict_id is None or not pixels:
+        return None
+    same = select(Film).join(FilmReading).where(Film.sop_uid == film.sop_uid, Film.id < film.id)
+    found = session.scalars(same.where(FilmReading.pixels == pixels).order_by(Film.id))
+    return next((other for other in found if other.came_as == film.came_as), None)
+
+
+def join(session: Session, film: Film, earlier: Film) -> str:
+    """Forget a film that has come before as its :func:`twin`.
+
+    Returns:
+        the SHA-256 of the file that nobody needs any more.
+    """
+    spare = film.file
+    if earlier.deleted_at is not None:  # sent again after its file was deleted
+        earlier.deleted_at, earlier.file, earlier.content, spare = None, film.file, film.content, earlier.file
+    identities.touch(session, earlier)
+    session.execute(update(Film).where(Film.conflict_id == film.id).values(conflict_id=earlier.id))
+    session.delete(film)
+    session.flush()
+    return spare
 
 
 def same_reading(session: Session, film: Film, reader_file: str, operating_point: str) -> FilmReading | None:
@@ -112,6 +128,7 @@ def keep_reading(session: Session, film: Film, reading: FilmReading) -> FilmRead
     film.status, film.probability = kept.status, kept.probability
     film.urgency = URGENCY_OF[kept.status]
     film.on_worklist = not _is_no_chest_film(kept)
+    identities.touch(session, film)
     return kept
 
 
@@ -120,10 +137,11 @@ def _is_no_chest_film(reading: FilmReading) -> bool:
 
 
 def answers_the_pacs(film: Film, reading: FilmReading) -> bool:
-    """Whether a reading goes to the PACS: it has a study there, is of a chest film, and of no doubtful UID."""
+    """Whether a reading goes to the PACS: it has a study there, is of a chest film, and of nobody in doubt."""
     return (
         film.kind == "dicom"
         and film.conflict_id is None
+        and film.identity != "contradicted"
         and reading.status != "failed"
         and not _is_no_chest_film(reading)
     )
@@ -160,7 +178,9 @@ def sign(session: Session, verdict: Verdict) -> Verdict:
     session.add(verdict)
     session.flush()
     said = {v.agreement for v in current_verdicts(session, verdict.film_id)}
-    session.get_one(Film, verdict.film_id).review = said.pop() if len(said) == 1 else "split"
+    film = session.get_one(Film, verdict.film_id)
+    film.review = said.pop() if len(said) == 1 else "split"
+    identities.touch(session, film)
     return verdict
 
 

@@ -13,7 +13,15 @@ ORIGINS = ("dicom", "stow", "folder", "upload", "phone", "recovered")
 ROLES = ("administrator", "clinician", "viewer")
 AGREEMENTS = ("agree", "disagree", "unsure")
 JOB_STATES = ("waiting", "running", "done", "failed")
-DELIVERY_STATES = ("waiting", "sent", "confirmed", "refused", "cancelled")
+DELIVERY_STATES = ("waiting", "sent", "confirmed", "accepted", "refused", "lost", "cancelled")
+#: ways to know that a destination kept a result
+CONFIRMATIONS = ("query", "commitment", "status")
+#: how sure it is whose film it is: nobody was named; as the film came; it contradicts another film, and a person must
+#: decide; a person signed it
+IDENTITIES = ("unknown", "sent", "contradicted", "signed")
+#: two people under one number; one examination of two people; one film under two identities
+CONTRADICTIONS = ("number", "study", "instance")
+DECISIONS = ("", "apart", "merge", "correct")
 
 
 def now() -> datetime:
@@ -49,10 +57,13 @@ class Table(DeclarativeBase):
 
 
 class Patient(Table):
-    """What a PACS and a worklist need to know one patient again; a pseudonym where the clinic asked for it."""
+    """What a PACS and a worklist need to know one patient again; a pseudonym where the clinic asked for it.
+
+    Two people may have come under one number: then there are two rows, and a :class:`Contradiction` names them.
+    """
 
     __tablename__ = "patients"
-    __table_args__ = (UniqueConstraint("identifier", "issuer"),)
+    __table_args__ = (Index("patients_number", "identifier", "issuer"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     #: (0010,0020) Patient ID and (0010,0021) Issuer of Patient ID
@@ -68,12 +79,16 @@ class Patient(Table):
 
 
 class Study(Table):
-    """One examination: films are grouped here after they arrived, whenever that is."""
+    """One examination of one patient: films are grouped here after they arrived, whenever that is.
+
+    A UID that was used for two people has a row for each.
+    """
 
     __tablename__ = "studies"
+    __table_args__ = (UniqueConstraint("uid", "patient_id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    uid: Mapped[str] = mapped_column(unique=True)
+    uid: Mapped[str]
     patient_id: Mapped[int | None] = mapped_column(ForeignKey("patients.id"), index=True)
     accession_number: Mapped[str] = mapped_column(default="", index=True)
     study_id: Mapped[str] = mapped_column(default="")
@@ -94,6 +109,7 @@ class Film(Table):
     __table_args__ = (
         UniqueConstraint("sop_uid", "content"),
         _one_of("origin", ORIGINS),
+        _one_of("identity", IDENTITIES),
         Index("films_worklist", "on_worklist", "urgency", "arrived_at"),
     )
 
@@ -111,6 +127,12 @@ class Film(Table):
     origin: Mapped[str]
     #: AE title, name of the folder's file, device: who sent it, without a patient's name
     source: Mapped[str] = mapped_column(default="")
+    #: the name of the file that a person added, which often names the patient: shown on pages, never exported
+    file_name: Mapped[str] = mapped_column(default="")
+    #: whom it was of when it came: ``identifier``, ``issuer``, ``name``, ``birth_date``, ``sex``; never changed
+    came_as: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    #: see :data:`IDENTITIES`
+    identity: Mapped[str] = mapped_column(default="unknown", index=True)
     #: of pictures derived from their content
     sop_uid: Mapped[str] = mapped_column(index=True)
     sop_class: Mapped[str] = mapped_column(default="")
@@ -127,6 +149,8 @@ class Film(Table):
     arrived_at: Mapped[datetime] = mapped_column(default=now, index=True)
     #: the file was deleted by retention or by a person; the row, its readings and verdicts stay
     deleted_at: Mapped[datetime | None]
+    #: the last change of the film, its readings, verdicts or identity; no two films have the same, and it only grows
+    updated_at: Mapped[datetime] = mapped_column(default=now, index=True)
 
     # What the worklist sorts and filters by, copied from the newest reading and verdicts in the same transaction.
     on_worklist: Mapped[bool] = mapped_column(default=True)
@@ -141,6 +165,45 @@ class Film(Table):
     study: Mapped[Study] = relationship(back_populates="films")
     readings: Mapped[list[FilmReading]] = relationship(back_populates="film", order_by="FilmReading.id")
     verdicts: Mapped[list[Verdict]] = relationship(back_populates="film", order_by="Verdict.id")
+
+
+class Contradiction(Table):
+    """Two films that cannot both be what they say: shown until a clinician decides."""
+
+    __tablename__ = "contradictions"
+    __table_args__ = (_one_of("kind", CONTRADICTIONS), _one_of("decision", DECISIONS))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    #: the film that came later, and one of those that it contradicts
+    film_id: Mapped[int] = mapped_column(ForeignKey("films.id"), index=True)
+    other_id: Mapped[int] = mapped_column(ForeignKey("films.id"), index=True)
+    found_at: Mapped[datetime] = mapped_column(default=now)
+    #: ``apart``, ``merge`` or ``correct``; empty while it is open
+    decision: Mapped[str] = mapped_column(default="", index=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    note: Mapped[str] = mapped_column(default="")
+    decided_at: Mapped[datetime | None]
+
+    film: Mapped[Film] = relationship(foreign_keys=film_id)
+    other: Mapped[Film] = relationship(foreign_keys=other_id)
+
+
+class Correction(Table):
+    """Whose film it is, as a person signed it: the newest row of a film stands."""
+
+    __tablename__ = "corrections"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    film_id: Mapped[int] = mapped_column(ForeignKey("films.id"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    #: identities, with the keys of :attr:`Film.came_as`
+    before: Mapped[dict[str, Any]]
+    after: Mapped[dict[str, Any]]
+    note: Mapped[str] = mapped_column(default="")
+    signed_at: Mapped[datetime] = mapped_column(default=now)
+
+    user: Mapped[User] = relationship()
 
 
 class FilmReading(Table):
@@ -206,14 +269,19 @@ class Job(Table):
 
 
 class Result(Table):
-    """A DICOM object that was made of a reading: ``sr`` or ``sc``."""
+    """A DICOM object that was made of a reading: ``sr`` or ``sc``.
+
+    Made again for an occasion, it follows the one before and does not replace it: a PACS keeps both.
+    """
 
     __tablename__ = "results"
-    __table_args__ = (UniqueConstraint("reading_id", "kind"),)
+    __table_args__ = (UniqueConstraint("reading_id", "kind", "occasion"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     reading_id: Mapped[int] = mapped_column(ForeignKey("readings.id"), index=True)
     kind: Mapped[str]
+    #: empty for the reading itself; ``verdict:17`` or ``identity:3`` for what a person signed after it
+    occasion: Mapped[str] = mapped_column(default="")
     sop_uid: Mapped[str] = mapped_column(unique=True)
     sop_class: Mapped[str]
     series_uid: Mapped[str] = mapped_column(index=True)
@@ -235,6 +303,10 @@ class Destination(Table):
     name: Mapped[str] = mapped_column(unique=True)
     #: of results that it takes: ``sr``, ``sc``
     kinds: Mapped[list[str]]
+    #: how it is known that it kept something, see :data:`CONFIRMATIONS`
+    confirmation: Mapped[str] = mapped_column(default="query")
+    #: why it cannot be asked what it kept; what is not sent yet goes on all the same
+    unconfirmed: Mapped[str] = mapped_column(default="")
     #: still in the configuration
     active: Mapped[bool] = mapped_column(default=True)
     #: the last time that it took and kept something, and the last thing that went wrong since
@@ -249,8 +321,9 @@ class Destination(Table):
 class Delivery(Table):
     """One result on its way to one destination.
 
-    ``waiting`` -> ``sent`` (it said yes) -> ``confirmed`` (it was asked, and has it). ``refused``: it said that it will
-    never take it; a person decides. ``cancelled`` by a person.
+    ``waiting`` -> ``sent`` (it said yes) -> ``confirmed`` (it was asked, and has it). ``accepted``: it said yes, and
+    this destination is not asked. ``refused``: it said that it will never take it; a person decides. ``lost``: the
+    result's file is gone and cannot be made again. ``cancelled`` by a person, or because a later result took its place.
     """
 
     __tablename__ = "deliveries"
@@ -268,6 +341,12 @@ class Delivery(Table):
     due_at: Mapped[datetime] = mapped_column(default=now)
     #: why it waits, in plain words
     error: Mapped[str] = mapped_column(default="")
+    #: whether an answer was lost after it may have been taken: it is asked for before it is sent again
+    uncertain: Mapped[bool] = mapped_column(default=False)
+    #: how often it was asked for since it was sent
+    asked: Mapped[int] = mapped_column(default=0)
+    #: UID of the storage commitment that was asked for (PS3.4 J), without an answer yet
+    commitment: Mapped[str] = mapped_column(default="", index=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
     sent_at: Mapped[datetime | None]
     confirmed_at: Mapped[datetime | None]

@@ -18,8 +18,9 @@ from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ai_for_sudan.clinic.store import films
-from ai_for_sudan.clinic.store.tables import Device, Film, Pairing, Patient, Study, User, Verdict, now
+from ai_for_sudan.clinic.store import films, identities
+from ai_for_sudan.clinic.store.identities import Identity
+from ai_for_sudan.clinic.store.tables import Device, Film, Pairing, User, Verdict, now
 from ai_for_sudan.clinic.store.trail import record
 from ai_for_sudan.clinic.web.access import Call, Clinician, Everybody, Phone
 from ai_for_sudan.clinic.web.accounts import digest
@@ -116,25 +117,15 @@ def send(call: Phone, body: Sent) -> dict[str, Any]:
     with call.desk.store.films.open_incoming() as file:
         path = Path(file.name)
         file.write(picture)
-    sent = hand_over(call, path, origin="phone", source="", age_years=body.age)
+    code = Identity(body.patient.strip())
+    sent = hand_over(
+        call, path, origin="phone", named=code, age_years=body.age, date=read_at.date().isoformat()
+    )
     with call.desk.store.writing() as session:
         found = session.get_one(Film, sent["film"])
-        _examination(session, found, body.patient.strip(), read_at.date().isoformat())
+        if found.identity == "unknown" and code.known:  # it was added on the phone after the film was sent
+            identities.correct(session, found, code, call.who.user, "named on the phone")
         return sent | {"signed": _sign(session, call, found, body)}
-
-
-def _examination(session: Session, film: Film, code: str, date: str) -> None:
-    """What a phone knows of the examination: a code for the patient, and the day."""
-    study = session.get_one(Study, film.study_id)
-    study.date = study.date or date
-    if not code or study.patient_id is not None:
-        return
-    patient = session.scalar(select(Patient).where(Patient.identifier == code, Patient.issuer == ""))
-    if patient is None:
-        patient = Patient(identifier=code)
-        session.add(patient)
-        session.flush()
-    study.patient_id = patient.id
 
 
 def _sign(session: Session, call: Call, film: Film, body: Sent) -> bool:

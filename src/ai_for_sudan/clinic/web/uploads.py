@@ -30,7 +30,7 @@ async def upload(call: Clinician) -> dict[str, Any]:
     # A name is only ever shown, never a path: what it holds cannot lead anywhere.
     name = shown_name(unquote(call.request.headers.get("x-file-name", "")))
     path = await kept(call.desk, call.request)
-    return await run_in_threadpool(hand_over, call, path, origin="upload", source=name)
+    return await run_in_threadpool(hand_over, call, path, origin="upload", file_name=name)
 
 
 def hand_over(call: Call, path: Path, **known: Any) -> dict[str, Any]:

@@ -108,7 +108,8 @@ def _searched(films: Select[Any], words: list[str]) -> Select[Any]:
                 *(
                     column.contains(word, autoescape=True)
                     for column in (
-                        Patient.identifier, Patient.name, Study.accession_number, Study.date, Film.source, Film.origin
+                        Patient.identifier, Patient.name, Study.accession_number, Study.date, Film.source, Film.origin,
+                        Film.file_name,
                     )
                 )
             )
@@ -145,6 +146,8 @@ def rows(session: Session, films: list[Film], hub: Any) -> list[dict[str, Any]]:
             "age_years": film.age_years,
             "sex": film.sex,
             "patient": patient.identifier if patient else "",
+            "identity": film.identity,
+            "file_name": film.file_name,
             "date": study.date,
             "view": film.view,
             "origin": film.origin,
