@@ -101,8 +101,7 @@ def secondary_capture(film: Dataset, reading: FilmReading, names: identifiers.Na
     made.DerivationDescription = "Film with heatmap and reading of a computer reader burned in"
     made.Laterality, made.BurnedInAnnotation = "", "NO"
     made.ImageComments = f"{capture.answer(reading)[0]}. {DISCLAIMER}"
-    source = identifiers.film_place()
-    source.ReferencedSOPClassUID, source.ReferencedSOPInstanceUID = film.SOPClassUID, film.SOPInstanceUID
+    source = identifiers.referred(film.SOPClassUID, film.SOPInstanceUID)
     purpose = ("121322", "DCM", "Source image for image processing operation")
     source.PurposeOfReferenceCodeSequence = [identifiers.coded(purpose)]
     made.SourceImageSequence = [source]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import logging
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from ai_for_sudan.clinic.pseudonyms import Pseudonyms
 from ai_for_sudan.clinic.store import DATABASE, Store, database, deliveries, jobs, trail
 from ai_for_sudan.clinic.store.tables import now
 from ai_for_sudan.clinic.work import OpenReader, Workers
+from ai_for_sudan.processes import cores
 
 LOG = logging.getLogger(__name__)
 
@@ -68,8 +68,8 @@ class Clinic:
     def __post_init__(self) -> None:
         self.pseudonyms = Pseudonyms(self.store.folder) if self.config.storage.pseudonymise else None
         self.deliverers = Deliverers(self.config, self.store)
-        count = self.config.reading.workers or _cores()
-        self.workers = Workers(self.store, self.reader, count, self.deliverers.wake, self.config.site.language)
+        count, site = self.config.reading.workers or cores(), self.config.site
+        self.workers = Workers(self.store, self.reader, count, self.deliverers.wake, site.language, site.name)
         self.node = DicomNode(self.config, self.store, self._received, self.pseudonyms)
         self.folder = FolderWatch(self.config, self.store, self._received, self.pseudonyms)
         self.housekeeper = Housekeeper(self)
@@ -84,7 +84,11 @@ class Clinic:
         orphans = adopt_orphans(self.store, self.pseudonyms)
         with self.store.writing() as session:
             woken = jobs.wake(session)
-            deliveries.set_destinations(session, {there.name: there.kinds for there in self.config.destinations})
+            deliveries.set_destinations(
+                session,
+                {there.name: there.kinds for there in self.config.destinations},
+                {there.name: there.confirm for there in self.config.destinations},
+            )
             trail.record(
                 session, "system", "server.started", reader=self.reader.title, reader_file=self.reader.file,
                 woken=woken, swept=swept, orphans=orphans,
@@ -118,10 +122,6 @@ class Clinic:
     def _received(self, received: Received) -> None:
         if received.new:
             self.workers.wake()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Housekeeper:

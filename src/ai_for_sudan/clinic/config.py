@@ -107,6 +107,9 @@ class Destination:
     #: PEM file of who signs its certificate; empty for the machine's own list
     tls_authority: str = ""
     kinds: tuple[str, ...] = ("sr", "sc")
+    #: how it is known that it kept a result: ``query`` (C-FIND, QIDO), ``commitment`` (Storage Commitment), or
+    #: ``status``, its answer alone, for one that can do neither
+    confirm: str = "query"
 
 
 @dataclass(frozen=True)
@@ -266,5 +269,8 @@ def _check_destination(destination: Destination) -> None:
             raise ValueError(f"{where} needs 'url', such as \"https://pacs.local/dicom-web\"")
     else:
         raise ValueError(f'{where}: \'protocol\' must be "dicom" or "dicomweb", not "{destination.protocol}"')
+    ways = ("query", "commitment", "status") if destination.protocol == "dicom" else ("query", "status")
+    if destination.confirm not in ways:
+        raise ValueError(f"{where}: 'confirm' must be {', '.join(ways)}, not '{destination.confirm}'")
     if not destination.kinds or not set(destination.kinds) <= {"sr", "sc"}:
         raise ValueError(f'{where}: \'kinds\' holds "sr", "sc" or both')

@@ -129,6 +129,13 @@ def facts_of(header: Dataset, content: str = "") -> Facts:
     return Facts(film, study, identity)
 
 
+def age_string(years: float | None) -> str:
+    """An age as DICOM writes it (PS3.5 6.2, VR AS): in months below two years; empty where it is not known."""
+    if years is None:
+        return ""
+    return f"{int(years):03d}Y" if years >= 2 else f"{int(years * 12):03d}M"
+
+
 def uid_of(header: Dataset, keyword: str, content: str) -> str:
     """A UID of a header; one that is missing or is no UID is made from the content."""
     found = text_of(header, keyword)

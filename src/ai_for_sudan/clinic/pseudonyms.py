@@ -13,7 +13,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from ai_for_sudan.clinic.header import facts_of
+from ai_for_sudan.clinic.header import age_string, facts_of
 
 KEY = "pseudonyms.key"
 METHOD = "Listed elements kept, identifiers replaced by a keyed hash"
@@ -68,8 +68,8 @@ class Pseudonyms:
         for element in dataset:
             if element.keyword in KEPT:
                 kept.add(element)
-        age = _age(dataset)
-        if age:
+        # The day of birth goes; the age stays, from the dates where the header has none.
+        if age := age_string(facts_of(dataset).film["age_years"]):  # type: ignore[arg-type]
             kept.PatientAge = age
         patient = (str(dataset.get("PatientID", "")), str(dataset.get("IssuerOfPatientID", "")))
         kept.PatientID = self.of("patient", *patient)[:16] if patient[0] else ""
@@ -88,11 +88,3 @@ class Pseudonyms:
 
     def uid(self, found: str) -> str:
         return f"2.25.{int(self.of('uid', found)[:32], 16)}"
-
-
-def _age(dataset: Dataset) -> str:
-    """The age as DICOM writes it, from the dates where the header has no age: the day of birth goes, the age stays."""
-    age = facts_of(dataset).film["age_years"]
-    if not isinstance(age, float):
-        return ""
-    return f"{int(age):03d}Y" if age >= 2 else f"{int(age * 12):03d}M"

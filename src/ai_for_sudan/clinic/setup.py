@@ -186,4 +186,6 @@ films = false
 # title = "PACS"
 # tls = false
 # kinds = ["sr", "sc"]                     # structured report, and picture
+# confirm = "query"                        # what it kept is asked by C-FIND or QIDO; "commitment": by Storage
+#                                          # Commitment; "status": not at all, its answer is all that is known
 {destinations}"""

@@ -14,8 +14,9 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from ai_for_sudan.clinic.arrays import packed
-from ai_for_sudan.clinic.results import Made, keep_results, make_results, objects
-from ai_for_sudan.clinic.store import Store, films, jobs
+from ai_for_sudan.clinic.results import Made, keep_results, make_results, objects, source_of
+from ai_for_sudan.clinic.results.identifiers import Source
+from ai_for_sudan.clinic.store import Store, films, jobs, trail
 from ai_for_sudan.clinic.store.tables import Film, FilmReading, Job, now
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.reading import Reader, Reading
@@ -102,7 +103,7 @@ class Workers:
 
     Args:
         new_results: called after results were made, to wake who delivers them.
-        language: of the clinic, for the pictures.
+        language, site: of the clinic, for the pictures, and its name, for what a person verified.
     """
 
     def __init__(
@@ -112,11 +113,12 @@ class Workers:
         count: int,
         new_results: Callable[[], None] = lambda: None,
         language: str = "en",
+        site: str = "",
     ) -> None:
         self.store, self.reader = store, reader
         self.read_films = 0
         self.reading_seconds = 0.0
-        self._new_results, self._language = new_results, language
+        self._new_results, self._language, self._site = new_results, language, site
         self._stopping = False
         self._work = threading.Condition()
         self._signals = 0
@@ -177,7 +179,7 @@ class Workers:
                 following = self._read(job)
             else:
                 reading, _, occasion = job.key.partition("/")
-                make_results(self.store, int(reading), occasion, self._language)
+                make_results(self.store, int(reading), occasion, self._language, self._site)
                 with self.store.writing() as session:
                     jobs.end(session, job.id)
                     following = self._take(session)
@@ -196,6 +198,7 @@ class Workers:
             before = session.get(Film, film.conflict_id) if film.conflict_id else None
             same = films.same_reading(session, film, self.reader.file, self.reader.point.name)
             copied = None if same is None else films.copy_of(same)
+            source, last = source_of(session, film), trail.head(session)
         if before is not None and before.status == "waiting" and job.attempts < MOST_ATTEMPTS:
             with self.store.writing() as session:  # whether they are one film is known once the first one is read
                 jobs.put_back(session, job.id, "another film under its UID is read first")
@@ -210,7 +213,7 @@ class Workers:
             row, pixels = self.reader.read(self.store.films.path(film.file), film.file)
             self.read_films += 1
             self.reading_seconds += time.perf_counter() - started
-        made, digests = self._results(film, row, pixels)
+        made, digests = self._results(source, row, pixels, last)
         with self.store.writing() as session:
             film = session.get_one(Film, film.id)
             spare, earlier = "", films.twin(session, film, row.pixels)
@@ -218,7 +221,7 @@ class Workers:
                 spare = films.join(session, film, earlier)
             else:
                 kept = films.keep_reading(session, film, row)
-                if kept is row and made:
+                if kept is row and made and films.answers_the_pacs(film, kept):
                     keep_results(session, kept, made, digests)
                 elif films.answers_the_pacs(film, kept):
                     jobs.add(session, "results", kept.id)
@@ -229,13 +232,15 @@ class Workers:
         LOG.info("read", extra={"film": film.id, "status": row.status, "ms": round(row.elapsed_ms)})
         return following
 
-    def _results(self, film: Film, row: FilmReading, pixels: np.ndarray | None) -> tuple[list[Made], list[str]]:
+    def _results(
+        self, source: Source, row: FilmReading, pixels: np.ndarray | None, last: str
+    ) -> tuple[list[Made], list[str]]:
         """What the PACS gets, made while the film is decoded; nothing where it fails: a job of its own tries again."""
-        if pixels is None or not films.answers_the_pacs(film, row):
+        if pixels is None or not films.answers_the_pacs(source.film, row):
             return [], []
         try:
-            made = objects(self.store.films.path(film.file), row, pixels, self._language)
+            made = objects(source, row, pixels, self._language, trail=last)
             return made, [self.store.results.keep(one.content) for one in made]
         except Exception:  # the reading is kept whatever becomes of its results
-            LOG.exception("results could not be made", extra={"film": film.id})
+            LOG.exception("results could not be made", extra={"film": source.film.id})
             return [], []

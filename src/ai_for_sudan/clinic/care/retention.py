@@ -6,13 +6,13 @@ import logging
 import shutil
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, String, cast, func, select
 from sqlalchemy.orm import Session
 
 from ai_for_sudan.clinic.care import clock
 from ai_for_sudan.clinic.config import Config
 from ai_for_sudan.clinic.store import Store, trail
-from ai_for_sudan.clinic.store.tables import Delivery, Film, FilmReading, Result, now
+from ai_for_sudan.clinic.store.tables import Delivery, Film, FilmReading, Job, Result, now
 
 LOG = logging.getLogger(__name__)
 #: films in one transaction
@@ -53,6 +53,11 @@ def _filled(session: Session) -> int:
 
 def _delete(store: Store, which: ColumnElement[bool], why: str, most: float | None = None) -> int:
     on_its_way = select(FilmReading.film_id).join(Result).join(Delivery).where(Delivery.state.in_(("waiting", "sent")))
+    being_made = (
+        select(FilmReading.film_id)
+        .join(Job, (Job.key == cast(FilmReading.id, String)) | Job.key.startswith(cast(FilmReading.id, String) + "/"))
+        .where(Job.kind == "results", Job.state.in_(("waiting", "running")))
+    )
     films: set[str] = set()
     results: set[str] = set()
     count = 0
@@ -60,7 +65,14 @@ def _delete(store: Store, which: ColumnElement[bool], why: str, most: float | No
         total = _filled(session)
         rows = session.scalars(
             select(Film)
-            .where(which, Film.deleted_at.is_(None), Film.status != "waiting", Film.id.not_in(on_its_way))
+            .where(
+                which,
+                Film.deleted_at.is_(None),
+                Film.status != "waiting",
+                Film.identity != "contradicted",
+                Film.id.not_in(on_its_way),
+                Film.id.not_in(being_made),
+            )
             .order_by(Film.arrived_at, Film.id)
             .limit(BATCH)
         ).all()

@@ -5,32 +5,34 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from ai_for_sudan.clinic.config import Config, Destination
 from ai_for_sudan.clinic.delivery.peer import Away, Peer, Sending
-from ai_for_sudan.clinic.store import Store, deliveries
-from ai_for_sudan.clinic.store.tables import Delivery, Film, FilmReading, Result, Study
+from ai_for_sudan.clinic.store import Store, deliveries, jobs
+from ai_for_sudan.clinic.store.tables import Delivery, Film, FilmReading, Result, Study, now
 
 LOG = logging.getLogger(__name__)
 #: results in one association
 BATCH = 50
 #: seconds between looks when nobody wakes it
 PERIOD = 5.0
-#: seconds after which it is asked again, since some write down late what they took; then it counts as missing
-ASK_AGAIN = (0.0, 0.5, 2.0, 5.0)
+#: it is asked again after these, since some write down late what they took; then it counts as missing
+ASK_AGAIN = tuple(timedelta(seconds=seconds) for seconds in (0.5, 2, 5))
+#: how long a destination may take to answer for what it keeps (PS3.4 J.3.2 names no limit)
+COMMITTING = timedelta(minutes=10)
+#: how long a result whose file is gone waits to be made again
+REMAKING = timedelta(seconds=10)
 
 
 class Deliverer:
-    """Sends to one PACS until it is stopped."""
+    """Sends to one PACS until it is stopped. Waiting for its confirmation never holds back what is to be sent."""
 
     def __init__(self, peer: Peer, destination: Destination, store: Store) -> None:
-        self.name = destination.name
+        self.name, self._confirmation = destination.name, destination.confirm
         self._peer, self._store = peer, store
-        # What waited when the server started may have been taken just before it was killed: it is asked for first.
-        with store.reading() as session:
-            self._unsure = set(session.scalars(select(Delivery.id).where(Delivery.state == "waiting")))
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"deliver-{self.name}", daemon=True)
 
@@ -49,86 +51,120 @@ class Deliverer:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
+            wait = PERIOD
             try:
                 if self.work():
                     continue
+                with self._store.reading() as session:
+                    due = deliveries.next_due(session, self.name)
+                if due is not None:
+                    wait = min(max((due - now()).total_seconds(), 0.1), PERIOD)
             except Exception:  # whatever it is, the next look may be better
                 LOG.exception("delivery", extra={"destination": self.name})
-            self._wake.wait(PERIOD)
+            self._wake.wait(wait)
 
     def work(self) -> int:
-        """Send and ask for what is due, once; the number of results that were dealt with."""
-        with self._store.reading() as session:
-            due = deliveries.next_batch(session, self.name, BATCH)
-            sendings = {delivery.id: self._sending(session, result) for delivery, result in due}
-            states = {delivery.id: delivery.state for delivery, _ in due}
-        if not sendings:
-            return 0
-        named = [Sending(number, *facts) for number, facts in sendings.items()]
-        waiting = [sending for sending in named if states[sending.delivery] == "waiting"]
+        """Send what is due and ask for what is due, once; the number of results that were dealt with."""
         try:
-            waiting = self._not_there_yet(waiting)
-            taken = self._send(waiting) if waiting else []
-            self._confirm([s for s in named if states[s.delivery] == "sent"] + taken)
+            return self._send_due() + self._confirm_due()
         except Away as error:
             LOG.warning("away", extra={"destination": self.name, "reason": str(error)})
             with self._store.writing() as session:
                 deliveries.mark_away(session, self.name, str(error))
-        return len(named)
+            return 1
 
-    def _sending(self, session, result: Result):  # type: ignore[no-untyped-def]
+    def _send_due(self) -> int:
+        with self._store.reading() as session:
+            due = [(delivery, self._sending(session, delivery, result)) for delivery, result in
+                   deliveries.to_send(session, self.name, BATCH)]  # fmt: skip
+        gone = [sending for _, sending in due if not sending.file.exists()]
+        uncertain = [sending for delivery, sending in due if delivery.uncertain and sending not in gone]
+        certain = [sending for delivery, sending in due if not delivery.uncertain and sending not in gone]
+        if gone:
+            self._make_again(gone)
+        if waiting := certain + self._not_there(uncertain):
+            self._send(waiting)
+        return len(due)
+
+    def _sending(self, session: Session, delivery: Delivery, result: Result) -> Sending:
         reading = session.get_one(FilmReading, result.reading_id)
         study = session.get_one(Study, session.get_one(Film, reading.film_id).study_id)
-        return self._store.results.path(result.file), result.sop_class, result.sop_uid, result.series_uid, study.uid
+        file = self._store.results.path(result.file)
+        return Sending(delivery.id, file, result.sop_class, result.sop_uid, result.series_uid, study.uid)
 
-    def _not_there_yet(self, waiting: list[Sending]) -> list[Sending]:
-        unsure = [sending for sending in waiting if sending.delivery in self._unsure]
-        self._unsure -= {sending.delivery for sending in unsure}
-        if not unsure:
-            return waiting
+    def _make_again(self, gone: Sequence[Sending]) -> None:
+        """Have results made again whose files are missing; the job says so where one cannot be."""
+        LOG.warning("files of results are missing", extra={"destination": self.name, "count": len(gone)})
+        with self._store.writing() as session:
+            for sending in gone:
+                result = session.get_one(Result, session.get_one(Delivery, sending.delivery).result_id)
+                jobs.add(session, "results", f"{result.reading_id}/{result.occasion}".rstrip("/"))
+                deliveries.put_off(session, [sending.delivery], "its file is missing; it is made again", REMAKING)
+
+    def _not_there(self, uncertain: list[Sending]) -> list[Sending]:
+        """Of results that may have been taken, those that were not."""
+        if not uncertain or self._confirmation == "status":
+            return uncertain
         try:
-            there = self._peer.has(unsure)
+            there = self._peer.has(uncertain)
         except Away:  # what it says when something is sent tells more
-            return waiting
-        with self._store.writing() as session:
-            deliveries.mark_confirmed(session, sorted(there))
-        return [sending for sending in waiting if sending.delivery not in there]
-
-    def _send(self, results: Sequence[Sending]) -> list[Sending]:
-        outcomes = self._peer.send(results)
-        by_state: dict[str, list[int]] = {}
-        words: dict[int, str] = {}
-        for outcome in outcomes:
-            by_state.setdefault(outcome.state, []).append(outcome.delivery)
-            words[outcome.delivery] = outcome.words
-        with self._store.writing() as session:
-            deliveries.mark_sent(session, by_state.get("taken", []))
-            for delivery in by_state.get("later", []):
-                deliveries.mark_failed(session, [delivery], words[delivery])
-            for delivery in by_state.get("refused", []):
-                deliveries.mark_refused(session, [delivery], words[delivery])
-        for delivery, text in words.items():
-            if text:
-                LOG.warning("not taken", extra={"destination": self.name, "delivery": delivery, "reason": text})
-        taken = set(by_state.get("taken", []))
-        return [sending for sending in results if sending.delivery in taken]
-
-    def _confirm(self, results: Sequence[Sending]) -> None:
-        missing = list(results)
-        for seconds in ASK_AGAIN:
-            if not missing or self._stopping.wait(seconds):
-                break
-            there = self._peer.has(missing)
-            if there:
-                with self._store.writing() as session:
-                    deliveries.mark_confirmed(session, sorted(there))
-                    deliveries.mark_reached(session, self.name)
-                missing = [sending for sending in missing if sending.delivery not in there]
-        if missing and not self._stopping.is_set():
-            words = f"{self.name} accepted it but does not have it; it is sent again"
-            LOG.error("a PACS kept nothing", extra={"destination": self.name, "count": len(missing)})
+            return uncertain
+        if there:
             with self._store.writing() as session:
-                deliveries.mark_missing(session, [sending.delivery for sending in missing], words)
+                deliveries.mark_confirmed(session, sorted(there))
+        return [sending for sending in uncertain if sending.delivery not in there]
+
+    def _send(self, results: Sequence[Sending]) -> None:
+        outcomes = self._peer.send(results)
+        with self._store.writing() as session:
+            taken = [outcome.delivery for outcome in outcomes if outcome.state == "taken"]
+            if taken:
+                deliveries.mark_sent(session, taken, final=self._confirmation == "status")
+                deliveries.mark_reached(session, self.name)
+            for one in outcomes:
+                if one.state in ("later", "uncertain"):
+                    deliveries.mark_failed(session, [one.delivery], one.words, uncertain=one.state == "uncertain")
+                elif one.state == "refused":
+                    deliveries.mark_refused(session, [one.delivery], one.words)
+        for one in outcomes:
+            if one.words:
+                LOG.warning(
+                    "not taken", extra={"destination": self.name, "delivery": one.delivery, "reason": one.words}
+                )
+
+    def _confirm_due(self) -> int:
+        with self._store.reading() as session:
+            due = [(delivery, self._sending(session, delivery, result)) for delivery, result in
+                   deliveries.to_confirm(session, self.name, BATCH)]  # fmt: skip
+        if not due:
+            return 0
+        asked = {delivery.id: delivery.asked for delivery, _ in due}
+        results = [sending for _, sending in due]
+        try:
+            if self._confirmation == "commitment":
+                commitment = self._peer.commit(results)
+                with self._store.writing() as session:
+                    deliveries.mark_asked(session, list(asked), wait=COMMITTING, commitment=commitment)
+                return len(due)
+            there = self._peer.has(results)
+        except Away as error:  # what is to be sent goes on all the same
+            LOG.warning("cannot be asked", extra={"destination": self.name, "reason": str(error)})
+            with self._store.writing() as session:
+                for delivery, count in asked.items():
+                    deliveries.mark_asked(session, [delivery], wait=jobs.back_off(count + 1), unasked=str(error))
+            return len(due)
+        words = f"{self.name} accepted it but does not have it; it is sent again"
+        with self._store.writing() as session:
+            if there:
+                deliveries.mark_confirmed(session, sorted(there))
+                deliveries.mark_reached(session, self.name)
+            for delivery in asked.keys() - there:
+                if asked[delivery] < len(ASK_AGAIN):
+                    deliveries.mark_asked(session, [delivery], wait=ASK_AGAIN[asked[delivery]])
+                else:
+                    LOG.error("a PACS kept nothing", extra={"destination": self.name, "delivery": delivery})
+                    deliveries.mark_missing(session, [delivery], words)
+        return len(due)
 
 
 class Deliverers:

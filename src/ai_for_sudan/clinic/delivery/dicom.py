@@ -11,12 +11,14 @@ from pathlib import Path
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_file_meta_info
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit, generate_uid
 from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.sop_class import (  # type: ignore[attr-defined,unused-ignore]
     Comprehensive3DSRStorage,
     SecondaryCaptureImageStorage,
+    StorageCommitmentPushModel,
+    StorageCommitmentPushModelInstance,
     StudyRootQueryRetrieveInformationModelFind,
     Verification,
 )
@@ -28,6 +30,12 @@ from ai_for_sudan.radiographs import one_line
 
 LOG = logging.getLogger(__name__)
 PLAIN = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
+#: what a store proposes: pictures plain, and apart from it as they are
+STORING = [
+    (Comprehensive3DSRStorage, PLAIN),
+    (SecondaryCaptureImageStorage, PLAIN),
+    (SecondaryCaptureImageStorage, [JPEGBaseline8Bit]),
+]
 #: seconds
 CONNECTING, ANSWERING = 10, 60
 
@@ -55,7 +63,7 @@ class DicomPeer:
     def send(self, results: Sequence[Sending]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         _config.STORE_SEND_CHUNKED_DATASET = True  # a file goes as it lies on the disk
-        with self._association(storing=True) as association:
+        with self._association(STORING) as association:
             accepted = {(str(c.abstract_syntax), str(c.transfer_syntax[0])) for c in association.accepted_contexts}
             for number, sending in enumerate(results):
                 try:
@@ -65,9 +73,8 @@ class DicomPeer:
                     continue
                 status = association.send_c_store(recoded, msg_id=number % 65535 + 1)
                 if not status:
-                    if outcomes:
-                        return outcomes
-                    raise Away(f"{self.name} ended the association while a result was being sent")
+                    words = f"{self.name} ended the association while a result was being sent"
+                    return [*outcomes, Outcome(sending.delivery, "uncertain", words)]
                 outcomes.append(self._outcome(sending, int(status.Status), str(status.get("ErrorComment", ""))))
         return outcomes
 
@@ -82,7 +89,7 @@ class DicomPeer:
 
     def has(self, results: Sequence[Sending]) -> set[int]:
         found: set[int] = set()
-        with self._association(finding=True) as association:
+        with self._association([(StudyRootQueryRetrieveInformationModelFind, PLAIN)]) as association:
             if not association.accepted_contexts:
                 raise Away(f"{self.name} cannot be asked what it holds: it does not answer C-FIND for this clinic")
             for series in {(sending.study_uid, sending.series_uid) for sending in results}:
@@ -104,31 +111,55 @@ class DicomPeer:
                         raise Away(f"{self.name} could not report what it holds (C-FIND status {status.Status:04X}H)")
         return found
 
+    def commit(self, results: Sequence[Sending]) -> str:
+        transaction = generate_uid()
+        request = Dataset()
+        request.TransactionUID = transaction
+        request.ReferencedSOPSequence = []
+        for sending in results:
+            item = Dataset()
+            item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sending.sop_class, sending.sop_uid
+            request.ReferencedSOPSequence.append(item)
+        with self._association([(StorageCommitmentPushModel, PLAIN)]) as association:
+            if not association.accepted_contexts:
+                raise Away(f"{self.name} does not offer Storage Commitment: set confirm to query or status")
+            status, _ = association.send_n_action(
+                request, 1, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
+            )
+            if not status or status.Status != 0:
+                code = f"{status.Status:04X}H" if status else "no answer"
+                raise Away(f"{self.name} did not take the request for Storage Commitment ({code})")
+        return str(transaction)
+
     def check(self) -> str:
-        with self._association() as association:
+        with self._association([(Verification, PLAIN)]) as association:
             status = association.send_c_echo()
             if not status or status.Status != 0:
                 raise Away(f"{self.name} accepts the association but does not answer C-ECHO")
-        with self._association(finding=True) as association:
+        how = self._destination.confirm
+        if how == "status":
+            return "answers C-ECHO; its answer to C-STORE is all that is known of what it keeps"
+        kind, name = (
+            (StudyRootQueryRetrieveInformationModelFind, "C-FIND") if how == "query" else
+            (StorageCommitmentPushModel, "Storage Commitment")
+        )  # fmt: skip
+        with self._association([(kind, PLAIN)]) as association:
             if not association.accepted_contexts:
-                return "answers C-ECHO, but not C-FIND: what it accepted cannot be confirmed"
-        return "answers C-ECHO and C-FIND"
+                raise Away(
+                    f"{self.name} answers C-ECHO, but not {name}: what it accepted is sent, but cannot be confirmed; "
+                    "set 'confirm' of this destination to query, commitment or status"
+                )
+        return f"answers C-ECHO and {name}"
 
     @contextmanager
-    def _association(self, *, storing: bool = False, finding: bool = False) -> Iterator[Association]:
+    def _association(self, contexts: Sequence[tuple[str, Sequence[str]]]) -> Iterator[Association]:
         there = self._destination
         ae = AE(ae_title=self._config.node.title)
         ae.connection_timeout, ae.acse_timeout = CONNECTING, CONNECTING
         ae.dimse_timeout = ae.network_timeout = ANSWERING
         ae.maximum_pdu_size = 0
-        if storing:
-            ae.add_requested_context(Comprehensive3DSRStorage, PLAIN)
-            ae.add_requested_context(SecondaryCaptureImageStorage, PLAIN)
-            ae.add_requested_context(SecondaryCaptureImageStorage, [JPEGBaseline8Bit])
-        elif finding:
-            ae.add_requested_context(StudyRootQueryRetrieveInformationModelFind, PLAIN)
-        else:
-            ae.add_requested_context(Verification)
+        for kind, syntaxes in contexts:
+            ae.add_requested_context(kind, list(syntaxes))
         association = ae.associate(
             there.host,
             there.port,
@@ -148,7 +179,7 @@ class DicomPeer:
                     f"{there.name} does not answer at {there.host}:{there.port}: it is switched off or disconnected, "
                     "or the address is wrong"
                 )
-            if not association.is_established and storing:
+            if not association.is_established and contexts is STORING:
                 raise Away(f"{there.name} accepts neither reports nor pictures (SR, SC) from this clinic")
             yield association
         finally:

@@ -11,6 +11,7 @@ import requests
 from dicomweb_client import DICOMwebClient
 from dicomweb_client.session_utils import create_session, create_session_from_user_pass
 from pydicom import dcmread
+from pydicom.dataset import Dataset
 
 from ai_for_sudan.clinic.config import Config, Destination
 from ai_for_sudan.clinic.delivery.peer import Away, Outcome, Sending
@@ -19,6 +20,8 @@ from ai_for_sudan.radiographs import one_line
 LOG = logging.getLogger(__name__)
 #: seconds, to connect and to answer
 TIMEOUT = (10, 60)
+#: failure reason of what is there already (PS3.7 C.5.6)
+DUPLICATE = 0x0111
 #: results in one request: proxies limit what they take
 MOST = 8
 PROXY = (
@@ -69,10 +72,14 @@ class DicomWebPeer:
             except requests.HTTPError as error:
                 outcomes += self._http_error(error, part)
                 continue
-            except (requests.RequestException, OSError, ValueError) as error:
-                if outcomes:
-                    return outcomes
+            except (requests.ConnectTimeout, requests.exceptions.ConnectionError) as error:
+                if outcomes or _may_have_arrived(error):
+                    words = f"{self.name} ended the conversation before it answered: {_reason(error)}"
+                    return outcomes + [Outcome(sending.delivery, "uncertain", words) for sending in part]
                 raise Away(f"{self.name} does not answer at {self._destination.url}: {_reason(error)}") from error
+            except (requests.RequestException, OSError, ValueError) as error:
+                words = f"{self.name} gave no answer that can be read: {_reason(error)}"
+                return outcomes + [Outcome(sending.delivery, "uncertain", words) for sending in part]
             outcomes += [self._outcome(sending, answer) for sending in part]
         return outcomes
 
@@ -81,6 +88,8 @@ class DicomWebPeer:
         for failed in answer.get("FailedSOPSequence", []):
             if str(failed.get("ReferencedSOPInstanceUID", "")) == sending.sop_uid:
                 code = int(failed.get("FailureReason", 0) or 0)
+                if code == DUPLICATE:
+                    break
                 state = "later" if code & 0xFF00 == 0xA700 or code == 0x0110 else "refused"
                 return Outcome(sending.delivery, state, f"{self.name} did not accept it (reason {code:04X}H)")
         return Outcome(sending.delivery, "taken")
@@ -94,11 +103,31 @@ class DicomWebPeer:
                 f"{self.name} does not allow this clinic to store (HTTP {status}): check the password",
                 "later",
             )
-        elif status == 409 or (400 <= status < 500 and status not in (404, 408, 429)):
+        elif status == 409:
+            return self._conflict(error, part)
+        elif 400 <= status < 500 and status not in (404, 408, 429):
             words, state = f"{self.name} did not accept it (HTTP {status})", "refused"
         else:
             words, state = f"{self.name} has a fault, or the address is wrong (HTTP {status})", "later"
         return [Outcome(sending.delivery, state, words) for sending in part]
+
+    def _conflict(self, error: requests.HTTPError, part: Sequence[Sending]) -> list[Outcome]:
+        """HTTP 409: nothing was stored, perhaps because all of it is there already (PS3.18 10.5.3)."""
+        try:
+            answer = Dataset.from_json(error.response.json() if error.response is not None else {})
+        except (ValueError, TypeError, AttributeError):  # a body of some proxy, which says nothing
+            answer = Dataset()
+        if answer.get("FailedSOPSequence"):
+            return [self._outcome(sending, answer) for sending in part]
+        there = self.has(part)
+        words = f"{self.name} did not accept it (HTTP 409)"
+        return [
+            Outcome(one.delivery, "taken") if one.delivery in there else Outcome(one.delivery, "refused", words)
+            for one in part
+        ]
+
+    def commit(self, results: Sequence[Sending]) -> str:
+        raise Away(f"{self.name} is asked by QIDO-RS: DICOMweb has no Storage Commitment here")
 
     def has(self, results: Sequence[Sending]) -> set[int]:
         client, found = self._client(), set()
@@ -123,6 +152,12 @@ class DicomWebPeer:
         except (requests.RequestException, OSError, ValueError) as error:
             raise Away(f"{self.name} does not answer at {self._destination.url}: {_reason(error)}") from error
         return "answers QIDO-RS"
+
+
+def _may_have_arrived(error: Exception) -> bool:
+    """Whether a request left before the connection broke."""
+    text = str(error)
+    return not isinstance(error, requests.ConnectTimeout) and "Failed to establish" not in text and "SSL" not in text
 
 
 def _reason(error: Exception) -> str:

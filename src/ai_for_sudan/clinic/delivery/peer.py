@@ -28,7 +28,10 @@ class Sending:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a PACS said to one result: ``taken``, ``later`` (it may be taken another time) or ``refused``; in words."""
+    """What a PACS said to one result, in words: ``taken``, ``later`` (it may be taken another time) or ``refused``.
+
+    ``uncertain``: it went away while the result was on its way, and may have it.
+    """
 
     delivery: int
     state: str
@@ -50,6 +53,16 @@ class Peer(Protocol):
 
         Raises:
             Away: it cannot be asked now.
+        """
+
+    def commit(self, results: Sequence[Sending]) -> str:
+        """Ask for a promise to keep some results (PS3.4 J); the answer comes to the clinic's node.
+
+        Returns:
+            the UID that the answer names.
+
+        Raises:
+            Away: it cannot be asked now, or never promises anything.
         """
 
     def check(self) -> str:

@@ -18,14 +18,14 @@ from typing import Any
 from pydicom.uid import UID
 from pynetdicom import AE, DEFAULT_TRANSFER_SYNTAXES, AllStoragePresentationContexts, _config, evt
 from pynetdicom.presentation import PresentationContext
-from pynetdicom.sop_class import Verification  # type: ignore[attr-defined,unused-ignore]
+from pynetdicom.sop_class import StorageCommitmentPushModel, Verification  # type: ignore[attr-defined,unused-ignore]
 
 from ai_for_sudan.clinic import connections
 from ai_for_sudan.clinic.arrivals import OwnResult, Received, receive
 from ai_for_sudan.clinic.config import Config, Modality
 from ai_for_sudan.clinic.node.syntaxes import decodable
 from ai_for_sudan.clinic.pseudonyms import Pseudonyms
-from ai_for_sudan.clinic.store import DiskFull, Store
+from ai_for_sudan.clinic.store import DiskFull, Store, deliveries
 from ai_for_sudan.clinic.store.tables import now
 from ai_for_sudan.contract.limits import LARGEST_FILE
 from ai_for_sudan.errors import UnreadableFilm, UserError
@@ -33,7 +33,7 @@ from ai_for_sudan.radiographs import one_line
 
 LOG = logging.getLogger(__name__)
 
-SUCCESS, OUT_OF_RESOURCES, CANNOT_UNDERSTAND, MISMATCH = 0x0000, 0xA700, 0xC000, 0xA900
+SUCCESS, OUT_OF_RESOURCES, CANNOT_UNDERSTAND, MISMATCH, NOT_ALLOWED = 0x0000, 0xA700, 0xC000, 0xA900, 0x0124
 #: bytes of one PDU: large ones keep Python out of the way of the data; one of any size would be held in memory
 LARGEST_PDU = 1 << 18
 #: seconds without a word after which a peer is gone
@@ -104,11 +104,15 @@ class DicomNode:
             _Context(context.abstract_syntax, decodable()) for context in AllStoragePresentationContexts
         ]
         contexts.append(_Context(Verification, DEFAULT_TRANSFER_SYNTAXES))
+        commitment = _Context(StorageCommitmentPushModel, DEFAULT_TRANSFER_SYNTAXES)
+        commitment.scu_role, commitment.scp_role = True, True  # who answers for what it keeps is the SCP (PS3.4 J.3)
+        contexts.append(commitment)
         handlers: list[Any] = [
             (evt.EVT_CONN_OPEN, connections.opened),
             (evt.EVT_REQUESTED, self._requested),
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_C_ECHO, lambda event: SUCCESS),
+            (evt.EVT_N_EVENT_REPORT, self._committed),
             (evt.EVT_PDU_RECV, self._piece),
             (evt.EVT_CONN_CLOSE, self._closed),
         ]
@@ -153,13 +157,36 @@ class DicomNode:
         address = str(event.assoc.requestor.address)
         if called != self.config.node.title:
             reason, diagnostic = f"it called '{_plain(called)}', this node is '{self.config.node.title}'", 0x07
-        elif not any(_is(modality, title, address) for modality in self.config.node.modalities):
+        elif not (self._may_send(title, address) or self._answers(title)):
             reason, diagnostic = "it is not among the [[node.modalities]]", 0x03
         else:
             return
         self.refusals.append(Refusal(_plain(title), address, reason, now()))
         LOG.warning("association refused", extra={"title": _plain(title), "address": address, "reason": reason})
         self._refuse(event, 0x01, 0x01, diagnostic)
+
+    def _may_send(self, title: str, address: str) -> bool:
+        return any(_is(modality, title, address) for modality in self.config.node.modalities)
+
+    def _answers(self, title: str) -> bool:
+        """Whether this is a destination that answers for what it keeps; it may do that and nothing else."""
+        return any(there.confirm == "commitment" and there.title == title for there in self.config.destinations)
+
+    def _committed(self, event: evt.Event) -> tuple[int, None]:
+        """N-EVENT-REPORT of a storage commitment (PS3.4 J.3.3)."""
+        said = event.event_information
+        kept = [str(item.ReferencedSOPInstanceUID) for item in said.get("ReferencedSOPSequence", None) or []]
+        failed = {
+            str(item.ReferencedSOPInstanceUID): (
+                f"it accepted it but does not answer for keeping it ({int(item.get('FailureReason', 0) or 0):04X}H); "
+                "it is sent again"
+            )
+            for item in said.get("FailedSOPSequence", None) or []
+        }
+        with self.store.writing() as session:
+            count = deliveries.commit(session, str(said.get("TransactionUID", "")), kept, failed)
+        LOG.info("storage commitment", extra={"results": count, "failed": len(failed)})
+        return SUCCESS, None
 
     def _talking(self) -> int:
         return sum(one.is_acceptor and one.is_established for one in self._server.ae.active_associations)
@@ -174,6 +201,8 @@ class DicomNode:
         source = _plain(event.assoc.requestor.ae_title)
         started = time.perf_counter()
         try:
+            if not self._may_send(str(event.assoc.requestor.ae_title).strip(), str(event.assoc.requestor.address)):
+                return NOT_ALLOWED
             request: Any = event.request
             received = receive(
                 self.store, file, origin="dicom", source=source, pseudonyms=self._pseudonyms,

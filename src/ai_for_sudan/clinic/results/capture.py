@@ -16,8 +16,7 @@ from pydicom.uid import JPEGBaseline8Bit, SecondaryCaptureImageStorage
 
 from ai_for_sudan.clinic.arrays import unpacked
 from ai_for_sudan.clinic.results import arabic
-from ai_for_sudan.clinic.results.encoding import Elements, elements, file_of, filled
-from ai_for_sudan.clinic.results.identifiers import Names, Source, character_set, coded, equipment, film_place
+from ai_for_sudan.clinic.results.identifiers import Names, Source, coded, file_of, referred, result_of
 from ai_for_sudan.clinic.store.tables import FilmReading
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.pages import percent
@@ -47,33 +46,24 @@ def secondary_capture(
         film: uint8 ``(H, W)``.
         language: of the clinic; in Arabic, answer and disclaimer stand there in both languages.
     """
-    blank = _blank(reading.reader, reading.reader_file, character_set(source.header))
-    own = Dataset()
-    own.ImageComments = f"{answer(reading)[0]}. {DISCLAIMER}"[:10240]
-    own.DateOfSecondaryCapture, own.TimeOfSecondaryCapture = source.moment
-    _put(own, picture(film, reading, language))
-    parts = [filled(blank, source.places), source.elements, names.elements, elements(own)]
-    return file_of(parts, SecondaryCaptureImageStorage, names.sop, JPEGBaseline8Bit)
-
-
-@lru_cache(maxsize=16)
-def _blank(reader: str, reader_file: str, character_set: str) -> Elements:
-    """What stands in every picture, encoded."""
-    capture = equipment("sc", reader, reader_file, character_set)
+    capture = result_of(source, reading, names, "sc", reading.read_at)
     capture.SOPClassUID, capture.Modality, capture.ConversionType = SecondaryCaptureImageStorage, "OT", "DI"
     capture.ImageType = ["DERIVED", "SECONDARY"]
+    capture.ImageComments = f"{answer(reading)[0]}. {DISCLAIMER}"[:10240]
+    capture.DateOfSecondaryCapture, capture.TimeOfSecondaryCapture = capture.ContentDate, capture.ContentTime
     capture.DerivationDescription = "Film with heatmap and reading of a computer reader burned in"
     capture.DerivationCodeSequence = [coded(("113076", "DCM", "Segmentation"))]
-    film = film_place()
-    film.PurposeOfReferenceCodeSequence = [coded(("121322", "DCM", "Source image for image processing operation"))]
-    capture.SourceImageSequence = [film]
+    origin = referred(source.film.sop_class, source.film.sop_uid)
+    origin.PurposeOfReferenceCodeSequence = [coded(("121322", "DCM", "Source image for image processing operation"))]
+    capture.SourceImageSequence = [origin]
     capture.PatientOrientation = ["L", "F"]
     capture.Laterality = ""  # both sides are shown
     capture.BurnedInAnnotation = "NO"  # none that tells who the patient is (PS3.3 C.7.6.1.1)
     capture.SamplesPerPixel, capture.PhotometricInterpretation, capture.PlanarConfiguration = 3, "YBR_FULL_422", 0
     capture.BitsAllocated, capture.BitsStored, capture.HighBit, capture.PixelRepresentation = 8, 8, 7, 0
     capture.LossyImageCompression, capture.LossyImageCompressionMethod = "01", "ISO_10918_1"
-    return elements(capture)
+    _put(capture, picture(film, reading, language))
+    return file_of(capture, JPEGBaseline8Bit)
 
 
 def _put(capture: Dataset, picture: Image.Image) -> None:

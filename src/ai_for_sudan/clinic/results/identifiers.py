@@ -1,21 +1,18 @@
-"""What results take over from the film: identifiers that a PACS files them by, and UIDs that follow from it.
-
-Of two results of one reader nearly everything is alike. So each kind is made once as a blank, of no film and nobody;
-a film's result is the blank with what is its own filled in.
-"""
+"""What results take over from the film: identifiers that a PACS files them by, and UIDs that follow from it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime
+from io import BytesIO
 
-from pydicom.dataset import Dataset
-from pydicom.uid import UID
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import PYDICOM_IMPLEMENTATION_UID, UID
 
 from ai_for_sudan import __version__
-from ai_for_sudan.clinic.header import header_of, text_of, uid_of
-from ai_for_sudan.clinic.results.encoding import NOWHERE, Elements, element, elements
-from ai_for_sudan.clinic.store.tables import FilmReading
+from ai_for_sudan.clinic.header import age_string
+from ai_for_sudan.clinic.store.identities import Identity
+from ai_for_sudan.clinic.store.tables import Film, FilmReading, Study
 from ai_for_sudan.clinic.uids import derived
 
 #: value, scheme and meaning
@@ -23,14 +20,6 @@ Code = tuple[str, str, str]
 MANUFACTURER, MODEL = "AI for Sudan", "ai-for-sudan"
 #: of the two series of results in a study; devices number theirs from 1
 SERIES_NUMBERS = {"sr": 9001, "sc": 9002}
-#: what PS3.3 wants to be there in every study and patient, and devices leave out
-ALWAYS_THERE = (
-    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate"),
-    *("StudyTime", "ReferringPhysicianName"),
-)
-THERE_IF_KNOWN = ("SpecificCharacterSet", "IssuerOfPatientID", "PatientAge", "StudyDescription")
-#: of the film's header, what is looked at: identifiers that a PACS files results by, and no more
-COPIED = (*ALWAYS_THERE, *THERE_IF_KNOWN, "SOPClassUID", "Modality")
 
 
 @dataclass(frozen=True)
@@ -40,110 +29,81 @@ class Names:
     sop: str
     series: str
 
-    @property
-    def elements(self) -> Elements:
-        named = Dataset()
-        named.SOPInstanceUID, named.SeriesInstanceUID = self.sop, self.series
-        return elements(named)
-
 
 @dataclass(frozen=True)
 class Source:
-    """A film's part in its results.
+    """The film that results are of, as the store knows it: what its header lacked has one value everywhere."""
 
-    Attributes:
-        header: what is copied: every element that results need is there, and none that is damaged.
-        elements: of patient, study and the moment of the reading, encoded.
-        places: what stands for the film in a blank -> what names it.
-        moment: date and time of the reading, of the clinic.
-    """
+    film: Film
+    study: Study
+    identity: Identity
 
-    header: Dataset
-    elements: Elements
-    places: dict[bytes, bytes]
-    moment: tuple[str, str]
-
-
-def names(film: Dataset, reading: FilmReading, kind: str) -> Names:
-    """UIDs that are the same whenever and wherever the same reader reads the same film."""
-    reader = (reading.reader_file, reading.operating_point)
-    return Names(
-        derived("result", kind, str(film.SOPInstanceUID), reading.pixels, *reader),
-        derived("series", kind, str(film.StudyInstanceUID), *reader),
-    )
+    def names(self, reading: FilmReading, kind: str, occasion: str = "") -> Names:
+        """UIDs that are the same whenever and wherever the same reader reads the same film of the same person."""
+        reader = (reading.reader_file, reading.operating_point)
+        person = (self.identity.identifier, self.identity.issuer, self.identity.name)
+        return Names(
+            derived("result", kind, self.film.sop_uid, reading.pixels, *reader, *person, occasion),
+            derived("series", kind, self.study.uid, *reader),
+        )
 
 
-def source(film: Path, reading: FilmReading) -> Source:
-    """What results take over from a film's file and its reading."""
-    header = evidence(film)
-    own = Dataset()
-    for keyword in (*ALWAYS_THERE, *THERE_IF_KNOWN, "StudyInstanceUID"):
-        if keyword in header:
-            own[keyword] = header[keyword]
-    # Not when this object was made: made twice, it is the same object.
-    local = reading.read_at.astimezone()
-    date, time = local.strftime("%Y%m%d"), local.strftime("%H%M%S")
-    own.ContentDate = own.InstanceCreationDate = own.SeriesDate = date
-    own.ContentTime = own.InstanceCreationTime = own.SeriesTime = time
-    own.TimezoneOffsetFromUTC = local.strftime("%z")
-    uids = {
-        "StudyInstanceUID": header.StudyInstanceUID,
-        "SeriesInstanceUID": header.SeriesInstanceUID,
-        "ReferencedSOPClassUID": header.SOPClassUID,
-        "ReferencedSOPInstanceUID": header.SOPInstanceUID,
-    }
-    places = {element(keyword, NOWHERE): element(keyword, uid) for keyword, uid in uids.items()}
-    return Source(header, elements(own), places, (date, time))
-
-
-def evidence(film: Path) -> Dataset:
-    """What results copy from a film's header: every element that they need is there, and none that is damaged."""
-    found = header_of(film)
-    clean = Dataset()
-    for keyword in COPIED:
-        try:
-            value = found.get(keyword, None)
-            if value is not None:
-                setattr(clean, keyword, value)
-        except Exception:  # a value outside the standard stays behind
-            continue
-    for keyword in ALWAYS_THERE:
-        if keyword not in clean:
-            setattr(clean, keyword, "" if keyword not in ("StudyDate", "StudyTime") else None)
-    if clean.PatientSex not in ("M", "F", "O", ""):
-        clean.PatientSex = ""
-    clean.SOPClassUID = UID(text_of(found, "SOPClassUID"))
-    for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
-        setattr(clean, keyword, UID(uid_of(found, keyword, film.name)))
-    return clean
-
-
-def character_set(header: Dataset) -> str:
-    """Values of (0008,0005), with backslashes; empty for the default."""
-    found = header.get("SpecificCharacterSet", "") or ""
-    return found if isinstance(found, str) else "\\".join(found)
-
-
-def equipment(kind: str, reader: str, reader_file: str, character_set: str) -> Dataset:
-    """What made a result of a kind: the beginning of a blank.
+def result_of(source: Source, reading: FilmReading, names: Names, kind: str, moment: datetime) -> Dataset:
+    """The beginning of a result: patient, study, series and equipment (PS3.3 C.7), in UTF-8.
 
     Args:
-        character_set: of the film, for the blank's own texts.
+        kind: ``sr`` or ``sc``.
+        moment: when the reading was made or signed, and not when this object was: made twice, it is the same.
     """
     made = Dataset()
-    if character_set:
-        made.SpecificCharacterSet = character_set.split("\\")
+    made.SpecificCharacterSet = "ISO_IR 192"
+    identity, study, film = source.identity, source.study, source.film
+    made.PatientID, made.PatientName = identity.identifier, identity.name
+    if identity.issuer:
+        made.IssuerOfPatientID = identity.issuer
+    made.PatientBirthDate = identity.birth_date.replace("-", "")
+    made.PatientSex = identity.sex if identity.sex in ("M", "F", "O") else ""
+    if age := age_string(film.age_years):
+        made.PatientAge = age
+    made.StudyInstanceUID, made.StudyID = study.uid, study.study_id or ""
+    made.StudyDate, made.StudyTime = (study.date or "").replace("-", ""), (study.time or "").replace(":", "")
+    made.AccessionNumber, made.ReferringPhysicianName = study.accession_number or "", ""
+    if study.description:
+        made.StudyDescription = study.description
+    made.SOPInstanceUID, made.SeriesInstanceUID = names.sop, names.series
+    local = moment.astimezone()
+    made.ContentDate = made.InstanceCreationDate = made.SeriesDate = local.strftime("%Y%m%d")
+    made.ContentTime = made.InstanceCreationTime = made.SeriesTime = local.strftime("%H%M%S")
+    made.TimezoneOffsetFromUTC = local.strftime("%z")
     made.Manufacturer, made.ManufacturerModelName, made.SoftwareVersions = MANUFACTURER, MODEL, __version__
-    made.DeviceSerialNumber = reader_file[:16]
+    made.DeviceSerialNumber = reading.reader_file[:16]
     made.SeriesNumber, made.InstanceNumber = SERIES_NUMBERS[kind], 1
-    made.SeriesDescription = f"AI for Sudan: {'report' if kind == 'sr' else 'picture'} of {reader}"[:64]
+    made.SeriesDescription = f"AI for Sudan: {'report' if kind == 'sr' else 'picture'} of {reading.reader}"[:64]
     return made
 
 
-def film_place() -> Dataset:
-    """Where a blank refers to the film (PS3.3 10.8)."""
+def file_of(made: Dataset, syntax: UID) -> bytes:
+    """A result as a DICOM file (PS3.10 7)."""
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = syntax
+    made.file_meta.ImplementationClassUID = PYDICOM_IMPLEMENTATION_UID
+    out = BytesIO()
+    made.save_as(out, enforce_file_format=True)
+    return out.getvalue()
+
+
+def referred(sop_class: str, sop_uid: str) -> Dataset:
+    """A reference to an instance (PS3.3 10.8)."""
     made = Dataset()
-    made.ReferencedSOPClassUID = made.ReferencedSOPInstanceUID = NOWHERE
+    made.ReferencedSOPClassUID, made.ReferencedSOPInstanceUID = sop_class, sop_uid
+    return made
+
+
+def evidence(study: str, series: str, sop_class: str, sop_uid: str) -> Dataset:
+    """A reference to an instance in its series and study (PS3.3 C.17.2.1)."""
+    made, inner = Dataset(), Dataset()
+    inner.ReferencedSOPSequence, inner.SeriesInstanceUID = [referred(sop_class, sop_uid)], series
+    made.ReferencedSeriesSequence, made.StudyInstanceUID = [inner], study
     return made
 
 

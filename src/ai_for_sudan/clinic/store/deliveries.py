@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -29,18 +29,35 @@ class Waiting:
     next_try_at: datetime | None
 
 
-def set_destinations(session: Session, kinds: Mapping[str, Sequence[str]]) -> None:
+def set_destinations(
+    session: Session, kinds: Mapping[str, Sequence[str]], confirmations: Mapping[str, str] | None = None
+) -> None:
     """Make the table agree with the configuration; what waits for a destination that is gone is kept, and rests.
 
     Args:
         kinds: of results that a destination takes, by its name.
+        confirmations: how a destination is asked what it kept, by its name; by a query where nothing is said.
     """
     new = dict(kinds)
+    how = confirmations or {}
     for row in session.scalars(select(Destination)):
         row.active = row.name in new
         row.kinds = list(new.pop(row.name, row.kinds))
+        row.confirmation, row.unconfirmed = how.get(row.name, "query"), ""
         row.due_at = now()  # a start is a reason to try at once
-    session.add_all(Destination(name=name, kinds=list(these)) for name, these in new.items())
+    session.add_all(
+        Destination(name=name, kinds=list(these), confirmation=how.get(name, "query")) for name, these in new.items()
+    )
+    session.flush()
+    # What waited when an earlier run ended may have been taken just before; it is asked for before it is sent again.
+    session.execute(update(Delivery).where(Delivery.state == "waiting").values(uncertain=True))
+    by_status = select(Destination.id).where(Destination.confirmation == "status")
+    session.execute(
+        update(Delivery)
+        .where(Delivery.state == "sent", Delivery.destination_id.in_(by_status))
+        .values(state="accepted", error="")
+    )
+    session.execute(update(Delivery).where(Delivery.state == "sent").values(due_at=now()))
 
 
 def enqueue(session: Session, results: Sequence[Result]) -> None:
@@ -53,8 +70,17 @@ def enqueue(session: Session, results: Sequence[Result]) -> None:
                 session.add(Delivery(destination_id=destination.id, result=result))
 
 
-def next_batch(session: Session, destination: str, most: int) -> list[tuple[Delivery, Result]]:
-    """What is due for a destination, oldest first: waiting to be sent, or sent and to be asked for."""
+def to_send(session: Session, destination: str, most: int) -> list[tuple[Delivery, Result]]:
+    """What is due to be sent to a destination, oldest first."""
+    return _due(session, destination, "waiting", most)
+
+
+def to_confirm(session: Session, destination: str, most: int) -> list[tuple[Delivery, Result]]:
+    """What a destination took and is due to be asked for, oldest first."""
+    return _due(session, destination, "sent", most)
+
+
+def _due(session: Session, destination: str, state: str, most: int) -> list[tuple[Delivery, Result]]:
     moment = now()
     rows = session.execute(
         select(Delivery, Result)
@@ -64,7 +90,7 @@ def next_batch(session: Session, destination: str, most: int) -> list[tuple[Deli
             Destination.name == destination,
             Destination.active,
             due(Destination.due_at, moment),  # type: ignore[arg-type]
-            Delivery.state.in_(("waiting", "sent")),
+            Delivery.state == state,
             due(Delivery.due_at, moment),  # type: ignore[arg-type]
         )
         .order_by(Delivery.due_at, Delivery.id)
@@ -73,24 +99,98 @@ def next_batch(session: Session, destination: str, most: int) -> list[tuple[Deli
     return [(delivery, result) for delivery, result in rows]
 
 
-def mark_sent(session: Session, ids: Sequence[int]) -> None:
+def next_due(session: Session, destination: str) -> datetime | None:
+    """When the next result is to be sent or asked for; ``None`` where none waits."""
+    return session.scalar(
+        select(func.min(Delivery.due_at))
+        .join(Destination)
+        .where(Destination.name == destination, Destination.active, Delivery.state.in_(("waiting", "sent")))
+    )
+
+
+def mark_sent(session: Session, ids: Sequence[int], *, final: bool = False) -> None:
+    """It said yes.
+
+    Args:
+        final: the destination is not asked again: its word is all that there is.
+    """
     session.execute(
         update(Delivery)
         .where(Delivery.id.in_(ids))
-        .values(state="sent", sent_at=now(), error="", attempts=Delivery.attempts + 1)
+        .values(
+            state="accepted" if final else "sent",
+            sent_at=now(),
+            due_at=now(),
+            error="",
+            asked=0,
+            uncertain=False,
+            commitment="",
+            attempts=Delivery.attempts + 1,
+        )
     )
+
+
+def mark_asked(
+    session: Session, ids: Sequence[int], *, wait: timedelta, commitment: str = "", unasked: str = ""
+) -> None:
+    """It was asked whether it has these, and has not said so yet; it is asked again after a while.
+
+    Args:
+        commitment: UID of the storage commitment that was asked for.
+        unasked: why the destination could not be asked at all.
+    """
+    session.execute(
+        update(Delivery)
+        .where(Delivery.id.in_(ids))
+        .values(asked=Delivery.asked + 1, due_at=now() + wait, commitment=commitment)
+    )
+    whose = select(Delivery.destination_id).where(Delivery.id.in_(ids))
+    session.execute(update(Destination).where(Destination.id.in_(whose)).values(unconfirmed=unasked))
+
+
+def commit(session: Session, commitment: str, kept: Sequence[str], failed: Mapping[str, str]) -> int:
+    """Take the answer to a storage commitment (PS3.4 J.3.3).
+
+    Args:
+        kept: SOP Instance UIDs of results that it answers for.
+        failed: why it does not, by SOP Instance UID.
+
+    Returns:
+        the number of results that the answer was about; 0 for a commitment that nobody asked for.
+    """
+    rows = session.execute(
+        select(Delivery, Result.sop_uid).join(Result).where(Delivery.commitment == commitment, Delivery.state == "sent")
+    ).all()
+    mark_confirmed(session, [delivery.id for delivery, uid in rows if uid in kept])
+    for delivery, uid in rows:
+        if uid in failed:
+            mark_missing(session, [delivery.id], failed[uid])
+    return len(rows)
+
+
+def mark_lost(session: Session, ids: Sequence[int], words: str) -> None:
+    """Its file is gone and cannot be made again: it is named, and nothing waits for it."""
+    session.execute(update(Delivery).where(Delivery.id.in_(ids)).values(state="lost", error=words))
+
+
+def put_off(session: Session, ids: Sequence[int], words: str, wait: timedelta) -> None:
+    """Send these later, for a reason of the clinic's own."""
+    session.execute(update(Delivery).where(Delivery.id.in_(ids)).values(error=words, due_at=now() + wait))
 
 
 def mark_confirmed(session: Session, ids: Sequence[int]) -> None:
     session.execute(
         update(Delivery).where(Delivery.id.in_(ids)).values(state="confirmed", confirmed_at=now(), error="")
     )
+    whose = select(Delivery.destination_id).where(Delivery.id.in_(ids))
+    session.execute(update(Destination).where(Destination.id.in_(whose)).values(unconfirmed=""))
 
 
 def mark_missing(session: Session, ids: Sequence[int], words: str) -> None:
     """It said yes, was asked, and has nothing: send again, later each time."""
     for row in session.scalars(select(Delivery).where(Delivery.id.in_(ids))):
         row.state, row.error, row.due_at = "waiting", words, now() + back_off(row.attempts)
+        row.asked, row.commitment = 0, ""
 
 
 def mark_refused(session: Session, ids: Sequence[int], words: str) -> None:
@@ -102,10 +202,15 @@ def mark_refused(session: Session, ids: Sequence[int], words: str) -> None:
     )
 
 
-def mark_failed(session: Session, ids: Sequence[int], words: str) -> None:
-    """This one went wrong for a reason that may pass."""
+def mark_failed(session: Session, ids: Sequence[int], words: str, *, uncertain: bool = False) -> None:
+    """This one went wrong for a reason that may pass.
+
+    Args:
+        uncertain: the answer was lost after it may have been taken: it is asked for before it is sent again.
+    """
     for row in session.scalars(select(Delivery).where(Delivery.id.in_(ids))):
         row.attempts += 1
+        row.uncertain |= uncertain
         row.error, row.due_at = words, now() + back_off(row.attempts)
 
 
@@ -129,7 +234,7 @@ def resend(session: Session, ids: Sequence[int]) -> int:
     found = session.execute(
         update(Delivery)
         .where(Delivery.id.in_(ids))
-        .values(state="waiting", due_at=now(), attempts=0, error="", confirmed_at=None)
+        .values(state="waiting", due_at=now(), attempts=0, error="", confirmed_at=None, uncertain=False)
     )
     session.execute(
         update(Destination)
@@ -153,7 +258,7 @@ def not_confirmed(session: Session, most: int = 200) -> list[Waiting]:
         .join(Destination)
         .join(Result)
         .join(FilmReading)
-        .where(Delivery.state.not_in(("confirmed", "cancelled")))
+        .where(Delivery.state.not_in(("confirmed", "accepted", "cancelled")))
         .order_by(Delivery.created_at)
         .limit(most)
     )
@@ -167,7 +272,9 @@ def not_confirmed(session: Session, most: int = 200) -> list[Waiting]:
             delivery.attempts,
             _why(delivery, destination),
             delivery.created_at,
-            None if delivery.state == "refused" or not destination.active else max(delivery.due_at, destination.due_at),
+            None
+            if delivery.state in ("refused", "lost") or not destination.active
+            else max(delivery.due_at, destination.due_at),
         )
         for delivery, destination, kind, film in rows
     ]
@@ -180,7 +287,9 @@ def _why(delivery: Delivery, destination: Destination) -> str:
         return delivery.error
     if destination.error:
         return destination.error
-    return f"{destination.name} accepted it; whether it has it is being checked" if delivery.state == "sent" else ""
+    if delivery.state != "sent":
+        return ""
+    return destination.unconfirmed or f"{destination.name} accepted it; whether it has it is being checked"
 
 
 def of_film(session: Session, film: int) -> list[tuple[Delivery, Destination, Result]]:

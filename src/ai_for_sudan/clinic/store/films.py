@@ -181,6 +181,7 @@ def sign(session: Session, verdict: Verdict) -> Verdict:
     film = session.get_one(Film, verdict.film_id)
     film.review = said.pop() if len(said) == 1 else "split"
     identities.touch(session, film)
+    jobs.add(session, "results", f"{verdict.reading_id}/verdict:{verdict.id}")
     return verdict
 
 

@@ -24,7 +24,7 @@ def record(session: Session, actor: str, act: str, subject: str = "", **detail: 
         subject: ``film:17``.
         detail: what else is worth keeping; never a patient's name or a password.
     """
-    previous = session.scalar(select(TrailRow.hash).order_by(TrailRow.id.desc()).limit(1)) or FIRST
+    previous = head(session)
     moment = now()
     row = TrailRow(
         at=moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
@@ -40,6 +40,11 @@ def record(session: Session, actor: str, act: str, subject: str = "", **detail: 
     session.add(row)
     session.flush()
     return row
+
+
+def head(session: Session) -> str:
+    """The last hash: kept elsewhere, it shows later that no row before it was changed, put in or taken out."""
+    return session.scalar(select(TrailRow.hash).order_by(TrailRow.id.desc()).limit(1)) or FIRST
 
 
 def verify(session: Session) -> tuple[int, str]:
