@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import shutil
+import socket
 import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
+from typing import ClassVar
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from clinic_parts import Orthanc, config, film, free_port, running, send, wait_for
+from clinic_parts import TITLE, Orthanc, config, dcmtk, film, free_port, running, send, wait_for
+from pydicom import dcmread
+from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, evt
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from ai_for_sudan.clinic.care import certificate
+from ai_for_sudan.clinic.care import certificate, doctor
 from ai_for_sudan.clinic.clinic import Clinic
-from ai_for_sudan.clinic.config import Destination
+from ai_for_sudan.clinic.config import Destination, Modality, Node
+from ai_for_sudan.clinic.delivery import deliverers
 from ai_for_sudan.clinic.delivery.deliverers import Deliverer
 from ai_for_sudan.clinic.delivery.dicom import DicomPeer
+from ai_for_sudan.clinic.health import health
 from ai_for_sudan.clinic.store import Store, deliveries, jobs, tables
 from ai_for_sudan.clinic.store.tables import Delivery, Film, FilmReading, Result
 
@@ -75,8 +86,6 @@ def test_results_reach_orthanc_in_the_study_of_the_film_and_are_confirmed(
 
 
 def _of(clinic: Clinic, kind: str):  # type: ignore[no-untyped-def]
-    from pydicom import dcmread
-
     with clinic.store.reading() as session:
         file = session.scalars(select(Result.file).where(Result.kind == kind)).one()
     return dcmread(clinic.store.results.path(file))
@@ -138,8 +147,6 @@ def pacs(
         return store_status
 
     def on_find(event: evt.Event):  # type: ignore[no-untyped-def]
-        from pydicom.dataset import Dataset
-
         for uid in kept:
             answer = Dataset()
             answer.QueryRetrieveLevel, answer.SOPInstanceUID = "IMAGE", uid
@@ -237,11 +244,76 @@ def test_a_refusal_of_the_pacs_is_never_shown_as_success(
         assert wait_for(lambda: states(clinic) == [state, state])
 
 
-def test_a_pacs_that_cannot_be_asked_leaves_results_sent_but_not_confirmed(tmp_path: Path, reader_file: Path) -> None:
-    with pacs(finds=False) as (port, _), running(config(tmp_path, reader_file, destinations=(there(port),))) as clinic:
-        send(clinic.node.port, [film()])
-        assert why(clinic, "does not answer C-FIND")
-        assert wait_for(lambda: states(clinic) == ["sent", "sent"])
+@contextmanager
+def storescp(folder: Path) -> Iterator[int]:
+    """dcmtk's storescp, which knows no C-FIND; its port."""
+    program = dcmtk("storescp")
+    if program is None:
+        pytest.skip("dcmtk is not installed: apt-get install dcmtk")
+    folder.mkdir()
+    port = free_port()
+    process = subprocess.Popen([program, "-aet", "PACS", "-od", str(folder), "+xa", str(port)])
+
+    def open_port() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    try:
+        assert wait_for(open_port)
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_pacs_that_cannot_be_asked_gets_everything_and_it_is_said(
+    tmp_path: Path, reader_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliverers, "BATCH", 2)
+    with storescp(tmp_path / "pacs") as port:
+        settings = config(tmp_path, reader_file, destinations=(there(port),))
+        with running(settings) as clinic:
+            assert send(clinic.node.port, [film(number=n) for n in range(3)]) == [0, 0, 0]
+            assert wait_for(lambda: len(list((tmp_path / "pacs").iterdir())) == 6)
+            assert wait_for(lambda: states(clinic) == ["sent"] * 6)
+            assert why(clinic, "does not answer C-FIND")
+            (problem,) = [one for one in health(clinic)["problems"] if one["code"] == "unconfirmed"]
+            assert "confirm" in problem["advice"]
+            findings = {finding.what: finding for finding in doctor.examine(settings)}
+            assert findings["PACS PACS"].state == "failure" and "cannot be confirmed" in findings["PACS PACS"].words
+        trusting = dataclasses.replace(settings, destinations=(dataclasses.replace(there(port), confirm="status"),))
+        with running(trusting) as clinic:
+            assert states(clinic) == ["accepted"] * 6
+            assert send(clinic.node.port, [film(number=4)]) == [0]
+            assert wait_for(lambda: states(clinic) == ["accepted"] * 8)
+            with clinic.store.reading() as session:
+                assert deliveries.not_confirmed(session) == []
+
+
+def test_orthanc_answers_for_what_it_keeps(tmp_path: Path, reader_file: Path) -> None:
+    if shutil.which("Orthanc") is None:
+        pytest.skip("Orthanc is not installed: apt-get install orthanc orthanc-dicomweb")
+    port = free_port()
+    orthanc = Orthanc(tmp_path / "orthanc", port)
+    orthanc.start()
+    try:
+        node = Node(title=TITLE, host="127.0.0.1", port=port, modalities=(Modality("CR1"),))
+        there = orthanc.destination(confirm="commitment")
+        settings = config(tmp_path, reader_file, node=node, destinations=(there,))
+        assert "Storage Commitment" in DicomPeer(settings, there).check()
+        with running(settings) as clinic:
+            assert send(clinic.node.port, [film()]) == [0]
+            assert confirmed(clinic, 2)
+            assert send(clinic.node.port, [film()], title="ORTHANC") == [0x0124]  # it may answer, and nothing else
+            # What it does not have, it does not answer for.
+            with clinic.store.writing() as session:
+                session.execute(update(Result).where(Result.kind == "sc").values(sop_uid="1.2.3.4"))
+                session.execute(update(Delivery).values(state="sent", due_at=tables.now()))
+            clinic.deliverers.wake()
+            assert why(clinic, "does not answer for keeping it")
+            assert wait_for(lambda: "confirmed" in states(clinic))
+    finally:
+        orthanc.stop()
 
 
 def test_a_pacs_that_takes_no_jpeg_gets_the_picture_uncompressed(tmp_path: Path, reader_file: Path) -> None:
@@ -288,6 +360,95 @@ class _Web(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None: ...
+
+
+class _Forgetful(BaseHTTPRequestHandler):
+    """Stores each instance, loses its first answer, and says 409 when the same comes again."""
+
+    kept: ClassVar[list[str]] = []
+    posts: ClassVar[list[int]] = []
+    asked: ClassVar[bool] = True
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.posts.append(len(body))
+        found = [dcmread(BytesIO(part[part.index(b"\r\n\r\n") + 4 :]), force=True, stop_before_pixels=True)
+                 for part in body.split(b"--0f3cf5c0-70e0-41ef-baef-c6f9f65ec3e1")[1:-1]]  # fmt: skip
+        uids = [str(one.SOPInstanceUID) for one in found]
+        if not set(uids) <= set(self.kept):
+            self.kept.extend(uids)
+            self.close_connection = True
+            self.connection.close()
+            return
+        failed = Dataset()
+        failed.FailedSOPSequence = []
+        for uid in uids:
+            item = Dataset()
+            item.ReferencedSOPInstanceUID, item.FailureReason = uid, 0x0111
+            failed.FailedSOPSequence.append(item)
+        self._answer(409, json.dumps(failed.to_json_dict()).encode())
+
+    def do_GET(self) -> None:
+        wanted = parse_qs(urlsplit(self.path).query).get("SOPInstanceUID", [""])[0]
+        found = [{"00080018": {"vr": "UI", "Value": [wanted]}}] if wanted in self.kept else []
+        self._answer(200 if self.asked else 503, json.dumps(found).encode())
+
+    _answer = _Web._answer
+
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+@pytest.mark.parametrize("answers_when_asked", [True, False])
+def test_a_lost_answer_of_a_web_server_that_stored_is_no_refusal(
+    tmp_path: Path, reader_file: Path, answers_when_asked: bool
+) -> None:
+    handler = type("Handler", (_Forgetful,), {"kept": [], "posts": [], "asked": answers_when_asked})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    web = Destination(name="Web", protocol="dicomweb", url=f"http://127.0.0.1:{server.server_port}/dicom-web")
+    with running(config(tmp_path, reader_file, destinations=(web,))) as clinic:
+        send(clinic.node.port, [film()])
+        assert wait_for(lambda: len(handler.kept) == 2)
+        expected = ["confirmed"] * 2 if answers_when_asked else ["sent"] * 2
+        assert wait_for(lambda: hurried(clinic) or states(clinic) == expected)
+        # What may be there is asked for before it is sent again.
+        assert len(handler.posts) == 1 or not answers_when_asked
+    server.shutdown()
+
+
+def hurried(clinic: Clinic) -> None:
+    """End the back-off, and leave all else as it is."""
+    with clinic.store.writing() as session:
+        session.execute(update(Delivery).where(Delivery.state == "waiting").values(due_at=tables.now()))
+        session.execute(update(tables.Destination).values(due_at=tables.now()))
+    clinic.deliverers.wake()
+
+
+def test_a_missing_file_of_a_result_is_made_again_and_stops_no_other(
+    tmp_path: Path, reader_file: Path, orthanc: Orthanc
+) -> None:
+    settings = config(
+        tmp_path, reader_file, destinations=(dataclasses.replace(orthanc.destination(), port=free_port()),)
+    )
+    with running(settings) as clinic:  # away: they gather
+        sent = [film(number=n) for n in range(2)]
+        send(clinic.node.port, sent)
+        assert wait_for(lambda: len(states(clinic)) == 4)
+        with clinic.store.writing() as session:
+            first, second = (
+                session.scalars(select(Film).where(Film.sop_uid == one.SOPInstanceUID)).one() for one in sent
+            )
+            for result in session.scalars(select(Result)):
+                clinic.store.results.delete(result.file)
+            clinic.store.films.delete(second.file)
+            assert first.file != second.file
+    with running(dataclasses.replace(settings, destinations=(orthanc.destination(),))) as clinic:
+        done = ["confirmed"] * 3 + ["lost"]  # the picture of the film that is gone
+        assert wait_for(lambda: hurried(clinic) or states(clinic) == done)
+        with clinic.store.reading() as session:
+            (waiting,) = deliveries.not_confirmed(session)
+        assert (waiting.kind, waiting.next_try_at) == ("sc", None) and "cannot be made again" in waiting.why
+        assert "lost" in {problem["code"] for problem in health(clinic)["problems"]}
 
 
 @pytest.mark.parametrize(

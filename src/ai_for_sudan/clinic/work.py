@@ -6,6 +6,7 @@ import hashlib
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,8 @@ class Workers:
         self._new_results, self._language, self._site = new_results, language, site
         self._stopping = False
         self._work = threading.Condition()
+        #: jobs whose end could not be written: their rows say that they run
+        self._left: deque[int] = deque()
         self._signals = 0
         self._threads = [threading.Thread(target=self._run, name=f"worker-{n}", daemon=True) for n in range(count)]
 
@@ -158,6 +161,8 @@ class Workers:
                 job = self._do(job) if job is not None else self._first()
             except Exception:  # a full disk, a locked database: whatever it is, it may pass
                 LOG.exception("a job could not be taken or ended")
+                if job is not None:
+                    self._left.append(job.id)
                 job = None
                 time.sleep(1)
             if job is None:
@@ -167,7 +172,13 @@ class Workers:
 
     def _first(self) -> Job | None:
         with self.store.writing() as session:
-            return self._take(session)
+            left = list(self._left)
+            for number in left:
+                jobs.put_back(session, number, "it could not be ended: the disk was full, or the database busy")
+            following = self._take(session)
+        for number in left:
+            self._left.remove(number)
+        return following
 
     def _take(self, session: Session) -> Job | None:
         return None if self._stopping else jobs.take(session, ("read", "results"))

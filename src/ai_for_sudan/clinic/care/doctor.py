@@ -17,6 +17,7 @@ from pathlib import Path
 from ai_for_sudan.clinic.care import certificate, clock
 from ai_for_sudan.clinic.config import Config
 from ai_for_sudan.clinic.delivery import Away, peer_of
+from ai_for_sudan.clinic.health import standing
 from ai_for_sudan.clinic.store import DATABASE, Store, deliveries, settings, trail
 from ai_for_sudan.clinic.store import database as databases
 from ai_for_sudan.clinic.store.tables import now
@@ -47,6 +48,7 @@ def examine(config: Config) -> Iterator[Finding]:
     yield from _node(config)
     yield _web(config)
     yield from _destinations(config)
+    yield from _waiting(config)
     yield from _folder(config)
     yield from _backups(config)
 
@@ -189,14 +191,21 @@ def _destinations(config: Config) -> Iterator[Finding]:
         except Away as error:
             advice = "see that it is on, that the address is right, and that it knows this clinic's AE title"
             yield Finding("failure", f"PACS {there.name}", str(error), advice)
+
+
+def _waiting(config: Config) -> Iterator[Finding]:
+    """What waits for whom, as `health` says it."""
     file = config.storage.folder / DATABASE
-    if config.destinations and file.exists() and not databases.is_older(file):
-        with Store(config.storage.folder, 0) as store, store.reading() as session:
-            counts = deliveries.counts(session)
+    if not file.exists() or databases.is_older(file):
+        return
+    with Store(config.storage.folder, 0) as store, store.reading() as session:
+        found = standing(session)
+        counts = deliveries.counts(session)
+    for problem in found:
+        if problem["code"] != "delivery":  # the destination was asked just now
+            yield Finding("warning", problem["code"], problem["words"], problem["advice"])
+    if config.destinations:
         waiting = sum(n for (_, state), n in counts.items() if state in ("waiting", "sent"))
-        refused = sum(n for (_, state), n in counts.items() if state == "refused")
-        if refused:
-            yield Finding("warning", "results", f"{refused} were refused", "see the page of deliveries for the reasons")
         yield Finding("ok", "results", f"{waiting} are on their way")
 
 
