@@ -118,9 +118,7 @@ def send(call: Phone, body: Sent) -> dict[str, Any]:
         path = Path(file.name)
         file.write(picture)
     code = Identity(body.patient.strip())
-    sent = hand_over(
-        call, path, origin="phone", named=code, age_years=body.age, date=read_at.date().isoformat()
-    )
+    sent = hand_over(call, path, origin="phone", named=code, age_years=body.age, date=read_at.date().isoformat())
     with call.desk.store.writing() as session:
         found = session.get_one(Film, sent["film"])
         if found.identity == "unknown" and code.known:  # it was added on the phone after the film was sent
