@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import logging
+import os
 import ssl
 import tarfile
+import time
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from clinic_parts import config, film, running, send, wait_for
-from sqlalchemy import select
+from pydicom import dcmread
+from sqlalchemy import select, text
 
 from ai_for_sudan.cli import main
-from ai_for_sudan.clinic.care import backup, certificate, clock, doctor, logs, retention
+from ai_for_sudan.clinic.care import backup, certificate, clock, doctor, logs, permissions, retention, sealing
 from ai_for_sudan.clinic.clinic import Clinic
 from ai_for_sudan.clinic.config import Backup, Destination, Storage, load
 from ai_for_sudan.clinic.health import health
 from ai_for_sudan.clinic.pseudonyms import Pseudonyms
-from ai_for_sudan.clinic.store import films, settings, trail
-from ai_for_sudan.clinic.store.tables import Film, FilmReading, Patient, Study, TrailRow, now
+from ai_for_sudan.clinic.store import DATABASE, Store, films, settings, tables, trail
+from ai_for_sudan.clinic.store.tables import Delivery, Film, FilmReading, Patient, Result, Study, TrailRow, now
+from ai_for_sudan.clinic.work import OpenReader
 from ai_for_sudan.errors import UserError
 
 
@@ -310,6 +315,162 @@ def test_trail_verify_tells_a_broken_chain_by_its_exit_code(
         connection.execute("UPDATE trail SET actor = 'user:omar' WHERE id = 1")
     assert main(["clinic", "trail", "--verify", "--config", str(settings_.file)]) == 1
     assert "row 1" in capsys.readouterr().out
+
+
+def test_a_trail_that_was_written_anew_is_found_by_a_hash_from_elsewhere(
+    tmp_path: Path, reader_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings_ = config(tmp_path, reader_file)
+    settings_.file.write_text('[storage]\nfolder = "data"\n')
+    with running(settings_) as clinic:
+        send(clinic.node.port, [film()])
+        read(clinic, 1)
+        with clinic.store.reading() as session:
+            report = session.scalars(select(Result).where(Result.kind == "sr")).one()
+            head = trail.head(session)
+        report_file = clinic.store.results.path(report.file)
+        made = backup.back_up(settings_, films=False)
+        page = tmp_path / "monitor.html"
+        page.write_text(f"<p>Last hash of the clinic's trail: {head}</p>")
+    against = [arg for kept in (head, str(made), str(report_file), str(page)) for arg in ("--against", kept)]
+    verify = ["clinic", "trail", "--verify", "--config", str(settings_.file)]
+    assert main([*verify, *against]) == 0
+    assert capsys.readouterr().out.count("unchanged up to there") == 4
+    assert main([*verify, "--against", str(settings_.file)]) == 2
+    with Store.open(settings_.storage.folder) as store:  # who has the database writes a whole new chain
+        with store.writing() as session:
+            session.execute(text("DROP TRIGGER trail_no_delete"))
+            session.execute(text("DELETE FROM trail"))
+            trail.record(session, "system", "server.started")
+    assert main(verify) == 0
+    for kept in (head, str(made), str(report_file), str(page)):
+        assert main([*verify, "--against", kept]) == 1
+        assert "WRITTEN ANEW" in capsys.readouterr().out
+
+
+def test_a_closed_backup_opens_with_its_paper_alone_and_holds_everything(
+    tmp_path: Path, reader_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings_ = config(tmp_path, reader_file)
+    settings_.file.write_text('[storage]\nfolder = "data"\n')
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    command = ["clinic", "backup", "--config", str(settings_.file)]
+    with running(settings_) as clinic:
+        send(clinic.node.port, [film(number=n) for n in range(2)])
+        read(clinic, 2)
+        assert main([*command, "--key"]) == 0
+        key = capsys.readouterr().out.split("\n\n")[1].strip()
+        assert main([*command, "--to", str(stick)]) == 0
+    (made,) = stick.iterdir()
+    assert made.stat().st_mode & 0o077 == 0 and b"TEST^FILM" not in made.read_bytes()
+    restore = ["clinic", "restore", str(made), "--folder", str(tmp_path / "bare"), "--config", str(tmp_path / "c.toml")]
+    for wrong in ("", key[:-1] + ("A" if key[-1] != "A" else "B"), sealing.make_key(tmp_path / "other")):
+        assert main([*restore, "--key", wrong]) == 2
+    damaged = tmp_path / "damaged"
+    for content in (made.read_bytes()[:-100], made.read_bytes()[:-100] + bytes(100)):
+        damaged.write_bytes(content)
+        with pytest.raises(UserError, match="damaged"):
+            backup.restore(damaged, tmp_path / "elsewhere", key)
+    assert main([*restore, "--key", key.lower()]) == 0
+    bare = dataclasses.replace(settings_, file=tmp_path / "c.toml", storage=Storage(tmp_path / "bare", 0.0))
+    with running(bare) as clinic, clinic.store.reading() as session:
+        rows = list(session.scalars(select(Film)))
+        assert len(rows) == 2 and all(clinic.store.films.path(row.file).exists() for row in rows)
+
+
+def test_a_sealed_file_of_several_pieces_cannot_be_cut_or_put_together_anew(tmp_path: Path) -> None:
+    key = sealing.make_key(tmp_path)
+    plain, closed = tmp_path / "plain", tmp_path / "closed"
+    public = sealing.public_key(tmp_path)
+    assert public is not None
+    for size in (0, 1, sealing.PIECE, sealing.PIECE + 1, 2 * sealing.PIECE):
+        plain.write_bytes(bytes(size))
+        sealing.seal(plain, closed, public)
+        opened = io.BytesIO()
+        sealing.unseal(closed, opened, key)
+        assert opened.getvalue() == bytes(size)
+    whole = closed.read_bytes()
+    start, piece = len(sealing.MAGIC) + 32, sealing.PIECE + sealing.TAG
+    first, second = whole[start : start + piece], whole[start + piece :]
+    for content in (whole[: start + piece], whole[:start] + second + first, whole[:start] + second):
+        closed.write_bytes(content)
+        with pytest.raises(UserError, match="does not open"):
+            sealing.unseal(closed, io.BytesIO(), key)
+
+
+def test_what_others_could_read_is_closed_at_the_start_and_found_by_the_doctor(
+    tmp_path: Path, reader_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = os.umask(0o022)
+    try:
+        assert main(["clinic", "init", "--yes", "--reader", str(reader_file), "--name", "127.0.0.1"]) == 0
+        settings_ = load(tmp_path / "clinic.toml")
+        folder = settings_.storage.folder
+        assert list(permissions.loose(folder)) == []
+        (folder / "films").chmod(0o755)
+        (folder / DATABASE).chmod(0o644)
+        assert {place.name for place in permissions.loose(folder)} == {"films", DATABASE}
+        assert any(one.what == "rights" and one.state == "failure" for one in doctor.examine(settings_))
+        Clinic.open(settings_).stop()
+        assert list(permissions.loose(folder)) == []
+    finally:
+        os.umask(before)
+
+
+def test_results_on_their_way_and_films_in_doubt_keep_their_films(clinic: Clinic) -> None:
+    send(clinic.node.port, [film(number=n) for n in range(1, 5)])
+    read(clinic, 4)
+    wait_for(lambda: len(results(clinic)) == 8)
+    with clinic.store.writing() as session:
+        session.add(there := tables.Destination(name="PACS", kinds=["sr", "sc"]))
+        session.flush()
+        for number, state in ((1, "waiting"), (2, "sent"), (3, "confirmed")):
+            result = session.scalars(select(Result).join(FilmReading).where(FilmReading.film_id == number)).first()
+            assert result is not None
+            session.add(Delivery(destination_id=there.id, result_id=result.id, state=state))
+        for row in session.scalars(select(Film)):
+            row.arrived_at = now() - timedelta(days=31)
+        session.get_one(Film, 4).identity = "contradicted"
+    kept = dataclasses.replace(clinic.config.storage, keep_days=30)
+    assert retention.retain(dataclasses.replace(clinic.config, storage=kept), clinic.store) == 1
+    with clinic.store.reading() as session:
+        assert list(session.scalars(select(Film.id).where(Film.deleted_at.is_not(None)))) == [3]
+
+
+def results(clinic: Clinic) -> list[Result]:
+    with clinic.store.reading() as session:
+        return list(session.scalars(select(Result)))
+
+
+def test_a_machine_that_was_off_for_some_hours_has_a_right_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its counter begins anew, and its process may have the same number as before."""
+    with Store.open(tmp_path) as store:
+        counted = [50_000.0]
+        monkeypatch.setattr(time, "clock_gettime", lambda which: counted[0])
+        monkeypatch.setattr(time, "monotonic", lambda: counted[0])
+        assert clock.beat(store) == ""
+        counted[0] = 5.0
+        monkeypatch.setattr(clock, "now", lambda: now() + timedelta(hours=5))
+        assert clock.beat(store) == ""
+
+
+@pytest.mark.parametrize(("age", "kept"), [("018M", "018M"), ("003Y", "003Y"), ("", "018M"), ("005W", "001M")])
+def test_a_pseudonym_keeps_the_age_in_months(tmp_path: Path, age: str, kept: str) -> None:
+    file = tmp_path / "film.dcm"
+    one = film(PatientAge=age, PatientBirthDate="20250501", StudyDate="20261101")
+    one.save_as(file, enforce_file_format=True)
+    Pseudonyms(tmp_path).apply(file)
+    found = dcmread(file)
+    assert (found.PatientAge, found.PatientBirthDate, str(found.PatientName)) == (kept, "", "")
+
+
+def test_a_film_that_ends_the_program_is_answered_by_its_code(reader_file: Path) -> None:
+    lost = OpenReader(str(reader_file), "").lost("film")
+    assert (lost.status, lost.codes, lost.line["codes"]) == ("failed", ["worker_lost"], ["worker_lost"])
 
 
 def test_logs_are_json_lines_without_a_patient(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -38,13 +39,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
     doctor = act("doctor", "check everything, and say what to do", _doctor)
     doctor.add_argument("--clock-is-right", action="store_true", help="the clock was checked and is right")
     backup = act("backup", "write a backup of a running or stopped clinic", _backup)
-    backup.add_argument("--to", type=Path, metavar="FILE.tar", help="default: in the folder of backups")
+    backup.add_argument(
+        "--to", type=Path, metavar="PLACE", help="a file, or a folder such as a stick or another machine's share"
+    )
+    backup.add_argument("--key", action="store_true", help="make the key that closes backups; it is printed once")
     backup.add_argument("--without-films", action="store_true", help="small: everything but the pictures")
     restore = act("restore", "restore a backup on an empty machine", _restore)
     restore.add_argument("backup", type=Path, metavar="FILE.tar")
+    restore.add_argument("--key", default="", help="from the paper; asked for where a backup is closed with one")
     restore.add_argument("--folder", type=Path, default=Path("clinic-data"), help="an empty one (default: %(default)s)")
     trail = act("trail", "show the trail, or check its chain", _trail)
     trail.add_argument("--verify", action="store_true", help="check the whole chain")
+    trail.add_argument(
+        "--against", action="append", default=[], metavar="HASH|FILE", help="a last hash that was kept elsewhere: on "
+        "paper, in a backup, a monthly page or a report (DICOM SR); repeatable",
+    )  # fmt: skip
     trail.add_argument("--last", type=int, default=50, help="rows to show (default: %(default)s)")
     act("certificate", "make a new certificate for the pages", _certificate)
     password = act(
@@ -54,7 +63,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    return int(args.act(args))
+    before = os.umask(0o077)  # what a clinic writes is for its owner alone
+    try:
+        return int(args.act(args))
+    finally:
+        os.umask(before)
 
 
 def _init(args: argparse.Namespace) -> int:
@@ -176,22 +189,40 @@ def _doctor(args: argparse.Namespace) -> int:
 
 
 def _backup(args: argparse.Namespace) -> int:
+    from ai_for_sudan.clinic.care import sealing
     from ai_for_sudan.clinic.care.backup import back_up
     from ai_for_sudan.clinic.config import load
+    from ai_for_sudan.clinic.store import Store, trail
 
-    made = back_up(load(args.config), films=not args.without_films, to=args.to)
-    print(f"{made} ({made.stat().st_size / 1e6:.1f} MB); it holds patients' films and all keys: keep it locked away")
+    config = load(args.config)
+    if args.key:
+        print("Write this down and keep it away from this machine. It is not stored, and not shown again:")
+        print(f"\n    {sealing.make_key(config.storage.folder)}\n")
+        print("From now on, backups are encrypted; they are restored with this key alone.")
+        return 0
+    made = back_up(config, films=not args.without_films, to=args.to)
+    print(f"{made} ({made.stat().st_size / 1e6:.1f} MB) is written, and was read back.")
+    if sealing.public_key(config.storage.folder) is None:
+        print("It holds patients' films and all keys, unencrypted: lock it away, or make a key: clinic backup --key")
+    with Store.open(config.storage.folder) as store, store.reading() as session:
+        print(f"The last hash of the trail, to be kept elsewhere: {trail.head(session)}")
     return 0
 
 
 def _restore(args: argparse.Namespace) -> int:
-    from ai_for_sudan.clinic.care import backup
+    from ai_for_sudan.clinic.care import backup, sealing
 
-    manifest = backup.restore(args.backup, args.folder)
+    key = args.key
+    if not key and sealing.is_sealed(args.backup) and sys.stdin.isatty():
+        key = input("The key, from the paper: ")
+    manifest = backup.restore(args.backup, args.folder, key)
     written = backup.restore_config(args.folder, args.config)
     print(f"{args.folder} holds the clinic of {manifest['made_at'][:16]} UTC.")
     if manifest["missing"]:
-        print(f"{manifest['missing']} films are not in this backup; their readings and verdicts are.")
+        print(
+            f"{manifest['missing']} films and results are not in this backup. Readings and verdicts are. Reports that "
+            "had not been sent are made again; pictures cannot be, and are listed as lost: send those films again."
+        )
     print(
         f"{args.config} "
         + ("is written." if written else "was there already and is left as it is; check that 'folder' is right.")
@@ -203,6 +234,7 @@ def _restore(args: argparse.Namespace) -> int:
 def _trail(args: argparse.Namespace) -> int:
     from sqlalchemy import select
 
+    from ai_for_sudan.clinic.care.backup import trail_hashes
     from ai_for_sudan.clinic.config import load
     from ai_for_sudan.clinic.store import Store, trail
     from ai_for_sudan.clinic.store.tables import TrailRow
@@ -215,6 +247,13 @@ def _trail(args: argparse.Namespace) -> int:
                 print(f"THE TRAIL IS BROKEN: {error}")
                 return 1
             print(f"{count} rows, unbroken. The last hash, to be written down elsewhere: {last}")
+            known = [digest for kept in args.against for digest in trail_hashes(kept)]
+            for digest in known:
+                row = trail.row_with(session, digest)
+                if row is None:
+                    print(f"THE TRAIL WAS WRITTEN ANEW: no row has the hash {digest} that was kept elsewhere")
+                    return 1
+                print(f"Row {row} has the hash {digest[:16]}... that was kept elsewhere: unchanged up to there.")
             return 0
         rows = session.scalars(select(TrailRow).order_by(TrailRow.id.desc()).limit(max(0, args.last)))
         for row in reversed(list(rows)):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ai_for_sudan.clinic.arrivals import Received, adopt_orphans, receive
+from ai_for_sudan.clinic.care import permissions
 from ai_for_sudan.clinic.config import Config
 from ai_for_sudan.clinic.delivery import Deliverers
 from ai_for_sudan.clinic.folder import FolderWatch
@@ -58,6 +59,8 @@ class Clinic:
 
                 back_up(config, films=False, reason="before-upgrade")
             store = Store.open(folder)
+            if opened := permissions.repair(folder):
+                LOG.warning("others could read the clinic's folder", extra={"repaired": opened})
             store.set_keep_free(config.storage.keep_free)
             reader = OpenReader(config.reading.reader, config.reading.operating_point)
         except BaseException:

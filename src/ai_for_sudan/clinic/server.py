@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import gc
 import logging
+import os
 import signal
 import socket
 import threading
@@ -42,6 +43,16 @@ def _share_memory() -> None:
         mallopt(M_MMAP_THRESHOLD, 1 << 20)
 
 
+def _arrive_beside(config: Config) -> None:
+    """Let what arrives piece by piece lie beside the films, so that a whole film only gets another name.
+
+    This program's own process is meant: nothing but the server runs in it.
+    """
+    incoming = config.storage.folder / "incoming"
+    incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.environ["TMPDIR"] = str(incoming)
+
+
 def run(config: Config) -> None:
     """Serve until SIGTERM or Ctrl-C; returns when all that was taken is on the disk.
 
@@ -52,6 +63,7 @@ def run(config: Config) -> None:
     from ai_for_sudan.clinic.web import Desk, server
 
     logs.set_up()
+    _arrive_beside(config)
     _share_memory()
     clinic = Clinic.open(config)
     try:

@@ -20,7 +20,7 @@ import pytest
 from ai_for_sudan.clinic import arrivals
 from ai_for_sudan.clinic.config import from_facts
 from ai_for_sudan.clinic.store import Store, deliveries, films, tables
-from ai_for_sudan.clinic.web import Desk, accounts, passwords, server
+from ai_for_sudan.clinic.web import Desk, passwords, server
 from ai_for_sudan.clinic.work import OpenReader
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -167,7 +167,6 @@ def start(tmp_path: Path, reader: OpenReader) -> Iterator[Callable[..., Clinic]]
             time.sleep(0.02)
         raise AssertionError("the server did not start")
 
-    accounts._strangers.clear()
     yield begin
     for running_server, thread, clinic in running:
         for client in clinic.open_clients:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
-from ai_for_sudan.clinic.store.tables import Login, User, now
+from ai_for_sudan.clinic.store.tables import Login, Stranger, User, now
 from ai_for_sudan.clinic.web import accounts, passwords
 from tests.clinic.web.conftest import PASSWORD, Clinic, addresses
 
@@ -126,12 +127,23 @@ def test_a_name_is_locked_longer_with_every_wrong_password(clinic: Clinic, name:
         waits.append(answer.json()["seconds"])
         # The lock has run out.
         with clinic.store.writing() as session:
-            for user in session.scalars(select(User)):
+            for user in (*session.scalars(select(User)), *session.scalars(select(Stranger))):
                 user.locked_until = now() - timedelta(seconds=1) if user.locked_until else None
-        for key, (failed, _) in list(accounts._strangers.items()):
-            accounts._strangers[key] = (failed, None)
         assert client.post("/api/session", json=wrong).status_code == 401
     assert waits[0] <= 31 and waits[1] > 1.8 * waits[0] and waits[2] > 1.8 * waits[1]
+
+
+def test_of_fifty_guesses_at_once_no_more_are_looked_at_than_are_free(clinic: Clinic) -> None:
+    clinic.user("amina")
+
+    def guess(number: int) -> int:
+        with clinic.nobody() as client:
+            answer = client.post("/api/session", json={"name": "amina", "password": f"guess {number}"})
+            return int(answer.status_code)
+
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(guess, range(50)))
+    assert answers.count(401) == accounts.FREE_TRIES and answers.count(429) == 50 - accounts.FREE_TRIES
 
 
 def test_while_a_name_is_locked_the_right_password_does_not_help(clinic: Clinic) -> None:

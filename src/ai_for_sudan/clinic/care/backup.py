@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ai_for_sudan import __version__
+from ai_for_sudan.clinic.care import permissions, sealing
 from ai_for_sudan.clinic.config import Config
 from ai_for_sudan.clinic.pseudonyms import KEY as PSEUDONYMS
 from ai_for_sudan.clinic.store import DATABASE, Store, settings, trail
@@ -34,7 +35,10 @@ def back_up(config: Config, *, films: bool = True, reason: str = "by-hand", to: 
 
     Args:
         films: with films and results; without them it is small, and holds all but the pictures.
-        to: the file; without one, below the folder of backups.
+        to: the file, or the folder, such as a stick or another machine's share; without one, the folder of backups.
+            What was written is read back and compared.
+
+    Where a key was made (:mod:`ai_for_sudan.clinic.care.sealing`), the file opens with its paper alone.
 
     Raises:
         UserError: there is no database yet, or no space.
@@ -42,7 +46,11 @@ def back_up(config: Config, *, films: bool = True, reason: str = "by-hand", to: 
     folder = config.storage.folder
     if not (folder / DATABASE).exists():
         raise UserError(f"{folder} holds no database yet: there is nothing to back up")
-    target = to or config.path(config.backup.folder) / f"clinic-{now():%Y%m%dT%H%M%SZ}-{reason}.tar"
+    public = sealing.public_key(folder)
+    name = f"clinic-{now():%Y%m%dT%H%M%SZ}-{reason}.tar" + (".sealed" if public else "")
+    target = to or config.path(config.backup.folder)
+    if to is None or to.is_dir():
+        target = target / name
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".backup-") as scratch, replacing(target) as temporary:
         copy = Path(scratch) / DATABASE
@@ -56,13 +64,16 @@ def back_up(config: Config, *, films: bool = True, reason: str = "by-hand", to: 
             "database": sha256(copy),
             "films": films,
             "count": {kind: len(names) for kind, names in needed.items()},
+            # Kept elsewhere, it shows later whether the trail was rewritten.
+            "trail": _trail_head(copy),
         }
-        with tarfile.open(temporary, "w") as archive:
+        plain = Path(scratch) / "backup.tar" if public else temporary
+        with tarfile.open(plain, "w") as archive:
             _add_text(archive, MANIFEST, json.dumps(manifest, indent=2))
             archive.add(copy, DATABASE)
             if config.file.exists():
                 archive.add(config.file, CONFIG)
-            for extra in (PSEUDONYMS, "tls"):
+            for extra in (PSEUDONYMS, sealing.PUBLIC, "tls"):
                 if (folder / extra).exists():
                     archive.add(folder / extra, extra)
             for kind, names in needed.items():
@@ -70,9 +81,21 @@ def back_up(config: Config, *, films: bool = True, reason: str = "by-hand", to: 
                     file = folder / kind / name[:2] / name
                     if file.exists():  # retention may have deleted it a moment ago
                         archive.add(file, f"{kind}/{name[:2]}/{name}")
+        if public:
+            sealing.seal(plain, temporary, public)
         temporary.chmod(0o600)
+        written = sha256(temporary)
     target.chmod(0o600)
+    if sha256(target) != written:
+        raise UserError(f"{target} is not what was written to it: the medium is faulty; write it to another one")
     return target
+
+
+def _trail_head(database: Path) -> dict[str, Any]:
+    with sqlite3.connect(database) as connection:
+        rows = connection.execute("SELECT id, hash FROM trail ORDER BY id DESC LIMIT 1").fetchone()
+    connection.close()
+    return {"rows": rows[0], "hash": rows[1]} if rows else {"rows": 0, "hash": trail.FIRST}
 
 
 def _copy_database(source: Path, target: Path) -> None:
@@ -91,6 +114,30 @@ def _files_of(database: Path) -> dict[str, set[str]]:
     return {"films": films, "results": results}
 
 
+def trail_hashes(kept: str) -> list[str]:
+    """The last hashes of a trail that something from elsewhere holds.
+
+    Args:
+        kept: a hash, or a file: a backup that is not closed, a monthly page, or a report of the clinic (DICOM SR).
+
+    Raises:
+        UserError: it holds none.
+    """
+    if re.fullmatch("[0-9a-f]{64}", kept):
+        return [kept]
+    try:
+        with tarfile.open(kept) as archive:
+            content = archive.extractfile(MANIFEST).read()  # type: ignore[union-attr]
+    except (tarfile.TarError, KeyError):
+        content = Path(kept).read_bytes()
+    except OSError as error:
+        raise UserError(f"{kept} is neither a hash of 64 digits nor a file that can be read") from error
+    found = re.findall(rb'trail[^0-9a-f]{1,12}(?:rows": \d+,\s*"hash": ")?([0-9a-f]{64})', content)
+    if not found:
+        raise UserError(f"{kept} holds no hash of a trail")
+    return [digest.decode() for digest in found]
+
+
 def back_up_when_due(config: Config, store: Store) -> Path | None:
     """The server's own backup, every so many hours; older ones of its own are deleted."""
     if not config.backup.every_hours:
@@ -105,13 +152,19 @@ def back_up_when_due(config: Config, store: Store) -> Path | None:
     with store.writing() as session:
         settings.put(session, "backup", {"at": moment.isoformat(), "file": made.name})
         trail.record(session, "system", "backup.made", films=config.backup.films)
-    for old in sorted(made.parent.glob("clinic-*-automatic.tar"))[: -config.backup.keep]:
+    for old in sorted(made.parent.glob("clinic-*-automatic.tar*"))[: -config.backup.keep]:
         old.unlink()
     return made
 
 
-def restore(file: Path, folder: Path) -> dict[str, Any]:
+def restore(file: Path, folder: Path, key: str = "") -> dict[str, Any]:
     """Unpack a backup into an empty folder, and check all of it.
+
+    Films that the backup does not hold count as deleted: their readings, verdicts and reports stay, and their pictures
+    that had not been sent are named as lost.
+
+    Args:
+        key: of a closed backup, from its paper.
 
     Returns:
         the manifest, and ``missing``: films that the database names and the backup does not hold.
@@ -123,6 +176,11 @@ def restore(file: Path, folder: Path) -> dict[str, Any]:
         raise UserError(
             f"{folder} is not empty: a restore never overwrites anything; give another folder, or move this one away"
         )
+    if sealing.is_sealed(file):
+        with tempfile.NamedTemporaryFile(dir=folder.parent, prefix=".restore-", suffix=".tar") as plain:
+            sealing.unseal(file, plain, key)
+            plain.flush()
+            return restore(Path(plain.name), folder)
     try:
         with tarfile.open(file) as archive:
             first = archive.next()
@@ -144,15 +202,22 @@ def restore(file: Path, folder: Path) -> dict[str, Any]:
     connection.close()
     if found != "ok":
         raise UserError(f"{file} is damaged: {found}; try an older backup")
-    missing = [
+    missing = {
         name for kind, names in _files_of(database).items() for name in names
         if not (folder / kind / name[:2] / name).exists()
-    ]  # fmt: skip
+    }  # fmt: skip
+    with sqlite3.connect(database) as connection:
+        for kind, names in _files_of(database).items():
+            if kind == "films":
+                gone = [(now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"), name) for name in names if name in missing]
+                connection.executemany("UPDATE films SET deleted_at = ? WHERE file = ?", gone)
+    connection.close()
+    permissions.repair(folder)
     return manifest | {"missing": len(missing)}
 
 
 _NAMES = re.compile(
-    rf"({re.escape(DATABASE)}|{CONFIG}|{PSEUDONYMS}|tls/[\w.-]+|(films|results)/[0-9a-f]{{2}}/[0-9a-f]{{64}})"
+    rf"({re.escape(DATABASE)}|{CONFIG}|{PSEUDONYMS}|{sealing.PUBLIC}|tls/[\w.-]+|(films|results)/[0-9a-f]{{2}}/[0-9a-f]{{64}})"
 )
 
 

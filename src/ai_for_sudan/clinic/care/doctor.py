@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from ai_for_sudan.clinic.care import certificate, clock
+from ai_for_sudan.clinic.care import certificate, clock, permissions, sealing
 from ai_for_sudan.clinic.config import Config
 from ai_for_sudan.clinic.delivery import Away, peer_of
 from ai_for_sudan.clinic.health import standing
@@ -68,6 +68,11 @@ def _disk(config: Config) -> Iterator[Finding]:
         yield Finding("warning", "disk", words, "it will be full soon: set keep_days or keep_share, or a larger disk")
     else:
         yield Finding("ok", "disk", words)
+    if others := list(permissions.loose(folder)):
+        words = f"other users of this machine can read {len(others)} files and folders in {folder}"
+        yield Finding("failure", "rights", words, "restart the server: it takes their rights away")
+    else:
+        yield Finding("ok", "rights", f"only the owner can read {folder}")
     try:
         probe = folder / ".doctor"
         probe.write_bytes(b"x")
@@ -229,3 +234,5 @@ def _backups(config: Config) -> Iterator[Finding]:
         yield Finding("failure", "backup", f"the last one is of {last[:16]} UTC", "see the server's log")
     else:
         yield Finding("ok", "backup", f"the last one is of {last[:16]} UTC; copy it to another machine")
+    if sealing.public_key(config.storage.folder) is None:
+        yield Finding("warning", "backup", "backups are not encrypted", "make a key: ai-for-sudan clinic backup --key")

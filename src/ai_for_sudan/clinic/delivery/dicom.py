@@ -12,7 +12,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit, generate_uid
-from pynetdicom import AE, _config, evt
+from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.sop_class import (  # type: ignore[attr-defined,unused-ignore]
     Comprehensive3DSRStorage,
@@ -62,7 +62,6 @@ class DicomPeer:
 
     def send(self, results: Sequence[Sending]) -> list[Outcome]:
         outcomes: list[Outcome] = []
-        _config.STORE_SEND_CHUNKED_DATASET = True  # a file goes as it lies on the disk
         with self._association(STORING) as association:
             accepted = {(str(c.abstract_syntax), str(c.transfer_syntax[0])) for c in association.accepted_contexts}
             for number, sending in enumerate(results):
@@ -157,7 +156,7 @@ class DicomPeer:
         ae = AE(ae_title=self._config.node.title)
         ae.connection_timeout, ae.acse_timeout = CONNECTING, CONNECTING
         ae.dimse_timeout = ae.network_timeout = ANSWERING
-        ae.maximum_pdu_size = 0
+        ae.maximum_pdu_size = connections.LARGEST_PDU
         for kind, syntaxes in contexts:
             ae.add_requested_context(kind, list(syntaxes))
         association = ae.associate(

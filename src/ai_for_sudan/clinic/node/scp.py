@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-import tempfile
 import threading
 import time
 from collections import deque
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pydicom.uid import UID
-from pynetdicom import AE, DEFAULT_TRANSFER_SYNTAXES, AllStoragePresentationContexts, _config, evt
+from pynetdicom import AE, DEFAULT_TRANSFER_SYNTAXES, AllStoragePresentationContexts, evt
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.sop_class import StorageCommitmentPushModel, Verification  # type: ignore[attr-defined,unused-ignore]
 
@@ -34,14 +33,10 @@ from ai_for_sudan.radiographs import one_line
 LOG = logging.getLogger(__name__)
 
 SUCCESS, OUT_OF_RESOURCES, CANNOT_UNDERSTAND, MISMATCH, NOT_ALLOWED = 0x0000, 0xA700, 0xC000, 0xA900, 0x0124
-#: bytes of one PDU: large ones keep Python out of the way of the data; one of any size would be held in memory
-LARGEST_PDU = 1 << 18
-#: seconds without a word after which a peer is gone
-SILENCE = 120
 #: connections that may wait to be taken; who finds no place there tries again a second later
 KNOCKING = 128
-#: seconds for a connection to say who it is: what only looks whether the port is open is gone after it
-GREETING = 10
+#: connections from one address at once; a modality opens one or a few
+FROM_ONE_ADDRESS = 32
 
 
 @dataclass(frozen=True)
@@ -75,7 +70,6 @@ class DicomNode:
         self._received, self._pseudonyms = received, pseudonyms
         self._lock = threading.Lock()
         self._server: Any = None
-        self._tempdir: str | None = None
 
     @property
     def port(self) -> int:
@@ -90,16 +84,12 @@ class DicomNode:
             UserError: the port is taken, or a certificate cannot be used.
         """
         node = self.config.node
-        # Pieces go to the disk as they come: a large film never lies in memory. They lie beside the films, so that one
-        # that is whole only gets another name.
-        _config.STORE_RECV_CHUNKED_DATASET = True
-        _config.LOG_HANDLER_LEVEL = "none"
-        self._tempdir, tempfile.tempdir = tempfile.tempdir, str(self.store.films.incoming)
         ae = AE(ae_title=node.title)
         # Counted below, among those that have said who they are: port checks must not lock modalities out.
         ae.maximum_associations = 10_000
-        ae.maximum_pdu_size = LARGEST_PDU
-        ae.network_timeout, ae.dimse_timeout, ae.acse_timeout = SILENCE, SILENCE, GREETING
+        ae.maximum_pdu_size = connections.LARGEST_PDU
+        ae.network_timeout = ae.dimse_timeout = connections.SILENCE
+        ae.acse_timeout = connections.GREETING
         contexts: list[PresentationContext] = [
             _Context(context.abstract_syntax, decodable()) for context in AllStoragePresentationContexts
         ]
@@ -108,7 +98,7 @@ class DicomNode:
         commitment.scu_role, commitment.scp_role = True, True  # who answers for what it keeps is the SCP (PS3.4 J.3)
         contexts.append(commitment)
         handlers: list[Any] = [
-            (evt.EVT_CONN_OPEN, connections.opened),
+            (evt.EVT_CONN_OPEN, self._opened),
             (evt.EVT_REQUESTED, self._requested),
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_C_ECHO, lambda event: SUCCESS),
@@ -131,7 +121,6 @@ class DicomNode:
         if self._server is not None:
             self._server.shutdown()
             self._server.ae.shutdown()
-            tempfile.tempdir = self._tempdir  # the rest of the program is not this node's
 
     def _tls(self) -> ssl.SSLContext | None:
         if not self.config.node.tls:
@@ -146,6 +135,15 @@ class DicomNode:
         except (OSError, ssl.SSLError) as error:
             raise UserError(f"[node] tls: the certificate cannot be used: {error}") from error
         return context
+
+    def _opened(self, event: evt.Event) -> None:
+        """Bound what a connection may send; hang up where one address has too many."""
+        connections.opened(event)
+        address = event.assoc.requestor.address
+        others = [one for one in self._server.ae.active_associations if one.requestor.address == address]
+        if len(others) >= FROM_ONE_ADDRESS:
+            connection: Any = event.assoc.dul.socket
+            connection.socket.shutdown(socket.SHUT_RDWR)
 
     def _requested(self, event: evt.Event) -> None:
         """Refuse who is not on the list: A-ASSOCIATE-RJ, calling AE title not recognised (PS3.8 9.3.4)."""
@@ -203,6 +201,7 @@ class DicomNode:
         try:
             if not self._may_send(str(event.assoc.requestor.ae_title).strip(), str(event.assoc.requestor.address)):
                 return NOT_ALLOWED
+            file = self.store.films.take_in(file)
             request: Any = event.request
             received = receive(
                 self.store, file, origin="dicom", source=source, pseudonyms=self._pseudonyms,

@@ -57,6 +57,21 @@ class FilmFiles:
         os.close(handle)
         return Path(name).open("w+b")
 
+    def take_in(self, file: Path) -> Path:
+        """Move a whole file from elsewhere beside the films; only its name changes where it is on the same disk.
+
+        Raises:
+            DiskFull: it does not fit.
+        """
+        target = self.incoming / file.name
+        try:
+            shutil.move(file, target)
+        except OSError as error:
+            self._drop(file)
+            self._drop(target)
+            raise _as_disk_full(error) from error
+        return target
+
     def keep(self, content: bytes) -> str:
         """Keep bytes; the SHA-256 that they are found by.
 

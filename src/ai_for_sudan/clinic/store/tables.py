@@ -379,6 +379,18 @@ class User(Table):
     closed_at: Mapped[datetime | None]
 
 
+class Stranger(Table):
+    """A name that somebody tried to log in with and that has no account."""
+
+    __tablename__ = "strangers"
+
+    #: SHA-256: what was typed may be a password
+    name: Mapped[str] = mapped_column(primary_key=True)
+    failed_logins: Mapped[int] = mapped_column(default=0)
+    locked_until: Mapped[datetime | None]
+    tried_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class Login(Table):
     """A session of a user in a browser."""
 

@@ -47,6 +47,11 @@ def head(session: Session) -> str:
     return session.scalar(select(TrailRow.hash).order_by(TrailRow.id.desc()).limit(1)) or FIRST
 
 
+def row_with(session: Session, digest: str) -> int | None:
+    """The row that a hash from elsewhere is of; ``None`` where the trail was written anew since."""
+    return session.scalar(select(TrailRow.id).where(TrailRow.hash == digest))
+
+
 def verify(session: Session) -> tuple[int, str]:
     """Go through the whole chain.
 

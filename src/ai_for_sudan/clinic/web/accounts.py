@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections import OrderedDict
+import threading
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from ai_for_sudan.clinic.store import Store
-from ai_for_sudan.clinic.store.tables import Device, Login, User, now
+from ai_for_sudan.clinic.store.tables import Device, Login, Stranger, User, now
 from ai_for_sudan.clinic.store.trail import record
 from ai_for_sudan.clinic.web import passwords
 from ai_for_sudan.clinic.web.refusals import Refusal
@@ -28,9 +28,10 @@ CODE = timedelta(days=3)
 #: the time of the last use is written this often
 SEEN_EVERY = timedelta(minutes=1)
 
-#: tries at names that have no account: they are locked alike, so that nobody learns which names exist
-_strangers: OrderedDict[str, tuple[int, datetime | None]] = OrderedDict()
+#: tries are kept of so many names that have no account: they are locked alike, so that nobody learns which names exist
 MOST_STRANGERS = 1000
+#: one try after another, so that many requests with the right password do not lock each other out
+_one_try = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -73,38 +74,54 @@ def log_in(store: Store, name: str, password: str, address: str) -> Opened:
 def authenticated(store: Store, name: str, password: str) -> User:
     """The user of a name and a password; see :func:`log_in`."""
     key = name.strip().casefold()[:100]
-    with store.reading() as session:
-        user = session.scalar(select(User).where(User.name == key, User.closed_at.is_(None)))
-    failed, until = (user.failed_logins, user.locked_until) if user else _strangers.get(key, (0, None))
-    if until and until > now():
-        raise Refusal(429, "locked", "too many wrong passwords; wait", seconds=int((until - now()).total_seconds()) + 1)
-    right = passwords.matches(password, user.password if user else None)
-    if right and user and user.code_expires_at and user.code_expires_at < now():
-        right = False
-    if right and user:
-        if user.failed_logins:
+    with _one_try:
+        # A try is counted before the password is looked at: of many at once, no more are looked at than are free.
+        with store.writing() as session:
+            user = session.scalar(select(User).where(User.name == key, User.closed_at.is_(None)))
+            tries = _count(session, user or _stranger(session, key))
+        right = passwords.matches(password, user.password if user else None)
+        if right and user and user.code_expires_at and user.code_expires_at < now():
+            right = False
+        if right and user:
             with store.writing() as session:
                 kept = session.get_one(User, user.id)
                 kept.failed_logins, kept.locked_until = 0, None
-        return user
-    _failed(store, user, key, failed + 1)
+            return user
+    if user:
+        with store.writing() as session:
+            record(session, "nobody", "session.refused", f"user:{user.name}", tries=tries)
     raise Refusal(401, "credentials", "the name or password is wrong")
 
 
-def _failed(store: Store, user: User | None, key: str, failed: int) -> None:
-    lock = None
-    if failed >= FREE_TRIES:
-        lock = now() + min(LONGEST_LOCK, FIRST_LOCK * 2 ** min(failed - FREE_TRIES, 20))
-    if user is None:
-        _strangers[key] = (failed, lock)
-        _strangers.move_to_end(key)
-        while len(_strangers) > MOST_STRANGERS:
-            _strangers.popitem(last=False)
-        return
-    with store.writing() as session:
-        kept = session.get_one(User, user.id)
-        kept.failed_logins, kept.locked_until = failed, lock
-        record(session, "nobody", "session.refused", f"user:{user.name}", tries=failed)
+def _count(session: Session, who: User | Stranger) -> int:
+    """Count a try, and lock the name where it was the last free one.
+
+    Raises:
+        Refusal: 429, the name is locked.
+    """
+    moment = now()
+    if who.locked_until and who.locked_until > moment:
+        seconds = int((who.locked_until - moment).total_seconds()) + 1
+        raise Refusal(429, "locked", "too many wrong passwords; wait", seconds=seconds)
+    who.failed_logins += 1
+    if who.failed_logins >= FREE_TRIES:
+        doubled = FIRST_LOCK * 2 ** min(who.failed_logins - FREE_TRIES, 20)
+        who.locked_until = moment + min(LONGEST_LOCK, doubled)
+    return who.failed_logins
+
+
+def _stranger(session: Session, key: str) -> Stranger:
+    """The row of a name that has no account; of many names, those that were tried last are kept."""
+    name = digest(key)
+    found = session.get(Stranger, name)
+    if found is None:
+        found = Stranger(name=name, failed_logins=0)
+        session.add(found)
+    found.tried_at = now()
+    session.flush()
+    newest = select(Stranger.name).order_by(Stranger.tried_at.desc()).limit(MOST_STRANGERS)
+    session.execute(delete(Stranger).where(Stranger.name.not_in(newest)))
+    return found
 
 
 def session_of(store: Store, token: str) -> Who | None:

@@ -16,6 +16,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from ai_for_sudan.clinic.store import trail
 from ai_for_sudan.clinic.store.tables import now
 from ai_for_sudan.clinic.web.access import Anybody
 from ai_for_sudan.clinic.web.desk import Desk
@@ -73,6 +74,10 @@ def make(desk: Desk, month: str, today: date) -> bytes:
             words = (done.stderr.strip().splitlines() or ["no reason given"])[-1][:300]
             raise Refusal(409, "no_monitor", words)
         content = made.read_bytes()
+    with desk.store.reading() as session:
+        last = trail.head(session)
+    footer = f"<p><small>Last hash of the clinic's trail: {last}</small></p></body>"
+    content = content.replace(b"</body>", footer.encode())
     if over:
         with replacing(kept) as temporary:
             temporary.write_bytes(content)

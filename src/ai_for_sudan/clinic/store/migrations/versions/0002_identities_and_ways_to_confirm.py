@@ -79,6 +79,14 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"]),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_table(
+        "strangers",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("failed_logins", sa.Integer(), nullable=False),
+        sa.Column("locked_until", sa.String(27), nullable=True),
+        sa.Column("tried_at", sa.String(27), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
     for table, columns in (("contradictions", ("film_id", "other_id", "decision")), ("corrections", ("film_id",))):
         for column in columns:
             op.create_index(f"ix_{table}_{column}", table, [column])
