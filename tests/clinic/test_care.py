@@ -337,11 +337,11 @@ def test_a_trail_that_was_written_anew_is_found_by_a_hash_from_elsewhere(
     assert main([*verify, *against]) == 0
     assert capsys.readouterr().out.count("unchanged up to there") == 4
     assert main([*verify, "--against", str(settings_.file)]) == 2
-    with Store.open(settings_.storage.folder) as store:  # who has the database writes a whole new chain
-        with store.writing() as session:
-            session.execute(text("DROP TRIGGER trail_no_delete"))
-            session.execute(text("DELETE FROM trail"))
-            trail.record(session, "system", "server.started")
+    with Store.open(settings_.storage.folder) as store, store.writing() as session:
+        # Who has the database writes a whole new chain.
+        session.execute(text("DROP TRIGGER trail_no_delete"))
+        session.execute(text("DELETE FROM trail"))
+        trail.record(session, "system", "server.started")
     assert main(verify) == 0
     for kept in (head, str(made), str(report_file), str(page)):
         assert main([*verify, "--against", kept]) == 1

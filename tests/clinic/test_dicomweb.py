@@ -98,7 +98,18 @@ def test_own_results_are_found_and_films_are_not(clinic: Clinic, client: TestCli
     assert len(client.get("/instances", params={"00080060": "SR"}).json()) == 1
     assert len(client.get("/instances", params={"limit": 1, "offset": 1}).json()) == 1
     assert client.get("/instances", params={"PatientID": "' OR 1=1 --"}).status_code == 204
-    assert client.get("/instances", params={"PatientName": "x"}).status_code == 400
+    assert client.get("/instances", params={"Rows": "x"}).status_code == 400
+    for name, count in (("TEST^FILM", 2), ("test*", 2), ("T?ST*", 2), ("T_ST*", 0), ("FILM", 0)):
+        answer = client.get("/instances", params={"PatientName": name, "includefield": "PatientBirthDate"})
+        assert len(answer.json() if answer.status_code == 200 else []) == count
+    (found, _) = client.get("/instances", params={"PatientID": "P*", "includefield": "PatientBirthDate"}).json()
+    assert found["00100030"]["Value"] == ["20230101"]
+    (url,) = found["00081190"]["Value"]
+    assert client.get(url.removeprefix("http://testserver")).status_code == 200
+    picture = next(row for row in made if row.kind == "sc")
+    rendered = f"/studies/{one.StudyInstanceUID}/series/{picture.series_uid}/instances/{picture.sop_uid}/rendered"
+    answer = client.get(rendered)
+    assert answer.headers["content-type"] == "image/jpeg" and answer.content[:3] == b"\xff\xd8\xff"
     path = f"/studies/{one.StudyInstanceUID}/series/{one.SeriesInstanceUID}/instances/{one.SOPInstanceUID}"
     assert client.get(path).status_code == 404
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import subprocess
@@ -26,10 +27,12 @@ from sqlalchemy import select
 from ai_for_sudan.clinic import connections
 from ai_for_sudan.clinic.care import certificate
 from ai_for_sudan.clinic.clinic import Clinic
-from ai_for_sudan.clinic.config import Modality, Node, Web
+from ai_for_sudan.clinic.config import Arrivals, Modality, Node, Web
+from ai_for_sudan.clinic.health import memory
 from ai_for_sudan.clinic.node import decodable
 from ai_for_sudan.clinic.store import films
 from ai_for_sudan.clinic.store.tables import Film, FilmReading, Result
+from ai_for_sudan.errors import UnreadableFilm
 
 
 def read(clinic: Clinic, count: int = 1) -> list[Film]:
@@ -159,15 +162,69 @@ def test_other_pixels_under_one_uid_are_kept_beside_each_other_and_only_the_firs
         assert answered == {first.id} and len(session.scalars(select(FilmReading)).all()) == 2
 
 
-def test_a_ct_and_a_lateral_are_kept_with_their_reason_beside_the_worklist(clinic: Clinic) -> None:
-    ct = film(Modality="CT", SOPClassUID=CTImageStorage)
-    lateral = film(number=2, ViewPosition="LL")
-    assert send(clinic.node.port, [ct, lateral, film(number=3)]) == [0, 0, 0]
-    found = read(clinic, 3)
-    assert [row.on_worklist for row in found] == [False, False, True]
-    with clinic.store.reading() as session:
-        reading = films.newest_reading(session, found[0].id)
-        assert reading is not None and "header_modality" in reading.codes and reading.reasons
+def test_a_misrouted_ct_does_not_fill_the_disk(clinic: Clinic, tmp_path: Path) -> None:
+    assert send(clinic.node.port, [film(Modality="CT", SOPClassUID=CTImageStorage)]) == []  # not even negotiated
+    assert send(clinic.node.port, [film(Modality="CT")]) == [0xC000]
+    with clinic.store.films.open_incoming() as file:
+        film(Modality="KO").save_as(file, enforce_file_format=True)
+    with pytest.raises(UnreadableFilm, match="takes radiographs"):
+        clinic.receive(Path(file.name), origin="upload")
+    assert list(clinic.store.films.all()) == []
+
+
+def test_a_ct_that_the_rule_lets_in_and_a_lateral_are_kept_with_their_reason_beside_the_worklist(
+    tmp_path: Path, reader_file: Path
+) -> None:
+    with running(config(tmp_path, reader_file, arrivals=Arrivals(refuse=(), refuse_classes=()))) as clinic:
+        ct = film(Modality="CT", SOPClassUID=CTImageStorage)
+        lateral = film(number=2, ViewPosition="LL")
+        assert send(clinic.node.port, [ct, lateral, film(number=3)]) == [0, 0, 0]
+        found = read(clinic, 3)
+        assert [row.on_worklist for row in found] == [False, False, True]
+        with clinic.store.reading() as session:
+            reading = films.newest_reading(session, found[0].id)
+            assert reading is not None and "header_modality" in reading.codes and reading.reasons
+
+
+def test_six_bytes_of_a_stranger_set_nothing_aside_and_are_gone(clinic: Clinic) -> None:
+    before = memory()
+    knocking = [socket.create_connection(("127.0.0.1", clinic.node.port)) for _ in range(20)]
+    for one in knocking:
+        one.sendall(bytes([1, 0]) + (0xFFFFFFF0).to_bytes(4, "big"))
+    for one in knocking:
+        one.settimeout(30)
+        with contextlib.suppress(ConnectionResetError):
+            while one.recv(1000):
+                pass
+        one.close()
+    assert memory() - before < 50_000_000
+    # Who claims no more than a greeting and says nothing more is gone as well.
+    slow = socket.create_connection(("127.0.0.1", clinic.node.port))
+    slow.sendall(bytes([1, 0]) + (1000).to_bytes(4, "big") + b"x")
+    slow.settimeout(60)
+    with contextlib.suppress(ConnectionResetError):
+        while slow.recv(1000):
+            pass
+    assert send(clinic.node.port, [film()]) == [0]
+
+
+def test_one_address_does_not_take_every_connection(clinic: Clinic) -> None:
+    many = [socket.create_connection(("127.0.0.1", clinic.node.port)) for _ in range(80)]
+    try:
+        closed = 0
+        for one in many:
+            one.settimeout(0.5)
+            try:
+                closed += one.recv(10) == b""
+            except TimeoutError:
+                continue
+            except ConnectionResetError:
+                closed += 1
+        assert closed >= 30
+    finally:
+        for one in many:
+            one.close()
+    assert wait_for(lambda: send(clinic.node.port, [film()]) == [0])
 
 
 def test_a_film_that_is_not_what_the_command_says_is_refused(clinic: Clinic) -> None:

@@ -13,6 +13,7 @@ from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
 from sqlalchemy import select
 
 from ai_for_sudan.clinic import uids
+from ai_for_sudan.clinic.config import Arrivals
 from ai_for_sudan.clinic.header import Facts, data_set_start, facts_of, header_of, plain
 from ai_for_sudan.clinic.pseudonyms import Pseudonyms
 from ai_for_sudan.clinic.store import Store, films, trail
@@ -65,6 +66,7 @@ def receive(
     file_name: str = "",
     announced: tuple[str, str] | None = None,
     seen: Look | None = None,
+    rule: Arrivals | None = None,
 ) -> Received:
     """Take a whole file over: it moves among the films, is registered, and will be read.
 
@@ -79,6 +81,7 @@ def receive(
         file_name: of the file that a person added; it often names the patient.
         announced: SOP class and instance that the film must be (PS3.7 9.1.1.1).
         seen: what :func:`look` said of the file, where it was looked at already.
+        rule: what is refused whichever way it comes.
 
     Raises:
         UnreadableFilm: it is neither DICOM nor a picture, too large, or not what was announced.
@@ -88,6 +91,10 @@ def receive(
     try:
         store.films.check_room()
         seen = seen or look(file, announced)
+        if rule is not None and (
+            seen.facts.film.get("modality") in rule.refuse or seen.facts.film.get("sop_class") in rule.refuse_classes
+        ):
+            raise UnreadableFilm("header_modality", "this clinic takes radiographs, and not this kind of image")
         if pseudonyms is not None and seen.facts.film["kind"] == "dicom":
             pseudonyms.apply(file)
             seen = look(file)

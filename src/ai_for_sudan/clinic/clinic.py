@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from ai_for_sudan.clinic.arrivals import Received, adopt_orphans, receive
 from ai_for_sudan.clinic.care import permissions
@@ -40,7 +40,7 @@ class Clinic:
     store: Store
     reader: OpenReader
     started_at: datetime = field(default_factory=now)
-    _lock: IO[str] | None = None
+    _lock: contextlib.ExitStack | None = None
 
     @classmethod
     def open(cls, config: Config) -> Clinic:
@@ -118,7 +118,7 @@ class Clinic:
 
     def receive(self, file: Path, **how: Any) -> Received:
         """Take a whole file over, from wherever; see :func:`ai_for_sudan.clinic.arrivals.receive`."""
-        received = receive(self.store, file, pseudonyms=self.pseudonyms, **how)
+        received = receive(self.store, file, pseudonyms=self.pseudonyms, rule=self.config.arrivals, **how)
         self._received(received)
         return received
 

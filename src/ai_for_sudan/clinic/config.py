@@ -81,6 +81,26 @@ class Node:
 
 
 @dataclass(frozen=True)
+class Arrivals:
+    """What is no radiograph and would only fill the disk: it is refused, whichever way it comes."""
+
+    #: values of (0008,0060) Modality
+    refuse: tuple[str, ...] = ("CT", "MR", "PT", "NM", "US", "MG", "SEG", "RTDOSE", "RTPLAN", "RTSTRUCT", "PR", "KO")
+    #: SOP Class UIDs; by DICOM they are not even negotiated. CT, MR, ultrasound, nuclear medicine, PET, mammography
+    refuse_classes: tuple[str, ...] = (
+        "1.2.840.10008.5.1.4.1.1.2",
+        "1.2.840.10008.5.1.4.1.1.2.1",
+        "1.2.840.10008.5.1.4.1.1.4",
+        "1.2.840.10008.5.1.4.1.1.4.1",
+        "1.2.840.10008.5.1.4.1.1.6.1",
+        "1.2.840.10008.5.1.4.1.1.3.1",
+        "1.2.840.10008.5.1.4.1.1.20",
+        "1.2.840.10008.5.1.4.1.1.128",
+        "1.2.840.10008.5.1.4.1.1.1.2",
+    )
+
+
+@dataclass(frozen=True)
 class Folder:
     """A watched folder; empty for none."""
 
@@ -132,6 +152,7 @@ class Config:
     reading: Reading = Reading()
     web: Web = Web()
     node: Node = Node()
+    arrivals: Arrivals = Arrivals()
     folder: Folder = Folder()
     backup: Backup = Backup()
     destinations: tuple[Destination, ...] = field(default=())

@@ -16,10 +16,12 @@ from typing import IO, TYPE_CHECKING, Any
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.encaps import generate_frames
 from pydicom.sequence import Sequence
 from pydicom.uid import JPEGBaseline8Bit
 from python_multipart.multipart import MultipartParser
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -62,6 +64,8 @@ def application(clinic: Clinic) -> Starlette:
     for path in ("/studies/{study}", deep, f"{deep}/instances/{{instance}}"):
         routes.append(Route(path, web.retrieve, methods=["GET"]))
         routes.append(Route(f"{path}/metadata", web.metadata, methods=["GET"]))
+
+    routes.append(Route(f"{deep}/instances/{{instance}}/rendered", web.rendered, methods=["GET"]))
 
     def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, _Refused)
@@ -135,21 +139,28 @@ class _DicomWeb:
         query = dict(request.query_params)
         limit = min(_number(query.pop("limit", "")) or MOST_ANSWERS, MOST_ANSWERS)
         offset = _number(query.pop("offset", "")) or 0
-        query.pop("includefield", None)
         query.pop("fuzzymatching", None)
-        statement = _matching(_restricted(_results(), request), query)
-        seen: dict[str, Dataset] = {}
+        asked = {_TAGS.get(name.upper(), name) for name in query.pop("includefield", "").split(",")}
+        key = {"studies": Study.uid, "series": Result.series_uid}.get(level, Result.sop_uid)
+        chosen = _matching(_restricted(_results(func.min(Result.id)), request), query)
+        page = chosen.group_by(key).order_by(func.min(Result.id)).offset(offset).limit(limit)
+        base = str(request.base_url).rstrip("/")
         with self._store.reading() as session:
-            for result, film, study, patient in session.execute(statement):
-                key = {"studies": study.uid, "series": result.series_uid}.get(level, result.sop_uid)
-                if key not in seen:
-                    seen[key] = _answer(level, result, film, study, patient)
-                    if len(seen) >= offset + limit:
-                        break
-        found = [answer.to_json_dict() for answer in list(seen.values())[offset:]]
-        if not found:
+            rows = session.execute(
+                _results(Result, Study, Patient).where(Result.id.in_(page)).order_by(Result.id)
+            ).all()
+        if not rows:
             return Response(status_code=204)
+        found = [_answer(level, *row, base, asked).to_json_dict() for row in rows]
         return Response(json.dumps(found), media_type=DICOM_JSON)
+
+    def rendered(self, request: Request) -> Response:
+        """WADO-RS (10.4.1.1.2): a picture as JPEG; a report has none."""
+        file = self._files(request)[0]
+        dataset = dcmread(file)
+        if "PixelData" not in dataset:
+            raise _Refused(406, "a report is not rendered; retrieve it as application/dicom")
+        return Response(next(generate_frames(dataset.PixelData, number_of_frames=1)), media_type="image/jpeg")
 
     def retrieve(self, request: Request) -> Response:
         """WADO-RS (10.4): as it is stored, or plain where the caller asks for that coding or names none."""
@@ -178,22 +189,23 @@ class _DicomWeb:
 
     def _files(self, request: Request) -> list[Path]:
         with self._store.reading() as session:
-            rows = session.execute(_restricted(_results(), request)).all()
-        files = [self._store.results.path(row[0].file) for row in rows]
+            names = session.scalars(_restricted(_results(Result.file).order_by(Result.id), request)).all()
+        files = [self._store.results.path(name) for name in names]
         files = [file for file in files if file.exists()]
         if not files:
             raise _Refused(404, "this clinic has no result under these UIDs")
         return files
 
 
-def _results() -> Any:
+def _results(*columns: Any) -> Select[Any]:
+    """Columns of the clinic's own results, of their examinations and patients."""
     return (
-        select(Result, Film, Study, Patient)
+        select(*columns)
+        .select_from(Result)
         .join(FilmReading, Result.reading_id == FilmReading.id)
         .join(Film, FilmReading.film_id == Film.id)
         .join(Study, Film.study_id == Study.id)
         .outerjoin(Patient, Study.patient_id == Patient.id)
-        .order_by(Result.id)
     )
 
 
@@ -210,15 +222,17 @@ _COLUMNS: dict[str, Callable[[Select[Any], str], Select[Any]]] = {
     "SeriesInstanceUID": lambda s, v: s.where(Result.series_uid.in_(v.split(","))),
     "SOPInstanceUID": lambda s, v: s.where(Result.sop_uid.in_(v.split(","))),
     "SOPClassUID": lambda s, v: s.where(Result.sop_class == v),
-    "PatientID": lambda s, v: s.where(Patient.identifier == v),
-    "AccessionNumber": lambda s, v: s.where(Study.accession_number == v),
+    "PatientID": lambda s, v: s.where(_like(Patient.identifier, v)),
+    "PatientName": lambda s, v: s.where(_like(Patient.name, v)),
+    "AccessionNumber": lambda s, v: s.where(_like(Study.accession_number, v)),
     "StudyDate": lambda s, v: _dates(s, v),
     "Modality": lambda s, v: s.where(Result.kind == {"SR": "sr", "OT": "sc"}.get(v, "")),
     "ModalitiesInStudy": lambda s, v: s.where(Result.kind == {"SR": "sr", "OT": "sc"}.get(v, "")),
 }
 _TAGS = {
     "0020000D": "StudyInstanceUID", "0020000E": "SeriesInstanceUID", "00080018": "SOPInstanceUID",
-    "00080016": "SOPClassUID", "00100020": "PatientID", "00080050": "AccessionNumber", "00080020": "StudyDate",
+    "00080016": "SOPClassUID", "00100020": "PatientID", "00100010": "PatientName", "00100030": "PatientBirthDate",
+    "00081030": "StudyDescription", "00080050": "AccessionNumber", "00080020": "StudyDate",
     "00080060": "Modality", "00080061": "ModalitiesInStudy",
 }  # fmt: skip
 
@@ -232,6 +246,14 @@ def _matching(statement: Select[Any], query: dict[str, str]) -> Select[Any]:
     return statement
 
 
+def _like(column: InstrumentedAttribute[str], value: str) -> ColumnElement[bool]:
+    """A value with wildcards (PS3.4 C.2.2.2.4); without one, an index finds it."""
+    if "*" not in value and "?" not in value:
+        return column == value
+    pattern = re.sub(r"([%_/])", r"/\1", value).replace("*", "%").replace("?", "_")
+    return column.like(pattern, escape="/")
+
+
 def _dates(statement: Select[Any], value: str) -> Select[Any]:
     match = re.fullmatch(r"(\d{8})?(-?)(\d{8})?", value)
     if match is None or not (match[1] or match[3]):
@@ -243,19 +265,26 @@ def _dates(statement: Select[Any], value: str) -> Select[Any]:
     return statement.where(Study.date <= last) if last else statement
 
 
-def _answer(level: str, result: Result, film: Film, study: Study, patient: Patient | None) -> Dataset:
+def _answer(level: str, result: Result, study: Study, patient: Patient | None, base: str, asked: set[str]) -> Dataset:
     found = Dataset()
     found.StudyInstanceUID, found.StudyID = study.uid, study.study_id
     found.StudyDate, found.StudyTime = study.date.replace("-", ""), study.time.replace(":", "")
     found.AccessionNumber = study.accession_number
     found.PatientID, found.PatientName = (patient.identifier, patient.name) if patient else ("", "")
     found.PatientSex = patient.sex if patient else ""
+    if asked & {"all", "StudyDescription"}:
+        found.StudyDescription = study.description
+    if asked & {"all", "PatientBirthDate"}:
+        found.PatientBirthDate = patient.birth_date.replace("-", "") if patient else ""
+    found.RetrieveURL = f"{base}/studies/{study.uid}"
     if level == "studies":
         found.ModalitiesInStudy = list(MODALITIES.values())
         return found
+    found.RetrieveURL += f"/series/{result.series_uid}"
     found.SeriesInstanceUID, found.Modality = result.series_uid, MODALITIES[result.kind]
     if level == "series":
         return found
+    found.RetrieveURL += f"/instances/{result.sop_uid}"
     found.SOPClassUID, found.SOPInstanceUID, found.InstanceNumber = result.sop_class, result.sop_uid, 1
     return found
 

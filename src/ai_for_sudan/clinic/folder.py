@@ -38,6 +38,7 @@ class FolderWatch:
         self.problem = ""
         self._delete = config.folder.delete
         self._quiet = config.folder.quiet_seconds
+        self._rule = config.arrivals
         self._store, self._received, self._pseudonyms = store, received, pseudonyms
         self._waiting: dict[str, tuple[Mark, float]] = {}
         self._taken: dict[str, Mark] = {}
@@ -130,7 +131,7 @@ class FolderWatch:
         try:
             received = receive(
                 self._store, Path(copy.name), origin="folder", source=name, file_name=file.name,
-                pseudonyms=self._pseudonyms,
+                pseudonyms=self._pseudonyms, rule=self._rule,
             )  # fmt: skip
         except OwnResult:
             return

@@ -160,6 +160,10 @@ associations = 16
 # title = "CR1"
 # address = "192.168.1.20"
 {modalities}
+[arrivals]
+# what is no radiograph is refused, whichever way it comes: values of Modality; SOP classes as refuse_classes = [...]
+refuse = ["CT", "MR", "PT", "NM", "US", "MG", "SEG", "RTDOSE", "RTPLAN", "RTSTRUCT", "PR", "KO"]
+
 [folder]
 # a watched folder; "" for none
 path = ""

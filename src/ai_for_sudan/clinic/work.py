@@ -9,7 +9,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -19,9 +18,10 @@ from ai_for_sudan.clinic.results import Made, keep_results, make_results, object
 from ai_for_sudan.clinic.results.identifiers import Source
 from ai_for_sudan.clinic.store import Store, films, jobs, trail
 from ai_for_sudan.clinic.store.tables import Film, FilmReading, Job, now
-from ai_for_sudan.errors import UserError
+from ai_for_sudan.errors import UnreadableFilm, UserError
 from ai_for_sudan.reading import Reader, Reading
 from ai_for_sudan.reading.reader import find_reader
+from ai_for_sudan.reading.reading import Terms
 
 LOG = logging.getLogger(__name__)
 #: a film that took the whole process with it so often is answered as failed
@@ -75,20 +75,12 @@ class OpenReader:
 
     def lost(self, name: str) -> FilmReading:
         """What is kept of a film that took the process with it each time."""
-        reason = (
+        error = UnreadableFilm(
+            "worker_lost",
             "the program ended each time it read this film, perhaps because it ran out of memory; show the film to a "
-            "person"
+            "person",
         )
-        line: dict[str, Any] = {
-            "file": name, "status": "failed", "label": None, "probability": None, "operating_point": self.point.name,
-            "threshold": self.point.suspected_from, "codes": ["worker_lost"], "reasons": [reason], "reader": self.title,
-            "elapsed_ms": 0.0,
-        }  # fmt: skip
-        return FilmReading(
-            reader=self.title, reader_file=self.file, operating_point=self.point.name,
-            threshold=self.point.suspected_from, status="failed", codes=["worker_lost"], reasons=[reason], warnings=[],
-            line=line, elapsed_ms=0.0,
-        )  # fmt: skip
+        return self._row(Reading.unread(Terms.of(self.reader.card, self.point), name, error), name)
 
 
 def _digest(pixels: np.ndarray) -> str:

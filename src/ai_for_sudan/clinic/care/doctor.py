@@ -17,9 +17,9 @@ from pathlib import Path
 from ai_for_sudan.clinic.care import certificate, clock, permissions, sealing
 from ai_for_sudan.clinic.config import Config
 from ai_for_sudan.clinic.delivery import Away, peer_of
-from ai_for_sudan.clinic.health import standing
 from ai_for_sudan.clinic.store import DATABASE, Store, deliveries, settings, trail
 from ai_for_sudan.clinic.store import database as databases
+from ai_for_sudan.clinic.store.standing import standing
 from ai_for_sudan.clinic.store.tables import now
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.reading import Reader

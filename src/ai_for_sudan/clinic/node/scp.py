@@ -91,7 +91,9 @@ class DicomNode:
         ae.network_timeout = ae.dimse_timeout = connections.SILENCE
         ae.acse_timeout = connections.GREETING
         contexts: list[PresentationContext] = [
-            _Context(context.abstract_syntax, decodable()) for context in AllStoragePresentationContexts
+            _Context(context.abstract_syntax, decodable())
+            for context in AllStoragePresentationContexts
+            if context.abstract_syntax not in self.config.arrivals.refuse_classes
         ]
         contexts.append(_Context(Verification, DEFAULT_TRANSFER_SYNTAXES))
         commitment = _Context(StorageCommitmentPushModel, DEFAULT_TRANSFER_SYNTAXES)
@@ -205,6 +207,7 @@ class DicomNode:
             request: Any = event.request
             received = receive(
                 self.store, file, origin="dicom", source=source, pseudonyms=self._pseudonyms,
+                rule=self.config.arrivals,
                 announced=(str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID)),
             )  # fmt: skip
         except DiskFull:

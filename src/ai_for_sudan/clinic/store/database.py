@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.orm import Session
 
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.files import alone
 
 #: how long a transaction waits for another one's end, in milliseconds
 BUSY_TIMEOUT = 20_000
@@ -117,32 +117,18 @@ def bring_up_to_date(file: Path) -> None:
     command.upgrade(config, "head")
 
 
-def lock(file: Path) -> IO[str]:
-    """Make this process the only server of a database; the operating system lets go when it ends, however it ends.
+def lock(file: Path) -> ExitStack:
+    """Make this process the only server of a database until the stack is closed, or the process ends, however it ends.
 
     Raises:
         UserError: another server has it.
     """
-    handle = file.with_suffix(".lock").open("a+", encoding="utf-8")
+    held = ExitStack()
     try:
-        if os.name == "nt":
-            import msvcrt
-
-            handle.seek(0)
-            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        else:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        handle.seek(0)
-        owner = handle.read(100).strip() or "unknown"
-        handle.close()
+        held.enter_context(alone(file))
+    except UserError as error:
         raise UserError(
-            f"another server (process {owner}) is using {file.parent}; two servers on one database would read and "
-            "send films twice: stop that one first, or give this one another data folder"
+            f"another server is using {file.parent}; two servers on one database would read and send films twice: stop "
+            "that one first, or give this one another data folder"
         ) from error
-    handle.truncate(0)
-    handle.write(f"{os.getpid()}\n")
-    handle.flush()
-    return handle
+    return held

@@ -60,6 +60,8 @@ def end(session: Session, job: int) -> None:
 def put_back(session: Session, job: int, error: str, *, attempts: int | None = None) -> None:
     """The job went wrong: try it again later, or give it up after ``attempts``."""
     row = session.get_one(Job, job)
+    if row.state != "running":  # its end was written after all
+        return
     row.error = error
     if attempts is not None and row.attempts >= attempts:
         row.state, row.ended_at = "failed", now()

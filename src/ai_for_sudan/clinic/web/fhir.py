@@ -5,11 +5,13 @@ Here identifiers stand in full: the hospital's system files results by them. Spe
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from ai_for_sudan.clinic.store import films
@@ -79,19 +81,21 @@ def _read(kind: str) -> None:
     def search(
         call: Program,
         count: Annotated[int, Query(alias="_count", ge=1, le=100)] = 50,
-        since: Annotated[int, Query(alias="_since", ge=0, le=2**53, description="number of the last one you have")] = 0,
+        changed: Annotated[
+            str, Query(alias="_lastUpdated", max_length=60, description="gt or ge, and a time with its offset")
+        ] = "",
+        patient: Annotated[str, Query(alias="patient:identifier", max_length=130, description="[issuer|]number")] = "",
     ) -> JSONResponse:
         base = str(call.request.base_url)
+        newest = select(func.max(FilmReading.id)).where(FilmReading.film_id == Film.id).scalar_subquery()
+        chosen = select(Film, FilmReading).join(FilmReading, FilmReading.id == newest).where(*_since(changed))
+        if patient:
+            issuer, bar, number = patient.rpartition("|")
+            whose = (Patient.identifier == number) & ((Patient.issuer == issuer) if bar else (Patient.id > 0))
+            chosen = chosen.join(Study, Film.study_id == Study.id).join(Patient).where(whose)
         with call.desk.store.reading() as session:
-            newest = select(func.max(FilmReading.id)).group_by(FilmReading.film_id)
-            found = session.execute(
-                select(Film, FilmReading)
-                .join(FilmReading, FilmReading.film_id == Film.id)
-                .where(FilmReading.id.in_(newest), Film.id > since)
-                .order_by(Film.id)
-                .limit(count)
-            ).all()
-            total = session.scalar(select(func.count(func.distinct(FilmReading.film_id))))
+            total = session.scalar(select(func.count()).select_from(chosen.subquery()))
+            found = session.execute(chosen.order_by(Film.updated_at).limit(count)).all()
             entries = [
                 {"fullUrl": f"{base}fhir/{kind}/{film.id}", "resource": MAKERS[kind](session, film, reading)}
                 for film, reading in found
@@ -100,9 +104,47 @@ def _read(kind: str) -> None:
             _seen(call, film.id)
         bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset", "total": total}
         if found:
-            bundle["link"] = [{"relation": "next", "url": f"{base}fhir/{kind}?_count={count}&_since={found[-1][0].id}"}]
+            after = {"_count": count, "_lastUpdated": f"gt{_moment(found[-1][0])}"}
+            after |= {"patient:identifier": patient} if patient else {}
+            bundle["link"] = [{"relation": "next", "url": f"{base}fhir/{kind}?{urlencode(after)}"}]
             bundle["entry"] = entries
         return _answer(bundle)
+
+
+def _since(changed: str) -> list[ColumnElement[bool]]:
+    """Films that changed since a time, in the words of a FHIR search (prefix ``gt`` or ``ge``)."""
+    if not changed:
+        return []
+    prefix, moment = (changed[:2], changed[2:]) if changed[:2] in ("gt", "ge") else ("", changed)
+    try:
+        # A plus sign that was not written as %2B has become a space on the way.
+        at = datetime.fromisoformat(moment.replace("Z", "+00:00").replace(" ", "+"))
+        at = at if at.tzinfo else at.replace(tzinfo=timezone.utc)
+    except ValueError:
+        prefix = ""
+    if not prefix:
+        raise Refusal(400, "invalid", "_lastUpdated is gt or ge and a time, such as gt2026-11-01T08:00:00Z")
+    return [Film.updated_at > at if prefix == "gt" else Film.updated_at >= at]
+
+
+def _moment(film: Film) -> str:
+    return film.updated_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _meta(film: Film) -> dict[str, str]:
+    """The version: it grows with every reading, verdict and correction, over all films."""
+    return {"versionId": str(int(film.updated_at.timestamp() * 1_000_000)), "lastUpdated": _moment(film)}
+
+
+def _examined(session: Session, film: Film) -> dict[str, str]:
+    """When the film was taken, as far as its header says so: the device's time is the clinic's."""
+    study = session.get_one(Study, film.study_id)
+    if study.date and study.time:
+        try:
+            return {"effectiveDateTime": datetime.fromisoformat(f"{study.date}T{study.time}").astimezone().isoformat()}
+        except ValueError:  # a header may hold 25:61
+            pass
+    return {"effectiveDateTime": study.date} if study.date else {}
 
 
 def _seen(call: Call, film: int) -> None:
@@ -129,6 +171,7 @@ def observation(session: Session, film: Film, reading: FilmReading) -> dict[str,
     resource: dict[str, Any] = {
         "resourceType": "Observation",
         "id": str(film.id),
+        "meta": _meta(film),
         # A machine's word is preliminary until people have signed and are of one mind.
         "status": "final" if film.review in ("agree", "disagree") else "preliminary",
         "category": [
@@ -136,7 +179,7 @@ def observation(session: Session, film: Film, reading: FilmReading) -> dict[str,
         ],
         "code": _coding(SNOMED, "233604007", "Pneumonia") | {"text": "Probability of pneumonia on a chest X-ray"},
         "subject": _subject(session, film),
-        "effectiveDateTime": reading.read_at.isoformat(),
+        **_examined(session, film),
         "device": {"display": f"{reading.reader} ({reading.reader_file[:12]})"},
         "derivedFrom": [{"reference": f"ImagingStudy/{film.id}"}],
         "note": [{"text": f"{WORDS[reading.status]}. {DISCLAIMER}"}],
@@ -174,13 +217,14 @@ def report(session: Session, film: Film, reading: FilmReading) -> dict[str, Any]
     return {
         "resourceType": "DiagnosticReport",
         "id": str(film.id),
+        "meta": _meta(film),
         **({"identifier": [{"type": {"text": "accession"}, "value": study.accession_number}]}
            if study.accession_number else {}),
         "status": "preliminary" if not signed else "partial",
         "category": [_coding("http://terminology.hl7.org/CodeSystem/v2-0074", "RAD", "Radiology")],
         "code": _coding(LOINC, "36554-4", "XR Chest Single view"),
         "subject": _subject(session, film),
-        "effectiveDateTime": film.arrived_at.isoformat(),
+        **_examined(session, film),
         "issued": reading.read_at.isoformat(),
         "result": [{"reference": f"Observation/{film.id}"}],
         "imagingStudy": [{"reference": f"ImagingStudy/{film.id}"}],
@@ -195,6 +239,7 @@ def imaging_study(session: Session, film: Film, reading: FilmReading) -> dict[st
     return {
         "resourceType": "ImagingStudy",
         "id": str(film.id),
+        "meta": _meta(film),
         "identifier": [
             {"system": "urn:dicom:uid", "value": f"urn:oid:{study.uid}"},
             *([{"type": {"text": "accession"}, "value": study.accession_number}] if study.accession_number else []),
