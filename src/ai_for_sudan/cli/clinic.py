@@ -249,11 +249,11 @@ def _trail(args: argparse.Namespace) -> int:
             print(f"{count} rows, unbroken. The last hash, to be written down elsewhere: {last}")
             known = [digest for kept in args.against for digest in trail_hashes(kept)]
             for digest in known:
-                row = trail.row_with(session, digest)
-                if row is None:
+                number = trail.row_with(session, digest)
+                if number is None:
                     print(f"THE TRAIL WAS WRITTEN ANEW: no row has the hash {digest} that was kept elsewhere")
                     return 1
-                print(f"Row {row} has the hash {digest[:16]}... that was kept elsewhere: unchanged up to there.")
+                print(f"Row {number} has the hash {digest[:16]}... that was kept elsewhere: unchanged up to there.")
             return 0
         rows = session.scalars(select(TrailRow).order_by(TrailRow.id.desc()).limit(max(0, args.last)))
         for row in reversed(list(rows)):

@@ -151,7 +151,7 @@ class _DicomWeb:
             ).all()
         if not rows:
             return Response(status_code=204)
-        found = [_answer(level, *row, base, asked).to_json_dict() for row in rows]
+        found = [_answer(level, result, study, patient, base, asked).to_json_dict() for result, study, patient in rows]
         return Response(json.dumps(found), media_type=DICOM_JSON)
 
     def rendered(self, request: Request) -> Response:
