@@ -36,25 +36,30 @@ def test_nobody_is_told_to_install_a_name_that_anyone_could_claim(root: Path, pa
             assert "ai-for-sudan" not in command[:60].splitlines()[0], path
 
 
-def test_the_page_of_a_card_names_what_a_plain_install_lacks(root: Path, tmp_path: Path) -> None:
+def test_the_page_of_a_card_is_written_without_plots_where_nothing_draws_them(root: Path, tmp_path: Path) -> None:
     program = f"""
 import sys
 
 class Lacking:
     def find_spec(self, name, path=None, target=None):
-        if name == "matplotlib":
-            raise ModuleNotFoundError("No module named 'matplotlib'", name="matplotlib")
+        if name.split(".")[0] in ("matplotlib", "scipy", "sklearn", "torch", "pandas"):
+            raise ModuleNotFoundError(f"No module named '{{name}}'", name=name)
 
 sys.meta_path.insert(0, Lacking())
 from ai_for_sudan.cli import main
-sys.exit(main(["card", "mobilenet_v2", "--html", {str(tmp_path / "card.html")!r}]))
+sys.exit(main(["card", "--reader", "mobilenet_v2", "--html", {str(tmp_path / "card.html")!r}]))
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (
-        2,
-        "ai-for-sudan card: this command needs the package 'matplotlib', which is not installed; "
-        f'install it with: pip install "{root}[site]"\n',
+        0,
+        f'the page has no plots; for them install: pip install "{root}[site]"\n',
     )
+    assert "without the extra <code>site</code>" in (tmp_path / "card.html").read_text(encoding="utf-8")
+
+
+def test_a_reader_is_named_in_one_way(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["card", "custom_cnn", "--reader", "mobilenet_v2"]) == 2
+    assert "two readers were given" in capsys.readouterr().err
 
 
 def test_an_extra_is_named_by_a_command_that_works_here(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from ai_for_sudan.cli import DISCLAIMER
@@ -47,6 +48,12 @@ def run(args: argparse.Namespace) -> int:
             print(f"{name}: {path}")
         write_text(args.html, render(card, {name: record for name, (_, record) in found.items()} | given))
         print(args.html)
+        try:
+            import matplotlib  # noqa: F401
+        except ModuleNotFoundError:
+            from ai_for_sudan.extras import install_command
+
+            print(f"the page has no plots; for them install: {install_command('site')}", file=sys.stderr)
     elif args.json:
         print(json.dumps(card.facts, ensure_ascii=False, indent=2))
     else:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from ai_for_sudan.contract.card import Card
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.checklists import CLAIM, TRIPOD_AI, Item
-from ai_for_sudan.pages import environment, figures
+from ai_for_sudan.pages import environment
 from ai_for_sudan.pages.page import narrow_interval
 
 #: results of other commands that a card may show, by the file that each writes
@@ -122,6 +122,10 @@ def _reliability(sides: list[tuple[str, Mapping[str, Any]]]) -> Markup | None:
     known = [(name, quality["reliability"]) for name, side in sides if (quality := side.get("probabilities"))]
     if not known:
         return None
+    try:
+        from ai_for_sudan.pages import figures
+    except ModuleNotFoundError:  # of a plain install
+        return Markup("<p>Not drawn: this page was made without the extra <code>site</code>, which draws plots.</p>")
     made, axes = figures.figure(1, len(known), width=3.4, height=3.2)
     for one, (name, bins) in zip(np.atleast_1d(axes), known, strict=True):
         figures.reliability(one, bins, name.replace("_", " "))
