@@ -137,7 +137,7 @@ def folder(root: Path, samples: Path, tmp_path_factory: pytest.TempPathFactory) 
     expected = [reader.read(path).to_dict() | {"file": path.name} for path in files]
     (folder / "expected.json").write_text(json.dumps(expected))
     done = subprocess.run(
-        ["npx", "vitest", "run", "--config", "vitest.parity.config.ts"],
+        ["npx", "vitest", "run", "--config", "vitest.parity.config.ts", "parity.test"],
         cwd=APP,
         env={**os.environ, "FILMS": str(folder), "READER": str(file)},
         text=True,

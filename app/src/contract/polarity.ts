@@ -22,6 +22,14 @@ export function looksNegative(small: Uint8Array): boolean {
   return middle - lungs + (middle - above) < rule.negative_below * range;
 }
 
+/** Whether a film is as good as blank: its greys hardly vary. */
+export function showsNothing(film: Uint8Array, width: number, height: number): boolean {
+  const small = thumbnail(film, width, height);
+  const mean = small.reduce((sum, value) => sum + value, 0) / small.length;
+  const variance = small.reduce((sum, value) => sum + (value - mean) ** 2, 0) / small.length;
+  return Math.sqrt(variance) < 255 * rule.nothing_below;
+}
+
 /** Whether a film (uint8, the stored greys) must be inverted to be bone white, and what to say of it. */
 export function inverts(
   photometric: string | null,

@@ -10,7 +10,7 @@ export async function decode(file: Blob, name: string): Promise<Film> {
   if (file.size > LARGEST_FILE) throw new UnreadableFilm('too_large');
   const head = new Uint8Array(await file.slice(0, 132).arrayBuffer());
   if (isDicom(head)) {
-    const { decodeDicom } = await import('./dicom/picture');
+    const { decodeDicom } = await import('./dicom/decode');
     return decodeDicom(new Uint8Array(await file.arrayBuffer()), name);
   }
   try {

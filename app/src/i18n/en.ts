@@ -127,6 +127,7 @@ export const en = {
       'The DICOM file is compressed in a way that this app cannot open.',
       'Save it uncompressed or as JPEG.',
     ],
+    unknown_coding: ['The pixels of this DICOM file are coded in a way that is unknown here.', 'Save it uncompressed.'],
     truncated: ['The file is incomplete.', 'Copy it again from its source.'],
     header_modality: ['The file says that this is not an X-ray film.', 'Choose a chest X-ray.'],
     header_body_part: ['The file names another part of the body.', 'Choose a chest X-ray.'],
@@ -153,6 +154,18 @@ export const en = {
     lungs_at_edge: () => 'A lung reaches the edge of the film: anything beyond the edge was not read.',
     header_contradicts_pixels: () =>
       'The file and its picture disagree about black and white. Look at the film before you trust the reading.',
+    bits_ignored: () => 'The file names bits that its picture does not have. All bits are shown.',
+    header_incomplete: () =>
+      'The file does not say everything about its picture. Look at the film before you trust the reading.',
+    label_ignored: () => 'A burnt-in label is far brighter than the film. It was left out of the contrast.',
+    lut_ignored: () =>
+      'A brightness table in the file is damaged, so the film is shown without it. Look at the film before you trust the reading.',
+    padding_ignored: () => 'The file calls the whole film padding. The film is shown as it is.',
+    private_coding: () =>
+      'The coding of the file is unknown. It was opened as uncompressed: look at the film before you trust the reading.',
+    rescale_ignored: () => 'The scale of the values in the file is unusable. The film is shown without it.',
+    window_hides: () => 'The brightness set in the file hides the film. The film is shown with its full range.',
+    window_ignored: () => 'The brightness set in the file is unusable. The film is shown with its full range.',
   } as Record<string, (age: string, ages: string) => string>,
   warningsTitle: 'Note',
 

@@ -31,6 +31,14 @@ def looks_negative(small: np.ndarray) -> bool:
     return bool((middle - lungs) + (middle - above) < _RULE["negative_below"] * np.ptp(values))
 
 
+def shows_nothing(film: np.ndarray) -> bool:
+    """Return whether a film, uint8 ``(H, W)``, is as good as blank: its greys hardly vary.
+
+    The limit is that of the gate for ``blank``, which looks at more of the film and so never finds less contrast.
+    """
+    return bool(thumbnail(film).std() < 255 * _RULE["nothing_below"])
+
+
 def inverts(photometric: str | None, film: np.ndarray) -> tuple[bool, tuple[Remark, ...]]:
     """Whether a film must be inverted to be bone white, and what to say of it.
 

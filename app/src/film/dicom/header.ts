@@ -13,11 +13,14 @@ import type { Remark } from '../../contract/codes';
 import { codeString, LONGEST_MEANING, refusals } from '../../contract/headers';
 import { LARGEST_FILE, LARGEST_PICTURE } from '../../contract/limits';
 import { UnreadableFilm } from '../film';
+import { closed } from './delimiters';
+import { text } from './elements';
 import { explicitVr } from './signature';
 
 export const IMPLICIT = '1.2.840.10008.1.2';
 export const BIG_ENDIAN = '1.2.840.10008.1.2.2';
-const DEFLATED = '1.2.840.10008.1.2.1.99';
+export const EXPLICIT = '1.2.840.10008.1.2.1';
+export const DEFLATED = '1.2.840.10008.1.2.1.99';
 const LAST_OF_META = 'x0002ffff';
 
 export const TAG = {
@@ -41,7 +44,10 @@ export const TAG = {
   columns: 'x00280011',
   bitsAllocated: 'x00280100',
   bitsStored: 'x00280101',
+  highBit: 'x00280102',
   signed: 'x00280103',
+  padding: 'x00280120',
+  paddingLimit: 'x00280121',
   center: 'x00281050',
   width: 'x00281051',
   intercept: 'x00281052',
@@ -53,11 +59,12 @@ export const TAG = {
   lutDescriptor: 'x00283002',
   lutData: 'x00283006',
   voiLut: 'x00283010',
+  presentation: 'x20500020',
   pixels: 'x7fe00010',
 } as const;
 
 function viewOf(header: DataSet): string | null {
-  const coded = header.elements[TAG.viewCode]?.items?.[0]?.dataSet;
+  const coded = itemOf(header, TAG.viewCode);
   return code(header, TAG.view) ?? codeString(coded?.string(TAG.codeMeaning), LONGEST_MEANING);
 }
 
@@ -74,7 +81,7 @@ export function ageOf(header: DataSet): number | null {
 export async function parsed(file: Uint8Array): Promise<DataSet> {
   let header: (DataSet & { position: number }) | null = null;
   try {
-    header = readPart10Header(withPreamble(file)) as DataSet & { position: number };
+    header = readPart10Header(closed(withPreamble(file))) as DataSet & { position: number };
     const syntax = header.string(TAG.syntax);
     if (syntax === DEFLATED) header.byteArray = await inflatedFrom(header.byteArray as Uint8Array, header.position);
     if (syntax === BIG_ENDIAN) header.byteArrayParser = bigEndianByteArrayParser;
@@ -147,12 +154,15 @@ async function inflated(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array | nu
   }
 }
 
+export interface Size {
+  width: number;
+  height: number;
+}
+
 /** Refuse before anything is decoded or allocated. */
-export function checked(header: DataSet): { width: number; height: number } {
+export function checked(header: DataSet): Size {
   if (!header.elements[TAG.pixels]) throw new UnreadableFilm('no_pixels');
-  const frames = text(header, TAG.frames);
-  if (!/^\d*$/.test(frames)) throw new UnreadableFilm('truncated', `${frames} frames`);
-  if (Number(frames) > 1) throw new UnreadableFilm('multi_frame');
+  if (Number(text(header, TAG.frames)) > 1) throw new UnreadableFilm('multi_frame');
   const height = header.uint16(TAG.rows);
   const width = header.uint16(TAG.columns);
   if (!width || !height) throw new UnreadableFilm('damaged', 'no Rows and Columns');
@@ -162,4 +172,5 @@ export function checked(header: DataSet): { width: number; height: number } {
 
 export const code = (header: DataSet, tag: string): string | null => codeString(header.string(tag));
 
-export const text = (header: DataSet, tag: string): string => (header.string(tag) ?? '').trim().toUpperCase();
+/** The first item of a sequence. */
+export const itemOf = (header: DataSet, tag: string): DataSet | undefined => header.elements[tag]?.items?.[0]?.dataSet;

@@ -1,14 +1,11 @@
-import type { Remark } from '../../contract/codes';
-import { inverts } from '../../contract/polarity';
+/** Step 6, polarity: whether the lowest value is white (PS3.3 C.7.6.3.1.2, C.8.11.3.1.2). */
+import type { DataSet } from 'dicom-parser';
+import { text } from './elements';
+import { TAG } from './header';
 
-/** The film bone white: MONOCHROME1 inverted, unless the pixels contradict it; and what to warn of. */
-export function boneWhite(
-  grey: Uint8Array<ArrayBuffer>,
-  width: number,
-  height: number,
-  photometric: string | null,
-): { pixels: Uint8Array<ArrayBuffer>; warnings: Remark[] } {
-  const polarity = inverts(photometric, grey, width, height);
-  const pixels = polarity.inverts ? grey.map((value) => 255 - value) : grey;
-  return { pixels, warnings: polarity.warnings };
+/** Whether the film is to be inverted: Presentation LUT Shape decides, then Photometric Interpretation. */
+export function isInverse(header: DataSet): boolean {
+  const shape = text(header, TAG.presentation);
+  if (shape === 'IDENTITY' || shape === 'INVERSE') return shape === 'INVERSE';
+  return text(header, TAG.photometric) === 'MONOCHROME1';
 }

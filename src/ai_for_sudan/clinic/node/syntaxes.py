@@ -32,7 +32,7 @@ BY_PLUGIN = (
     *(JPEGBaseline8Bit, JPEGLSLossless, JPEGLSNearLossless, JPEG2000Lossless, JPEG2000),
     *(RLELossless, HTJ2KLossless, HTJ2KLosslessRPCL, HTJ2K),
 )
-#: a decoder that is not used, see ai_for_sudan.radiographs.dicom.stored_values
+#: a decoder that is not used, see ai_for_sudan.radiographs.dicom.cells
 UNUSED = {"gdcm"}
 
 

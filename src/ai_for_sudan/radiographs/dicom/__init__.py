@@ -1,18 +1,19 @@
-"""DICOM films, by pydicom, as a workstation shows them (PS3.3 C.11), bone white."""
+"""DICOM films, as a workstation shows them (PS3.3 C.11), bone white."""
 
 from __future__ import annotations
 
 import numpy as np
 from pydicom.dataset import Dataset
 
-from ai_for_sudan.contract import polarity
+from ai_for_sudan.contract.codes import Remark
 from ai_for_sudan.errors import UnreadableFilm
+from ai_for_sudan.radiographs.dicom.cells import cells_of
+from ai_for_sudan.radiographs.dicom.colour import grey_of_colours
 from ai_for_sudan.radiographs.dicom.dataset import read_dataset
+from ai_for_sudan.radiographs.dicom.defaults import with_defaults
 from ai_for_sudan.radiographs.dicom.header import read_header
 from ai_for_sudan.radiographs.dicom.limits import check
-from ai_for_sudan.radiographs.dicom.picture import grey_values
-from ai_for_sudan.radiographs.dicom.stored_values import stored_values
-from ai_for_sudan.radiographs.dicom.unwindowed import before_window
+from ai_for_sudan.radiographs.dicom.picture import picture_of
 from ai_for_sudan.radiographs.radiograph import FullRange, Radiograph, RefusedByHeader
 
 __all__ = ["decode", "full_range"]
@@ -25,33 +26,34 @@ def decode(data: bytes) -> Radiograph:
         RefusedByHeader: the header rules out a frontal chest film, and the pixels could not be decoded either.
         UnreadableFilm: no pixels, several frames, too many pixels, damaged, or no decoder for its transfer syntax.
     """
-    film, _, _ = _decoded(data)
-    return film
-
-
-def full_range(data: bytes) -> FullRange | None:
-    """The film's values before its window, or None where it has none (:func:`before_window`).
-
-    Raises:
-        UnreadableFilm: as :func:`decode`.
-    """
-    film, stored, dataset = _decoded(data)
-    return before_window(stored, film.pixels, dataset)
-
-
-def _decoded(data: bytes) -> tuple[Radiograph, np.ndarray, Dataset]:
-    """The film, with its stored values and the data set that they come from."""
     dataset = read_dataset(data)
     header, ruled_out = read_header(dataset)
     try:
-        check(dataset)
-        stored = stored_values(dataset)
-        grey = grey_values(stored, dataset)
+        cells, remarks = _cells(dataset)
+        if cells.ndim == 3:
+            return Radiograph(grey_of_colours(cells, dataset), header, ruled_out, remarks)
+        picture = picture_of(cells, dataset)
     except UnreadableFilm as error:
         if ruled_out:
             raise RefusedByHeader(ruled_out) from error
         raise
-    inverts, contradictions = polarity.inverts(header.photometric, grey)
-    if inverts:
-        np.subtract(255, grey, out=grey)  # in place: the stored values of a large film are in memory too
-    return Radiograph(grey, header, ruled_out, contradictions), stored, dataset
+    return Radiograph(picture.pixels, header, ruled_out, remarks + picture.remarks)
+
+
+def full_range(data: bytes) -> FullRange | None:
+    """Return the film's values before its window; None of a colour film and of one that shows all that it has.
+
+    Raises:
+        UnreadableFilm: as :func:`decode`.
+    """
+    dataset = read_dataset(data)
+    cells, _ = _cells(dataset)
+    return picture_of(cells, dataset).full_range() if cells.ndim == 2 else None
+
+
+def _cells(dataset: Dataset) -> tuple[np.ndarray, tuple[Remark, ...]]:
+    """The film's cells, unsigned ``(H, W)`` or ``(H, W, 3)``, and what its header lacks."""
+    check(dataset)
+    missing = with_defaults(dataset)
+    cells, remarks = cells_of(dataset)
+    return cells, missing + remarks

@@ -16,6 +16,7 @@ from pydicom.tag import BaseTag
 from ai_for_sudan.contract.limits import LARGEST_FILE
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.radiographs.dicom.bounded import LARGEST_TEXT, Bounded, Deflated, inflate
+from ai_for_sudan.radiographs.dicom.delimiters import closed
 
 #: bytes: more than the lookup tables of a film (PS3.3 C.11) have
 LARGEST_TABLE = 1_000_000
@@ -25,7 +26,8 @@ _TEXTS = """
     SpecificCharacterSet Modality BodyPartExamined ViewPosition ImageLaterality Laterality PatientSex PatientAge
     PatientBirthDate StudyDate SeriesDate AcquisitionDate ContentDate InstitutionName CodeValue CodeMeaning
     SamplesPerPixel PhotometricInterpretation PlanarConfiguration NumberOfFrames Rows Columns BitsAllocated BitsStored
-    HighBit PixelRepresentation SmallestImagePixelValue LargestImagePixelValue WindowCenter WindowWidth VOILUTFunction
+    HighBit PixelRepresentation PixelPaddingValue PixelPaddingRangeLimit PresentationLUTShape WindowCenter
+    WindowWidth VOILUTFunction
     RescaleIntercept RescaleSlope RescaleType LUTDescriptor RedPaletteColorLookupTableDescriptor
     GreenPaletteColorLookupTableDescriptor BluePaletteColorLookupTableDescriptor
 """.split()  # noqa: SIM905
@@ -55,6 +57,7 @@ def read_dataset(data: bytes) -> Dataset:
     Raises:
         UnreadableFilm: the file grows beyond all measure when it is opened, or has more or longer elements than a film.
     """
+    data = closed(data)
     try:
         dataset = read_partial(_Film(data), force=True, specific_tags=_WANTED)
     except Deflated as found:

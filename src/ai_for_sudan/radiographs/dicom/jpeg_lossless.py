@@ -6,12 +6,17 @@ decodes one grey component, which is what films have, at some million pixels a s
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 #: SOF3: lossless, sequential, Huffman
 _FRAME, _TABLES, _SCAN, _RESTART = 0xC3, 0xC4, 0xDA, 0xDD
 #: symbols that are decoded at a time
 CHUNK = 1 << 18
+#: a marker that begins a restart interval, with the fill bytes that may stand before it (B.1.1.2)
+_RESTARTS = re.compile(rb"\xff+[\xd0-\xd7]")
+_END = re.compile(rb"\xff+\xd9")
 
 Table = tuple[np.ndarray, np.ndarray]
 
@@ -27,6 +32,9 @@ def decode(stream: bytes) -> np.ndarray:
     at = stream.find(b"\xff\xd8") + 2
     while at >= 2 and at + 4 <= len(stream):
         marker, length = stream[at + 1], int.from_bytes(stream[at + 2 : at + 4], "big")
+        if stream[at] == marker == 0xFF:  # a fill byte (B.1.1.2)
+            at += 1
+            continue
         if stream[at] != 0xFF or length < 2:
             break
         body = stream[at + 4 : at + 2 + length]
@@ -47,11 +55,27 @@ def decode(stream: bytes) -> np.ndarray:
             if table is None:
                 raise ValueError("the lossless JPEG has no Huffman table")
             predictor, shift = body[3], body[5] & 15
-            if restart:
-                raise ValueError("restart intervals of a lossless JPEG are not decoded")
-            differences = _differences(stream[at:], table, height * width).reshape(height, width)
-            return _undone(differences, predictor, precision, shift)
+            return _scanned(stream[at:], table, (height, width), restart, (predictor, precision, shift))
     raise ValueError("the lossless JPEG has no scan")
+
+
+def _scanned(
+    coded: bytes, table: Table, size: tuple[int, int], restart: int, prediction: tuple[int, int, int]
+) -> np.ndarray:
+    """All rows, uint16 ``(H, W)``: prediction begins anew with each restart interval, which has whole rows (H.1.1)."""
+    height, width = size
+    coded = _END.split(coded, maxsplit=1)[0]
+    if not restart:
+        return _undone(_differences(coded, table, height * width).reshape(size), *prediction)
+    rows = restart // width
+    parts = _RESTARTS.split(coded)
+    if rows * width != restart or len(parts) < -(-height // rows):
+        raise ValueError("the restart intervals of the lossless JPEG do not match its size")
+    samples = np.empty(size, dtype=np.uint16)
+    for top, part in zip(range(0, height, rows), parts, strict=False):
+        here = samples[top : top + rows]
+        here[:] = _undone(_differences(part, table, here.size).reshape(here.shape), *prediction)
+    return samples
 
 
 def _huffman_tables(body: bytes) -> dict[int, Table]:
@@ -81,8 +105,7 @@ def _differences(coded: bytes, table: Table, count: int) -> np.ndarray:
     Where a symbol begins is known only after the one before it, but how long a symbol would be that began at a given
     bit is known for all bits at once: the one step that must go from symbol to symbol is then a short loop.
     """
-    end = coded.find(b"\xff\xd9")
-    data = (coded if end < 0 else coded[:end]).replace(b"\xff\x00", b"\xff")
+    data = coded.replace(b"\xff\x00", b"\xff")
     length, category = table
     steps = _symbol_lengths(data, length, category)
     octets = np.frombuffer(data + bytes(8), dtype=np.uint8)

@@ -1,79 +1,142 @@
-"""From stored values to the picture that a workstation shows (PS3.3 C.11), in grey."""
+"""The picture that a workstation shows (PS3.3 C.11, PS3.4 N.2): the steps in their order.
+
+Each step works on the numbers that a pixel cell can hold, not on the pixels: 65,536 of them where a film has millions.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from dataclasses import dataclass
 
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut
 
-from ai_for_sudan.errors import UnreadableFilm
-from ai_for_sudan.radiographs.radiograph import luma, strips
+from ai_for_sudan.contract import polarity
+from ai_for_sudan.contract.codes import Remark, remark
+from ai_for_sudan.radiographs.dicom.colour import through_palette
+from ai_for_sudan.radiographs.dicom.eight_bits import eight_bits, without_label
+from ai_for_sudan.radiographs.dicom.elements import code
+from ai_for_sudan.radiographs.dicom.modality import measured
+from ai_for_sudan.radiographs.dicom.padding import padding
+from ai_for_sudan.radiographs.dicom.polarity import is_inverse
+from ai_for_sudan.radiographs.dicom.sign import with_sign
+from ai_for_sudan.radiographs.dicom.stored_bits import stored_bits
+from ai_for_sudan.radiographs.dicom.voi import of_interest
+from ai_for_sudan.radiographs.radiograph import FullRange, strips
 
-
-def grey_values(values: np.ndarray, dataset: Dataset) -> np.ndarray:
-    """Grey values as they are to be shown, uint8 ``(H, W)``, not yet bone white."""
-    photometric = str(dataset.get("PhotometricInterpretation", "MONOCHROME2")).strip().upper()
-    if values.ndim == 3 and values.shape[2] in (3, 4):
-        # YBR_FULL: its first sample is the luma. JPEG 2000 (YBR_RCT, YBR_ICT) is converted to RGB by its decoder.
-        if photometric.startswith("YBR_FULL"):
-            return _stretched(values[..., 0])
-        return _stretched(values, luma)
-    if values.ndim != 2:
-        raise UnreadableFilm("shape", f"the DICOM file has pixels of shape {values.shape}; a film has two dimensions")
-    if photometric == "PALETTE COLOR":
-        return _through_table(values, lambda stored: luma(apply_color_lut(stored[None], dataset))[0])
-    return _through_table(values, lambda stored: _windowed(stored, dataset))
+#: of larger films only every second or third pixel and row of the full range is kept, as a browser has to hold them;
+#: the largest detectors have 15 million
+MOST_PIXELS = 1 << 24
 
 
-def _windowed(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
-    """``stored``: values of one film, ``(N,)``."""
-    try:
-        measured = apply_modality_lut(stored, dataset)
-        shown = np.asarray(apply_voi_lut(measured, dataset), dtype=np.float32)
-    except Exception:  # a window that is nonsense (width 0, a text): the stored values are shown over their whole range
-        return stored.astype(np.float32)
-    # A window never shows a higher value darker (PS3.3 C.11.2.1.2), but pydicom's does after a negative rescale slope.
-    if not dataset.get("VOILUTSequence") and shown[measured.argmax()] < shown[measured.argmin()]:
-        return -shown
-    return shown
+@dataclass(frozen=True)
+class Picture:
+    """A film and what becomes of its cells.
+
+    Attributes:
+        pixels: uint8 ``(H, W)``, bone white.
+        remarks: what the header asked for and could not be done.
+        cells: unsigned ``(H, W)``, an index into the following.
+        film: bool ``(N,)``, which cells occur and are no padding.
+        measured: float64 ``(N,)``, before the window and bone white; None of a palette.
+        grey: uint8 ``(N,)``, bone white.
+        steps: from the lowest stored value of the film to the highest.
+    """
+
+    pixels: np.ndarray
+    remarks: tuple[Remark, ...]
+    cells: np.ndarray
+    film: np.ndarray
+    measured: np.ndarray | None
+    grey: np.ndarray
+    steps: int
+
+    def full_range(self) -> FullRange | None:
+        """Return the values before the window, the right way round, with the window that was applied.
+
+        Returns:
+            None for palettes, films of one value, and values that span more than 16 bits.
+        """
+        if self.measured is None:
+            return None
+        values = self.measured[self.film]
+        steps, span = self.steps, float(np.ptp(values))
+        if not 0 < steps < 1 << 16 or not 0 < span < math.inf:
+            return None
+        table = np.zeros(len(self.grey), dtype=np.uint16)
+        table[self.film] = np.rint((values - values.min()) * (steps / span))
+        kept, grey = table[self.film], self.grey[self.film]
+        black, white = int(kept[grey == 0].max(initial=0)), int(kept[grey == 255].min(initial=steps))
+        step = math.ceil(math.sqrt(self.cells.size / MOST_PIXELS))
+        shown = _looked_up(self.cells[::step, ::step], table)
+        return FullRange(shown, (black, white) if black < white else (0, steps))
 
 
-def _through_table(values: np.ndarray, shown: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """``shown`` is computed once for each stored value, not once for each pixel: faster, and a film stays small."""
-    low, high = int(values.min()), int(values.max())
-    if values.dtype.kind == "f" or high - low > 1 << 17:
-        return _stretched(values)  # 32 bits (dose maps and the like): over their whole range
-    counts = np.zeros(high - low + 1, dtype=bool)
-    for rows in strips(*values.shape):
-        counts[values[rows].astype(np.int64) - low] = True
-    stored = np.flatnonzero(counts) + low
-    table = np.zeros(len(counts), dtype=np.uint8)
-    kind = values.dtype if values.dtype.kind in "iu" else np.int64
-    table[stored - low] = _stretched(shown(stored.astype(kind))[None])[0]
-    return looked_up(values, low, table)
+def picture_of(cells: np.ndarray, dataset: Dataset) -> Picture:
+    """Return the picture of a film of one sample a pixel.
+
+    Args:
+        cells: unsigned ``(H, W)``, as they are stored, with all their bits.
+    """
+    allocated = 8 * cells.dtype.itemsize
+    numbers = np.arange(1 << min(allocated, 16))
+    if allocated > 16:  # the numbers that occur, and of each cell which of them it is
+        numbers, ranks = np.unique(cells, return_inverse=True)
+        cells = ranks.reshape(cells.shape)
+    present = _occurring(cells, len(numbers))
+    stored, bits, remarks = stored_bits(numbers.astype(np.int64), allocated, dataset)
+    if code(dataset, "PhotometricInterpretation") == "PALETTE COLOR":
+        grey = eight_bits(through_palette(stored, dataset), present)
+        return Picture(_looked_up(cells, grey), remarks, cells, present, None, grey, 0)
+    values = with_sign(stored, bits, dataset)
+    padded, ignored = padding(numbers.astype(np.int64), values, present, bits, dataset)
+    film = present & ~padded
+    found, rescaled = measured(values, dataset)
+    shown, windowed = of_interest(found, dataset)
+    remarks += ignored + rescaled + windowed
+    if shown is not None and _falls(shown, found, film):
+        found = -found
+    counted = film
+    if shown is None and (counted := without_label(found, film)) is not film:
+        remarks += (remark("label_ignored"),)
+    # What is said of a film, blank or a negative, is said of all that it holds: a window must not decide.
+    inverse = is_inverse(dataset)
+    whole = eight_bits(found, counted)
+    whole[padded] = 255 if inverse else 0
+    pixels = _looked_up(cells, whole)
+    inverts, contradiction = polarity.inverts("MONOCHROME1" if inverse else "MONOCHROME2", pixels)
+    grey = whole
+    if shown is not None:
+        through = eight_bits(shown, film)
+        through[padded] = whole[padded]
+        in_window = _looked_up(cells, through)
+        if polarity.shows_nothing(in_window) and not polarity.shows_nothing(pixels):
+            remarks += (remark("window_hides"),)
+        else:
+            grey, pixels = through, in_window
+    if inverts:
+        found, grey = -found, 255 - grey
+        np.subtract(255, pixels, out=pixels)
+    elif inverse:
+        grey, pixels = np.where(padded, 0, grey), _looked_up(cells, np.where(padded, 0, grey))
+    return Picture(pixels, remarks + contradiction, cells, film, found, grey, int(np.ptp(values[film])))
 
 
-def looked_up(values: np.ndarray, low: int, table: np.ndarray) -> np.ndarray:
-    """What a table ``(K,)`` holds of each value ``(H, W)``, the lowest of which is ``low``: of the table's type."""
-    found = np.empty(values.shape, dtype=table.dtype)
-    for rows in strips(*values.shape):
-        found[rows] = table[values[rows].astype(np.int64) - low]
+def _falls(shown: np.ndarray, found: np.ndarray, film: np.ndarray) -> bool:
+    """Whether a table shows the highest value darker than the lowest."""
+    of_film = found[film]
+    return bool(shown[film][of_film.argmax()] < shown[film][of_film.argmin()])
+
+
+def _occurring(cells: np.ndarray, count: int) -> np.ndarray:
+    occurs = np.zeros(count, dtype=bool)
+    for rows in strips(*cells.shape):
+        occurs[cells[rows].ravel()] = True
+    return occurs
+
+
+def _looked_up(cells: np.ndarray, table: np.ndarray) -> np.ndarray:
+    found = np.empty(cells.shape, dtype=table.dtype)
+    for rows in strips(*cells.shape):
+        found[rows] = table[cells[rows]]
     return found
-
-
-def _stretched(values: np.ndarray, to_grey: Callable[[np.ndarray], np.ndarray] | None = None) -> np.ndarray:
-    """Values of any range ``(H, W)`` (or what ``to_grey`` makes of them) -> uint8 over 0..255."""
-    low, high = np.inf, -np.inf
-    for rows in strips(*values.shape[:2]):
-        strip = to_grey(values[rows]) if to_grey else values[rows]
-        low, high = min(low, float(strip.min())), max(high, float(strip.max()))
-    if not np.isfinite([low, high]).all():
-        raise UnreadableFilm("not_finite", "the film contains values that are not numbers (NaN or infinite)")
-    grey = np.zeros(values.shape[:2], dtype=np.uint8)
-    if high > low:
-        for rows in strips(*values.shape[:2]):
-            strip = to_grey(values[rows]) if to_grey else values[rows]
-            grey[rows] = (strip.astype(np.float64) - low) * (255 / (high - low)) + 0.5
-    return grey

@@ -1,0 +1,35 @@
+/** A lookup table of a DICOM header: its descriptor and data (PS3.3 C.11.1.1.1, C.11.2.1.1, C.7.6.3.1.5). */
+import type { DataSet } from 'dicom-parser';
+import { words } from './elements';
+import { TAG } from './header';
+
+/**
+ * What a table holds of each value; values beyond its ends get its first or last entry. Null where there is no table, or
+ * not as many entries as its descriptor promises.
+ *
+ * @param values all that can occur: the table's first value is negative if none reaches it otherwise, since files declare
+ *   it signed or unsigned as they like
+ */
+export function lookedUp(
+  values: Float64Array,
+  header: DataSet,
+  descriptorTag: string = TAG.lutDescriptor,
+  dataTag: string = TAG.lutData,
+): Float64Array | null {
+  const descriptor = words(header, descriptorTag);
+  if (descriptor.length !== 3) return null;
+  const count = descriptor[0] || 65536;
+  const entries = entriesOf(header, dataTag, count);
+  if (!entries) return null;
+  const highest = values.reduce((most, value) => Math.max(most, value), -Infinity);
+  const first = descriptor[1] > highest ? descriptor[1] - 65536 : descriptor[1];
+  return values.map((value) => entries[Math.min(count - 1, Math.max(0, Math.floor(value + 0.5) - first))]);
+}
+
+/** In words, or two in a word, the lower byte first. */
+function entriesOf(header: DataSet, tag: string, count: number): ArrayLike<number> | null {
+  const found = words(header, tag);
+  if (found.length >= count) return found;
+  const packed = Uint8Array.from({ length: 2 * found.length }, (_, index) => found[index >> 1] >> (8 * (index & 1)));
+  return packed.length >= count ? packed : null;
+}
