@@ -33,10 +33,10 @@ def through_palette(values: np.ndarray, dataset: Dataset) -> np.ndarray:
     Raises:
         UnreadableFilm: a palette is missing or cut short.
     """
-    colours = [
-        looked_up(values.astype(np.float64), dataset, f"{name}PaletteColorLookupTable")
-        for name in ("Red", "Green", "Blue")
-    ]
-    if any(colour is None for colour in colours):
-        raise UnreadableFilm("truncated", "the film's palette is missing or cut short")
-    return np.stack(colours, axis=-1) @ np.array([0.299, 0.587, 0.114])
+    grey = np.zeros(len(values))
+    for name, weight in (("Red", 0.299), ("Green", 0.587), ("Blue", 0.114)):
+        colour = looked_up(values.astype(np.float64), dataset, f"{name}PaletteColorLookupTable")
+        if colour is None:
+            raise UnreadableFilm("truncated", "the film's palette is missing or cut short")
+        grey += weight * colour
+    return grey

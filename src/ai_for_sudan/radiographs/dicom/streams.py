@@ -28,7 +28,8 @@ def frame_of(pixels: bytes) -> Frame | None:
     start = pixels.find(J2K_START, 0, 4096)
     if start >= 0:  # ISO 15444-1 A.5.1: marker, length, capabilities, Xsiz, Ysiz, offsets, tiles, Csiz
         size = pixels[start + 8 : start + 42]
-        return Frame(*(int.from_bytes(size[a:b], "big") for a, b in ((0, 4), (4, 8), (32, 34))), 0)
+        width, height, samples = (int.from_bytes(size[a:b], "big") for a, b in ((0, 4), (4, 8), (32, 34)))
+        return Frame(width, height, samples, 0)
     start = pixels.find(JPEG_START, 0, 4096)
     if start < 0:
         return None
