@@ -23,8 +23,9 @@ test: $(VENV)/ready app/node_modules/.package-lock.json
 	$(if $(CHROMIUM),CHROMIUM=$(CHROMIUM)) $(PYTEST)
 
 # Without a browser, a server or a training.
-QUICK := tests/contract tests/statistics tests/evaluation tests/datasets tests/disturbances tests/explanation tests/radiographs \
-	tests/reading tests/lungs tests/test_documentation.py tests/test_files.py tests/test_package.py
+QUICK := tests/contract tests/statistics tests/datasets tests/disturbances tests/radiographs tests/lungs tests/reading/test_reader.py \
+	tests/reading/test_overlay.py tests/reading/test_report.py tests/evaluation/test_attribution.py tests/evaluation/test_audit.py \
+	tests/evaluation/test_metrics.py tests/test_errors.py tests/test_files.py tests/test_package.py
 quick: $(VENV)/ready
 	$(PYTEST) -m "not slow" $(QUICK)
 

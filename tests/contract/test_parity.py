@@ -31,6 +31,9 @@ from pydicom.uid import (
 
 from ai_for_sudan import Reader
 
+#: other programs are started
+pytestmark = pytest.mark.slow
+
 APP = Path(__file__).resolve().parent.parent.parent / "app"
 #: between ONNX Runtime of Python and that of the app, and of one grey level that is rounded apart
 APART = 1e-3

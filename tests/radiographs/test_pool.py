@@ -22,6 +22,9 @@ from PIL import Image
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.radiographs import RefusedByHeader, pool, read_radiograph
 
+#: other programs are started
+pytestmark = pytest.mark.slow
+
 TEST_FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 GREY = np.arange(40 * 50, dtype=np.uint8).reshape(40, 50)
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and limits are POSIX's")
