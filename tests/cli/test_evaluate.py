@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from ai_for_sudan.cli import main
-from ai_for_sudan.datasets import load_manifest, split_manifest
+from ai_for_sudan.contract.provenance import films_sha256
+from ai_for_sudan.datasets import load_manifest, load_pixels, split_manifest
 
 RULE = "regex:([np][0-9]+)_"
 
@@ -48,6 +49,44 @@ def test_every_figure_and_the_page(dataset, checkpoint, tmp_path, capsys) -> Non
     assert "a clinician decides" in page and "a clinician decides" in capsys.readouterr().out
 
 
+def test_every_film_is_in_the_table_of_predictions(dataset, checkpoint, tmp_path, capsys) -> None:
+    path = checkpoint(operating_point={"not_seen_below": 0.3, "suspected_from": 0.99999999, "reason": "by hand"})
+    assert evaluate(dataset, path, "--patient_rule", RULE) == 0
+    with (tmp_path / "run/evaluation/predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["film", "patient", "label", "probability", "status", "reasons"]
+    assert len(rows) == 20 and {row["film"] for row in rows} >= {"val/normal/n0_0.png"}
+    assert {row["patient"] for row in rows} == {f"{kind}{n}" for kind in "np" for n in range(5)}
+    for row in rows:
+        probability = float(row["probability"])
+        assert row["status"] == ("not_seen" if probability < 0.3 else "uncertain"), row
+    statuses = json.loads((tmp_path / "run/evaluation/metrics.json").read_text())["statuses"]
+    assert statuses["positive"]["counts"] == {"suspected": 0, "uncertain": 9, "not_seen": 1, "refused": 0}
+    assert "not seen" in (out := capsys.readouterr().out) and out.index("left to a person") < out.index("auroc")
+
+
+def test_films_that_a_reader_refuses_stay_in_the_denominator(dataset, reader_file, tmp_path, capsys) -> None:
+    """The films have 64 pixels a side, fewer than any reader reads."""
+    assert evaluate(dataset, reader_file, "--json", "--output_dir", str(tmp_path / "out")) == 0
+    statuses = json.loads(capsys.readouterr().out)["statuses"]
+    assert statuses["all"]["counts"] == {"suspected": 0, "uncertain": 0, "not_seen": 0, "refused": 20}
+    with (tmp_path / "out/predictions.csv").open() as file:
+        assert all(row["status"] == "refused" and "at least 128" in row["reasons"] for row in csv.DictReader(file))
+
+
+def test_a_reader_that_was_chosen_on_these_very_films_says_so(dataset, build_tiny, tmp_path, capsys) -> None:
+    manifest = load_manifest(dataset)
+    identity = films_sha256(load_pixels(manifest, size=64))
+    for role, said in (("validation", "Epoch, calibration and cut-offs"), ("training", "was trained on")):
+        provenance = {
+            "weights_sha256": "1" * 64, "commands": [], "commit": "",
+            "data": [{"role": role, "name": "here", "identity": identity, "films": 20}],
+        }  # fmt: skip
+        reader = build_tiny(provenance=provenance)
+        assert evaluate(dataset, reader, "--json", "--output_dir", str(tmp_path / role)) == 0
+        assert said in json.loads(capsys.readouterr().out)["warnings"][0]
+
+
 def test_where_no_patient_is_known_it_says_so(dataset, checkpoint, tmp_path, capsys) -> None:
     assert evaluate(dataset, checkpoint()) == 0
     output, page = capsys.readouterr().out, (tmp_path / "run/evaluation/report.html").read_text()
@@ -74,7 +113,9 @@ def test_the_validation_side_of_the_run_is_measured(dataset, checkpoint, tmp_pat
     assert evaluate(tmp_path / "flat", path, "--json") == 0
     metrics = json.loads(capsys.readouterr().out)
     assert metrics["films"] == len(split.validation) < 20
-    assert metrics["side"] == "the validation side of split.json" and not metrics["warnings"]
+    assert metrics["side"] == "the validation side of split.json"
+    assert metrics["warnings"] == ["Epoch and cut-offs of this model were chosen on these very films: the figures are "
+                                   "slightly too good."]  # fmt: skip
     assert evaluate(tmp_path / "flat", path, "--json", "--split", "train") == 0
     metrics = json.loads(capsys.readouterr().out)
     assert metrics["films"] == len(split.train) and "trained on" in metrics["warnings"][0]

@@ -164,15 +164,15 @@ def test_ctrl_c_ends_in_one_line(dataset, checkpoint, tmp_path, monkeypatch, cap
     assert capsys.readouterr().err.strip() == "ai-for-sudan inference: interrupted"
 
 
-def test_the_threshold_stands_beside_a_probability_below_it(dataset, checkpoint, tmp_path, capsys) -> None:
+def test_the_cut_offs_stand_beside_the_probability(dataset, checkpoint, tmp_path, capsys) -> None:
     """The predicted class may have less than half of the probability: nobody must have to guess why."""
     path = checkpoint(operating_point={"threshold": 0.9999, "reason": "by hand"})
     assert inference(path, "--image", dataset / "val/pneumonia/p0_1.png", "--output", tmp_path / "o.png") == 0
     out = capsys.readouterr().out
     assert re.search(r"^normal +0\.0\d+  ", out, re.MULTILINE)
-    assert re.search(r"pneumonia 0\.99\d, below the threshold 1\.000", out)
+    assert re.search(r"pneumonia 0\.99\d \(not seen below 1\.000, suspected from 1\.000", out)
     assert inference(checkpoint(), "--image", dataset / "val/pneumonia/p0_1.png", "--output", tmp_path / "o.png") == 0
-    assert re.search(r"pneumonia 0\.99\d, at or above the threshold 0\.600", capsys.readouterr().out)
+    assert re.search(r"pneumonia 0\.99\d \(not seen below 0\.600, suspected from 0\.600", capsys.readouterr().out)
 
 
 def test_a_refused_film_shows_no_number(reader_file, tmp_path, capsys) -> None:

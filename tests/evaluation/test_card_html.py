@@ -8,17 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ai_for_sudan.cli import main
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.card_html import load_records, render
+from ai_for_sudan.statistics import as_json, status_table
 
 FACTS: dict[str, Any] = {"name": "tiny", "version": "0.1", "architecture": "tiny", "positive": "pneumonia",
                          "classes": ["normal", "pneumonia"]}  # fmt: skip
 ROW = {"films": 9, "auroc": [0.812, 0.7, 0.9], "sensitivity": [0.9, 0.8, 0.95], "specificity": [0.7, 0.6, 0.8]}
+STATUSES = as_json(status_table(np.array([1, 1, 1, 0, 0, 0, 0, 0, 0]), np.array(["suspected"] * 3 + ["not_seen"] * 6)))
 STRESS = {"reader": "tiny 0.1", "films": 9, "data": "d", "operating_point": "balanced", "rows": [
-    {"kind": kind, "severity": severity, **ROW, "refused": 0.25, "uncertain": 0.1, "missed_unseen": 0.0, "ece": 0.04}
+    {"kind": kind, "severity": severity, **ROW, "statuses": STATUSES, "ece": 0.04}
     for kind, severity in (("none", 0), ("blur", 3), ("blur", 5))
 ]}  # fmt: skip
 AUDIT = {

@@ -41,7 +41,7 @@ def test_a_path_its_bytes_its_array_and_the_film_read_alike(reader: Reader, film
 def test_the_json_line_has_exactly_its_keys(reader: Reader, film: np.ndarray) -> None:
     line = json.loads(json.dumps(reader.read(film).to_dict()))
     assert tuple(line) == READING_KEYS
-    assert line["operating_point"] == "balanced" and line["threshold"] == 0.5 and line["reader"] == "tiny 0.1"
+    assert line["operating_point"] == "balanced" and line["suspected_from"] == 0.5 and line["reader"] == "tiny 0.1"
     log = reader.read(film).to_dict(log=True, site="Port Sudan")
     assert log["site"] == "Port Sudan" and len(log["embedding"]) == 4 and len(log["gate"]) == 3
 
@@ -65,7 +65,7 @@ def test_the_operating_point_decides_the_status(reader: Reader, film: np.ndarray
     assert probability is not None
     for name, point in reader.card.operating_points.items():
         reading = reader.read(film, operating_point=name)
-        assert reading.threshold == point.suspected_from
+        assert (reading.not_seen_below, reading.suspected_from) == (point.not_seen_below, point.suspected_from)
         assert reading.status == point.status(probability)
     with pytest.raises(UserError, match=r"no operating point 'best'.*screening, balanced, rule-in"):
         reader.read(film, operating_point="best")

@@ -67,10 +67,12 @@ function Gauge({ reading, card }: Omit<Props, 'advice'>) {
   const { t, percent } = useSpeech();
   const probability = reading.probability!;
   const point = card?.operatingPoints[reading.operatingPoint];
-  const limits = [...new Set(point ? [point.not_seen_below, point.suspected_from] : [reading.threshold])];
+  const limits = [
+    ...new Set(point ? [point.not_seen_below, point.suspected_from] : [reading.notSeenBelow, reading.suspectedFrom]),
+  ];
   return (
     <div class="gauge">
-      <span class="number">{percent(probability, reading.threshold)}</span>
+      <span class="number">{percent(probability, reading.suspectedFrom)}</span>
       <div
         class="track"
         role="img"

@@ -78,7 +78,7 @@ export function Report({ reading, picture, card, signatures = [] }: Props) {
       <dl>
         <dt>{t.point.label}</dt>
         <dd>
-          {pointName(reading.operatingPoint, speech)} ({percent(reading.threshold)})
+          {pointName(reading.operatingPoint, speech)} ({percent(reading.suspectedFrom)})
         </dd>
         <dt>{t.report.reader}</dt>
         <dd>

@@ -33,7 +33,8 @@ export interface Judgement {
   status: Status;
   /** Calibrated probability of the positive class; kept for refused films too, so that the gate can be measured. */
   probability: number;
-  threshold: number;
+  notSeenBelow: number;
+  suspectedFrom: number;
   operatingPoint: string;
   codes: string[];
   side: Side | null;
@@ -51,7 +52,12 @@ export function judge(
 ): Judgement {
   const probability = outputs.probability[card.classes.indexOf(card.positive)];
   const point = card.operatingPoints[operatingPoint];
-  const judged = { probability, threshold: point.suspected_from, operatingPoint };
+  const judged = {
+    probability,
+    notSeenBelow: point.not_seen_below,
+    suspectedFrom: point.suspected_from,
+    operatingPoint,
+  };
   const refused = [...headerCodes];
   if (Math.min(size.width, size.height) < SMALLEST_SIDE) refused.push(rule.too_small);
   let fired = card.gate
@@ -116,12 +122,12 @@ function sureness(score: number): number {
   return Math.floor(Math.log(inside / (1 - inside)) / rule.sureness_step + 0.5);
 }
 
-/** The class, or the findings, that a threshold decides for. */
-export function labelOf(card: Card, probability: ArrayLike<number>, threshold: number): string {
+/** The positive class if it is suspected, else the other one; the most probable of more; the findings that are suspected. */
+export function labelOf(card: Card, probability: ArrayLike<number>, suspectedFrom: number): string {
   const { classes, positive } = card;
-  if (card.task === 'multilabel') return classes.filter((_, index) => probability[index] >= threshold).join('|');
+  if (card.task === 'multilabel') return classes.filter((_, index) => probability[index] >= suspectedFrom).join('|');
   if (classes.length === 2) {
-    const called = probability[classes.indexOf(positive)] >= threshold;
+    const called = probability[classes.indexOf(positive)] >= suspectedFrom;
     return classes.find((name) => (name === positive) === called)!;
   }
   return classes.reduce((best, name, index) => (probability[index] > probability[classes.indexOf(best)] ? name : best));

@@ -4,16 +4,17 @@ import type { Reading } from '../worklist/reading';
 import type { Speech } from './index';
 
 export function sentence(reading: Reading, { t, percent }: Speech, card: Card | null): string {
-  const { status, threshold } = reading;
+  const { status } = reading;
   if (status === 'refused' || status === 'failed') return t.sentence[status];
   const probability = reading.probability!;
-  const said = percent(probability, threshold);
-  if (status === 'uncertain' && !reading.codes.includes('abstained')) return t.sentence.doubtful(said);
-  const limit =
-    status === 'not_seen' ? (card?.operatingPoints[reading.operatingPoint]?.not_seen_below ?? threshold) : threshold;
-  if (status !== 'uncertain') return t.sentence[status](percent(probability, limit), percent(limit, probability));
-  const point = card?.operatingPoints[reading.operatingPoint] ?? { not_seen_below: 0, suspected_from: 1 };
-  return t.sentence.uncertain(said, percent(point.not_seen_below), percent(point.suspected_from));
+  const { not_seen_below: low, suspected_from: high } = card?.operatingPoints[reading.operatingPoint] ?? {
+    not_seen_below: reading.notSeenBelow,
+    suspected_from: reading.suspectedFrom,
+  };
+  if (status === 'suspected') return t.sentence.suspected(percent(probability, high), percent(high, probability));
+  if (status === 'not_seen') return t.sentence.not_seen(percent(probability, low), percent(low, probability));
+  if (!reading.codes.includes('abstained')) return t.sentence.doubtful(percent(probability));
+  return t.sentence.uncertain(percent(probability), percent(low), percent(high));
 }
 
 /** The status, with the lung that it speaks of. */

@@ -63,7 +63,9 @@ function fromLine(line: Record<string, unknown>): Reading {
     gate: numbers('gate'),
     embedding: numbers('embedding'),
     operatingPoint: text('operating_point'),
-    threshold: share('threshold'),
+    // Older exports have one threshold.
+    notSeenBelow: share('not_seen_below' in line ? 'not_seen_below' : 'threshold'),
+    suspectedFrom: share('suspected_from' in line ? 'suspected_from' : 'threshold'),
     codes: texts('codes'),
     reasons: texts('reasons'),
     warnings: codes.map((code, index) => ({ code, text: checked(warnings[index], isText) })),

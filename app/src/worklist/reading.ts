@@ -30,7 +30,9 @@ export interface Reading {
   gate: number[];
   embedding: number[];
   operatingPoint: string;
-  threshold: number;
+  /** The cut-offs of the operating point. */
+  notSeenBelow: number;
+  suspectedFrom: number;
   codes: string[];
   /** The codes in English, for other programs. */
   reasons: string[];
@@ -75,7 +77,8 @@ export function blank(file: string): Reading {
     gate: [],
     embedding: [],
     operatingPoint: '',
-    threshold: 0,
+    notSeenBelow: 0,
+    suspectedFrom: 0,
     codes: [],
     reasons: [],
     warnings: [],
@@ -106,7 +109,7 @@ export function readingOf(card: Card, film: Film, outputs: Outputs, operatingPoi
   return {
     ...blank(film.name),
     ...judgement,
-    label: labelOf(card, outputs.probability, judgement.threshold),
+    label: labelOf(card, outputs.probability, judgement.suspectedFrom),
     rightLung: outputs.lungsProbability?.[0] ?? null,
     leftLung: outputs.lungsProbability?.[1] ?? null,
     abnormal: outputs.abnormal,
@@ -144,7 +147,7 @@ export function rejudged(reading: Reading, card: Card, operatingPoint: string): 
   const probability = new Float32Array(card.classes.length);
   probability[card.classes.indexOf(card.positive)] = reading.probability;
   const { rightLung, leftLung, abnormal } = reading;
-  const { status, threshold, codes, side } = judge(
+  const { status, notSeenBelow, suspectedFrom, codes, side } = judge(
     card,
     {
       probability,
@@ -156,9 +159,9 @@ export function rejudged(reading: Reading, card: Card, operatingPoint: string): 
     [],
     operatingPoint,
   );
-  const label = card.classes.length === 2 ? labelOf(card, probability, threshold) : reading.label;
+  const label = card.classes.length === 2 ? labelOf(card, probability, suspectedFrom) : reading.label;
   const reasons = codes.map((code) => reasonOf(code, card, operatingPoint));
-  return { ...reading, status, threshold, codes, reasons, label, side, operatingPoint };
+  return { ...reading, status, notSeenBelow, suspectedFrom, codes, reasons, label, side, operatingPoint };
 }
 
 /** A code in English: what the header says, or the reader's card, or the table that all programs share. */
@@ -181,14 +184,15 @@ function reasonOf(code: string, card: Card, point: string, film?: Film): string 
 export const reasonText = (code: string, values: Record<string, unknown> = {}): string =>
   kindOf(code) ? remark(code, values).text : code;
 
-/** A reading as the first version of the app kept it, with codes alone. */
-export function upgraded(kept: Reading): Reading {
+/** A reading as older versions of the app kept it: with codes alone, and one threshold. */
+export function upgraded(kept: Reading & { threshold?: number }): Reading {
   const warnings = (kept.warnings as (Remark | string)[]).map((warning) =>
     typeof warning === 'string' ? { code: warning, text: warning } : warning,
   );
   const { side = null, rightLung = null, leftLung = null, abnormal = null } = kept;
-  const lungs = { side, rightLung, leftLung, abnormal };
-  return { ...kept, ...lungs, warnings, reasons: kept.reasons ?? kept.codes.map((code) => reasonText(code)) };
+  const { threshold = 0, notSeenBelow = threshold, suspectedFrom = threshold, ...others } = kept;
+  const known = { side, rightLung, leftLung, abnormal, notSeenBelow, suspectedFrom };
+  return { ...others, ...known, warnings, reasons: kept.reasons ?? kept.codes.map((code) => reasonText(code)) };
 }
 
 const URGENCY: Record<Status, number> = { suspected: 0, uncertain: 1, failed: 2, refused: 3, not_seen: 4 };

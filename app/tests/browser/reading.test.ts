@@ -109,9 +109,15 @@ describe('one film', () => {
     await expect.poll(changedRow).toBeDefined();
     const changed = (await changedRow())!.value;
     expect(changed.file).toBe('suspected.png');
-    expect(changed.threshold).toBeGreaterThan(0.5);
+    expect(changed.suspectedFrom).toBeGreaterThan(0.5);
     expect(await page.locator('.reading').textContent()).not.toBe(before);
-    expect(changed.status).toBe(changed.probability >= changed.threshold ? 'suspected' : 'not_seen');
+    expect(changed.status).toBe(
+      changed.probability >= changed.suspectedFrom
+        ? 'suspected'
+        : changed.probability < changed.notSeenBelow
+          ? 'not_seen'
+          : 'uncertain',
+    );
   });
 
   test('inverting the film reads it again, in place', async ({ page }) => {

@@ -20,16 +20,16 @@ from ai_for_sudan.evaluation.report import WORST
 from ai_for_sudan.evaluation.standing import Measured
 from ai_for_sudan.evaluation.standing import in_words as in_words_of_evidence
 from ai_for_sudan.files import write_json
-from ai_for_sudan.pages import interval, write_page
+from ai_for_sudan.pages import interval, statuses_in_words, write_page
 from ai_for_sudan.reading import Reader
-from ai_for_sudan.statistics import Calls, as_json, compare
+from ai_for_sudan.statistics import Calls, as_json, compare, status_table
 from ai_for_sudan.statistics.comparison import in_words
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_data_options(parser)
     parser.add_argument("--reader", default="mobilenet_v2", help="a shipped reader or a reader file")
-    parser.add_argument("--operating_point", help="which threshold of the card (default: the card's)")
+    parser.add_argument("--operating_point", help="which of the card's (default: the card's)")
     parser.add_argument("--columns", nargs="+", default=list(COLUMNS), help="of the manifest (default: %(default)s)")
     parser.add_argument("--against", metavar="READER", help="another reader to compare with on the same films")
     parser.add_argument(
@@ -86,6 +86,8 @@ def run(args: argparse.Namespace) -> int:
             truth[rows].astype(int), Calls(probability, point.suspected_from), Calls(theirs, cut), patient_ids
         )
         words = in_words(result["comparison"], reader.card.title, other.card.title)
+    table = as_json(status_table(truth, np.array([r.status for r in readings], object), patients(manifest)))
+    result = {"statuses": table, **result}
     measured = Measured(reader, manifest, rows, readings, truth, point.suspected_from)
     result["evidence"] = measured.evidence(boxes, args.lungs, cache_dir=args.cache_dir)
     refused = float(np.mean([readings[i].status == "refused" for i in rows]))
@@ -112,6 +114,8 @@ def run(args: argparse.Namespace) -> int:
         args.output_dir / "audit.html",
         title=f"How {reader.card.title} does in each group",
         reader=reader.card.title,
+        positive=reader.card.positive,
+        point=point,
         data=str(args.data_dir),
         threshold=point.suspected_from,
         result=result,
@@ -121,6 +125,7 @@ def run(args: argparse.Namespace) -> int:
             *excluded,
         ],
     )
+    print("\n".join(statuses_in_words(table, reader.card.positive)))
     print(f"all {len(rows)} films ({len(excluded)} left out): AUROC {interval(found.all.auroc)}")
     for row in found.groups:
         print(f"{row.column:<9}{row.group:<18}{row.films:>6}  AUROC {interval(row.auroc)}  {row.note}")

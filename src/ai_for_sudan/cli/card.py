@@ -10,6 +10,7 @@ from pathlib import Path
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.targets import PAGE, check_target
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.pages import statuses_in_words
 from ai_for_sudan.reading import Card, Reader
 from ai_for_sudan.reading.reader import find_reader
 
@@ -76,6 +77,8 @@ def _lines(card: Card) -> list[str]:
         mark = "*" if name == card.default_operating_point else " "
         cuts = f"not seen below {point['not_seen_below']:.3f}, suspected from {point['suspected_from']:.3f}"
         lines.append(f"  {mark} {name:<12} {cuts}")
+        for films, table in (point.get("measured") or {}).items():
+            lines.append(f"      {films}: {statuses_in_words(table, card.positive)[-1]}")
         lines.append(f"      {point.get('reason', '')}; chosen on {point.get('chosen_on', 'not recorded')}")
     lines.append(
         f"  refuses        {', '.join(score.code for score in card.gate) or 'nothing: this reader has no gate'}"

@@ -23,7 +23,7 @@ from ai_for_sudan.evaluation.crossval import FIGURES, pooled
 from ai_for_sudan.files import write_json
 from ai_for_sudan.lungs import load_finder
 from ai_for_sudan.models import Architecture, create, names
-from ai_for_sudan.pages import interval, write_page
+from ai_for_sudan.pages import interval, statuses_in_words, write_page
 from ai_for_sudan.statistics.comparison import in_words
 from ai_for_sudan.training import LabelledFilms, Recipe
 from ai_for_sudan.training.examples import drawn_lungs
@@ -174,6 +174,7 @@ def _one_fold(args: argparse.Namespace, number: int, jobs: int) -> None:
 
 def _print(result: dict[str, Any], comparison: str | None) -> None:
     pooled = result["pooled"]
+    print("\n".join(statuses_in_words(result["statuses"], pooled["positive"])))
     point = pooled["operating_points"]["0.5"]
     print(f"{'':<14}{'mean':>8}{'SD':>8}   pooled, 95 % by patient ({pooled['positive']} at 0.5)")
     for name in FIGURES:

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, decoded, manifest_of, patients_in_words
+from ai_for_sudan.contract.provenance import films_sha256
 from ai_for_sudan.datasets import Split, labels, patients, split_manifest, verify, without_patient
 from ai_for_sudan.datasets.manifest import Manifest
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.metrics import Metrics, measure
 from ai_for_sudan.evaluation.report import write_report
-from ai_for_sudan.evaluation.subject import Subject, open_subject
-from ai_for_sudan.files import write_json
-from ai_for_sudan.pages import interval
+from ai_for_sudan.evaluation.subject import Judged, Subject, open_subject
+from ai_for_sudan.files import replacing, write_json
+from ai_for_sudan.pages import interval, statuses_in_words
+from ai_for_sudan.reading.table import cell
+from ai_for_sudan.statistics import as_json, positive_truth, status_table
 
 TRAINED_ON = "These are the films that the model was trained on: the figures are too good."
+CHOSEN_ON = "{} of this model were chosen on these very films: the figures are slightly too good."
 UNKNOWN_SIDE = (
     "The data names no test or val films and the run's split is not of these films: all were measured. If the model "
     "was trained on any of them, the figures are too good."
@@ -61,12 +67,16 @@ def run(args: argparse.Namespace) -> int:
     measured = decoded(args, part, subject.input_size)
     verify(measured, allow_overlap=True)
     pixels = np.asarray(measured.pixels)
-    truth = labels(part)
-    predicted = subject.predict(pixels)
+    warnings = [*side.warnings, *_of_the_same_films(subject, side, pixels)]
+    truth, patient_ids = labels(part), patients(part)
+    judged = subject.judge(part, pixels)
+    read = np.flatnonzero(np.isfinite(judged.probabilities).all(1))
+    index = subject.classes.index(subject.positive)
+    table = as_json(status_table(positive_truth(truth, index), judged.statuses, patient_ids))
     metrics = measure(
-        truth,
-        predicted,
-        patients(part),
+        truth[read],
+        judged.probabilities[read],
+        patient_ids[read],
         subject.classes,
         subject.positive,
         subject.task,
@@ -79,7 +89,9 @@ def run(args: argparse.Namespace) -> int:
         "model": subject.name,
         "data": args.data_dir.name,
         "side": side.name,
-        "warnings": side.warnings,
+        "warnings": warnings,
+        "point": {"not_seen_below": subject.point.not_seen_below, "suspected_from": subject.point.suspected_from},
+        "statuses": table,
         **metrics.to_dict(),
         "films_without_patient": without_patient(part),
         "films_of_patients": said,
@@ -88,18 +100,21 @@ def run(args: argparse.Namespace) -> int:
     write_json(folder / "metrics.json", record)
     files = [_below(args.data_dir, film.file) for film in part.films]
     films = f"{said} ({side.name})"
+    _write_predictions(folder / "predictions.csv", part, files, patient_ids, judged, index)
     write_report(
-        folder / "report.html", subject, metrics, truth, predicted, pixels, files,
-        title=f"Evaluation of {subject.name}", films=films, warnings=side.warnings,
+        folder / "report.html", subject, metrics, truth[read], judged.probabilities[read], pixels[read],
+        [files[i] for i in read], title=f"Evaluation of {subject.name}", films=films, warnings=warnings, statuses=table,
     )  # fmt: skip
     if args.json:
         print(json.dumps(record))
         return 0
     print(f"{subject.name}: {films}")
-    for warning in side.warnings:
+    for warning in warnings:
         print(f"WARNING: {warning}")
+    print("\n".join(statuses_in_words(table, subject.positive)))
     _print(metrics)
-    print(f"{folder / 'metrics.json'}\n{folder / 'report.html'}\n{DISCLAIMER}")
+    print("\n".join(str(folder / name) for name in ("metrics.json", "predictions.csv", "report.html")))
+    print(DISCLAIMER)
     return 0
 
 
@@ -153,6 +168,54 @@ def _side(args: argparse.Namespace, manifest: Manifest, subject: Subject) -> _Si
             f"{args.data_dir} has no '{args.split}' films and {path} is not a split of them; give --split all"
         )
     return _Side(everything, "all films", [UNKNOWN_SIDE])
+
+
+def _of_the_same_films(subject: Subject, side: _Side, pixels: np.ndarray) -> list[str]:
+    """Say where these very films chose the epoch, the cut-offs or the calibration, or were trained on."""
+    split, provenance = (subject.state.get(key) or {} for key in ("split", "provenance"))
+    if provenance and TRAINED_ON not in side.warnings:
+        identity = films_sha256(pixels)
+        used = {one["role"] for one in provenance["data"] if one["identity"] == identity}
+        if "training" in used:
+            return [TRAINED_ON]
+        if "validation" in used:
+            return [CHOSEN_ON.format("Epoch, calibration and cut-offs")]
+    validated = side.name.startswith("the validation side") or (
+        side.name == "the data's val films" and split.get("grouped_by") == "as given by the data"
+    )
+    if not validated:
+        return []
+    return [CHOSEN_ON.format("Epoch, calibration and cut-offs" if provenance else "Epoch and cut-offs")]
+
+
+def _write_predictions(
+    path: Path, part: Manifest, files: list[str], patient_ids: np.ndarray, judged: Judged, positive: int
+) -> None:
+    """Write one row a film: what is true of it, and what was said."""
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(("film", "patient", "label", "probability", "status", "reasons"))
+        for number, film in enumerate(part.films):
+            probability = judged.probabilities[number, positive]
+            known = film.patient if film.patient is not None else ""
+            rows.writerow(
+                cell(value)
+                for value in (
+                    files[number],
+                    str(patient_ids[number]) if known else "",
+                    _label(part, film.label),
+                    "" if np.isnan(probability) else round(float(probability), 6),
+                    judged.statuses[number],
+                    judged.reasons[number],
+                )
+            )
+
+
+def _label(part: Manifest, label: Any) -> str:
+    """The class of a film, or its findings with ``|`` between them; empty where nobody knows."""
+    if isinstance(label, int):
+        return part.classes[label] if label >= 0 else ""
+    return "|".join(name for name, value in zip(part.classes, label, strict=True) if value == 1)
 
 
 def _split_of_the_run(path: Path, manifest: Manifest, subject: Subject) -> Split | None:

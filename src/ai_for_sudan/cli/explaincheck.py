@@ -26,9 +26,9 @@ from ai_for_sudan.evaluation.subject import load_model
 from ai_for_sudan.explanation import GradCAM, checks
 from ai_for_sudan.files import write_json
 from ai_for_sudan.models import Architecture, as_batch, logits, probabilities
-from ai_for_sudan.pages import interval, write_page
+from ai_for_sudan.pages import interval, statuses_in_words, write_page
 from ai_for_sudan.reading import Reader
-from ai_for_sudan.statistics import positive_truth
+from ai_for_sudan.statistics import as_json, positive_truth, status_table
 
 #: films from which the head with random labels learns
 LEARNED = 400
@@ -88,6 +88,7 @@ def _of_reader(args: argparse.Namespace) -> int:
         "films": len(rows),
         "called": int(sum((readings[i].probability or 0.0) >= threshold for i in rows)),
         "excluded": excluded,
+        "statuses": as_json(status_table(truth, np.array([r.status for r in readings], object), patients(manifest))),
         "evidence": found,
         "verdicts": standing_verdicts(found),
     }
@@ -159,6 +160,8 @@ def _report(args: argparse.Namespace, facts: dict[str, Any], title: str, **shown
     write_json(args.output_dir / "explaincheck.json", facts)
     page = args.output_dir / "explaincheck.html"
     write_page("ai_for_sudan.evaluation", "explaincheck.html", page, title=title, facts=facts, **shown)
+    if "statuses" in facts:
+        print("\n".join(statuses_in_words(facts["statuses"], facts["class"])))
     for verdict in facts["verdicts"]:
         word = {None: "not measured", True: "passed", False: "FAILED"}[verdict["passed"]]
         print(f"{verdict['check']:<36}{word:<14}{verdict['found']}")

@@ -17,6 +17,7 @@ from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.file_table import file_table
 from ai_for_sudan.export import ExportOptions, Films, GatePictures, Healthy, Pictures, export_reader
 from ai_for_sudan.models import CheckpointState, load_checkpoint, names, save_checkpoint
+from ai_for_sudan.pages import statuses_in_words
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -119,12 +120,8 @@ def run(args: argparse.Namespace) -> int:
     for name, point in card["operating_points"].items():
         print(f"{name:<10} {point['reason']}")
         print(f"  not seen below {point['not_seen_below']:.3f}, suspected from {point['suspected_from']:.3f}")
-        for films, found in point["measured"].items():
-            missed, alarms, left = (
-                found[of]["shares"][status][0] or 0
-                for of, status in (("positive", "not_seen"), ("negative", "suspected"), ("all", "uncertain"))
-            )
-            print(f"  {films}: {missed:.1%} missed, {alarms:.1%} false alarms, {left:.1%} left to a person")
+        for films, table in point["measured"].items():
+            print(f"  {films}: {statuses_in_words(table, card['positive'])[-1]}")
     print(f"calibration: {card['calibration']['ece']}")
     print(DISCLAIMER)
     return 0

@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from ai_for_sudan.pages import share
 from ai_for_sudan.radiographs import read_radiograph
 from ai_for_sudan.reading import Reader, Reading
 from ai_for_sudan.reading.reading import Terms
-from ai_for_sudan.reading.words import STATUS_WORDS
+from ai_for_sudan.reading.words import said_of
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +78,7 @@ def _opened(path: Path, expect: str | None) -> tuple[str, Callable[[Path], Readi
 
 
 def _by_checkpoint(path: Path, expect: str | None) -> tuple[str, Callable[[Path], Reading]]:
-    """A checkpoint knows no gate and no abstention: every film that can be decoded gets a class."""
+    """A checkpoint knows no gate: every film that can be decoded gets a class."""
     from ai_for_sudan.datasets import squash
     from ai_for_sudan.datasets.film import large_enough
     from ai_for_sudan.evaluation.subject import open_subject
@@ -85,8 +86,7 @@ def _by_checkpoint(path: Path, expect: str | None) -> tuple[str, Callable[[Path]
     subject = open_subject(path, expect)
     terms = Terms(
         subject.name,
-        "own",
-        subject.threshold,
+        replace(subject.point, name="own"),
         subject.classes,
         subject.positive,
         subject.task,
@@ -105,7 +105,7 @@ def _by_checkpoint(path: Path, expect: str | None) -> tuple[str, Callable[[Path]
         if not np.isfinite(values).all():
             raise UserError(f"{path} predicts NaN for {film}: its weights are damaged; train it again")
         probabilities = dict(zip(subject.classes, values.tolist(), strict=True))
-        seen = "suspected" if probabilities[subject.positive] >= subject.threshold else "not_seen"
+        seen = subject.point.status(probabilities[subject.positive])
         return Reading.of(
             terms,
             str(film),
@@ -136,11 +136,14 @@ def _print(reading: Reading, line: dict[str, Any], positive: str, *, first: bool
         label, confidence = reading.status, ""
     else:
         label, confidence = reading.label or "no finding", share(line["confidence"], 3)
-        # The predicted class may have less than half of the probability: the threshold decides, so it stands beside.
-        side = "below" if reading.probability < reading.threshold else "at or above"
-        notes.insert(0, f"{positive} {share(reading.probability, 3)}, {side} the threshold {reading.threshold:.3f}")
+        # The predicted class may have less than half of the probability: the cut-offs decide, so they stand beside.
+        notes.insert(
+            0,
+            f"{positive} {share(reading.probability, 3)} (not seen below {reading.not_seen_below:.3f}, suspected from "
+            f"{reading.suspected_from:.3f})",
+        )
     if reading.status == "uncertain":
-        notes.insert(0, STATUS_WORDS["uncertain"])
+        notes.insert(0, said_of("uncertain", reading.side))
     print(f"{label:<14}{confidence:>10}  {printable(line['file'])}")
     for note in notes:
         print(f"{'':26}{printable(note)}")

@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reader", default=DEFAULT_READER, help="a shipped reader or a reader file (default: %(default)s)"
     )
-    parser.add_argument("--operating-point", metavar="NAME", help="which threshold of the card (default: the card's)")
+    parser.add_argument("--operating-point", metavar="NAME", help="which of the card's (default: the card's)")
     parser.add_argument("--json", action="store_true", help="print one JSON object per line on standard output")
     parser.add_argument(
         "--output",

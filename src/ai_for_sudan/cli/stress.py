@@ -22,7 +22,7 @@ from ai_for_sudan.statistics import as_json
 def configure(parser: argparse.ArgumentParser) -> None:
     add_data_options(parser)
     parser.add_argument("--reader", default="mobilenet_v2", help="a shipped reader or a reader file")
-    parser.add_argument("--operating_point", help="which threshold of the card (default: the card's)")
+    parser.add_argument("--operating_point", help="which of the card's (default: the card's)")
     parser.add_argument("--split", type=Path, metavar="split.json", help="measure on the films that this run held out")
     parser.add_argument("--films", type=int, default=400, help="at most this many, drawn with the seed")
     parser.add_argument("--kinds", nargs="+", choices=STRESS_KINDS, default=list(STRESS_KINDS))
@@ -44,8 +44,8 @@ def run(args: argparse.Namespace) -> int:
     pixels = films.pixels[chosen]
     point = reader.card.operating_point(args.operating_point).name
     print(
-        f"{'kind':<13}{'severity':>8}{'AUROC':>26}{'sensitivity':>26}{'specificity':>26}"
-        f"{'refused':>9}{'uncertain':>10}{'missed':>8}"
+        f"{'kind':<13}{'severity':>8}{'missed':>9}{'false alarms':>14}{'left':>9}{'refused':>9}"
+        f"{'AUROC':>26}{'sensitivity':>26}{'specificity':>26}"
     )
     rows = stress(
         reader, pixels, truth, tuple(args.kinds), operating_point=args.operating_point, seed=args.seed, then=_print
@@ -74,8 +74,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print(row: StressRow) -> None:
+    table = row.statuses
     print(
-        f"{row.kind:<13}{row.severity:>8}{interval(row.auroc):>26}{interval(row.sensitivity):>26}"
-        f"{interval(row.specificity):>26}{row.refused:>9.1%}{row.uncertain:>10.1%}{row.missed_unseen:>8.1%}",
+        f"{row.kind:<13}{row.severity:>8}{table.missed.value:>9.1%}{table.false_alarms.value:>14.1%}"
+        f"{table.left_to_a_person.value:>9.1%}{table.refused.value:>9.1%}"
+        f"{interval(row.auroc):>26}{interval(row.sensitivity):>26}{interval(row.specificity):>26}",
         flush=True,
     )

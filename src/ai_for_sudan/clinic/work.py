@@ -56,7 +56,7 @@ class OpenReader:
             reader=reading.reader,
             reader_file=self.file,
             operating_point=reading.operating_point,
-            threshold=reading.threshold,
+            threshold=reading.suspected_from,
             status=reading.status,
             probability=reading.probability,
             codes=list(line["codes"]),

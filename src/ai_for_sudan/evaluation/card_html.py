@@ -91,6 +91,7 @@ def render(card: Card | Mapping[str, Any], records: Mapping[str, Any] | None = N
         title=f"Model card: {facts.get('name', '?')} {facts.get('version', '')}".strip(),
         facts=facts,
         sides=sides,
+        default=(facts.get("operating_points") or {}).get(facts.get("default_operating_point")) or {},
         records=shown,
         reliability=_reliability(sides),
         stress_rows=_stress_rows(shown.get("stress")),
@@ -133,7 +134,7 @@ def _reliability(sides: list[tuple[str, Mapping[str, Any]]]) -> Markup | None:
 
 
 def _stress_rows(record: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    return [row for row in (record or {}).get("rows", []) if row["severity"] in (0, SEVERITY)]
+    return [row for row in (record or {}).get("rows", []) if row["severity"] in (0, SEVERITY) and "statuses" in row]
 
 
 def _parts(

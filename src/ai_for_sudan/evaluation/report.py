@@ -31,6 +31,7 @@ def write_report(
     title: str,
     films: str,
     warnings: Sequence[str],
+    statuses: dict[str, Any],
 ) -> None:
     """Write ``report.html`` of an evaluation.
 
@@ -39,6 +40,7 @@ def write_report(
         pixels: uint8 ``(N, S, S)``.
         films: how many of whom, in words.
         warnings: what must be said of them.
+        statuses: the JSON of the films' :class:`ai_for_sudan.statistics.StatusTable`.
     """
     index = subject.classes.index(subject.positive)
     truth = positive_truth(labels, index)
@@ -64,6 +66,7 @@ def write_report(
         metrics=metrics,
         films=films,
         warnings=warnings,
+        statuses=statuses,
         figure=Markup(figures.svg(made)),  # our own drawing, nothing of the user's inside
         mistakes=_mistakes(subject, positive, score, pixels[known], [files[i] for i in known]),
     )

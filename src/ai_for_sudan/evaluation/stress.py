@@ -13,7 +13,16 @@ from ai_for_sudan.disturbances import perturb
 from ai_for_sudan.models import as_batch, as_pixels
 from ai_for_sudan.processes import in_parallel
 from ai_for_sudan.reading import Reader, judge
-from ai_for_sudan.statistics import Estimate, auroc_delong, ece, ece_bias, sensitivity, specificity
+from ai_for_sudan.statistics import (
+    Estimate,
+    StatusTable,
+    auroc_delong,
+    ece,
+    ece_bias,
+    sensitivity,
+    specificity,
+    status_table,
+)
 
 SEVERITIES = (1, 2, 3, 4, 5)
 
@@ -23,22 +32,19 @@ class StressRow:
     """What a reader says of films of one kind and severity.
 
     Attributes:
-        auroc, sensitivity, specificity: over all films, refused and uncertain ones among them.
-        refused, uncertain: shares of all films.
-        missed_unseen: share of positive films that are called not seen, which neither the gate nor the band nor the
-            threshold caught.
+        statuses: what a clinic would experience.
+        auroc, sensitivity, specificity: over all films, refused and uncertain ones among them; a film is called where
+            it would be suspected.
         ece: biased upward; ``ece_of_a_calibrated_reader`` is what a perfectly calibrated one would show.
     """
 
     kind: str
     severity: int
     films: int
+    statuses: StatusTable
     auroc: Estimate
     sensitivity: Estimate
     specificity: Estimate
-    refused: float
-    uncertain: float
-    missed_unseen: float
     ece: float
     ece_of_a_calibrated_reader: float
 
@@ -86,9 +92,10 @@ def _measure(
     def one(film: np.ndarray) -> tuple[float, str]:
         found = reader.outputs(np.ascontiguousarray(film))
         probability = float(found["probability"][card.positive_index])
+        abnormal = float(found["abnormal"][0]) if "abnormal" in found else None
         # Films at network size stand for larger ones: their own size is no reason to refuse them.
         size = (max(224, film.shape[0]), max(224, film.shape[1]))
-        return probability, judge(card, probability, found["gate"].tolist(), size, point).status
+        return probability, judge(card, probability, found["gate"].tolist(), size, point, abnormal=abnormal).status
 
     readings = list(in_parallel(one, films))
     probability = np.array([r[0] for r in readings])
@@ -98,12 +105,10 @@ def _measure(
         kind=kind,
         severity=severity,
         films=len(films),
+        statuses=status_table(labels, status),
         auroc=auroc_delong(labels, probability),
         sensitivity=sensitivity(labels, called),
         specificity=specificity(labels, called),
-        refused=float((status == "refused").mean()),
-        uncertain=float((status == "uncertain").mean()),
-        missed_unseen=float((status[labels == 1] == "not_seen").mean()),
         ece=ece(labels, probability),
         ece_of_a_calibrated_reader=ece_bias(probability, rounds=50),
     )
@@ -121,7 +126,7 @@ def figure(rows: list[StressRow], kinds: Sequence[str]) -> Markup:
         x = [0, *SEVERITIES]
         for name, colour in (("auroc", figures.GREEN), ("sensitivity", figures.RED), ("specificity", figures.GREY)):
             panel.plot(x, [getattr(row, name).value for row in own], "o-", ms=3, color=colour, label=name)
-        panel.plot(x, [row.refused for row in own], ":", color="black", label="refused")
+        panel.plot(x, [row.statuses.refused.value for row in own], ":", color="black", label="refused")
         panel.set(title=kind, ylim=(-0.03, 1.03), xticks=x)
     flat[0].legend(frameon=False, fontsize=7)
     for panel in flat[len(kinds) :]:

@@ -12,7 +12,23 @@ import numpy as np
 from ai_for_sudan.errors import UserError
 
 if TYPE_CHECKING:
+    from ai_for_sudan.contract import OperatingPoint
+    from ai_for_sudan.datasets import Manifest
     from ai_for_sudan.models import Architecture, CheckpointState
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was said of each film.
+
+    Attributes:
+        probabilities: ``(N, C)``; NaN of a film that could not be read.
+        statuses, reasons: texts, ``N`` of each.
+    """
+
+    probabilities: np.ndarray
+    statuses: np.ndarray
+    reasons: list[str]
 
 
 @dataclass(frozen=True)
@@ -20,9 +36,11 @@ class Subject:
     """A model to be measured.
 
     Attributes:
-        threshold: its own operating point, for the positive class.
+        point: its own operating point, for the positive class.
         state: what its checkpoint or card holds.
         predict: films uint8 ``(N, S, S)`` -> probabilities ``(N, C)``.
+        judge: films and their pixels uint8 ``(N, S, S)`` -> what a clinic would see of each. A reader file reads the
+            films themselves, with its gate; a checkpoint reads the pixels and refuses none.
         heatmap: one film uint8 ``(S, S)`` -> Grad-CAM of the positive class ``(h, w)`` in logit units.
         full_colour: logit units that are drawn at full colour.
     """
@@ -32,11 +50,17 @@ class Subject:
     positive: str
     task: str
     input_size: int
-    threshold: float
+    point: OperatingPoint
     state: dict[str, Any]
     predict: Callable[[np.ndarray], np.ndarray]
+    judge: Callable[[Manifest, np.ndarray], Judged]
     heatmap: Callable[[np.ndarray], np.ndarray]
     full_colour: float
+
+    @property
+    def threshold(self) -> float:
+        """The probability from which a film is suspected."""
+        return self.point.suspected_from
 
 
 def open_subject(path: Path, expect: str | None = None, *, where: str | None = None) -> Subject:
@@ -55,8 +79,7 @@ def open_subject(path: Path, expect: str | None = None, *, where: str | None = N
 
 
 def _reader(path: Path, expect: str | None) -> Subject:
-    from tqdm import tqdm
-
+    from ai_for_sudan.evaluation.readings import readings_of
     from ai_for_sudan.reading import Reader
 
     reader = Reader.open(path)
@@ -65,8 +88,15 @@ def _reader(path: Path, expect: str | None) -> Subject:
         raise UserError(f"{path} holds a {card.architecture}, not a {expect}; give --model_type {card.architecture}")
 
     def predict(pixels: np.ndarray) -> np.ndarray:
-        films = tqdm(pixels, desc="reading", unit="film", leave=False, disable=None)
-        return np.stack([reader.outputs(film)["probability"] for film in films])
+        return np.stack([reader.outputs(film)["probability"] for film in pixels])
+
+    def judge(films: Manifest, _: np.ndarray) -> Judged:
+        readings = readings_of(reader, films)[0]
+        return Judged(
+            np.array([[r.probabilities.get(name, np.nan) for name in card.classes] for r in readings], np.float64),
+            np.array([r.status for r in readings], object),
+            ["; ".join(r.reasons) for r in readings],
+        )
 
     return Subject(
         name=card.title,
@@ -74,9 +104,10 @@ def _reader(path: Path, expect: str | None) -> Subject:
         positive=card.positive,
         task=card.task,
         input_size=card.input.size or 224,
-        threshold=card.operating_point().suspected_from,
-        state={"split": card.training.split},
+        point=card.operating_point(),
+        state={"split": card.training.split, "provenance": card.facts.get("provenance")},
         predict=predict,
+        judge=judge,
         heatmap=lambda film: reader.outputs(film)["heatmap"][card.positive_index],
         full_colour=card.heatmap_reference,
     )
@@ -114,6 +145,10 @@ def _checkpoint(path: Path, expect: str | None, where: str | None) -> Subject:
         progress = "reading" if len(pixels) > 128 else None
         return probabilities(logits(model, pixels, progress=progress), spec.task).numpy()
 
+    def judge(_: Manifest, pixels: np.ndarray) -> Judged:
+        found = predict(pixels)
+        return Judged(found, state.point.statuses(found[:, spec.positive_index]), [""] * len(found))
+
     gradcam = GradCAM(explained)
 
     def heatmap(film: np.ndarray) -> np.ndarray:
@@ -128,9 +163,10 @@ def _checkpoint(path: Path, expect: str | None, where: str | None) -> Subject:
         positive=spec.positive,
         task=spec.task,
         input_size=spec.input_size,
-        threshold=state.point.suspected_from,
+        point=state.point,
         state=state.to_dict(),
         predict=predict,
+        judge=judge,
         heatmap=heatmap,
         full_colour=gradcam(blank, spec.positive_index).full_colour,
     )

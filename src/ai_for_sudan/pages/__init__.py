@@ -6,6 +6,16 @@ matplotlib (:mod:`ai_for_sudan.pages.figures`) when a figure is drawn.
 
 from ai_for_sudan.pages.page import environment, write_page
 from ai_for_sudan.pages.pictures import inline
-from ai_for_sudan.pages.words import DISCLAIMER, interval, p_value, percent, share
+from ai_for_sudan.pages.words import DISCLAIMER, interval, p_value, percent, share, statuses_in_words
 
-__all__ = ["DISCLAIMER", "environment", "inline", "interval", "p_value", "percent", "share", "write_page"]
+__all__ = [
+    "DISCLAIMER",
+    "environment",
+    "inline",
+    "interval",
+    "p_value",
+    "percent",
+    "share",
+    "statuses_in_words",
+    "write_page",
+]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ai_for_sudan.files import write_text
-from ai_for_sudan.pages.words import DISCLAIMER, interval, p_value, percent
+from ai_for_sudan.pages.words import DISCLAIMER, interval, p_value, percent, share_interval
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -18,7 +18,7 @@ def environment(package: str) -> Environment:
 
     loader = ChoiceLoader([PackageLoader(package), PackageLoader("ai_for_sudan.pages")])
     made = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    made.filters |= {"interval": narrow_interval, "p": p_value, "percent": percent}
+    made.filters |= {"interval": narrow_interval, "p": p_value, "percent": percent, "share_interval": share_interval}
     made.globals["disclaimer"] = DISCLAIMER
     return made
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
 #: on every page and under the output of every command
 DISCLAIMER = "Decision support, not a diagnosis: a clinician decides."
@@ -20,6 +21,37 @@ def interval(value: Iterable[float | None] | None, digits: int = 3, missing: str
         return missing
     bounds = [f"{bound:.{digits}f}" for bound in found[1:] if bound is not None]
     return f"{found[0]:.{digits}f} ({' to '.join(bounds) if len(bounds) == 2 else 'no interval'})"
+
+
+def share_interval(value: Iterable[float | None] | None) -> str:
+    """A share with its interval as text in percent, of an ``Estimate`` or of JSON: ``3.4 % (1.2 to 5.6)``."""
+    found = [None if one is None or math.isnan(one) else 100 * one for one in value or ()]
+    if not found or found[0] is None:
+        return "-"
+    bounds = "" if None in found[1:] else f" ({found[1]:.1f}\u00a0to\u00a0{found[2]:.1f})"
+    return f"{found[0]:.1f} %{bounds}"
+
+
+def statuses_in_words(table: Mapping[str, Any], positive: str) -> list[str]:
+    """What a clinic experiences, as lines for a terminal; the pages show the same by ``statuses.html``.
+
+    Args:
+        table: the JSON of :class:`ai_for_sudan.statistics.StatusTable`.
+        positive: the reported class.
+    """
+    names = {"suspected": "suspected", "uncertain": "uncertain", "not_seen": "not seen", "refused": "refused"}
+    lines = [f"{'':<18}{'films':>7}" + "".join(f"{name:>14}" for name in names.values())]
+    for key, label in (("positive", positive), ("negative", f"no {positive}"), ("all", "all films")):
+        one = table[key]
+        cells = [f"{one['counts'][n]} ({one['counts'][n] / one['films']:.1%})" if one["films"] else "-" for n in names]
+        lines.append(f"{label:<18}{one['films']:>7}" + "".join(f"{cell:>14}" for cell in cells))
+    said = {
+        "missed": table["positive"]["shares"]["not_seen"],
+        "false alarms": table["negative"]["shares"]["suspected"],
+        "left to a person": table["all"]["shares"]["uncertain"],
+        "refused": table["all"]["shares"]["refused"],
+    }
+    return [*lines, "; ".join(f"{name} {share_interval(value)}" for name, value in said.items())]
 
 
 def share(value: float, places: int) -> str:

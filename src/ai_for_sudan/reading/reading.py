@@ -23,14 +23,13 @@ class Terms:
 
     Attributes:
         reader: name and version.
-        operating_point, threshold: which threshold is used, 0..1, of the positive class.
+        point: the operating point.
         task: ``exclusive`` classes or ``multilabel`` findings.
         heatmap_reference: logit units that are drawn at full colour.
     """
 
     reader: str
-    operating_point: str
-    threshold: float
+    point: OperatingPoint
     classes: tuple[str, ...]
     positive: str
     task: str
@@ -39,17 +38,17 @@ class Terms:
     @classmethod
     def of(cls, card: Card, point: OperatingPoint) -> Terms:
         """Those of a reader at one of its operating points."""
-        return cls(
-            card.title, point.name, point.suspected_from, card.classes, card.positive, card.task, card.heatmap_reference
-        )
+        return cls(card.title, point, card.classes, card.positive, card.task, card.heatmap_reference)
 
     def label(self, probabilities: dict[str, float]) -> str:
-        """What the threshold decides for: of two classes one, of more the most probable, of findings those above it."""
+        """Name the class of a film: the positive one of two if it is suspected, the most probable one of more, and of
+        findings those that are suspected, with ``|`` between them.
+        """
         if self.task == "multilabel":
-            return "|".join(name for name, value in probabilities.items() if value >= self.threshold)
+            return "|".join(name for name, value in probabilities.items() if value >= self.point.suspected_from)
         if len(self.classes) == 2:
             other = next(name for name in self.classes if name != self.positive)
-            return self.positive if probabilities[self.positive] >= self.threshold else other
+            return self.positive if probabilities[self.positive] >= self.point.suspected_from else other
         return max(probabilities, key=lambda name: probabilities[name])
 
 
@@ -61,7 +60,8 @@ class Reading:
         file: what was read, as it was given.
         status: ``suspected``, ``not_seen``, ``uncertain``, ``refused`` or ``failed``.
         reader: name and version.
-        operating_point, threshold: which threshold was used.
+        operating_point: its name.
+        not_seen_below, suspected_from: its cut-offs.
         remarks: why it was refused, left to a person, or failed.
         warnings: the reading stands, with this in mind.
         label: the class that the operating point decides for, of refused films too, so that the gate can be measured
@@ -89,7 +89,8 @@ class Reading:
     status: str
     reader: str
     operating_point: str
-    threshold: float
+    not_seen_below: float
+    suspected_from: float
     remarks: tuple[Remark, ...] = ()
     warnings: tuple[Remark, ...] = ()
     label: str | None = None
@@ -117,8 +118,9 @@ class Reading:
             file=file,
             status="refused" if refusals else "failed",
             reader=terms.reader,
-            operating_point=terms.operating_point,
-            threshold=terms.threshold,
+            operating_point=terms.point.name,
+            not_seen_below=terms.point.not_seen_below,
+            suspected_from=terms.point.suspected_from,
             remarks=refusals or (Remark(error.code, error.reason),),
             elapsed_ms=elapsed_ms,
         )
@@ -149,8 +151,9 @@ class Reading:
             file=file,
             status=judgement.status,
             reader=terms.reader,
-            operating_point=terms.operating_point,
-            threshold=terms.threshold,
+            operating_point=terms.point.name,
+            not_seen_below=terms.point.not_seen_below,
+            suspected_from=terms.point.suspected_from,
             remarks=judgement.remarks,
             warnings=(*film.warnings, *warnings),
             label=terms.label(probabilities),
@@ -190,11 +193,15 @@ class Reading:
         if self.pixels is None or self.heatmap is None:
             raise UserError(f"{self.file} was not decoded: there is no picture to draw")
         from ai_for_sudan.reading.overlay import overlay, with_legend
+        from ai_for_sudan.reading.words import said_of
 
         picture = overlay(
             self.pixels, self.heatmap, self.heatmap_reference, lungs=self.lungs, largest_side=largest_side
         )
-        return with_legend(picture, self.heatmap_reference, outlined=self.lungs is not None) if legend else picture
+        if not legend:
+            return picture
+        said = said_of(self.status, self.side)
+        return with_legend(picture, self.heatmap_reference, outlined=self.lungs is not None, said=said)
 
     def to_dict(self, *, log: bool = False, site: str = "") -> dict[str, Any]:
         """The JSON line of the command ``read``.
@@ -215,7 +222,8 @@ class Reading:
             "left_lung": _rounded(self.left_lung),
             "abnormal": _rounded(self.abnormal),
             "operating_point": self.operating_point,
-            "threshold": round(self.threshold, 6),
+            "not_seen_below": round(self.not_seen_below, 6),
+            "suspected_from": round(self.suspected_from, 6),
             "codes": list(self.codes),
             "reasons": list(self.reasons),
             "warning_codes": [warning.code for warning in self.warnings],

@@ -17,7 +17,7 @@ from ai_for_sudan.contract.colours import legend
 from ai_for_sudan.errors import printable
 from ai_for_sudan.pages import environment, inline
 from ai_for_sudan.reading.reading import Reading
-from ai_for_sudan.reading.words import HEATMAP_WORDS, OUTLINE_WORDS, STATUS_WORDS, URGENCY
+from ai_for_sudan.reading.words import HEATMAP_WORDS, OUTLINE_WORDS, STATUS_WORDS, URGENCY, said_of
 
 THUMBNAIL = 320
 #: the most urgent films are shown with their pictures, further ones in words: a browser must still open the page
@@ -71,7 +71,7 @@ class Report:
                 counts=[
                     (status, self._counts[status], STATUS_WORDS[status]) for status in URGENCY if self._counts[status]
                 ],
-                words=STATUS_WORDS,
+                said_of=said_of,
                 card=self._card,
                 date=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
                 heatmap_words=HEATMAP_WORDS,

@@ -22,10 +22,11 @@ class Table:
 
     def add(self, line: dict[str, Any]) -> None:
         """A reading as its JSON line."""
-        self._writer.writerow([_cell(line.get(column)) for column in COLUMNS])
+        self._writer.writerow([cell(line.get(column)) for column in COLUMNS])
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """Write a value for a spreadsheet: lists in one cell, no escape sequences, and no text that would be computed."""
     if isinstance(value, list):
         value = "; ".join(value)
     if not isinstance(value, str):

@@ -1,8 +1,10 @@
 """What is said to people, in one place."""
 
+from __future__ import annotations
+
 from ai_for_sudan.pages.words import DISCLAIMER
 
-__all__ = ["DISCLAIMER", "HEATMAP_WORDS", "OUTLINE_WORDS", "STATUS_WORDS", "URGENCY"]
+__all__ = ["DISCLAIMER", "HEATMAP_WORDS", "OUTLINE_WORDS", "SIDE_WORDS", "STATUS_WORDS", "URGENCY", "said_of"]
 
 STATUS_WORDS = {
     "suspected": "pneumonia suspected",
@@ -11,6 +13,15 @@ STATUS_WORDS = {
     "refused": "refused: not a readable frontal chest film",
     "failed": "could not be read",
 }
+
+#: the patient's
+SIDE_WORDS = {"right": "right lung", "left": "left lung", "both": "both lungs"}
+
+
+def said_of(status: str, side: str | None) -> str:
+    """Say the status of a film and the lung that it speaks of: ``pneumonia suspected (right lung)``."""
+    return f"{STATUS_WORDS[status]} ({SIDE_WORDS[side]})" if side else STATUS_WORDS[status]
+
 
 #: most urgent first
 URGENCY = ("suspected", "uncertain", "failed", "refused", "not_seen")

@@ -53,6 +53,6 @@ describe('the status of a film', () => {
 
   test('another operating point has other cut-offs', () => {
     expect(at(0.3).status).toBe('not_seen');
-    expect(at(0.3, [0, 0], 300, [], 'screening')).toMatchObject({ status: 'suspected', threshold: 0.2 });
+    expect(at(0.3, [0, 0], 300, [], 'screening')).toMatchObject({ status: 'suspected', suspectedFrom: 0.2 });
   });
 });
