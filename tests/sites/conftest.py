@@ -34,6 +34,8 @@ def site_films(
         facts=facts,
         embeddings=embeddings,
         pictures=np.random.default_rng(seed + 99).normal(0.5, 0.1, (count, 6)),
+        doubted=np.zeros(count, bool),
+        abnormal=np.zeros(count, bool),
         refused=[],
         excluded=[],
         patients_known=True,

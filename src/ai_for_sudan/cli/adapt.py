@@ -12,7 +12,7 @@ from typing import Any
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import plain_json, write_json
-from ai_for_sudan.pages import write_page
+from ai_for_sudan.pages import interval, write_page
 from ai_for_sudan.reading.reader import find_reader
 from ai_for_sudan.sites import ReaderFile, adapt, read_site, site_manifest
 from ai_for_sudan.sites.adapted import write_adapted
@@ -26,6 +26,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--data_dir", required=True, type=Path, help="local films: class folders, a CSV, or a folder without labels"
     )
     parser.add_argument("--site", required=True, help="the name of the site, as the card will show it")
+    parser.add_argument(
+        "--promise",
+        type=float,
+        metavar="RATE",
+        help="share of positive films that may be not seen and of negative films that may be suspected here, such as "
+        "0.10 (default: what the reader's operating point promises)",
+    )
     parser.add_argument("--patient_rule", metavar="RULE", help="'kermany', or 'regex:PATTERN' with one group")
     parser.add_argument("--label_columns", nargs="+", metavar="COLUMN", help="findings of a multi-label CSV")
     parser.add_argument(
@@ -58,6 +65,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.threads is not None and args.threads < 1:
         raise UserError(f"--threads must be at least 1, not {args.threads}")
+    if args.promise is not None and not 0 < args.promise < 0.5:
+        raise UserError(f"--promise must lie between 0 and 0.5, not {args.promise}; 0.10 allows one film in ten")
     path = find_reader(args.reader)
     file = ReaderFile.load(path)
     reader = file.reader()
@@ -78,8 +87,9 @@ def run(args: argparse.Namespace) -> int:
             epochs=args.finetune_epochs, seed=args.seed,
         )  # fmt: skip
     outcome = adapt(
-        films, file, columns=tuple(args.nuisance), source=source, finetuning=finetuning, seed=args.seed, say=_say
-    )
+        films, file, promise=args.promise, columns=tuple(args.nuisance), source=source, finetuning=finetuning,
+        seed=args.seed, say=_say,
+    )  # fmt: skip
     result: dict[str, Any] = {
         "reader": reader.card.title,
         "site": args.site,
@@ -88,24 +98,14 @@ def run(args: argparse.Namespace) -> int:
         "seed": args.seed,
         **outcome.result,
     }
-    adopted = [s["name"] for s in result["steps"] if s["adopted"] and s["name"] != "fine-tuning"]
-    result["adopted"] = adopted
+    result["adopted"] = [s["name"] for s in result["steps"] if s["adopted"] and s["name"] != "fine-tuning"]
     target = args.output_dir / f"{path.stem}_{_slug(args.site)}.onnx"
+    result["adapted_reader"] = str(target) if outcome.changed else None
+    result["decision"] = _decision(result, path)
     if outcome.changed:
-        result["decision"] = (
-            f"Adopted: {', '.join(adopted)}. The adapted reader is {target}; {path} is unchanged. "
-            f"{result['verdict_after']} Measure it on further films before relying on it."
-        )
         write_adapted(file, target, outcome, result)
-        result["adapted_reader"] = str(target)
     else:
-        result["decision"] = "Nothing was adopted: no new reader was written."
-        result["adapted_reader"] = None
-    if result.get("finetuned_checkpoint"):
-        result["decision"] += (
-            f" Fine-tuning does better still: {result['finetuned_checkpoint']} is its checkpoint; make a reader of it "
-            f"with: ai-for-sudan export --checkpoint {result['finetuned_checkpoint']} --data_dir {args.data_dir}"
-        )
+        target.unlink(missing_ok=True)  # of an earlier run: it was not adopted by this one
     result = plain_json(result)
     write_json(args.output_dir / "adapt.json", result)
     write_page(
@@ -114,11 +114,33 @@ def run(args: argparse.Namespace) -> int:
         args.output_dir / "adapt.html",
         title=f"{reader.card.name} at {args.site}",
         r=result,
-        figure=roc_figure(outcome.labels, outcome.scores) if outcome.scores else None,
+        figure=roc_figure(outcome.labels, outcome.scores, outcome.folds) if outcome.scores else None,
         curve=curve_figure(result["curve"]) if result["curve"] else None,
     )
     _tell(result, args.output_dir)
     return 0
+
+
+def _decision(result: dict[str, Any], shipped: Path) -> str:
+    """May a reader be used here, and which: the one sentence that must be right."""
+    if result["adapted_reader"]:
+        said = (
+            f"{result['verdict_after']} Adopted: {', '.join(result['adopted'])}. The adapted reader is "
+            f"{result['adapted_reader']}; {shipped} is unchanged. Measure it on further films before relying on it."
+        )
+    elif "verdict_after" in result:
+        said = f"{result['verdict']} No adapted reader was written: even adapted, it must not be used here."
+    else:
+        said = f"{result['verdict']} Nothing was adopted: no new reader was written."
+    if result["rule"]:
+        said += f" {result['rule']}"
+    if result.get("finetuned_checkpoint"):
+        said += (
+            f" Fine-tuning orders the films better still: {result['finetuned_checkpoint']} is its checkpoint; make a "
+            f"reader of it with: ai-for-sudan export --checkpoint {result['finetuned_checkpoint']} --data_dir "
+            f"{result['data']}"
+        )
+    return said
 
 
 def _say(text: str) -> None:
@@ -133,7 +155,10 @@ def _tell(result: dict[str, Any], folder: Path) -> None:
         f"{len(films['excluded'])} excluded (all named in the report)"
     )
     print(result["drift"]["words"])
-    print(result["verdict"])
+    if result["measured"]:
+        print(f"  as shipped  {_experienced(result['measured']['table'])}")
+    if result["adapted_reader"]:
+        print(f"  adapted     {_experienced(result['final']['table'])}")
     if shift := result["label_shift"]:
         print(
             "Without any label: {:.0%} of the patients seem to be positive here ({:.0%} to {:.0%}), {:.0%} where the "
@@ -151,6 +176,17 @@ def _tell(result: dict[str, Any], folder: Path) -> None:
     print(result["decision"])
     print(f"{folder / 'adapt.html'} and adapt.json hold the details")
     print(DISCLAIMER)
+
+
+def _experienced(table: dict[str, Any]) -> str:
+    """What the clinic experiences, in a line."""
+    shares = (
+        ("missed", "positive", "not_seen"),
+        ("false alarms", "negative", "suspected"),
+        ("left to a person", "all", "uncertain"),
+        ("refused", "all", "refused"),
+    )
+    return ", ".join(f"{what} {interval(table[of]['shares'][status], 2)}" for what, of, status in shares)
 
 
 def _slug(site: str) -> str:

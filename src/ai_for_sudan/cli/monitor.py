@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     reference = None
     if args.against:
         path = find_reader(args.against)
-        reference = Reference.from_card(ReaderFile.load(path).card)
+        reference = Reference.from_card(ReaderFile.load(path).card.facts)
         if reference is None:
             raise UserError(f"the card of {path} holds no summary of its own films; leave out --against")
     result = monitor(

@@ -1,7 +1,9 @@
 """A reader at a new site: how different it is, how good the reader is there, and what local labels make of it.
 
-Every change is judged by nested cross-validation over patients of the site, against the reader as it was shipped, and
-adopted only where it is better beyond noise: the whole 95 % interval of the paired difference lies on the better side.
+Every change is judged by nested cross-validation over patients of the site, against the reader as it was shipped.
+Scores are adopted only where they are better beyond noise: the whole 95 % interval of the paired difference lies on the
+better side. Cut-offs are adopted by what the clinic would experience (:mod:`ai_for_sudan.sites.rule`). A reader that
+must not be used is not left behind.
 """
 
 from __future__ import annotations
@@ -12,14 +14,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from ai_for_sudan.contract import OperatingPoint
 from ai_for_sudan.contract.reference import Reference
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.reading import Card
-from ai_for_sudan.sites import nuisance, steps
+from ai_for_sudan.sites import nuisance, rule, steps
 from ai_for_sudan.sites.curve import learning_curve
 from ai_for_sudan.sites.drift import drift
 from ai_for_sudan.sites.finetuning import FineTuning
@@ -28,7 +28,7 @@ from ai_for_sudan.sites.labelled import Judge
 from ai_for_sudan.sites.readerfile import ReaderFile
 from ai_for_sudan.sites.site_films import SiteFilms
 from ai_for_sudan.sites.verdict import counts, notes_on, too_few, verdict
-from ai_for_sudan.statistics import PROMISES, Predictions, Promise, operating_points, recalibrated
+from ai_for_sudan.statistics import recalibrated
 
 #: Labelled films that recalibration and refitting need, and patients in the smaller class.
 FOR_CALIBRATION, FOR_HEAD = 40, 100
@@ -44,9 +44,11 @@ class Outcome:
 
     Attributes:
         result: everything that was found, ready for JSON.
-        head: the change to the reader, in ``space``; None where none was adopted or only thresholds changed.
-        points: the operating points by name, where their cut-offs changed; None otherwise.
-        scores: log-odds of the labelled films, each from its held-out fold, by name of the step.
+        head: the change to the reader, in ``space``; None where none was adopted or only cut-offs changed.
+        points: operating points, where their cut-offs changed; None otherwise.
+        chosen: whether their cut-offs were chosen here, and not only moved with the calibration.
+        scores: log-odds of the labelled films: as shipped, and by what was adopted, each from its held-out fold.
+        folds: of the same films, str ``(N,)``.
         labels: of the same films.
         identity: SHA-256 over the names of the labelled films and their labels.
     """
@@ -54,7 +56,9 @@ class Outcome:
     result: dict[str, Any]
     head: Head | None
     points: dict[str, OperatingPoint] | None
+    chosen: bool
     scores: dict[str, np.ndarray]
+    folds: np.ndarray
     labels: np.ndarray
     identity: str
     space: Space
@@ -68,6 +72,7 @@ def adapt(
     films: SiteFilms,
     file: ReaderFile,
     *,
+    promise: float | None = None,
     columns: tuple[str, ...] = nuisance.COLUMNS,
     source: SiteFilms | None = None,
     finetuning: FineTuning | None = None,
@@ -78,6 +83,8 @@ def adapt(
     """Run steps 0 to 4 on films that :func:`ai_for_sudan.sites.read_site` has read, and step 5 where asked.
 
     Args:
+        promise: share, 0..1, of positive films that may be not seen, and of negative ones that may be suspected; what
+            the reader's default operating point promises if not given.
         columns: columns of the manifest that have nothing to do with the lungs.
         source: films of the kind that the reader was made for. Half of their patients take part in refitting the head,
             so that it forgets nothing; the other half measures whether it did.
@@ -88,70 +95,70 @@ def adapt(
     """
     # Matrices of a few hundred rows: threads that share them wait for each other longer than they compute.
     with threadpool_limits(limits=1, user_api="blas"):
-        card = Card.from_json(file.text)
+        card = file.card
         embeddings = films.embeddings if source is None else np.concatenate([films.embeddings, source.embeddings])
         space = Space.of(embeddings)
-        everything = _rows(films, file, card, np.arange(len(films)), space)
+        everything = _rows(films, file, np.arange(len(films)), space)
         say("drift: comparing the site with the reader's own films")
+        shift, why = steps.estimated_shift(everything, card, seed=seed)
         result: dict[str, Any] = {
-            "drift": drift(films, everything.scores, Reference.from_card(file.card), seed=seed),
+            "drift": drift(films, everything.scores, Reference.from_card(card.facts), seed=seed),
             "films": counts(films),
-            "notes": notes_on(films, everything.scores),
+            "notes": [*notes_on(films, everything.scores), *([why] if why else [])],
+            "label_shift": shift,
         }
-        called = expit(everything.scores) >= card.operating_point().suspected_from
-        result["label_shift"] = steps.estimated_shift(everything, called, file.card, seed=seed)
         labelled = np.flatnonzero(~np.isnan(films.labels))
         rows = everything.take(labelled)
         if short := too_few(rows, FOR_MEASURING, PATIENTS_FOR_MEASURING):
             result |= {"measured": None, "verdict": f"Not measured: {short}.", "usable": None, "steps": [], "curve": []}
-            return Outcome(result, None, None, {}, rows.labels, _identity(films), space)
+            result |= {"final": None, "rule": None}
+            return Outcome(result, None, None, False, {}, np.zeros(0, str), rows.labels, _identity(films), space)
         own = None
         if source is not None:
-            own = _rows(source, file, card, np.flatnonzero(~np.isnan(source.labels)), space)
+            own = _rows(source, file, np.flatnonzero(~np.isnan(source.labels)), space)
             if short := too_few(own, FOR_MEASURING, 2 * PATIENTS_FOR_MEASURING):
                 raise UserError(f"the films given for the source site cannot be used: {short}")
         say(f"measuring the reader on {len(rows)} labelled films")
-        judge = Judge.of(films, labelled, rows, own, card, columns, seed, say)
-        head, scores = _judged(judge, result, repeats, refused=finetuning is not None)
+        judge = Judge.of(films, labelled, rows, own, card, rule.promise_of(card, promise), columns, seed, say)
+        held, head = _judged(judge, result, repeats, refused=finetuning is not None)
+        if held is None:
+            scores = {"as shipped": rows.scores}
+            return Outcome(result, None, None, False, scores, np.zeros(0, str), rows.labels, _identity(films), space)
+    adopted = _adopted(judge, held, result)
     if finetuning is not None and head is not None:
-        adopted = next(step["adopted"] for step in result["steps"] if step["name"] == "head")
-        step, found, result["finetuned_checkpoint"] = steps.finetuned(
-            judge, finetuning, scores["head" if adopted else "shipped"]
+        step, result["finetuned_checkpoint"] = steps.finetuned(
+            judge, finetuning, adopted.scores if adopted.scores in held.scores else "shipped", held
         )
-        scores["fine-tuning"] = found
         result["steps"].append(step)
     with threadpool_limits(limits=1, user_api="blas"):
         for step in result["steps"]:
             result["warnings"] += step.pop("warnings", [])
-        adopted_steps = {s["name"]: s for s in result["steps"] if s["adopted"] and s["name"] != "fine-tuning"}
-        if adopted_steps:
-            result["verdict_after"] = verdict([*adopted_steps.values()][-1]["after"], "The adapted reader")[1]
-        final, points = _final(judge, set(adopted_steps), head, result["label_shift"])
-        if judge.source is not None and result["steps"]:
+        final, points = _final(judge, adopted, head, shift) if adopted.usable else (None, None)
+        if judge.source is not None:
             result["source"] = steps.at_source(judge, final, points)
-    return Outcome(result, final, points, scores, rows.labels, _identity(films), space)
+        scores = {"as shipped": rows.scores}
+        if final is not None and adopted.scores in held.scores:
+            scores["adapted"] = held.scores[adopted.scores]
+    chosen = adopted.cut_offs and points is not None
+    return Outcome(result, final, points, chosen, scores, held.folds, rows.labels, _identity(films), space)
 
 
 def _judged(
     judge: Judge, result: dict[str, Any], repeats: int, *, refused: bool
-) -> tuple[Head | None, dict[str, np.ndarray]]:
-    """Steps 0 to 4 into ``result``; the refitted head, and the held-out log-odds of each step."""
+) -> tuple[steps.HeldOut | None, Head | None]:
+    """The reader as shipped and each step into ``result``; what was held out, and the refitted head."""
     rows = judge.rows
-    result["measured"] = judge.figures(rows.scores, judge.shipped_called)
-    if (left := steps.uncertain(judge)) is not None:
-        result["measured"]["uncertain"] = left
-    result["usable"], result["verdict"] = verdict(result["measured"], judge.card.title)
-    result |= {"columns": judge.links, "warnings": judge.warnings(), "steps": [], "curve": []}
-    scores = {"shipped": rows.scores}
+    result["measured"] = result["final"] = judge.figures(rows.scores, judge.as_shipped)
+    result["usable"], result["verdict"] = verdict(result["measured"], f"{judge.card.title}, as shipped,")
+    result |= {"columns": judge.links, "warnings": judge.warnings(), "steps": [], "curve": [], "rule": None}
     if short := too_few(rows, FOR_CALIBRATION, PATIENTS_FOR_CALIBRATION):
         result["notes"].append(f"Nothing was adapted: {short}.")
-        return None, scores
+        return None, None
     short = too_few(rows, FOR_HEAD, PATIENTS_FOR_HEAD)
     held = steps.held_out(judge, refit=not short)
-    scores |= held.scores
     if result["label_shift"] is not None:
         result["steps"].append(steps.label_shift(judge, result["label_shift"]))
-    result["steps"] += [steps.operating_points(judge, held), steps.calibration(judge, held)]
+    result["steps"].append(steps.calibration(judge, held))
     head = None
     if short:
         also = " Nor was the network trained further." if refused else ""
@@ -160,59 +167,116 @@ def _judged(
         step, head = steps.refitted(judge, held)
         result["steps"].append(step)
     result["curve"] = learning_curve(judge, repeats)
-    return head, scores
+    return held, head
+
+
+@dataclass(frozen=True)
+class _Adopted:
+    """What is taken over.
+
+    Attributes:
+        scores: name of the step whose log-odds are used; ``shipped`` where none is.
+        cut_offs: whether they are chosen here for these log-odds; else the reader's own move along.
+        usable: False where the reader must not be used here even so.
+    """
+
+    scores: str
+    cut_offs: bool
+    usable: bool
+
+
+def _adopted(judge: Judge, held: steps.HeldOut, result: dict[str, Any]) -> _Adopted:
+    """Decide by what the clinic would experience, and put the step of the cut-offs and the final figures on record."""
+    step = {one["name"]: one for one in result["steps"]}
+    rules = {"shipped": steps.cut_offs(judge, held, "shipped")}
+    best = "shipped"
+    for name in ("label shift", "calibration", "head"):
+        if name not in step or not step[name]["adopted"]:
+            continue
+        if name == "head" or (name == "calibration" and not judge.monotone):
+            # The order of films changes, so that the reader's own cut-offs mean nothing: they are chosen or it is not.
+            rules[name] = steps.cut_offs(judge, held, name)
+            if why := _worse(rules[name], rules["shipped"]):
+                step[name]["adopted"] = False
+                step[name].setdefault("warnings", []).append(f"The step '{name}' was not adopted: {why}.")
+                continue
+        best = name
+    cut_offs = rules.get(best, rules["shipped"])
+    result["steps"].append(cut_offs)
+    result["rule"] = cut_offs["words"]
+    after = step[best]["after"] if best != "shipped" else result["measured"]
+    if cut_offs["adopted"]:
+        after = {**after, "table": cut_offs["chosen"]["table"]}
+    changed = best != "shipped" or cut_offs["adopted"]
+    usable, words = verdict(after, "The adapted reader")
+    if changed:
+        result["usable_after"], result["verdict_after"] = usable, words
+    if changed and usable is False:
+        # A reader that must not be used is not written: nobody shall find it.
+        for one in result["steps"]:
+            one["adopted"] = False
+        return _Adopted("shipped", False, False)
+    result["final"] = after
+    return _Adopted(best, cut_offs["adopted"], True)
+
+
+def _worse(new: dict[str, Any], old: dict[str, Any]) -> str:
+    """Why cut-offs on a new order of the films are no gain for the clinic; empty where they are one."""
+    if not new["adopted"]:
+        return "no cut-offs on its scores keep the promise and decide more films than the reader as shipped"
+    if old["adopted"] and new["chosen"]["decided"] < old["chosen"]["decided"]:
+        return (
+            f"cut-offs on its scores decide {new['chosen']['decided']:.0%} of the films, "
+            f"those on the reader's own scores {old['chosen']['decided']:.0%}"
+        )
+    return ""
 
 
 def _final(
-    judge: Judge, adopted: set[str], head: Head | None, shift: dict[str, Any] | None
+    judge: Judge, adopted: _Adopted, head: Head | None, shift: dict[str, Any] | None
 ) -> tuple[Head | None, dict[str, OperatingPoint] | None]:
-    """The change to the reader and its operating points: of the last step that was adopted."""
+    """The change to the reader and its operating points, fitted and chosen on all labelled films."""
     rows, card = judge.rows, judge.card
-
-    def chosen(scores: np.ndarray) -> dict[str, OperatingPoint]:
-        """Cut-offs that keep the promises of the card's operating points here."""
-        promises = {
-            name: Promise(point.missed, point.false_alarms) if point.missed and point.false_alarms else PROMISES[name]
-            for name, point in card.operating_points.items()
-            if (point.missed and point.false_alarms) or name in PROMISES
-        }
-        return operating_points([Predictions(rows.labels, expit(scores))], promises)
-
-    def carried(by: Head) -> dict[str, OperatingPoint]:
-        return {
-            name: replace(
-                point,
-                not_seen_below=recalibrated(point.not_seen_below, by.scale, by.shift),
-                suspected_from=recalibrated(point.suspected_from, by.scale, by.shift),
-                reason=f"{point.reason}; moved with the calibration, so that the same films are called".lstrip("; "),
-            )
-            for name, point in card.operating_points.items()
-        }
-
-    if head is not None and "head" in adopted:
+    moved: Head | None = None
+    scores = rows.scores
+    if adopted.scores == "head":
+        moved = head
+        assert head is not None
         fitted = judge.with_source(judge.balanced(rows, np.arange(len(rows))))
-        return head, chosen(held_out_scores(fitted, head.prior_std, seed=judge.seed)[: len(rows)])
-    if "calibration" in adopted:
-        calibrated = fit_head(rows, 0.0)
-        again = "operating points" in adopted or (rows.logits.shape[1] > 2 and rows.exclusive)
-        return calibrated, chosen(calibrated.scores(rows)) if again else carried(calibrated)
-    if "label shift" in adopted and shift is not None:
-        moving = Head(1.0, shift["shift"], np.zeros(rows.features.shape[1]), 0.0)
-        return moving, chosen(moving.scores(rows)) if "operating points" in adopted else carried(moving)
-    if "operating points" in adopted:
-        return None, chosen(rows.scores)
-    return None, None
+        scores = held_out_scores(fitted, head.prior_std, seed=judge.seed)[: len(rows)]
+    elif adopted.scores == "calibration":
+        moved = fit_head(rows, 0.0)
+        scores = moved.scores(rows)
+    elif adopted.scores == "label shift":
+        assert shift is not None
+        moved = Head(1.0, shift["shift"], np.zeros(rows.features.shape[1]), 0.0)
+        scores = moved.scores(rows)
+    if adopted.cut_offs:
+        return moved, rule.chosen(judge, scores, rule.promises_of(card, judge.promise))
+    if moved is None:
+        return None, None
+    return moved, {
+        name: replace(
+            point,
+            not_seen_below=recalibrated(point.not_seen_below, moved.scale, moved.shift),
+            suspected_from=recalibrated(point.suspected_from, moved.scale, moved.shift),
+            reason=f"{point.reason}; kept, and moved with the calibration so that the same is said of each film".lstrip(
+                "; "
+            ),
+        )
+        for name, point in card.operating_points.items()
+    }
 
 
-def _rows(films: SiteFilms, file: ReaderFile, card: Card, index: np.ndarray, space: Space) -> Rows:
+def _rows(films: SiteFilms, file: ReaderFile, index: np.ndarray, space: Space) -> Rows:
     return Rows(
         file.logits(films.embeddings[index]),
         space.features(films.embeddings[index]),
         films.labels[index],
         films.patients[index],
         np.ones(len(index)),
-        card.positive_index,
-        card.task == "exclusive",
+        file.card.positive_index,
+        file.card.task == "exclusive",
     )
 
 

@@ -27,7 +27,8 @@ def drift(films: SiteFilms, scores: np.ndarray, reference: Reference | None, *, 
 
     Returns:
         ``refusals`` (count, share with Wilson's interval, codes), and with a reference ``embedding`` and ``score``
-        (statistic, p) and ``pictures`` (difference in standard deviations of the reader's own films).
+        (statistic, p; None where the card holds scores of another reader) and ``pictures`` (difference in standard
+        deviations of the reader's own films).
     """
     total = len(films) + len(films.refused)
     codes = Counter(code for each in films.refused for code in each.codes)
@@ -49,22 +50,24 @@ def drift(films: SiteFilms, scores: np.ndarray, reference: Reference | None, *, 
     local = sketch(standardised(films.embeddings[one], reference.mean, reference.std))
     distance, p = energy_test(reference.sketches, local, seed=seed)
     found["embedding"] = {"energy_distance": distance, "p": p, "test": "permutation of the energy distance"}
-    here = log_odds(expit(scores[one]))
-    ks = stats.ks_2samp(reference.scores, here)
-    found["score"] = {
-        "statistic": float(ks.statistic),
-        "p": float(ks.pvalue),
-        "test": "Kolmogorov-Smirnov, two samples",
-        "median_there": float(np.median(reference.scores)),
-        "median_here": float(np.median(here)),
-    }
+    if not reference.scores_of:
+        here = log_odds(expit(scores[one]))
+        ks = stats.ks_2samp(reference.scores, here)
+        found["score"] = {
+            "statistic": float(ks.statistic),
+            "p": float(ks.pvalue),
+            "test": "Kolmogorov-Smirnov, two samples",
+            "median_there": float(np.median(reference.scores)),
+            "median_here": float(np.median(here)),
+        }
     if reference.pictures is not None:
         means, (mean, std) = films.pictures.mean(0), reference.pictures.T
         found["pictures"] = {
             name: {"there": mean[i], "here": means[i], "difference_in_sd": (means[i] - mean[i]) / max(std[i], 1e-9)}
             for i, name in enumerate(PICTURE)
         }
-    differs = [name for name, key in (("embeddings", "embedding"), ("scores", "score")) if found[key]["p"] < ALPHA]
+    tested = [(name, found[key]) for name, key in (("embeddings", "embedding"), ("scores", "score")) if found[key]]
+    differs = [name for name, one_test in tested if one_test["p"] < ALPHA]
     found["words"] = (
         f"The site differs from the reader's own films in its {' and '.join(differs)} (p < {ALPHA}): figures measured "
         "elsewhere do not hold here. Scores also differ where the share of positive patients differs."

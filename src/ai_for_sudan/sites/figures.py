@@ -38,26 +38,34 @@ def curve_figure(curve: list[dict[str, Any]]) -> Markup:
     return Markup(figures.svg(made))  # our own drawing
 
 
-def roc_figure(labels: np.ndarray, scores: dict[str, np.ndarray]) -> Markup:
-    """ROC of the reader as shipped, and of the refitted head on held-out patients."""
+def roc_figure(labels: np.ndarray, scores: dict[str, np.ndarray], folds: np.ndarray) -> Markup:
+    """ROC and reliability of the reader as shipped, and of what was adopted, on held-out patients.
+
+    Args:
+        scores: log-odds by name, ``(N,)``; ``as shipped`` are of one fit, all others of one a fold.
+        folds: of the same films; ranks of different folds are not compared, so their curves are averaged.
+    """
     from sklearn.metrics import roc_curve
 
     made, axes = figures.figure(1, 2)
-    shown = [("shipped", figures.GREY), ("head", figures.GREEN)]
-    for name, colour in shown:
-        if name in scores:
-            axes[0].plot(*roc_curve(labels, scores[name])[:2], color=colour, label=name)
-    axes[0].plot([0, 1], [0, 1], ":", color=figures.GREY, lw=1)
-    axes[0].set(title="ROC", xlabel="1 - specificity", ylabel="sensitivity")
-    axes[0].legend(frameon=False, loc="lower right", fontsize=8)
-    for name, colour in (("shipped", figures.GREY), ("calibration", figures.GREEN)):
-        if name in scores:
-            bins = reliability(labels, 1 / (1 + np.exp(-scores[name])))
-            given, share = [one.given for one in bins], [one.share.value for one in bins]
-            axes[1].plot(given, share, "o-", color=colour, label=name, ms=4)
-    axes[1].plot([0, 1], [0, 1], ":", color=figures.GREY, lw=1)
-    axes[1].set(title="Reliability", xlabel="probability given", ylabel="share that is positive")
-    axes[1].legend(frameon=False, fontsize=8)
+    grid = np.linspace(0, 1, 101)
+    for (name, one), colour in zip(scores.items(), (figures.GREY, figures.GREEN), strict=False):
+        parts = [np.ones(len(labels), bool)] if name == "as shipped" else [folds == fold for fold in np.unique(folds)]
+        curves = [roc_curve(labels[part], one[part])[:2] for part in parts if len(np.unique(labels[part])) == 2]
+        if len(curves) == 1:
+            axes[0].plot(*curves[0], color=colour, label=name)
+        else:
+            axes[0].plot(grid, np.mean([np.interp(grid, *curve) for curve in curves], axis=0), color=colour, label=name)
+        bins = reliability(labels, 1 / (1 + np.exp(-one)))
+        given, share = [each.given for each in bins], [each.share.value for each in bins]
+        axes[1].plot(given, share, "o-", color=colour, label=name, ms=4)
+    for axis, title, across, up in (
+        (axes[0], "ROC", "1 - specificity", "sensitivity"),
+        (axes[1], "Reliability", "probability given", "share that is positive"),
+    ):
+        axis.plot([0, 1], [0, 1], ":", color=figures.GREY, lw=1)
+        axis.set(title=title, xlabel=across, ylabel=up)
+        axis.legend(frameon=False, loc="lower right", fontsize=8)
     return Markup(figures.svg(made))
 
 

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import expit, logsumexp
+from scipy.special import logsumexp
 
 from ai_for_sudan.datasets import Manifest, labels, load_pixels
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.reading import Card
 from ai_for_sudan.sites.head import Rows, patient_folds
 from ai_for_sudan.sites.site_films import SiteFilms
-from ai_for_sudan.statistics import Predictions, youden_cut
 
 if TYPE_CHECKING:
     from ai_for_sudan.training import Fitted, Recipe
@@ -78,30 +77,26 @@ class FineTuning:
         exclusive = card.task == "exclusive"
         return cls(checkpoint, pixels, labels(chosen), recipe, folder, card.positive_index, exclusive)
 
-    def held_out(self, rows: Rows, divisions: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-        """Log-odds and calls of each film by a network that never saw its patient, both ``(N,)``."""
-        scores, called = np.empty(len(rows)), np.zeros(len(rows), bool)
+    def held_out(self, rows: Rows, divisions: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+        """Log-odds of each film by a network that never saw its patient, ``(N,)``."""
+        scores = np.empty(len(rows))
         for number, (inside, outside) in enumerate(divisions):
-            validation, fitted = self._train(rows, inside, self.folder / f"fold_{number + 1}")
-            chosen = self._scores(fitted, validation)
-            cut = youden_cut(Predictions(rows.labels[validation], expit(chosen)))
-            scores[outside] = self._scores(fitted, outside)
-            called[outside] = expit(scores[outside]) >= cut
-        return scores, called
+            scores[outside] = self._scores(self._train(rows, inside, self.folder / f"fold_{number + 1}"), outside)
+        return scores
 
     def on_all(self, rows: Rows) -> Path:
         """The checkpoint that is trained on all labelled films but those that stop it early."""
-        return self._train(rows, np.arange(len(rows)), self.folder / "final")[1].checkpoint
+        return self._train(rows, np.arange(len(rows)), self.folder / "final").checkpoint
 
-    def _train(self, rows: Rows, inside: np.ndarray, folder: Path) -> tuple[np.ndarray, Fitted]:
-        """Train on four fifths of the patients ``inside``; the last fifth, which is returned, stops it."""
+    def _train(self, rows: Rows, inside: np.ndarray, folder: Path) -> Fitted:
+        """Train on four fifths of the patients ``inside``; the last fifth stops it."""
         from ai_for_sudan.models import load_checkpoint
         from ai_for_sudan.training import LabelledFilms, fit
 
         train, validation = (inside[side] for side in patient_folds(rows.take(inside), 5, self.recipe.seed)[0])
         model, _ = load_checkpoint(self.checkpoint)
         inner, held = (LabelledFilms(self.pixels[side], self.truth[side]) for side in (train, validation))
-        return validation, fit(self.recipe, model, inner, held, folder, quiet=True)
+        return fit(self.recipe, model, inner, held, folder, quiet=True)
 
     def _scores(self, fitted: Fitted, index: np.ndarray) -> np.ndarray:
         from ai_for_sudan.models import logits

@@ -9,11 +9,23 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from ai_for_sudan.contract import OperatingPoint
 from ai_for_sudan.reading import Card
 from ai_for_sudan.sites import nuisance
 from ai_for_sudan.sites.head import Rows, patient_folds
 from ai_for_sudan.sites.site_films import SiteFilms
-from ai_for_sudan.statistics import Predictions, Resamples, ece_bias, percentile_interval, youden_cut
+from ai_for_sudan.statistics import (
+    Estimate,
+    Promise,
+    Resamples,
+    StatusTable,
+    as_json,
+    ece_bias,
+    percentile_interval,
+    smallest_class,
+    status_table,
+    wilson,
+)
 
 
 @dataclass(frozen=True)
@@ -21,8 +33,11 @@ class Judge:
     """Labelled films of a site.
 
     Attributes:
-        rows: the films.
-        resamples: of their patients.
+        rows: the films that the reader reads.
+        doubted, abnormal: of the same films (:class:`ai_for_sudan.sites.site_films.Seen`), bool ``(N,)``.
+        refused: truth and patient of the labelled films that it refuses, ``(M,)`` each.
+        promise: the two error rates that the rule of this site shall keep.
+        resamples: of the patients of ``rows``.
         levels: column -> level of each film, str ``(N,)``.
         links: column -> how it goes together with the label (:func:`ai_for_sudan.sites.nuisance.linked`).
         replayed: films of the source site that take part in fitting a head, so that it forgets nothing.
@@ -31,7 +46,11 @@ class Judge:
     """
 
     rows: Rows
+    doubted: np.ndarray
+    abnormal: np.ndarray
+    refused: tuple[np.ndarray, np.ndarray]
     card: Card
+    promise: Promise
     resamples: Resamples
     levels: dict[str, np.ndarray]
     links: dict[str, dict[str, Any]]
@@ -48,6 +67,7 @@ class Judge:
         rows: Rows,
         source: Rows | None,
         card: Card,
+        promise: Promise,
         columns: tuple[str, ...],
         seed: int,
         say: Callable[[str], None],
@@ -62,9 +82,22 @@ class Judge:
         levels[nuisance.ACQUISITION] = nuisance.acquisition_score(
             films.pictures[labelled], rows.labels, rows.patients, seed=seed
         )
-        links = {column: nuisance.linked(rows.labels, level, rows.patients) for column, level in levels.items()}
-        resamples = Resamples.of(rows.labels, rows.patients, seed=seed)
-        return cls(rows, card, resamples, levels, links, replayed, kept, seed, say)
+        refused = [(film.label, film.patient) for film in films.refused if not np.isnan(film.label)]
+        return cls(
+            rows=rows,
+            doubted=films.doubted[labelled],
+            abnormal=films.abnormal[labelled],
+            refused=(np.array([label for label, _ in refused]), np.array([whose for _, whose in refused])),
+            card=card,
+            promise=promise,
+            resamples=Resamples.of(rows.labels, rows.patients, seed=seed),
+            levels=levels,
+            links={column: nuisance.linked(rows.labels, level, rows.patients) for column, level in levels.items()},
+            replayed=replayed,
+            source=kept,
+            seed=seed,
+            say=say,
+        )
 
     @property
     def linked(self) -> list[str]:
@@ -72,12 +105,35 @@ class Judge:
         return [column for column, link in self.links.items() if link["linked"]]
 
     @property
-    def shipped_called(self) -> np.ndarray:
-        """Films that the reader calls as shipped, bool ``(N,)``."""
-        return expit(self.rows.scores) >= self.card.operating_point().suspected_from
+    def monotone(self) -> bool:
+        """Whether a recalibration keeps the order of films, so that cut-offs can move along with it."""
+        return not self.rows.exclusive or self.rows.logits.shape[1] == 2
 
-    def cut(self, labels: np.ndarray, scores: np.ndarray) -> float:
-        return youden_cut(Predictions(labels, expit(scores)))
+    def statuses(self, point: OperatingPoint, scores: np.ndarray, films: np.ndarray | None = None) -> np.ndarray:
+        """What the reader would say of films (numbers; default all) with these log-odds ``(n,)``, as texts ``(n,)``."""
+        rows = np.arange(len(self.rows)) if films is None else films
+        found = point.statuses(expit(scores))
+        found[(found == "not_seen") & self.abnormal[rows]] = "uncertain"
+        found[self.doubted[rows]] = "uncertain"
+        return found
+
+    @property
+    def as_shipped(self) -> np.ndarray:
+        """Statuses by the reader as it is, ``(N,)``."""
+        return self.statuses(self.card.operating_point(), self.rows.scores)
+
+    def table(self, statuses: np.ndarray) -> StatusTable:
+        """What the clinic experiences with these statuses ``(N,)``: refused films stay in the denominator."""
+        labels, patients = self.refused
+        return status_table(
+            np.concatenate([self.rows.labels, labels]),
+            np.concatenate([statuses, np.full(len(labels), "refused", object)]),
+            np.concatenate([self.rows.patients, patients]),
+        )
+
+    def decided(self, statuses: np.ndarray) -> np.ndarray:
+        """Share of films that are not left to a person, in each resample."""
+        return self.resamples.mean((statuses != "uncertain").astype(np.float64))
 
     def balanced(self, rows: Rows, index: np.ndarray) -> Rows:
         """Weights under which no linked column predicts the label, so that the head cannot gain by learning it."""
@@ -88,21 +144,36 @@ class Judge:
     def with_source(self, rows: Rows) -> Rows:
         return rows if self.replayed is None else rows.joined(self.replayed)
 
-    def youden(self, called: np.ndarray) -> np.ndarray:
-        return self.resamples.sensitivity(called) + self.resamples.specificity(called) - 1
+    def figures(
+        self, scores: np.ndarray, statuses: np.ndarray | None = None, folds: np.ndarray | None = None
+    ) -> dict[str, Any]:
+        """Figures of log-odds ``(N,)``, each ``[value, low, high]``.
 
-    def figures(self, scores: np.ndarray, called: np.ndarray) -> dict[str, Any]:
-        """Of log-odds and calls ``(N,)``, each ``[value, low, high]``."""
+        Args:
+            statuses: what is said of the films, ``(N,)``: ``table`` is what the clinic experiences, None without.
+            folds: of scores that come from several fits, str ``(N,)``: their ranks are compared within a fold only.
+        """
         resamples, probability = self.resamples, expit(scores)
+        strata = np.zeros(len(scores), "U1") if folds is None else folds
         return {
-            "auroc": [*percentile_interval(resamples.auroc(scores))],
-            "sensitivity": [*percentile_interval(resamples.sensitivity(called))],
-            "specificity": [*percentile_interval(resamples.specificity(called))],
+            "auroc": [*self._uncertain(percentile_interval(resamples.auroc(scores, strata)))],
+            "table": None if statuses is None else as_json(self.table(statuses)),
             "brier": [*percentile_interval(resamples.brier(probability))],
             "ece": [*percentile_interval(resamples.ece(probability), biased=True)],
             "ece_of_a_calibrated_reader": ece_bias(probability),
-            "within": {c: [*percentile_interval(resamples.auroc(scores, level))] for c, level in self.levels.items()},
+            "within": {
+                c: [*percentile_interval(resamples.auroc(scores, np.char.add(level, strata)))]
+                for c, level in self.levels.items()
+            },
         }
+
+    def _uncertain(self, area: Estimate) -> Estimate:
+        """An area that is the same in every draw, as one of exactly 1, gets Wilson's bound on the smaller class."""
+        if area.low < area.high:
+            return area
+        smallest = smallest_class(self.rows.labels, self.rows.patients)
+        bound = wilson(round(area.value * smallest), smallest)
+        return Estimate(area.value, bound.low, bound.high)
 
     def warnings(self) -> list[str]:
         found = []

@@ -84,26 +84,29 @@ def balancing_weights(label: np.ndarray, columns: Sequence[np.ndarray]) -> np.nd
     return np.clip(weights, 0.2, 5.0)
 
 
-def within(resamples: Resamples, old: np.ndarray, new: np.ndarray, level: np.ndarray) -> dict[str, Any]:
-    """AUROC before and after in each level and over all pairs inside a level."""
-    before, after = resamples.auroc(old, level), resamples.auroc(new, level)
-    found: dict[str, Any] = {
-        "before": [*percentile_interval(before)],
-        "after": [*percentile_interval(after)],
-        "gain": [*percentile_interval(after - before)],
-        "levels": {},
-    }
-    for name in np.unique(level):
-        inside = level == name
-        part = Resamples(resamples.counts[:, inside], resamples.labels[inside])
-        before, after = part.auroc(old[inside]), part.auroc(new[inside])
-        found["levels"][str(name)] = {
-            "films": int(inside.sum()),
-            "positive": int(part.labels.sum()),
+def within(
+    resamples: Resamples, old: np.ndarray, new: np.ndarray, level: np.ndarray, folds: np.ndarray
+) -> dict[str, Any]:
+    """Return the AUROC before and after in each level, and over all pairs inside a level.
+
+    Args:
+        folds: only films of the same fold are compared, as each fold has scores of its own, str ``(N,)``.
+    """
+
+    def figures(part: Resamples, rows: np.ndarray, strata: np.ndarray) -> dict[str, Any]:
+        before, after = part.auroc(old[rows], strata[rows]), part.auroc(new[rows], strata[rows])
+        return {
             "before": [*percentile_interval(before)],
             "after": [*percentile_interval(after)],
             "gain": [*percentile_interval(after - before)],
         }
+
+    found = {**figures(resamples, np.ones(len(level), bool), np.char.add(level, folds)), "levels": {}}
+    for name in np.unique(level):
+        inside = level == name
+        part = Resamples(resamples.counts[:, inside], resamples.labels[inside])
+        counts = {"films": int(inside.sum()), "positive": int(part.labels.sum())}
+        found["levels"][str(name)] = {**counts, **figures(part, inside, folds)}
     return found
 
 

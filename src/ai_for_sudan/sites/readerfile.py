@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -23,14 +21,14 @@ class ReaderFile:
     """A reader file, opened to be changed.
 
     Attributes:
-        card: the JSON of its card, with every entry; ``text`` is the same as text.
+        card: what is known of it.
         weights: ``head.weight`` ``(C, D)``, ``head.bias``, ``calibration.scale`` and ``calibration.bias`` ``(C,)``.
         content: the bytes of the file.
     """
 
     path: Path
     model: onnx.ModelProto
-    card: dict[str, Any]
+    card: Card
     weights: dict[str, np.ndarray]
     content: bytes = field(repr=False)
 
@@ -46,7 +44,7 @@ class ReaderFile:
             model = onnx.load_from_string(content)
         except Exception as error:  # protobuf's own kinds
             raise UserError(f"{path} cannot be opened as an ONNX file; expected a reader file") from error
-        card = next((Card.from_json(e.value).facts for e in model.metadata_props if e.key == METADATA_KEY), None)
+        card = next((Card.from_json(e.value) for e in model.metadata_props if e.key == METADATA_KEY), None)
         fixed = [entry for entry in model.graph.initializer if entry.name in INITIALIZERS]
         weights = {entry.name: numpy_helper.to_array(entry).astype(np.float64) for entry in fixed}
         missing = [name for name in INITIALIZERS if name not in weights]
@@ -63,10 +61,6 @@ class ReaderFile:
             UserError: as :meth:`Reader.open`.
         """
         return Reader.from_bytes(self.content, str(self.path))
-
-    @property
-    def text(self) -> str:
-        return json.dumps(self.card, ensure_ascii=False)
 
     def logits(self, embeddings: np.ndarray) -> np.ndarray:
         """What the reader makes of embeddings ``(N, D)``: logits ``(N, C)`` as they go into softmax or sigmoid."""
@@ -93,9 +87,8 @@ class ReaderFile:
             bias[positive] += shift / scale[positive]
         return dict(zip(INITIALIZERS, (weight, bias, scale, offset), strict=True))
 
-    def write(self, target: Path, weights: dict[str, np.ndarray], card: dict[str, Any]) -> None:
-        """Write a changed copy; its self-test is recomputed, and this file stays as it is."""
-        changed = Card.from_json(json.dumps(card, ensure_ascii=False, allow_nan=False))
+    def write(self, target: Path, weights: dict[str, np.ndarray], changed: Card) -> None:
+        """Write a copy with other weights and this card; its self-test is recomputed, and this file stays as it is."""
         with replacing(target) as temporary:
             temporary.write_bytes(self._changed(weights, changed))
             found = Reader.open(temporary, self_test=False).outputs(changed.self_test.film)
@@ -103,6 +96,11 @@ class ReaderFile:
                 changed.self_test,
                 probability=tuple(found["probability"].astype(float).tolist()),
                 heatmap_sum=float(found["heatmap"][changed.positive_index].sum()),
+                **{
+                    name: tuple(found[name].astype(float).tolist())
+                    for name in ("lungs_probability", "abnormal")
+                    if name in found
+                },
             )
             temporary.write_bytes(self._changed(weights, replace(changed, self_test=test)))
             Reader.open(temporary)

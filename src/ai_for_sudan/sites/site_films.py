@@ -21,26 +21,35 @@ from ai_for_sudan.statistics import positive_truth
 
 @dataclass(frozen=True)
 class Seen:
-    """A film as the reader sees it: its embedding ``(D,)``, and its picture in the numbers of ``PICTURE`` ``(6,)``."""
+    """A film as the reader sees it.
+
+    Attributes:
+        embedding: ``(D,)``.
+        picture: in the numbers of ``PICTURE``, ``(6,)``.
+        doubted: left to a person whatever its probability is, because of the picture.
+        abnormal: its lungs do not look normal, so that it is never ``not_seen``.
+    """
 
     embedding: np.ndarray
     picture: np.ndarray
+    doubted: bool
+    abnormal: bool
 
 
 @dataclass(frozen=True)
-class Refused:
-    """A film that the reader refuses, and the codes it gives."""
+class LeftOut:
+    """A film that is not read: refused, with the reader's codes, or without any, with the reason.
+
+    Attributes:
+        label: 1 positive, 0 not, NaN no label.
+        patient: number of its patient, as in :class:`SiteFilms`.
+    """
 
     file: str
-    codes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Excluded:
-    """A film that takes no part: it could not be read, or contradicts another."""
-
-    file: str
-    reason: str
+    label: float
+    patient: int
+    codes: tuple[str, ...] = ()
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,9 @@ class SiteFilms:
         facts: the further columns of each film.
         embeddings: float64 ``(N, D)``.
         pictures: see :data:`ai_for_sudan.contract.reference.PICTURE`, float64 ``(N, 6)``.
+        doubted, abnormal: see :class:`Seen`, bool ``(N,)``.
+        refused: films that the reader refuses; they stay in the denominator of what a clinic experiences.
+        excluded: films that could not be decoded, or contradict another.
         patients_known: whether the manifest names the patient of each film.
     """
 
@@ -65,8 +77,10 @@ class SiteFilms:
     facts: list[dict[str, str]]
     embeddings: np.ndarray
     pictures: np.ndarray
-    refused: list[Refused]
-    excluded: list[Excluded]
+    doubted: np.ndarray
+    abnormal: np.ndarray
+    refused: list[LeftOut]
+    excluded: list[LeftOut]
     patients_known: bool
 
     def __len__(self) -> int:
@@ -101,22 +115,31 @@ def read_site(reader: Reader, manifest: Manifest, *, threads: int | None = None)
     column = manifest.classes.index(manifest.positive)
     positive = positive_truth(truth, column)
     names = [_short(film.file, manifest) for film in manifest.films]
-    refused: list[Refused] = []
-    excluded: list[Excluded] = []
+    refused: list[LeftOut] = []
+    excluded: list[LeftOut] = []
     seen: dict[int, Seen] = {}
+    patients = groups(manifest)
+    limit = reader.card.abnormal.limit if reader.card.abnormal else np.inf
 
-    def one(index: int) -> Seen | Refused | Excluded:
+    def one(index: int) -> Seen | LeftOut:
         reading = reader.read(manifest.films[index].source)
+
+        def without(codes: tuple[str, ...] = (), reason: str = "") -> LeftOut:
+            return LeftOut(names[index], float(positive[index]), int(patients[index]), codes, reason)
+
         if reading.status == "failed":
-            return Excluded(names[index], "; ".join(reading.reasons))
+            return without(reason="; ".join(reading.reasons))
         if index in of_two_labels:
-            return Excluded(names[index], "the same film is also listed with another label")
+            return without(reason="the same film is also listed with another label")
         if reading.status == "refused":
-            return Refused(names[index], reading.codes)
+            return without(reading.codes)
         assert reading.embedding is not None and reading.pixels is not None and reading.probability is not None
         if not (np.isfinite(reading.probability) and np.isfinite(reading.embedding).all()):
-            return Excluded(names[index], "the reader's probability is not a number")
-        return Seen(reading.embedding, picture_statistics(squash(reading.pixels, 224)))
+            return without(reason="the reader's probability is not a number")
+        scores = () if reading.gate is None else reading.gate.tolist()
+        doubts = [score > entry.limit for score, entry in zip(scores, reader.card.gate, strict=True)]
+        abnormal = reading.abnormal is not None and reading.abnormal >= limit
+        return Seen(reading.embedding, picture_statistics(squash(reading.pixels, 224)), any(doubts), abnormal)
 
     of_two_labels = contradicted(manifest, positive)
     outcomes = in_parallel(one, range(len(names)), threads=threads)
@@ -124,10 +147,8 @@ def read_site(reader: Reader, manifest: Manifest, *, threads: int | None = None)
     for index, outcome in enumerate(bar):
         if isinstance(outcome, Seen):
             seen[index] = outcome
-        elif isinstance(outcome, Refused):
-            refused.append(outcome)
         else:
-            excluded.append(outcome)
+            (refused if outcome.codes else excluded).append(outcome)
     if not seen:
         first = [f"{each.file}: {each.reason}" for each in excluded]
         first += [f"{each.file}: refused ({each.codes[0]})" for each in refused]
@@ -139,10 +160,12 @@ def read_site(reader: Reader, manifest: Manifest, *, threads: int | None = None)
         files=[names[i] for i in kept],
         index=np.array(kept),
         labels=np.asarray(positive, np.float64)[kept],
-        patients=groups(manifest)[kept],
+        patients=patients[kept],
         facts=[manifest.films[i].facts for i in kept],
         embeddings=np.array([each.embedding for each in seen.values()], np.float64),
         pictures=np.array([each.picture for each in seen.values()], np.float64),
+        doubted=np.array([each.doubted for each in seen.values()]),
+        abnormal=np.array([each.abnormal for each in seen.values()]),
         refused=refused,
         excluded=excluded,
         patients_known=all(film.patient for film in manifest.films),

@@ -9,8 +9,14 @@ import numpy as np
 from ai_for_sudan.sites.head import Rows
 from ai_for_sudan.sites.site_films import SiteFilms
 
-#: What a reader must show here, with the lower end of its interval, before it is said that it may be used.
-USABLE = {"auroc": 0.85, "sensitivity": 0.80, "specificity": 0.70}
+#: What a reader must show here before it is said that it may be used: an AUROC of at least this,
+LEAST_AUROC = 0.85
+#: and shares of films, each a place in the status table, of at most these.
+MOST = {
+    "missed": ("positive", "not_seen", 0.20),
+    "false alarms": ("negative", "suspected", 0.30),
+    "left to a person": ("all", "uncertain", 0.50),
+}
 
 
 def too_few(rows: Rows, films: int, patients: int) -> str:
@@ -32,21 +38,27 @@ def too_few(rows: Rows, films: int, patients: int) -> str:
 
 
 def verdict(measured: dict[str, Any], name: str) -> tuple[bool | None, str]:
-    """May the reader be used here as it is? True, False, or None for: not proven."""
-    wanted = ", ".join(f"{figure} {value:.2f}" for figure, value in USABLE.items())
+    """May a reader be used here? True, False, or None for: not proven; with the reason in words.
+
+    Args:
+        measured: :meth:`ai_for_sudan.sites.labelled.Judge.figures`, with the status table.
+    """
     auroc = measured["auroc"]
-    found = f"AUROC {auroc[0]:.2f} ({auroc[1]:.2f} to {auroc[2]:.2f})"
-    if all(measured[figure][1] >= value for figure, value in USABLE.items()):
-        return (
-            True,
-            f"{name} may be used here as decision support: {found}, and every interval lies above {wanted}.",
-        )
-    if auroc[2] < USABLE["auroc"] or any(measured[figure][2] < value for figure, value in USABLE.items()):
+    shares = {what: measured["table"][of]["shares"][status] for what, (of, status, _) in MOST.items()}
+    limits = {what: limit for what, (_, _, limit) in MOST.items()}
+    found = f"AUROC {auroc[0]:.2f} ({auroc[1]:.2f} to {auroc[2]:.2f}), " + ", ".join(
+        f"{share[0]:.0%} {what} ({share[1]:.0%} to {share[2]:.0%})" for what, share in shares.items()
+    )
+    at_most = ", ".join(f"{what} at most {limit:.0%}" for what, limit in limits.items())
+    wanted = f"AUROC at least {LEAST_AUROC}, {at_most}"
+    if auroc[1] >= LEAST_AUROC and all(shares[what][2] <= limit for what, limit in limits.items()):
+        return True, f"{name} may be used here as decision support: {found}. Every interval keeps to {wanted}."
+    if auroc[2] < LEAST_AUROC or any(shares[what][1] > limit for what, limit in limits.items()):
         worse = " It does no better than chance." if auroc[1] <= 0.5 else ""
-        return False, f"{name} must not be used here as it is: {found}.{worse}"
+        return False, f"{name} must not be used here: {found}.{worse} Wanted: {wanted}."
     return None, (
-        f"{name} is not proven here: {found}; the intervals do not all lie above {wanted}. Label more films "
-        "before anyone relies on it."
+        f"{name} is not proven here: {found}. Not every interval keeps to {wanted}. Label more films before anyone "
+        "relies on it."
     )
 
 

@@ -27,21 +27,6 @@ def prevalence_em(probabilities: np.ndarray, prevalence: float, *, rounds: int =
     return share
 
 
-def prevalence_bbse(called: np.ndarray, sensitivity: float, specificity: float) -> float:
-    """Black box shift estimation (Lipton 2018; Rogan and Gladen 1978): the share called, corrected for known rates.
-
-    Args:
-        called: bool ``(N,)``, films of the other place.
-        sensitivity, specificity: of the same threshold, where they are known.
-
-    Returns:
-        NaN for a threshold that separates nothing.
-    """
-    if sensitivity + specificity <= 1:
-        return float("nan")
-    return float(np.clip((called.mean() + specificity - 1) / (sensitivity + specificity - 1), 0, 1))
-
-
 def log_odds_shift(prevalence: float, other: float) -> float:
     """What must be added to calibrated log-odds where the share of positives is ``other`` instead of ``prevalence``."""
     ends = np.clip([other, prevalence], _EDGE, 1 - _EDGE)
