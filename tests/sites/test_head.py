@@ -304,7 +304,7 @@ def test_an_exported_reader_can_be_adapted(tmp_path: Path, tiny_file: ReaderFile
     sides = {0: torch.export.Dim("height", min=64, max=8192), 1: torch.export.Dim("width", min=64, max=8192)}
     example = torch.zeros(261, 300, dtype=torch.uint8)
     exported = graph.export_graph(network, example, sides)
-    card = tiny_file.card | {"gate": {"scores": []}, "selftest": tiny_file.card["selftest"] | {"gate": []}}
+    card = tiny_file.card.facts | {"gate": {"scores": []}, "selftest": tiny_file.card.facts["selftest"] | {"gate": []}}
     graph.write(tmp_path / "r.onnx", exported, Card.from_json(json.dumps(card)))
 
     reader, file = Reader.open(tmp_path / "r.onnx", self_test=False), ReaderFile.load(tmp_path / "r.onnx")

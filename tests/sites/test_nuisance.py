@@ -76,7 +76,7 @@ def test_auroc_within_each_level_and_over_all_pairs_inside_a_level() -> None:
     level = np.array(["A", "A", "A", "A", "B", "B"])
     old, new = np.array([1.0, 3, 2, 4, 9, 8]), np.array([1.0, 2, 3, 4, 5, 6])
     # Before: of A's four pairs three are in order, B's one is not. Afterwards all are.
-    found = nuisance.within(Resamples(np.ones((3, 6)), labels), old, new, level)
+    found = nuisance.within(Resamples(np.ones((3, 6)), labels), old, new, level, np.array(["1"] * 6))
     assert (found["before"], found["after"]) == ([3 / 5] * 3, [1.0] * 3)
     assert found["gain"] == pytest.approx([2 / 5] * 3)
     assert list(found["levels"]) == ["A", "B"]
@@ -88,11 +88,19 @@ def test_auroc_within_each_level_and_over_all_pairs_inside_a_level() -> None:
     }  # fmt: skip
 
 
+def test_ranks_of_different_folds_are_not_compared() -> None:
+    """Each fold orders its two films rightly; one fold's log-odds lie higher than the other's."""
+    labels, folds = np.array([0.0, 1, 0, 1]), np.array(["1", "1", "2", "2"])
+    scores, level = np.array([0.0, 1, 5, 6]), np.array(["A"] * 4)
+    found = nuisance.within(Resamples(np.ones((3, 4)), labels), scores, scores, level, folds)
+    assert found["before"] == found["levels"]["A"]["after"] == [1.0] * 3
+
+
 def test_draws_that_left_films_out_leave_them_out_of_each_level() -> None:
     labels, level = np.array([0.0, 1, 0]), np.array(["A", "A", "A"])
     # The second and third row drew the first two films only: the pair in order.
     counts = np.array([[1.0, 1, 1], [1, 1, 0], [1, 1, 0]])
-    found = nuisance.within(Resamples(counts, labels), np.array([1.0, 2, 3]), np.array([1.0, 2, 3]), level)
+    found = nuisance.within(Resamples(counts, labels), *[np.array([1.0, 2, 3])] * 2, level, np.array(["1"] * 3))
     assert found["levels"]["A"]["before"] == found["before"] == [0.5, 1.0, 1.0]
 
 

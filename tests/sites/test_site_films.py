@@ -13,11 +13,18 @@ from ai_for_sudan.contract import Card
 from ai_for_sudan.contract.reference import picture_statistics
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.sites import ReaderFile, read_site, site_manifest
-from ai_for_sudan.sites.site_films import Excluded, Refused
+from ai_for_sudan.sites.site_films import LeftOut
 
 
 class Named:
-    """Reads a file by its name: ``failed_``, ``refused_`` or ``endless_`` at its beginning, else as a grey film."""
+    """Reads a file by its name: ``failed_``, ``refused_`` or ``endless_`` at its beginning, else as a grey film.
+
+    Its gate doubts ``doubted_``, and to it the lungs of ``abnormal_`` do not look normal.
+    """
+
+    card = SimpleNamespace(
+        gate=(SimpleNamespace(limit=0.5), SimpleNamespace(limit=0.9)), abnormal=SimpleNamespace(limit=0.7)
+    )
 
     def read(self, source: str) -> Any:
         name = Path(source).stem
@@ -34,12 +41,14 @@ class Named:
             probability=np.nan if status == "nan" else 0.5,
             embedding=np.array([np.inf if status == "endless" else number, 1.0], np.float32),
             pixels=np.full((300, 448), int(number) % 256, np.uint8),
+            gate=np.array([0.6 if status == "doubted" else 0.5, 0.8]),
+            abnormal=0.7 if status == "abnormal" else 0.6,
         )
 
 
 @pytest.fixture
 def card(tiny_file: ReaderFile) -> Card:
-    return Card.from_json(tiny_file.text)
+    return tiny_file.card
 
 
 def table(folder: Path, *lines: str, header: str = "file,label,patient,view") -> Path:
@@ -77,11 +86,13 @@ def test_every_film_comes_with_what_is_known_of_it(tmp_path: Path, card: Card) -
     assert films.embeddings.dtype == np.float64 and films.embeddings.tolist() == [[51, 1], [102, 1], [204, 1]]
     for number, grey in enumerate((51, 102, 204)):
         np.testing.assert_allclose(films.pictures[number], picture_statistics(np.full((224, 224), grey, np.uint8)))
-    assert films.refused == [Refused("refused_1.png", ("blank", "negative"))]
+    p1, p3, p4 = films.patients[0], films.refused[0].patient, films.excluded[1].patient
+    assert films.refused == [LeftOut("refused_1.png", 1.0, p3, ("blank", "negative"))] and p3 != p1
+    not_a_number = "the reader's probability is not a number"
     assert films.excluded == [
-        Excluded("failed_1.png", "it is damaged; try another"),
-        Excluded("nan_1.png", "the reader's probability is not a number"),
-        Excluded("endless_1.png", "the reader's probability is not a number"),
+        LeftOut("failed_1.png", 0.0, p1, reason="it is damaged; try another"),
+        LeftOut("nan_1.png", 0.0, p4, reason=not_a_number),
+        LeftOut("endless_1.png", 0.0, p4, reason=not_a_number),
     ]
     assert films.patients_known is True
 
@@ -99,9 +110,14 @@ def test_one_film_with_two_labels_takes_no_part_and_a_copy_with_one_is_of_the_sa
     (tmp_path / "film_5.png").write_text("film_3.png")
     films = read(path, card)
     reason = "the same film is also listed with another label"
-    assert films.excluded == [Excluded("film_1.png", reason), Excluded("film_2.png", reason)]
+    assert [(film.file, film.reason) for film in films.excluded] == [("film_1.png", reason), ("film_2.png", reason)]
     assert films.files == ["film_3.png", "film_4.png", "film_5.png"] and len(set(films.patients)) == 1
     assert films.patients_known is False, "one is named, and two are not"
+
+
+def test_what_a_film_may_be_said_to_be_whatever_its_probability_is(tmp_path: Path, card: Card) -> None:
+    films = read(table(tmp_path, "film_1.png,normal,1,", "doubted_2.png,normal,2,", "abnormal_3.png,normal,3,"), card)
+    assert films.doubted.tolist() == [False, True, False] and films.abnormal.tolist() == [False, False, True]
 
 
 def test_findings_are_the_reader_s_own_column(tmp_path: Path, card: Card) -> None:
