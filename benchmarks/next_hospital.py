@@ -133,7 +133,10 @@ def report(file: ReaderFile, films: SiteFilms, args: argparse.Namespace) -> None
         print(line(f"adapted, untouched (AUROC {area:.3f})", as_json(after)))
     for rung in result["steps"][-1]["ladder"]:
         rate, share = rung["promise"]["missed"], rung["decided"]
-        missed, alarms = rung["table"]["positive"]["shares"]["not_seen"], rung["table"]["negative"]["shares"]["suspected"]
+        missed, alarms = (
+            rung["table"]["positive"]["shares"]["not_seen"],
+            rung["table"]["negative"]["shares"]["suspected"],
+        )
         print(f"| {rate:.0%} | {missed[0]:.1%} | {alarms[0]:.1%} | {share:.0%} | {rung['usable']} |")
     write_json(args.output_dir / "next_hospital.json", plain_json(result))
 

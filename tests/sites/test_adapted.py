@@ -21,7 +21,10 @@ from ai_for_sudan.sites.agreement import agreement
 from ai_for_sudan.sites.head import Head, Space
 from ai_for_sudan.sites.log import Entry
 
+_OUTCOMES = {"films": 15, "patients": 15, "counts": {"not_seen": 1}, "shares": {"not_seen": [0.07, 0.01, 0.3]}}
+TABLE = {key: _OUTCOMES for key in ("positive", "negative", "all")}
 RESULT: dict[str, Any] = {
+    "final": {"auroc": [0.9, 0.8, 0.95], "table": TABLE}, "rule": "kept",
     "site": "Kassala", "date": "2026-03-04", "reader": "tiny 0.1", "measured": {"auroc": [0.9, 0.8, 0.95]},
     "verdict": "good", "warnings": ["few films"], "adopted": ["thresholds"],
     "films": {"read": 40, "labelled": 30, "excluded": ["a.png", "b.png"]},
@@ -43,14 +46,19 @@ class Adaptation:
     folder: Path
 
     def card(
-        self, *, head: Head | None = None, points: dict[str, OperatingPoint] | None = None, **changes: Any
+        self,
+        *,
+        head: Head | None = None,
+        points: dict[str, OperatingPoint] | None = None,
+        chosen: bool = True,
+        **changes: Any,
     ) -> Card:
         """Of the adapted file; ``changes`` of the card before."""
         space = Space.of(np.random.default_rng(0).normal(size=(20, 4)))
-        outcome = Outcome({}, head, points, {}, np.zeros(0), "f" * 64, space)
-        file = dataclasses.replace(self.file, card=self.file.card | changes)
+        outcome = Outcome({}, head, points, chosen, {}, np.zeros(0, str), np.zeros(0), "f" * 64, space)
+        file = dataclasses.replace(self.file, card=Card.from_json(json.dumps(self.file.card.facts | changes)))
         write_adapted(file, self.folder / "adapted.onnx", outcome, RESULT)
-        return Card.from_json(ReaderFile.load(self.folder / "adapted.onnx").text)
+        return ReaderFile.load(self.folder / "adapted.onnx").card
 
 
 @pytest.fixture
@@ -59,7 +67,7 @@ def adaptation(tiny_file: ReaderFile, tmp_path: Path) -> Adaptation:
 
 
 def card_of(adaptation: Adaptation, three_classes: bool) -> Card:
-    facts = adaptation.file.card
+    facts = adaptation.file.card.facts
     if three_classes:
         facts = facts | {"classes": ["normal", "bacterial", "pneumonia"]}
         facts["selftest"] = facts["selftest"] | {"probability": [0.2, 0.3, 0.5]}
@@ -83,23 +91,28 @@ def test_what_was_done_is_added_to_what_was_done_before(adaptation: Adaptation) 
     assert before == earlier[0] and card.name == "adapted"
     # Counts of films, never the names of files.
     counts = {"read": 40, "labelled": 30, "excluded": 2}
-    assert now == RESULT | {"films": counts, "identity_of_films": "f" * 64}
+    said = {
+        "chosen_here": ["cut-offs of the operating points"],
+        "kept": ["network", "weights of the head", "calibration"],
+    }
+    assert now == RESULT | {"films": counts, "identity_of_films": "f" * 64} | said
     assert len(adaptation.card(points={"balanced": at(0.4)}).facts["adaptations"]) == 1
 
 
-def test_points_say_whether_they_were_chosen_here(adaptation: Adaptation) -> None:
-    measured = {key: {"films": 0, "patients": 0, "counts": {}, "shares": {}} for key in ("positive", "negative", "all")}
-    kept = replace(at(0.6), chosen_on="other films", measured={"clean": measured}, more={"sensitivity": [0.9, 0.8, 1]})
-    points = adaptation.card(points={"balanced": at(0.4), "own": kept}).operating_points
+def test_points_say_whether_they_were_chosen_here_or_kept(adaptation: Adaptation) -> None:
+    kept = replace(at(0.6), chosen_on="other films", measured={"clean": TABLE}, more={"sensitivity": [0.9, 0.8, 1]})
+    given = {"balanced": at(0.4), "own": kept}
+    points = adaptation.card(points=given).operating_points
     assert {name: point.suspected_from for name, point in points.items()} == {"balanced": 0.4, "own": 0.6}
-    assert points["balanced"].chosen_on == "30 labelled films of Kassala" and points["own"].chosen_on == "other films"
+    assert {point.chosen_on for point in points.values()} == {"30 labelled films of Kassala"}
     assert points["own"].measured is None and points["own"].more == {}, "it was measured elsewhere"
-
-
-def test_a_default_point_that_was_not_chosen_here_takes_the_balanced_cut_offs(adaptation: Adaptation) -> None:
-    card = adaptation.card(points={"balanced": at(0.4)}, default_operating_point="screening")
-    assert card.default_operating_point == "screening"
-    assert card.operating_points["screening"].suspected_from == 0.4
+    assert points["balanced"].measured == {"Kassala": TABLE}
+    moved = adaptation.card(points=given, head=head(0.0), chosen=False)
+    assert moved.operating_points["own"].chosen_on == "other films"
+    assert moved.operating_points["balanced"].chosen_on is None
+    record = moved.facts["adaptations"][-1]
+    assert record["chosen_here"] == ["calibration"]
+    assert record["kept"] == ["network", "weights of the head", "cut-offs of the operating points"]
 
 
 @pytest.mark.parametrize(("prior_std", "three_classes"), [(0.5, False), (0.0, True)])
@@ -128,7 +141,7 @@ def test_the_calibration_of_the_site_takes_the_place_of_the_old_one(adaptation: 
     old = {"method": "x", "prevalence": 0.7, "ece": {"clean": {"value": 0.01}}, "ece_measured_on": "other films"}
     card = adaptation.card(head=head(0.0), calibration=old)
     assert card.facts["calibration"] == {
-        "method": "logistic recalibration at the site", "fitted_on": "30 films of Kassala",
+        "method": "logistic recalibration at the site", "fitted_on": "30 labelled films of Kassala",
         "scale": [2.0, 2.0], "bias": [0.0, 0.5],
     }  # fmt: skip
     assert adaptation.card(points={"balanced": at(0.4)}, calibration=old).facts["calibration"] == old

@@ -51,9 +51,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[SimpleNamespace]:
     return runs
 
 
-def test_each_fold_is_scored_by_a_network_that_never_saw_it(
-    tmp_path: Path, trained: list[SimpleNamespace]
-) -> None:
+def test_each_fold_is_scored_by_a_network_that_never_saw_it(tmp_path: Path, trained: list[SimpleNamespace]) -> None:
     labels = (np.arange(60) // 2 % 2).astype(float)
     # Class 1 has 4 + its pixel; positive films 20 and more, negative ones at most 12.
     pixels = np.zeros((60, 1, 3), np.uint8)

@@ -15,10 +15,11 @@ from scipy.special import expit, logit
 from ai_for_sudan.contract import Card, OperatingPoint
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.sites import ReaderFile, SiteFilms, adapt
-from ai_for_sudan.sites.adapt import Outcome, _final
+from ai_for_sudan.sites.adapt import Outcome, _Adopted, _final
 from ai_for_sudan.sites.head import Head, Rows
 from ai_for_sudan.sites.labelled import Judge
-from ai_for_sudan.statistics import Predictions, Resamples, operating_points
+from ai_for_sudan.sites.rule import promise_of
+from ai_for_sudan.statistics import PROMISES, Predictions, Promise, Resamples, operating_points
 
 Make = Callable[..., SiteFilms]
 
@@ -62,7 +63,7 @@ def test_twenty_films_of_five_patients_of_each_class_are_measured(
     assert result["steps"] == result["curve"] == [] and not outcome.changed
     if words is None:
         assert result["measured"]["auroc"][0] > 0.5 and not result["verdict"].startswith("Not measured")
-        assert list(outcome.scores) == ["shipped"]
+        assert list(outcome.scores) == ["as shipped"]
     else:
         assert result["verdict"] == words and result["measured"] is None and result["usable"] is None
         assert outcome.scores == {} and outcome.points is None
@@ -92,10 +93,9 @@ def test_more_is_needed_to_adapt_than_to_measure(
     make_films: Make, tiny_file: ReaderFile, films: int, patients: int, words: str | None
 ) -> None:
     outcome = run(site(make_films, films, patients=patients), tiny_file)
-    names = ["operating points", "calibration", "head"][: 0 if words and words[0] == "N" else 2 if words else 3]
+    names = [] if words and words[0] == "N" else ["calibration", *([] if words else ["head"]), "operating points"]
     assert [step["name"] for step in outcome.result["steps"]] == names
     assert outcome.result["notes"] == ([] if words is None else [words])
-    assert set(outcome.scores) == {"shipped", *names} - {"operating points"}
     assert bool(outcome.result["curve"]) == (len(names) > 0 and films > 53)
 
 
@@ -146,7 +146,7 @@ def test_it_says_what_it_is_about_to_do(make_films: Make, tiny_file: ReaderFile)
     assert said == [
         "drift: comparing the site with the reader's own films",
         "measuring the reader on 60 labelled films",
-        *(f"fold {n} of 5: operating points, calibration" for n in range(1, 6)),
+        *(f"fold {n} of 5: cut-offs, calibration" for n in range(1, 6)),
         "learning curve: 1 draws of 40 labelled films",
     ]
 
@@ -163,12 +163,11 @@ def test_what_is_measured_is_the_reader_as_shipped(make_films: Make, tiny_file: 
     labelled = np.arange(60) < 50
     logits = tiny_file.logits(films.embeddings[labelled])
     scores, labels = logits[:, 1] - logits[:, 0], films.labels[labelled]
-    np.testing.assert_allclose(outcome.scores["shipped"], scores)
-    measured = outcome.result["measured"]
-    assert measured["sensitivity"][0] == pytest.approx((scores[labels == 1] >= 0).mean())
-    assert measured["specificity"][0] == pytest.approx((scores[labels == 0] < 0).mean())
-    low, high = logit(0.48), logit(0.52)
-    assert measured["uncertain"][0] == pytest.approx(((scores > low) & (scores < high)).mean())
+    np.testing.assert_allclose(outcome.scores["as shipped"], scores)
+    table, (low, high) = outcome.result["measured"]["table"], logit([0.48, 0.52])
+    assert table["positive"]["counts"]["not_seen"] == (scores[labels == 1] < low).sum()
+    assert table["negative"]["counts"]["suspected"] == (scores[labels == 0] >= high).sum()
+    assert table["all"]["counts"]["uncertain"] == ((scores >= low) & (scores < high)).sum()
     assert outcome.result["verdict"].startswith("tiny 0.1 ") and outcome.result["warnings"] == []
     assert list(outcome.result["columns"]) == ["acquisition score"]
     assert outcome.result["drift"]["films"] == 60
@@ -185,35 +184,33 @@ def test_the_columns_of_the_manifest_are_looked_at_unless_told_otherwise(
     assert set(found["columns"]) == {"ward", "acquisition score"} and found["warnings"] == []
 
 
-def test_a_reader_whose_scores_lie_too_high_gets_another_threshold_and_calibration(
+def test_a_reader_whose_scores_lie_too_high_gets_other_cut_offs_and_a_calibration(
     make_films: Make, tiny_file: ReaderFile
 ) -> None:
     outcome = run(site(make_films, 80, offset=4.0), tiny_file)
     steps = {step["name"]: step for step in outcome.result["steps"]}
     assert steps["operating points"]["adopted"] and steps["calibration"]["adopted"]
-    assert outcome.changed and outcome.head is not None and outcome.points is not None
+    assert outcome.changed and outcome.chosen and outcome.head is not None and outcome.points is not None
     assert outcome.head.prior_std == 0 and outcome.head.shift < -2
     assert 0.2 < outcome.points["balanced"].suspected_from < 0.8
-    after = steps["calibration"]["after"]["auroc"]
-    assert f"AUROC {after[0]:.2f} ({after[1]:.2f} to {after[2]:.2f})" in outcome.result["verdict_after"]
+    assert outcome.result["measured"]["table"]["negative"]["shares"]["suspected"][0] > 0.5
+    final = outcome.result["final"]
+    assert final["table"]["negative"]["shares"]["suspected"][0] < 0.2 and final["brier"][0] < 0.1
     assert outcome.result["verdict_after"].startswith("The adapted reader ")
+    assert f"AUROC {final['auroc'][0]:.2f}" in outcome.result["verdict_after"]
+    assert "Cut-offs chosen here keep the promise" in outcome.result["rule"]
     assert all("warnings" not in step for step in outcome.result["steps"])
     assert "source" not in outcome.result and "finetuned_checkpoint" not in outcome.result
 
 
-def test_the_share_of_positives_is_estimated_with_the_calls_of_the_shipped_reader(
-    make_films: Make, build_tiny: Callable[..., Any], tiny_file: ReaderFile
+def test_a_reader_that_must_not_be_used_even_adapted_is_not_left_behind(
+    make_films: Make, tiny_file: ReaderFile
 ) -> None:
-    points = tiny_file.card["operating_points"]
-    points = points | {"balanced": points["balanced"] | {"sensitivity": [0.9, 0.8, 1], "specificity": [0.8, 0.7, 1]}}
-    file = ReaderFile.load(build_tiny(calibration={"method": "by hand", "prevalence": 0.5}, operating_points=points))
-    films = site(make_films, 60, offset=1.0)
-    outcome = run(films, file)
-    logits = file.logits(films.embeddings)
-    called = (logits[:, 1] >= logits[:, 0]).mean()
-    shift = outcome.result["label_shift"]
-    assert shift["prevalence_bbse"] == pytest.approx(min(1, (called + 0.8 - 1) / 0.7))
-    assert [step["name"] for step in outcome.result["steps"]] == ["label shift", "operating points", "calibration"]
+    """It knows next to nothing of these films, and is so certain of it that a calibration gains: it stays unused."""
+    result = (outcome := run(site(make_films, 90, noise=12.0, offset=3.0), tiny_file)).result
+    assert result["usable"] is False and result["usable_after"] is False and not outcome.changed
+    assert outcome.head is None and outcome.points is None and not any(step["adopted"] for step in result["steps"])
+    assert result["final"] == result["measured"] and "cannot be used here" in result["rule"]
 
 
 class Trained:
@@ -222,8 +219,8 @@ class Trained:
     def __init__(self, scores: np.ndarray) -> None:
         self.scores = scores
 
-    def held_out(self, rows: Rows, divisions: Any) -> tuple[np.ndarray, np.ndarray]:
-        return self.scores, self.scores > 0
+    def held_out(self, rows: Rows, divisions: Any) -> np.ndarray:
+        return self.scores
 
     def on_all(self, rows: Rows) -> str:
         return "final.pth"
@@ -236,8 +233,7 @@ def test_a_network_that_was_trained_on_is_a_checkpoint_and_no_change_of_the_read
     plain, outcome = run(films, tiny_file), run(films, tiny_file, finetuning=Trained(20 * films.labels - 10))
     step = outcome.result["steps"][-1]
     assert step["name"] == "fine-tuning" and step["adopted"] and outcome.result["finetuned_checkpoint"] == "final.pth"
-    assert "warnings" not in step and "fine-tuning" not in plain.scores
-    np.testing.assert_array_equal(outcome.scores["fine-tuning"], 20 * films.labels - 10)
+    assert "warnings" not in step
     assert outcome.changed == plain.changed and outcome.points == plain.points
     assert outcome.result.get("verdict_after") == plain.result.get("verdict_after")
 
@@ -247,8 +243,8 @@ def test_a_network_that_is_as_good_as_the_refitted_head_is_no_gain(make_films: M
     films = site(make_films, 120, noise=9.0)
     films.embeddings[:, 2] = 0.3 + 0.2 * films.labels + np.random.default_rng(1).normal(0, 0.02, 120)
     head = run(films, tiny_file)
-    assert head.result["steps"][-1]["name"] == "head" and head.result["steps"][-1]["adopted"]
-    step = run(films, tiny_file, finetuning=Trained(head.scores["head"])).result["steps"][-1]
+    assert "head" in [step["name"] for step in head.result["steps"] if step["adopted"]]
+    step = run(films, tiny_file, finetuning=Trained(head.scores["adapted"])).result["steps"][-1]
     assert step["name"] == "fine-tuning" and step["gain"] == [0.0, 0.0, 0.0] and not step["adopted"]
 
 
@@ -263,84 +259,70 @@ def judged(file: ReaderFile, *, offset: float = 0.0, **changes: Any) -> Judge:
     rows = Rows(
         np.stack([np.zeros(80), scores], 1), rng.normal(size=(80, 2)), labels, np.arange(80), np.ones(80), 1, True
     )
-    card = Card.from_json(json.dumps(file.card | changes))
-    return Judge(rows, card, Resamples(np.ones((2, 80)), labels), {}, {}, None, None, 0, lambda _: None)
+    none, nobody = np.zeros(80, bool), (np.zeros(0), np.zeros(0, int))
+    card = Card.from_json(json.dumps(file.card.facts | changes))
+    resamples = Resamples(np.ones((2, 80)), labels)
+    return Judge(rows, none, none, nobody, card, promise_of(card), resamples, {}, {}, None, None, 0, lambda _: None)
 
 
 POINTS = {
     name: {"not_seen_below": cut, "suspected_from": cut, "reason": "by hand", "chosen_on": "nothing"}
     for name, cut in {"screening": 0.2, "balanced": 0.5, "own": 0.7}.items()
 }
+#: a promise that eighty films can keep
+PROMISED = {name: point | {"missed": 0.2, "false_alarms": 0.3} for name, point in POINTS.items()}
 
 
 def chosen(judge: Judge, scores: np.ndarray) -> dict[str, OperatingPoint]:
-    found = operating_points([Predictions(judge.rows.labels, expit(scores))])
-    return {name: found[name] for name in ("screening", "balanced")}
+    promises = dict.fromkeys(judge.card.operating_points, Promise(0.2, 0.3))
+    return operating_points([Predictions(judge.rows.labels, expit(scores))], promises)
 
 
 def test_nothing_that_was_adopted_changes_nothing(tiny_file: ReaderFile) -> None:
-    judge = judged(tiny_file)
-    head = Head(1.0, 0.0, np.ones(2), 4.0)
-    assert _final(judge, set(), head, {"shift": 1.0}) == (None, None)
-    assert _final(judge, {"head"}, None, None) == (None, None)
-    assert _final(judge, {"label shift"}, None, None) == (None, None)
+    assert _final(judged(tiny_file), _Adopted("shipped", False, True), None, {"shift": 1.0}) == (None, None)
 
 
 def test_points_alone_are_chosen_on_the_reader_s_own_scores(tiny_file: ReaderFile) -> None:
-    judge = judged(tiny_file, operating_points=POINTS)
-    head, points = _final(judge, {"operating points"}, None, None)
-    assert head is None and points == chosen(judge, judge.rows.scores), "a point that promises nothing cannot be chosen"
-
-
-def test_a_promise_of_the_card_s_own_is_kept_here(tiny_file: ReaderFile) -> None:
-    own = {"own": POINTS["own"] | {"missed": 0.2, "false_alarms": 0.3}}
-    judge = judged(tiny_file, operating_points=own, default_operating_point="own")
-    _, points = _final(judge, {"operating points"}, None, None)
+    judge = judged(tiny_file, operating_points=PROMISED)
+    head, points = _final(judge, _Adopted("shipped", True, True), None, None)
+    assert head is None and points == chosen(judge, judge.rows.scores)
     assert points is not None and (points["own"].missed, points["own"].false_alarms) == (0.2, 0.3)
+    promises_nothing = judged(tiny_file, operating_points=POINTS)
+    _, points = _final(promises_nothing, _Adopted("shipped", True, True), None, None)
+    assert points is not None and list(points) == ["balanced"], "a point that promises nothing cannot be chosen"
+    assert points["balanced"].missed == PROMISES["balanced"].missed
 
 
 def test_cut_offs_move_with_the_calibration_unless_they_were_chosen_anew(tiny_file: ReaderFile) -> None:
-    judge = judged(tiny_file, offset=3.0, operating_points=POINTS)
-    head, carried = _final(judge, {"calibration", "label shift"}, Head(1.0, 0.0, np.ones(2), 4.0), {"shift": 1.0})
+    judge = judged(tiny_file, offset=3.0, operating_points=PROMISED)
+    head, carried = _final(judge, _Adopted("calibration", False, True), None, {"shift": 1.0})
     assert head is not None and head.prior_std == 0 and head.shift < -1 and carried is not None
-    for name, point in POINTS.items():
+    for name, point in PROMISED.items():
         moved = pytest.approx(expit(head.scale * logit(point["suspected_from"]) + head.shift))
         assert carried[name].suspected_from == carried[name].not_seen_below == moved
-        assert carried[name].reason.startswith("by hand; moved") and carried[name].chosen_on == "nothing"
-    again, anew = _final(judge, {"calibration", "operating points"}, None, None)
+        assert carried[name].reason.startswith("by hand; kept, and moved") and carried[name].chosen_on == "nothing"
+    again, anew = _final(judge, _Adopted("calibration", True, True), None, None)
     assert again is not None and anew == chosen(judge, again.scores(judge.rows))
 
 
-def test_thresholds_of_three_classes_are_chosen_anew_with_a_calibration(tiny_file: ReaderFile) -> None:
-    """A scale moves the softmax of three classes in a way that no threshold follows; a finding's own it does follow."""
-    judge = judged(tiny_file, offset=3.0, operating_points=POINTS)
-    third = np.random.default_rng(1).normal(size=(80, 1))
-    three = replace(judge.rows, logits=np.concatenate([judge.rows.logits, third], axis=1))
-    head, points = _final(replace(judge, rows=three), {"calibration"}, None, None)
-    assert head is not None and points == chosen(judge, head.scores(three))
-    findings = replace(three, exclusive=False)
-    head, points = _final(replace(judge, rows=findings), {"calibration"}, None, None)
-    assert head is not None and points is not None and set(points) == set(POINTS)
-    assert points["own"].suspected_from == pytest.approx(expit(head.scale * logit(0.7) + head.shift))
-
-
-def test_another_share_moves_the_scores_and_the_thresholds(tiny_file: ReaderFile) -> None:
-    judge = judged(tiny_file, operating_points=POINTS)
-    head, carried = _final(judge, {"label shift"}, None, {"shift": -1.5})
+def test_another_share_moves_the_scores_and_the_cut_offs(tiny_file: ReaderFile) -> None:
+    judge = judged(tiny_file, operating_points=PROMISED)
+    head, carried = _final(judge, _Adopted("label shift", False, True), None, {"shift": -1.5})
     assert head is not None and (head.scale, head.shift, head.prior_std) == (1.0, -1.5, 0.0) and carried is not None
-    assert head.direction.tolist() == [0, 0] and set(carried) == set(POINTS)
+    assert head.direction.tolist() == [0, 0] and set(carried) == set(PROMISED)
     assert carried["screening"].suspected_from == pytest.approx(expit(logit(0.2) - 1.5))
-    moved = judge.rows.scores - 1.5
-    assert _final(judge, {"label shift", "operating points"}, None, {"shift": -1.5})[1] == chosen(judge, moved)
+    for name, point in judge.card.operating_points.items():
+        before, after = expit(judge.rows.scores), expit(head.scores(judge.rows))
+        np.testing.assert_array_equal(point.statuses(before), carried[name].statuses(after))
 
 
 def test_a_refitted_head_is_cut_by_scores_of_patients_that_it_was_not_fitted_on(tiny_file: ReaderFile) -> None:
     """Features that tell the patients apart, and nothing else: of a patient left out, a fit of the others says the
     same as of any other, and so most films are left to a person. A fit that saw them all would tell all of them apart.
     """
-    judge = judged(tiny_file, operating_points=POINTS)
+    judge = judged(tiny_file, operating_points=PROMISED)
     rows = replace(judge.rows, features=np.eye(80) * 5, logits=np.zeros((80, 2)))
     head = Head(1.0, 0.0, np.zeros(80), 16.0)
-    found, points = _final(replace(judge, rows=rows), {"head", "calibration"}, head, None)
-    assert found is head and points is not None and set(points) == {"screening", "balanced"}
+    found, points = _final(replace(judge, rows=rows), _Adopted("head", True, True), head, None)
+    assert found is head and points is not None
     assert [points["balanced"].not_seen_below, points["balanced"].suspected_from] == pytest.approx([0.5] * 2, abs=0.3)

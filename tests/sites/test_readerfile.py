@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import numpy as np
 import onnx
 import pytest
 
-from ai_for_sudan.contract import Card
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.reading import Reader
 from ai_for_sudan.sites import ReaderFile
@@ -107,8 +105,8 @@ def test_the_identity_of_a_changed_copy_is_its_own(
 
 
 def test_a_card_that_no_reader_could_have_is_not_written(tiny_file: ReaderFile, tmp_path: Path) -> None:
+    card = dataclasses.replace(tiny_file.card, operating_points={})
     with pytest.raises(UserError):
-        card = dataclasses.replace(tiny_file.card, operating_points={})
         tiny_file.write(tmp_path / "new.onnx", tiny_file.weights, card)
     assert not list(tmp_path.iterdir())
 
