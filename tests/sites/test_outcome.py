@@ -164,11 +164,11 @@ def test_what_is_measured_is_the_reader_as_shipped(make_films: Make, tiny_file: 
     logits = tiny_file.logits(films.embeddings[labelled])
     scores, labels = logits[:, 1] - logits[:, 0], films.labels[labelled]
     np.testing.assert_allclose(outcome.scores["as shipped"], scores)
-    table, (low, high) = outcome.result["measured"]["table"], logit([0.48, 0.52])
+    table, (low, high) = outcome.result["measured"]["table"], logit([0.48, 0.5])
     assert table["positive"]["counts"]["not_seen"] == (scores[labels == 1] < low).sum()
     assert table["negative"]["counts"]["suspected"] == (scores[labels == 0] >= high).sum()
     assert table["all"]["counts"]["uncertain"] == ((scores >= low) & (scores < high)).sum()
-    assert outcome.result["verdict"].startswith("tiny 0.1 ") and outcome.result["warnings"] == []
+    assert outcome.result["verdict"].startswith("tiny 0.1, as shipped, ") and outcome.result["warnings"] == []
     assert list(outcome.result["columns"]) == ["acquisition score"]
     assert outcome.result["drift"]["films"] == 60
 

@@ -21,7 +21,7 @@ from ai_for_sudan.statistics import Promise, Resamples, ece_bias, quick_auroc
 
 @pytest.fixture
 def card(tiny_file: ReaderFile) -> Card:
-    """Films with a probability from 0.48 to 0.52 are left to a person."""
+    """Films with a probability from 0.48 to 0.5 are left to a person."""
     return tiny_file.card
 
 
@@ -63,8 +63,8 @@ def test_figures_by_hand(card: Card) -> None:
     probability = expit(np.array([-1.0, 1, 0, 2]))
     found = judge.figures(rows.scores, judge.as_shipped)
     assert found["auroc"][0] == 3 / 4 and found["auroc"][1] < 0.5 < 0.9 < found["auroc"][2], "never without a width"
-    assert judge.as_shipped.tolist() == ["not_seen", "suspected", "uncertain", "suspected"]
-    assert found["table"]["positive"]["counts"] == {"suspected": 1, "uncertain": 1, "not_seen": 0, "refused": 0}
+    assert judge.as_shipped.tolist() == ["not_seen", "suspected", "suspected", "suspected"]
+    assert found["table"]["positive"]["counts"] == {"suspected": 2, "uncertain": 0, "not_seen": 0, "refused": 0}
     assert found["table"]["negative"]["shares"]["suspected"][0] == 1 / 2
     assert judge.figures(rows.scores)["table"] is None
     assert found["brier"] == thrice(np.mean((probability - [0, 0, 1, 1]) ** 2))
@@ -345,7 +345,7 @@ def test_both_readers_are_measured_at_the_source(card: Card) -> None:
     found = steps.at_source(judge, None, None)
     assert found["films"] == 4 and found["shipped"] == found["adapted"]
     assert found["shipped"]["auroc"][0] == 3 / 4
-    assert found["shipped"]["table"]["positive"]["counts"]["uncertain"] == 1, "log-odds 0"
+    assert found["shipped"]["table"]["positive"]["counts"]["suspected"] == 2, "log-odds 0 too"
     assert found["shipped"]["table"]["negative"]["counts"]["suspected"] == 1
     # By the head: -2, -0.5, 1, 2; at 0.8, which is log-odds 1.39, one of the two positive films is suspected.
     adapted = steps.at_source(judge, Head(1.0, 0.0, np.ones(1), 4.0), {"balanced": at(0.8), "screening": at(0.1)})[

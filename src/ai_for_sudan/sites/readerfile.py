@@ -96,11 +96,8 @@ class ReaderFile:
                 changed.self_test,
                 probability=tuple(found["probability"].astype(float).tolist()),
                 heatmap_sum=float(found["heatmap"][changed.positive_index].sum()),
-                **{
-                    name: tuple(found[name].astype(float).tolist())
-                    for name in ("lungs_probability", "abnormal")
-                    if name in found
-                },
+                lungs_probability=_numbers(found.get("lungs_probability")),
+                abnormal=_numbers(found.get("abnormal")),
             )
             temporary.write_bytes(self._changed(weights, replace(changed, self_test=test)))
             Reader.open(temporary)
@@ -117,3 +114,7 @@ class ReaderFile:
         sealed = card.sealed(model.SerializeToString()) if card.schema >= 2 else card
         onnx.helper.set_model_props(model, others | {METADATA_KEY: sealed.to_json()})
         return model.SerializeToString()
+
+
+def _numbers(values: np.ndarray | None) -> tuple[float, ...] | None:
+    return None if values is None else tuple(values.astype(float).tolist())
