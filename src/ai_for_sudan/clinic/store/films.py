@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from ai_for_sudan.clinic.store import identities, jobs
 from ai_for_sudan.clinic.store.identities import NOBODY, Identity
+from ai_for_sudan.clinic.store.reviews import review_of
 from ai_for_sudan.clinic.store.tables import Film, FilmReading, Study, Verdict, now
 from ai_for_sudan.reading.words import URGENCY
 
@@ -19,6 +20,11 @@ NO_CHEST_FILM = {
     *("header_modality", "header_body_part", "header_view", "no_pixels", "multi_frame"),
     *("not_chest", "lateral", "no_lungs"),
 }
+
+
+#: with these, a person must look at once, whatever the probability: one side may be full of fluid or pus, or collapsed
+LOOK_AT_ONCE = ("white_side", "one_lung")
+AT_ONCE = -1
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,7 @@ def keep_reading(session: Session, film: Film, reading: FilmReading) -> FilmRead
         session.flush()
         kept = reading
     film.status, film.probability = kept.status, kept.probability
-    film.urgency = URGENCY_OF[kept.status]
+    film.urgency = AT_ONCE if set(LOOK_AT_ONCE) & set(kept.codes) else URGENCY_OF[kept.status]
     film.on_worklist = not _is_no_chest_film(kept)
     identities.touch(session, film)
     return kept
@@ -177,9 +183,8 @@ def sign(session: Session, verdict: Verdict) -> Verdict:
     verdict.signed_at = now()
     session.add(verdict)
     session.flush()
-    said = {v.agreement for v in current_verdicts(session, verdict.film_id)}
     film = session.get_one(Film, verdict.film_id)
-    film.review = said.pop() if len(said) == 1 else "split"
+    film.review = review_of(current_verdicts(session, film.id), film.status == "suspected")
     identities.touch(session, film)
     jobs.add(session, "results", f"{verdict.reading_id}/verdict:{verdict.id}")
     return verdict

@@ -156,7 +156,7 @@ class Film(Table):
     on_worklist: Mapped[bool] = mapped_column(default=True)
     #: ``waiting`` until it was read, then the status of its newest reading
     status: Mapped[str] = mapped_column(default="waiting", index=True)
-    #: rank of the status, most urgent first
+    #: rank of the status, most urgent first; below 0 where a person must look at once
     urgency: Mapped[int] = mapped_column(default=0)
     probability: Mapped[float | None]
     #: ``open``, ``agree``, ``disagree``, ``unsure``, or ``split`` where two users disagree

@@ -20,6 +20,7 @@ from ai_for_sudan.clinic.web import (
     exports,
     fhir,
     films,
+    identities,
     monthly,
     outgoing,
     phones,
@@ -38,7 +39,7 @@ from ai_for_sudan.version import __version__
 #: bytes of a JSON body, where an address does not take more
 LARGEST_BODY = 64_000
 MODULES = (
-    sessions, worklist, films, uploads, phones, outgoing, exports, fhir, monthly, trail, state, certificate,
+    sessions, worklist, films, identities, uploads, phones, outgoing, exports, fhir, monthly, trail, state, certificate,
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, undefer
 
 from ai_for_sudan.clinic.store import deliveries, films
-from ai_for_sudan.clinic.store.tables import Film, FilmReading, Patient, Study, TrailRow, User, Verdict, now
+from ai_for_sudan.clinic.store.tables import Film, FilmReading, TrailRow, User, Verdict, now
 from ai_for_sudan.clinic.store.trail import record
 from ai_for_sudan.clinic.web.access import Anybody, Call, Clinician
 from ai_for_sudan.clinic.web.refusals import Refusal
@@ -28,6 +29,8 @@ from ai_for_sudan.radiographs import FullRange, read_full_range, read_radiograph
 router = APIRouter()
 #: looks of the same person at the same film within this time are one
 VIEWING = timedelta(minutes=10)
+#: pixels of a thumbnail's longer side
+THUMBNAIL = 160
 
 
 @router.get("/api/reader")
@@ -54,8 +57,6 @@ def film(call: Anybody, film: InPath) -> dict[str, Any]:
     _seen(call, film)
     with call.desk.store.reading() as session:
         found = find(session, film)
-        study = session.get_one(Study, found.study_id)
-        patient = session.get(Patient, study.patient_id) if study.patient_id else None
         newest = session.scalar(
             select(FilmReading)
             .where(FilmReading.film_id == found.id)
@@ -66,10 +67,7 @@ def film(call: Anybody, film: InPath) -> dict[str, Any]:
         priors = films.prior_films(session, found)[:20]
         return {
             **rows(session, [found], call.desk.hub)[0],
-            "name": patient.name if patient else "",
-            "accession_number": study.accession_number,
-            "time": study.time,
-            "available": found.deleted_at is None,
+            "site": call.desk.config.site.name,
             "reading": newest and _reading(newest),
             "history": [
                 _verdict(verdict, user)
@@ -155,11 +153,7 @@ def picture(call: Anybody, film: InPath) -> Response:
     """Give the film at full size, 8 bit, bone white (PNG)."""
     path = _file(call, film)
     with call.desk.pictures:
-        try:
-            pixels = read_radiograph(path).pixels
-        except UnreadableFilm as error:
-            raise Refusal(409, "unreadable", "the film cannot be decoded", film=error.code) from error
-        return Response(png(pixels), media_type="image/png")
+        return Response(png(_decoded(path)), media_type="image/png")
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -167,6 +161,35 @@ def png(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
+
+
+@router.get("/api/films/{film}/thumbnail", **gives("image/jpeg"))
+def thumbnail(call: Anybody, film: InPath) -> Response:
+    """Give the film small enough for a list (JPEG); a look at a list is no look at a film, and is not in the trail."""
+    path = _path(call, film)
+    with call.desk.pictures:
+        return Response(_small(path), media_type="image/jpeg")
+
+
+# A file is named by its content, so that what was made of it once holds; a few kilobytes each.
+@lru_cache(maxsize=2000)
+def _small(path: Path) -> bytes:
+    picture = Image.fromarray(_decoded(path))
+    picture.thumbnail((THUMBNAIL, THUMBNAIL))
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=75)
+    return buffer.getvalue()
+
+
+def _decoded(path: Path) -> np.ndarray:
+    """
+    Raises:
+        Refusal: 409, the film cannot be decoded.
+    """
+    try:
+        return read_radiograph(path).pixels
+    except UnreadableFilm as error:
+        raise Refusal(409, "unreadable", "the film cannot be decoded", film=error.code) from error
 
 
 @router.get("/api/films/{film}/values", **gives("application/octet-stream"))
@@ -204,6 +227,10 @@ def _file(call: Call, film: int) -> Path:
         Refusal: 404; 410, it was deleted.
     """
     _seen(call, film)
+    return _path(call, film)
+
+
+def _path(call: Call, film: int) -> Path:
     with call.desk.store.reading() as session:
         found = find(session, film)
         if found.deleted_at is not None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import unquote
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Header
+from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from ai_for_sudan.clinic.store.trail import record
 from ai_for_sudan.clinic.web.access import Call, Clinician
 from ai_for_sudan.clinic.web.desk import Desk
+from ai_for_sudan.clinic.web.identities import Named
 from ai_for_sudan.clinic.web.refusals import Refusal
 from ai_for_sudan.contract.limits import LARGEST_FILE
 from ai_for_sudan.errors import UnreadableFilm
@@ -25,12 +27,24 @@ router = APIRouter()
     max_body_size=LARGEST_FILE,
     openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {}}}},
 )
-async def upload(call: Clinician) -> dict[str, Any]:
-    """Take a film: the bytes of one DICOM, PNG, JPEG or other picture file; its name in the header X-File-Name."""
+async def upload(
+    call: Clinician, x_file_name: Annotated[str, Header()] = "", x_patient: Annotated[str, Header()] = ""
+) -> dict[str, Any]:
+    """Take a film: the bytes of one DICOM, PNG, JPEG or other picture file.
+
+    Both headers are percent-encoded: the file's name, and what a person says of a film without a header of its own,
+    as JSON: ``number``, ``name``, ``birth_date``, ``sex``, ``age_years``.
+    """
     # A name is only ever shown, never a path: what it holds cannot lead anywhere.
-    name = shown_name(unquote(call.request.headers.get("x-file-name", "")))
+    name = shown_name(unquote(x_file_name))
+    try:
+        known = Named.model_validate_json(unquote(x_patient) or "{}")
+    except ValidationError as error:
+        raise Refusal(400, "invalid", f"x-patient: {error.errors()[0]['msg']}"[:300]) from error
     path = await kept(call.desk, call.request)
-    return await run_in_threadpool(hand_over, call, path, origin="upload", file_name=name)
+    return await run_in_threadpool(
+        hand_over, call, path, origin="upload", file_name=name, named=known.identity, age_years=known.age_years
+    )
 
 
 def hand_over(call: Call, path: Path, **known: Any) -> dict[str, Any]:
