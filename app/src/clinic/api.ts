@@ -16,9 +16,31 @@ export interface Session {
 
 export type Agreement = 'agree' | 'disagree' | 'unsure';
 
+/** Whose film it is, as people say it. */
+export interface Named {
+  number?: string;
+  name?: string;
+  birth_date?: string;
+  sex?: '' | 'F' | 'M';
+  age_years?: number | null;
+}
+
 export interface Row {
   id: number;
   status: Status | 'waiting';
+  /** Codes for which a person must look at once. */
+  at_once: string[];
+  codes: string[];
+  available: boolean;
+  name: string;
+  time: string;
+  accession_number: string;
+  file_name: string;
+  /** Whose it is: `unknown`, `sent`, `contradicted` or `signed`. */
+  identity: string;
+  /** Whether the same person has a film that was made later, or earlier. */
+  later: boolean;
+  earlier: boolean;
   probability: number | null;
   review: 'open' | 'split' | Agreement;
   on_worklist: boolean;
@@ -40,6 +62,9 @@ export interface Page {
   pages: number;
   statuses: Record<string, number>;
   views: Record<string, number>;
+  /** Films since the moment that was asked for: those to be read, disputed, to be looked at at once. */
+  shift: { unread: number; disputed: number; at_once: number };
+  contradictions: number;
 }
 
 interface Table {
@@ -83,9 +108,8 @@ export interface Verdict {
 }
 
 export interface Film extends Row {
-  name: string;
-  accession_number: string;
-  available: boolean;
+  site: string;
+  birth_date: string;
   reading: FilmReading | null;
   history: Verdict[];
   priors: Row[];
@@ -103,74 +127,75 @@ export class Refused extends Error {
   }
 }
 
-let csrf = '';
-let onEnded: () => void = () => undefined;
+/** The server of this page, for one session: every change repeats `csrf`; `ended` is called when the session is over. */
+export class Server {
+  constructor(
+    private readonly csrf = '',
+    private readonly ended: () => void = () => undefined,
+  ) {}
 
-/** What every change repeats, and what to do when the session is over. */
-export function useToken(token: string, ended: () => void): void {
-  csrf = token;
-  onEnded = ended;
-}
+  /** @throws Refused, with the code `network` where no answer came. */
+  async call<T>(method: string, address: string, body?: unknown): Promise<T> {
+    const response = await sent(
+      fetch(address, {
+        method,
+        headers: {
+          ...(method === 'GET' ? {} : { 'x-csrf-token': this.csrf }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        body: body === undefined ? undefined : JSON.stringify(body),
+      }),
+    );
+    return this.content(response);
+  }
 
-/** @throws Refused, with the code `network` where no answer came. */
-export async function call<T>(method: string, address: string, body?: unknown): Promise<T> {
-  const response = await sent(
-    fetch(address, {
-      method,
-      headers: {
-        ...(method === 'GET' ? {} : { 'x-csrf-token': csrf }),
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      body: body === undefined ? undefined : JSON.stringify(body),
-    }),
-  );
-  return content(response);
-}
+  /** A film's values before its window. @throws Refused, with `no_values` where its picture shows them all. */
+  async fullRange(film: number): Promise<FullRange> {
+    const response = await sent(fetch(`/api/films/${film}/values`));
+    if (response.ok) return unpacked(await sent(response.arrayBuffer()));
+    return this.content(response);
+  }
 
-/** A film's values before its window. @throws Refused, with the code `no_values` where its picture shows them all. */
-export async function fullRange(film: number): Promise<FullRange> {
-  const response = await sent(fetch(`/api/films/${film}/values`));
-  if (response.ok) return unpacked(await sent(response.arrayBuffer()));
-  return content(response);
-}
+  /** Send one file with what is known of its patient; `progress` is called with the share that was sent. */
+  upload(file: File, known: Named, progress: (share: number) => void): Promise<{ film: number; new: boolean }> {
+    return new Promise((done, failed) => {
+      // fetch reports nothing about what was sent.
+      const request = new XMLHttpRequest();
+      request.open('POST', '/api/films');
+      request.setRequestHeader('x-csrf-token', this.csrf);
+      request.setRequestHeader('x-file-name', encodeURIComponent(file.name));
+      request.setRequestHeader('x-patient', encodeURIComponent(JSON.stringify(known)));
+      request.setRequestHeader('content-type', 'application/octet-stream');
+      request.upload.onprogress = (event) => progress(event.loaded / Math.max(1, event.total));
+      request.onerror = () => failed(new Refused(0, 'network'));
+      request.onload = () => {
+        try {
+          const kind = request.getResponseHeader('content-type') ?? '';
+          done(this.answered(request.status, request.responseText, kind));
+        } catch (error) {
+          failed(error);
+        }
+      };
+      request.send(file);
+    });
+  }
 
-async function content<T>(response: Response): Promise<T> {
-  return answered(response.status, await sent(response.text()), response.headers.get('content-type') ?? '');
+  private async content<T>(response: Response): Promise<T> {
+    return this.answered(response.status, await sent(response.text()), response.headers.get('content-type') ?? '');
+  }
+
+  private answered<T>(status: number, text: string, kind: string): T {
+    const json = /json/.test(kind) ? JSON.parse(text) : null;
+    if (status >= 200 && status < 300 && json !== null) return json as T;
+    // Not one of this server's own refusals: something between the two answered.
+    if (!json?.error) throw new Refused(status, status === 413 ? 'proxy' : status ? 'unexpected' : 'network');
+    if (json.error === 'login') this.ended();
+    throw new Refused(status, json.error, json);
+  }
 }
 
 function sent<T>(pending: Promise<T>): Promise<T> {
   return pending.catch(() => {
     throw new Refused(0, 'network');
-  });
-}
-
-function answered<T>(status: number, text: string, kind: string): T {
-  const json = /json/.test(kind) ? JSON.parse(text) : null;
-  if (status >= 200 && status < 300 && json !== null) return json as T;
-  // Not one of this server's own refusals: something between the two answered.
-  if (!json?.error) throw new Refused(status, status === 413 ? 'proxy' : status ? 'unexpected' : 'network');
-  if (json.error === 'login') onEnded();
-  throw new Refused(status, json.error, json);
-}
-
-/** Send one file; `progress` is called with the share that was sent. */
-export function upload(file: File, progress: (share: number) => void): Promise<{ film: number; new: boolean }> {
-  return new Promise((done, failed) => {
-    // fetch reports nothing about what was sent.
-    const request = new XMLHttpRequest();
-    request.open('POST', '/api/films');
-    request.setRequestHeader('x-csrf-token', csrf);
-    request.setRequestHeader('x-file-name', encodeURIComponent(file.name));
-    request.setRequestHeader('content-type', 'application/octet-stream');
-    request.upload.onprogress = (event) => progress(event.loaded / Math.max(1, event.total));
-    request.onerror = () => failed(new Refused(0, 'network'));
-    request.onload = () => {
-      try {
-        done(answered(request.status, request.responseText, request.getResponseHeader('content-type') ?? ''));
-      } catch (error) {
-        failed(error);
-      }
-    };
-    request.send(file);
   });
 }

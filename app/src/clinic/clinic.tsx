@@ -1,33 +1,26 @@
-import { createContext } from 'preact';
-import { useContext, useEffect, useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { LANGUAGES, type Language, speech, SpeechContext } from '../i18n';
 import { type Card, cardOf, type Facts } from '../contract/card';
-import { call, type Refused, type Session, useToken } from './api';
+import { type Refused, Server, type Session } from './api';
+import { DeskContext, ServerContext, useServer } from './desk';
 import { Fault } from './fault';
 import { AccountScreen } from './screens/account';
 import { ExportsScreen } from './screens/exports';
 import { FilmScreen } from './screens/film';
+import { IdentitiesScreen } from './screens/identities';
 import { Login } from './screens/login';
 import { OutgoingScreen } from './screens/outgoing';
 import { PhonesScreen } from './screens/phones';
 import { ReportScreen } from './screens/report';
 import { StateScreen } from './screens/state';
 import { TrailScreen } from './screens/trail';
+import { TriageScreen } from './screens/triage';
 import { TrustScreen } from './screens/trust';
 import { UploadScreen } from './screens/upload';
 import { UsersScreen } from './screens/users';
 import { WorklistScreen } from './screens/worklist';
 import { useRoute } from '../components/route';
 import { useWords } from './words';
-
-/** Who is here, and what reads. */
-export interface Desk {
-  session: Session;
-  card: Card;
-}
-
-const DeskContext = createContext<Desk | null>(null);
-export const useDesk = (): Desk => useContext(DeskContext)!;
 
 interface Place {
   name: keyof ReturnType<typeof useWords>['w']['nav'];
@@ -65,18 +58,23 @@ export function Clinic() {
   const chosen = language ?? session?.language ?? 'en';
   const spoken = useMemo(() => speech(chosen, 'arab'), [chosen]);
 
+  const server = useMemo(
+    () =>
+      new Server(session?.csrf, () => {
+        setSession((before) => before && { ...before, user: null });
+        setEnded(true);
+      }),
+    [session?.csrf],
+  );
+
   const entered = (found: Session) => {
-    useToken(found.csrf ?? '', () => {
-      setSession((before) => before && { ...before, user: null });
-      setEnded(true);
-    });
     setSession(found);
     if (found.user && !found.must_change_password)
-      call<Facts>('GET', '/api/reader').then((facts) => setCard(cardOf(facts)), setFault);
+      server.call<Facts>('GET', '/api/reader').then((facts) => setCard(cardOf(facts)), setFault);
   };
   const load = () => {
     setFault(null);
-    call<Session>('GET', '/api/session').then(entered, setFault);
+    server.call<Session>('GET', '/api/session').then(entered, setFault);
   };
   useEffect(load, []);
   useEffect(() => {
@@ -88,7 +86,7 @@ export function Clinic() {
   const speak = (wanted: Language) => {
     localStorage.setItem('clinic.language', wanted);
     setLanguage(wanted);
-    if (session?.user) call('POST', '/api/session/language', { language: wanted }).catch(() => undefined);
+    if (session?.user) server.call('POST', '/api/session/language', { language: wanted }).catch(() => undefined);
   };
 
   const page = () => {
@@ -99,6 +97,8 @@ export function Clinic() {
     if (session.must_change_password) return <AccountScreen must changed={load} />;
     if (!card) return fault ? <Fault fault={fault} again={load} /> : <p role="status">{spoken.t.loading}</p>;
     if (route[0] === 'film') return <FilmScreen key={route[1]} id={Number(route[1])} />;
+    if (route[0] === 'triage') return session.role === 'viewer' ? <WorklistScreen /> : <TriageScreen />;
+    if (route[0] === 'identities') return <IdentitiesScreen />;
     if (route[0] === 'report') return <ReportScreen id={Number(route[1])} />;
     const place = PLACES[route[0]] ?? PLACES.worklist;
     return place.roles.includes(session.role) ? place.screen(route.slice(1)) : <WorklistScreen />;
@@ -106,22 +106,24 @@ export function Clinic() {
 
   return (
     <SpeechContext.Provider value={spoken}>
-      <DeskContext.Provider value={session && card ? { session, card } : null}>
-        <a
-          class="skip"
-          href="#content"
-          onClick={(event) => {
-            event.preventDefault();
-            document.getElementById('content')?.focus();
-          }}
-        >
-          {spoken.t.skip}
-        </a>
-        <Bar session={session} here={route[0] || 'worklist'} speak={speak} left={load} />
-        <main id="content" tabIndex={-1} class={`page-${route[0] || 'worklist'}`}>
-          {page()}
-        </main>
-      </DeskContext.Provider>
+      <ServerContext.Provider value={server}>
+        <DeskContext.Provider value={session && card ? { session, card } : null}>
+          <a
+            class="skip"
+            href="#content"
+            onClick={(event) => {
+              event.preventDefault();
+              document.getElementById('content')?.focus();
+            }}
+          >
+            {spoken.t.skip}
+          </a>
+          <Bar session={session} here={route[0] || 'worklist'} speak={speak} left={load} />
+          <main id="content" tabIndex={-1} class={`page-${route[0] || 'worklist'}`}>
+            {page()}
+          </main>
+        </DeskContext.Provider>
+      </ServerContext.Provider>
     </SpeechContext.Provider>
   );
 }
@@ -135,8 +137,16 @@ interface BarProps {
 
 function Bar({ session, here, speak, left }: BarProps) {
   const { w, t, language } = useWords();
+  const server = useServer();
+  const leave = () => {
+    // What was typed and not signed is of no concern to the next person at this computer.
+    sessionStorage.clear();
+    server.call('DELETE', '/api/session').finally(left);
+  };
   const other: Language = language === 'ar' ? 'en' : 'ar';
   const inside = session?.user && !session.must_change_password;
+  const [open, setOpen] = useState(false);
+  useEffect(() => setOpen(false), [here]);
   return (
     <header class="clinic-bar no-print">
       <div class="bar">
@@ -148,14 +158,19 @@ function Bar({ session, here, speak, left }: BarProps) {
             {LANGUAGES[other].name}
           </button>
           {session?.user && (
-            <button class="quiet" onClick={() => call('DELETE', '/api/session').finally(left)}>
+            <button class="quiet" onClick={leave}>
               {w.login.leave} <bdi>({session.name})</bdi>
             </button>
           )}
         </span>
       </div>
       {inside && (
-        <nav aria-label={w.nav.label}>
+        <button class="menu" aria-expanded={open} aria-controls="pages" onClick={() => setOpen(!open)}>
+          ☰ {w.nav.menu}
+        </button>
+      )}
+      {inside && (
+        <nav id="pages" class={open ? 'open' : undefined} aria-label={w.nav.label}>
           {Object.entries(PLACES)
             .filter(([, place]) => place.roles.includes(session.role))
             .map(([address, { name }]) => (

@@ -6,22 +6,7 @@ import { useSpeech } from '../i18n';
 import { heatmapPicture } from '../reader/heatmap';
 import type { KeptFilm } from '../worklist/reading';
 import { Lungs } from './lungs';
-
-interface View {
-  scale: number;
-  x: number;
-  y: number;
-}
-
-const WHOLE: View = { scale: 1, x: 0, y: 0 };
-const CLOSEST = 8;
-
-/** Keep the film inside its frame. `x` and `y` are shares of the frame's width and height. */
-export function bounded({ scale, x, y }: View): View {
-  const near = Math.min(CLOSEST, Math.max(1, scale));
-  const slack = (near - 1) / 2;
-  return { scale: near, x: Math.min(slack, Math.max(-slack, x)), y: Math.min(slack, Math.max(-slack, y)) };
-}
+import { usePanning, WHOLE } from './panning';
 
 interface Props {
   /** The film as it was read, as long as it is in memory; else the kept picture is shown. */
@@ -45,7 +30,6 @@ export function Viewer({ film, picture, heatmap, fullColour, fullRange, onAdjust
   const windowCanvas = useRef<HTMLCanvasElement>(null);
   const heatmapCanvas = useRef<HTMLCanvasElement>(null);
   const frame = useRef<HTMLDivElement>(null);
-  const fingers = useRef(new Map<number, { x: number; y: number }>());
   const [strength, setStrength] = useState(100);
   const [outlined, setOutlined] = useState(true);
   const [brightness, setBrightness] = useState(100);
@@ -93,36 +77,7 @@ export function Viewer({ film, picture, heatmap, fullColour, fullRange, onAdjust
     canvas.getContext('2d')!.putImageData(toImageData({ pixels, width, height }), 0, 0);
   }, [fullRange, brightness, contrast]);
 
-  const zoom = (factor: number) =>
-    setView((v) => bounded({ scale: v.scale * factor, x: v.x * factor, y: v.y * factor }));
-  const pan = (x: number, y: number) => setView((v) => bounded({ ...v, x: v.x + x, y: v.y + y }));
-
-  const moved = (event: PointerEvent) => {
-    const before = fingers.current.get(event.pointerId);
-    if (!before) return;
-    const { width, height } = frame.current!.getBoundingClientRect();
-    const now = { x: event.clientX, y: event.clientY };
-    const others = [...fingers.current].filter(([id]) => id !== event.pointerId).map(([, point]) => point);
-    if (others.length === 1) {
-      const distance = (point: { x: number; y: number }) => Math.hypot(point.x - others[0].x, point.y - others[0].y);
-      zoom(distance(now) / Math.max(1, distance(before)));
-      pan((now.x - before.x) / 2 / width, (now.y - before.y) / 2 / height);
-    } else if (view.scale > 1) {
-      pan((now.x - before.x) / width, (now.y - before.y) / height);
-    }
-    fingers.current.set(event.pointerId, now);
-  };
-  const lifted = (event: PointerEvent) => fingers.current.delete(event.pointerId);
-  const KEYS: Record<string, () => void> = {
-    '+': () => zoom(1.4),
-    '=': () => zoom(1.4),
-    '-': () => zoom(1 / 1.4),
-    '0': () => setView(WHOLE),
-    ArrowLeft: () => pan(0.1, 0),
-    ArrowRight: () => pan(-0.1, 0),
-    ArrowUp: () => pan(0, 0.1),
-    ArrowDown: () => pan(0, -0.1),
-  };
+  const { zoom, handlers } = usePanning(frame, view, setView);
 
   return (
     <section class="viewer">
@@ -133,20 +88,7 @@ export function Viewer({ film, picture, heatmap, fullColour, fullRange, onAdjust
         tabIndex={0}
         role="group"
         aria-label={`${t.viewer.film}. ${t.viewer.hint}`}
-        onKeyDown={(event) => {
-          const act = KEYS[event.key];
-          if (act && (view.scale > 1 || !event.key.startsWith('Arrow'))) {
-            event.preventDefault();
-            act();
-          }
-        }}
-        onPointerDown={(event) => {
-          fingers.current.set(event.pointerId, { x: event.clientX, y: event.clientY });
-          frame.current!.setPointerCapture(event.pointerId);
-        }}
-        onPointerMove={moved}
-        onPointerUp={lifted}
-        onPointerCancel={lifted}
+        {...handlers}
         onWheel={(event) => {
           if (!event.ctrlKey) return;
           event.preventDefault();

@@ -1,13 +1,15 @@
 import { useState } from 'preact/hooks';
 import { Notice } from '../../components/notice';
 import { useHandover } from '../../components/route';
-import { call, type Refused } from '../api';
+import type { Refused } from '../api';
+import { useServer } from '../desk';
 import { Fault } from '../fault';
 import { useWords } from '../words';
 
 /** Another password; with `must`, the first one after a one-time code. */
 export function AccountScreen({ must = false, changed }: { must?: boolean; changed?: () => void }) {
   const { w } = useWords();
+  const server = useServer();
   const [fault, setFault] = useState<Refused | null>(null);
   const [differ, setDiffer] = useState(false);
   const [kept, setKept] = useState(false);
@@ -26,10 +28,9 @@ export function AccountScreen({ must = false, changed }: { must?: boolean; chang
           setFault(null);
           setDiffer(given.get('new') !== given.get('again'));
           if (given.get('new') !== given.get('again')) return;
-          call('POST', '/api/session/password', { old: given.get('old') ?? '', new: given.get('new') }).then(
-            () => (form.reset(), setKept(true), changed?.()),
-            setFault,
-          );
+          server
+            .call('POST', '/api/session/password', { old: given.get('old') ?? '', new: given.get('new') })
+            .then(() => (form.reset(), setKept(true), changed?.()), setFault);
         }}
       >
         {!must && (

@@ -1,12 +1,14 @@
 import { useState } from 'preact/hooks';
 import { Notice } from '../../components/notice';
 import { useHandover } from '../../components/route';
-import { call, type Refused } from '../api';
+import type { Refused } from '../api';
+import { useServer } from '../desk';
 import { Fault } from '../fault';
 import { useWords } from '../words';
 
 export function Login({ ended, entered }: { ended: boolean; entered: () => void }) {
   const { w, t } = useWords();
+  const server = useServer();
   const [fault, setFault] = useState<Refused | null>(null);
   const [busy, setBusy] = useState(false);
   useHandover();
@@ -20,7 +22,8 @@ export function Login({ ended, entered }: { ended: boolean; entered: () => void 
           const given = new FormData(event.currentTarget);
           setBusy(true);
           setFault(null);
-          call('POST', '/api/session', { name: given.get('name'), password: given.get('password') })
+          server
+            .call('POST', '/api/session', { name: given.get('name'), password: given.get('password') })
             .then(entered, setFault)
             .finally(() => setBusy(false));
         }}

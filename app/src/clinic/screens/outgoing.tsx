@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { Notice } from '../../components/notice';
-import { call, type Refused } from '../api';
-import { useDesk } from '../clinic';
+import type { Refused } from '../api';
+import { useDesk, useServer } from '../desk';
 import { Fault } from '../fault';
 import { useAnswer, useLive } from '../live';
 import { since } from '../shown';
@@ -32,15 +32,16 @@ interface Outgoing {
 
 export function OutgoingScreen() {
   const { w, t, number, date, language } = useWords();
+  const server = useServer();
   const { session } = useDesk();
-  const { answer, fault, again } = useAnswer<Outgoing>(() => call('GET', '/api/deliveries'), []);
+  const { answer, fault, again } = useAnswer<Outgoing>(() => server.call('GET', '/api/deliveries'), []);
   useLive(again);
   const [done, setDone] = useState(false);
   const [refused, setRefused] = useState<Refused | null>(null);
   const ask = (address: string, body?: unknown) => {
     setDone(false);
     setRefused(null);
-    call('POST', address, body).then(() => (setDone(true), again()), setRefused);
+    server.call('POST', address, body).then(() => (setDone(true), again()), setRefused);
   };
   const may = session.role !== 'viewer';
   if (!answer) return fault ? <Fault fault={fault} again={again} /> : <p role="status">{t.loading}</p>;

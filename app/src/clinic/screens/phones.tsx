@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import { Ask } from '../../components/ask';
-import { call, type Refused } from '../api';
+import type { Refused } from '../api';
+import { useServer } from '../desk';
 import { Fault } from '../fault';
 import { useAnswer } from '../live';
 import { useWords } from '../words';
@@ -15,7 +16,8 @@ interface Phone {
 
 export function PhonesScreen() {
   const { w, t, date } = useWords();
-  const { answer, fault, again } = useAnswer<Phone[]>(() => call('GET', '/api/devices'), []);
+  const server = useServer();
+  const { answer, fault, again } = useAnswer<Phone[]>(() => server.call('GET', '/api/devices'), []);
   const [invitation, setInvitation] = useState<{ address: string; picture: string } | null>(null);
   const [refused, setRefused] = useState<Refused | null>(null);
   const [doomed, setDoomed] = useState<number | null>(null);
@@ -30,7 +32,7 @@ export function PhonesScreen() {
         class="big primary"
         onClick={() => {
           setRefused(null);
-          call<{ address: string; picture: string }>('POST', '/api/pairings').then(setInvitation, setRefused);
+          server.call<{ address: string; picture: string }>('POST', '/api/pairings').then(setInvitation, setRefused);
         }}
       >
         {w.phones.pair}
@@ -75,7 +77,7 @@ export function PhonesScreen() {
           no={w.cancel}
           answer={(sure) => {
             setDoomed(null);
-            if (sure) call('DELETE', `/api/devices/${doomed}`).then(again, setRefused);
+            if (sure) server.call('DELETE', `/api/devices/${doomed}`).then(again, setRefused);
           }}
         />
       )}

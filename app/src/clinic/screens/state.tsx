@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
-import { call, type Refused } from '../api';
+import type { Refused } from '../api';
+import { useServer } from '../desk';
 import { Fault } from '../fault';
 import { useAnswer, useLive } from '../live';
 import { useWords } from '../words';
@@ -25,7 +26,8 @@ const TONES = { ok: 'not_seen', warning: 'uncertain', failure: 'suspected' };
 
 export function StateScreen() {
   const { w, t, number } = useWords();
-  const { answer, fault, again } = useAnswer<State>(() => call('GET', '/api/state'), []);
+  const server = useServer();
+  const { answer, fault, again } = useAnswer<State>(() => server.call('GET', '/api/state'), []);
   useLive(again);
   const [findings, setFindings] = useState<Finding[] | null>(null);
   const [looking, setLooking] = useState(false);
@@ -44,7 +46,8 @@ export function StateScreen() {
           onClick={() => {
             setLooking(true);
             setRefused(null);
-            call<Finding[]>('POST', '/api/state/doctor')
+            server
+              .call<Finding[]>('POST', '/api/state/doctor')
               .then(setFindings, setRefused)
               .finally(() => setLooking(false));
           }}

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import { Notice } from '../../components/notice';
-import { call, type Refused } from '../api';
+import type { Refused } from '../api';
+import { useServer } from '../desk';
 import { Fault } from '../fault';
 import { useAnswer } from '../live';
 import { useWords } from '../words';
@@ -24,11 +25,15 @@ interface Trail {
 
 export function TrailScreen() {
   const { w, t, number, date } = useWords();
+  const server = useServer();
   const [filter, setFilter] = useState({ actor: '', act: '', subject: '' });
   const [older, setOlder] = useState<TrailRow[]>([]);
   const [whole, setWhole] = useState<{ rows: number; last: string } | null>(null);
   const [refused, setRefused] = useState<Refused | null>(null);
-  const { answer, fault, again } = useAnswer<Trail>(() => call('POST', '/api/trail', filter), [JSON.stringify(filter)]);
+  const { answer, fault, again } = useAnswer<Trail>(
+    () => server.call('POST', '/api/trail', filter),
+    [JSON.stringify(filter)],
+  );
   const rows = [...(answer?.rows ?? []), ...older];
   return (
     <>
@@ -39,7 +44,7 @@ export function TrailScreen() {
           onClick={() => {
             setRefused(null);
             setWhole(null);
-            call<{ rows: number; last: string }>('POST', '/api/trail/verify').then(setWhole, setRefused);
+            server.call<{ rows: number; last: string }>('POST', '/api/trail/verify').then(setWhole, setRefused);
           }}
         >
           {w.trail.verify}
@@ -124,10 +129,9 @@ export function TrailScreen() {
       {rows.length > 0 && rows[rows.length - 1].id > 1 && (
         <button
           onClick={() =>
-            call<Trail>('POST', '/api/trail', { ...filter, before: rows[rows.length - 1].id }).then(
-              (found) => setOlder([...older, ...found.rows]),
-              setRefused,
-            )
+            server
+              .call<Trail>('POST', '/api/trail', { ...filter, before: rows[rows.length - 1].id })
+              .then((found) => setOlder([...older, ...found.rows]), setRefused)
           }
         >
           {w.more}

@@ -1,11 +1,12 @@
-import { call } from '../api';
 import { useAnswer } from '../live';
+import { useServer } from '../desk';
 import { useWords } from '../words';
 
 /** Public: whoever reads this has not yet trusted the server, and is not logged in. */
 export function TrustScreen() {
   const { w, t } = useWords();
-  const { answer, fault } = useAnswer<{ sha256: string }>(() => call('GET', '/api/certificate'), []);
+  const server = useServer();
+  const { answer, fault } = useAnswer<{ sha256: string }>(() => server.call('GET', '/api/certificate'), []);
   const systems: [string, string[]][] = [
     [w.trust.android, w.trust.androidSteps],
     [w.trust.iphone, w.trust.iphoneSteps],

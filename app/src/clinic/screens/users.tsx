@@ -1,7 +1,8 @@
 import { useState } from 'preact/hooks';
 import { Ask } from '../../components/ask';
 import { Notice } from '../../components/notice';
-import { call, type Refused } from '../api';
+import type { Refused } from '../api';
+import { useServer } from '../desk';
 import { Fault } from '../fault';
 import { useAnswer } from '../live';
 import { useWords } from '../words';
@@ -19,17 +20,17 @@ const ROLES = ['clinician', 'viewer', 'administrator'];
 
 export function UsersScreen() {
   const { w, t, date } = useWords();
-  const { answer, fault, again } = useAnswer<User[]>(() => call('GET', '/api/users'), []);
+  const server = useServer();
+  const { answer, fault, again } = useAnswer<User[]>(() => server.call('GET', '/api/users'), []);
   const [code, setCode] = useState<{ name: string; code: string } | null>(null);
   const [refused, setRefused] = useState<Refused | null>(null);
   const [question, setQuestion] = useState<{ words: string; yes: string; act: () => void } | null>(null);
   const ask = (method: string, address: string, body?: unknown, name = '') => {
     setRefused(null);
     setCode(null);
-    call<{ code?: string }>(method, address, body).then(
-      (found) => (found.code && setCode({ name, code: found.code }), again()),
-      setRefused,
-    );
+    server
+      .call<{ code?: string }>(method, address, body)
+      .then((found) => (found.code && setCode({ name, code: found.code }), again()), setRefused);
   };
   const at = (user: User) => `/api/users/${encodeURIComponent(user.name)}`;
   return (

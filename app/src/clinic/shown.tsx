@@ -1,7 +1,10 @@
 import { OUTLINE_AT } from '../contract/colours';
 import { outlines } from '../reader/outline';
 import type { KeptFilm, Reading } from '../worklist/reading';
-import type { Film } from './api';
+import { reasonOf } from '../i18n/sentences';
+import type { Film, Row } from './api';
+import { useDesk } from './desk';
+import { useWords } from './words';
 
 /** A film of the server as the app's components take it. */
 export function readingOf(film: Film): Reading {
@@ -32,10 +35,7 @@ export function readingOf(film: Film): Reading {
     elapsedMs: reading.elapsed_ms,
     patient: film.patient,
     age: film.age_years,
-    note: standing
-      .map((verdict) => verdict.note)
-      .filter(Boolean)
-      .join(' · '),
+    note: '',
     verdict: newest?.agreement ?? null,
     reference: newest?.diagnosis || null,
   };
@@ -66,4 +66,17 @@ export function since(moment: string, language: string, now = Date.now()): strin
     unit: unit as string,
     unitDisplay: 'long',
   }).format(value as number);
+}
+
+/** Why a person must look at a film at once. */
+export function AtOnce({ row }: { row: Row }) {
+  const speech = useWords();
+  const { card } = useDesk();
+  if (row.at_once.length === 0) return null;
+  return (
+    <p class="at-once">
+      <strong>{speech.w.worklist.atOnce}</strong>{' '}
+      {row.at_once.map((code) => reasonOf(code, speech, card).reason).join(' ')}
+    </p>
+  );
 }
