@@ -7,8 +7,8 @@ import { outlines } from '../reader/outline';
 import type { KeptFilm } from '../worklist/reading';
 import { useWords } from './words';
 
-/** The hottest area is what lies above this share of the map's highest value. */
-const HOTTEST = 0.5;
+/** The hottest area is what lies above this share of the map's highest value; none of its values is exactly there. */
+const HOTTEST = 0.500001;
 /** What shows nothing at this share of full colour is blank. */
 const BLANK = 0.05;
 /** Brightness and contrast in per cent, by the name of the button. */
@@ -154,7 +154,7 @@ export function FilmViewer({ picture, mapped, fullColour, fullRange, onAdjusted,
             {fullRange && adjusted && (
               <canvas ref={own} class="windowed" style={inverted ? { filter: 'invert(1)' } : undefined} />
             )}
-            {where && mapped && !blank && <Hottest picture={picture} level={HOTTEST * highest} />}
+            {where && mapped && !blank && <Hottest picture={picture} />}
             <Lungs lungs={where ? picture.lungs : undefined} />
           </div>
         </div>
@@ -219,7 +219,8 @@ export function FilmViewer({ picture, mapped, fullColour, fullRange, onAdjusted,
 }
 
 /** A line around the hottest area of the map; the film stays visible beneath it. */
-function Hottest({ picture, level }: { picture: KeptFilm; level: number }) {
+export function Hottest({ picture }: { picture: KeptFilm }) {
+  const level = HOTTEST * Math.max(...picture.heatmap);
   return (
     <svg class="hottest" viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true">
       {outlines(picture.heatmap, picture.heatmapSize, level).map((line, index) => (

@@ -149,7 +149,7 @@ def start(tmp_path: Path, reader: OpenReader) -> Iterator[Callable[..., Clinic]]
         web = {"host": "127.0.0.1", "port": port, "certificate": "", "key": "", **facts.pop("web", {})}
         config = from_facts(
             tmp_path / "clinic.toml",
-            {"storage": {"folder": str(tmp_path / "data")}, "web": web, **facts},
+            {"storage": {"folder": str(tmp_path / "data"), **facts.pop("storage", {})}, "web": web, **facts},
         )
         store = Store.open(config.storage.folder)
         desk = Desk(

@@ -65,6 +65,43 @@ def test_a_verdict_by_keyboard_alone_is_signed_amended_and_never_vanishes(browse
     assert [row.act for row in busy.trail("verdict")] == ["verdict.signed", "verdict.amended"]
 
 
+def test_triage_signs_with_one_key_and_shows_the_next(browser: Any, busy: Clinic) -> None:
+    window = Window(browser, busy, "en").log_in("omar")
+    page = window.go("triage")
+    page.wait_for_selector(".queue [aria-current=true]")
+    waiting = page.locator(".queue button").count()
+    page.wait_for_selector(".quick button")
+    first = page.locator(".queue [aria-current=true]").inner_text()
+    page.fill("textarea", "1")  # what is typed signs nothing
+    page.locator("main h1").first.click()
+    page.keyboard.press("2")
+    page.wait_for_selector("text=disagrees. Left:")
+    assert page.locator(".queue [aria-current=true]").inner_text() != first
+    assert page.locator(".queue button").count() == waiting
+    window.check("triage")
+    assert [row.act for row in busy.trail("verdict")] == ["verdict.signed"]
+
+
+def test_a_verdict_that_is_not_signed_survives_back_and_refresh_but_no_log_out(browser: Any, busy: Clinic) -> None:
+    window = Window(browser, busy, "en").log_in("omar")
+    page = window.go(f"film/{busy.numbers[4]}")
+    page.fill("textarea", "not signed yet")
+    page.locator("input[name=verdict]").nth(1).check()
+    page.click("nav a:has-text('Worklist')")
+    page.wait_for_selector(".clinic-list a")
+    page.go_back()
+    page.wait_for_selector("textarea")
+    page.reload()
+    page.wait_for_selector("textarea")
+    assert page.input_value("textarea") == "not signed yet" and page.locator("input[name=verdict]").nth(1).is_checked()
+    page.click("button:has-text('Log out')")
+    page.wait_for_selector("input[name=password]")
+    window.log_in("omar").go(f"film/{busy.numbers[4]}")
+    page.wait_for_selector("textarea")
+    assert page.input_value("textarea") == ""
+    assert busy.trail("verdict") == []
+
+
 @pytest.mark.parametrize("language", ["en", "ar"])
 def test_prior_films_stand_beside_and_the_viewer_has_window_zoom_and_heatmap(
     browser: Any,
@@ -80,7 +117,12 @@ def test_prior_films_stand_beside_and_the_viewer_has_window_zoom_and_heatmap(
     page.locator(".zoom button").first.click()
     assert "contrast(180%)" in page.locator("canvas.film").first.get_attribute("style")
     assert "scale(1.5)" in page.locator(".stack").first.get_attribute("style")
+    # The films come alone; where the model looked is a line that a person asks for, and both are enlarged together.
+    assert page.locator("svg.lungs, svg.hottest").count() == 0
+    for viewer in page.locator(".tools").all():
+        viewer.locator("button").first.click()
     assert page.locator("svg.lungs").count() == 2
+    assert "scale(1.5)" in page.locator(".stack").nth(1).get_attribute("style")
     # The film is there at full size, and only once its picture has come.
     size = page.evaluate("[document.querySelector('canvas.film').width, document.querySelector('canvas.film').height]")
     with busy.store.reading() as session:
@@ -117,6 +159,9 @@ def test_faults_are_said_in_words(browser: Any, busy: Clinic, language: str, tmp
     note = tmp_path / "note.txt"
     note.write_bytes(b"")
     page.set_input_files("input[type=file]", [str(note), str(FILM)])
+    page.locator("form .naming input").nth(0).fill("P-1")
+    window.shot("upload-form")
+    page.click("form button.primary")
     page.wait_for_selector("a.open")
     window.check("upload-done")
     # The session ends while the page is open.

@@ -13,7 +13,20 @@ from tests.clinic.web.conftest import PASSWORD, SAMPLES, Clinic
 ROOT = SAMPLES.parent
 APP = ROOT / "app"
 LANGUAGES = ("en", "ar")
-PAGES = ("worklist", "upload", "outgoing", "exports", "phones", "users", "trail", "state", "account", "trust")
+PAGES = (
+    "worklist",
+    "triage",
+    "identities",
+    "upload",
+    "outgoing",
+    "exports",
+    "phones",
+    "users",
+    "trail",
+    "state",
+    "account",
+    "trust",
+)
 
 
 class Window:

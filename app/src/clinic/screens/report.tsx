@@ -3,13 +3,13 @@ import { Warnings } from '../../components/reading';
 import { Disclaimer } from '../../components/notice';
 import { Lungs } from '../../components/lungs';
 import { pointName, reasonOf, sentence } from '../../i18n/sentences';
-import { outlines } from '../../reader/outline';
 import type { Film, Verdict } from '../api';
 import { useDesk, useServer } from '../desk';
 import { Fault } from '../fault';
 import { nameOf, usePerson } from '../identity';
 import { useAnswer } from '../live';
 import { AtOnce, pictureOf, readingOf } from '../shown';
+import { Hottest } from '../viewer';
 import { useWords } from '../words';
 
 export function ReportScreen({ id }: { id: number }) {
@@ -49,7 +49,6 @@ function ReportPage({ film }: { film: Film }) {
     negative: t.form.reference_negative,
   };
   const now = film.at_once.length ? 'at_once' : film.review === 'split' ? 'split' : reading.status;
-  const highest = picture ? Math.max(...picture.heatmap) : 0;
   const facts: [string, string][] = [
     [w.film.patient, film.patient],
     [w.film.name, nameOf(film.name, language)],
@@ -99,11 +98,7 @@ function ReportPage({ film }: { film: Film }) {
             <figure>
               <div class="overlay">
                 <img src={picture.picture} alt={t.report.map} />
-                <svg class="hottest" viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true">
-                  {outlines(picture.heatmap, picture.heatmapSize, 0.5 * highest).map((line, index) => (
-                    <polygon key={index} points={line.join(' ')} fill="none" vector-effect="non-scaling-stroke" />
-                  ))}
-                </svg>
+                <Hottest picture={picture} />
                 <Lungs lungs={picture.lungs} />
               </div>
               <figcaption>

@@ -120,7 +120,7 @@ def _reading(reading: FilmReading) -> dict[str, Any]:
         "height": reading.height,
         "width": reading.width,
         "heatmap_reference": reading.heatmap_reference,
-        "heatmap": _table(reading.heatmap, 4),
+        "heatmap": _table(reading.heatmap, 7),
         "lungs": _table(reading.lungs, 0),
     }
 

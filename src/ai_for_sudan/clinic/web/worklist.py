@@ -108,12 +108,11 @@ def _views(session: Session) -> dict[str, int]:
 
 def _shift(session: Session, since: datetime) -> dict[str, int]:
     """Count what arrived since a moment and is not settled."""
-    urgent, disputed = func.sum(Film.urgency < 0), func.sum(Film.review == "split")
+    disputed, urgent = (func.count().filter(wanted) for wanted in (Film.review == "split", Film.urgency < 0))
     found = select(func.count(), disputed, urgent).where(
         Film.arrived_at >= since, Film.on_worklist, Film.review.in_(UNSETTLED)
     )
-    unread, split, at_once = session.execute(found).one()
-    return {"unread": unread, "disputed": split or 0, "at_once": at_once or 0}
+    return dict(zip(("unread", "disputed", "at_once"), session.execute(found).one(), strict=True))
 
 
 def _order(view: str) -> tuple[Any, ...]:
@@ -156,9 +155,12 @@ def rows(session: Session, films: list[Film], hub: Any) -> list[dict[str, Any]]:
         )
     }
     newest = select(func.max(FilmReading.id)).where(FilmReading.film_id.in_(ids)).group_by(FilmReading.film_id)
-    codes: dict[int, list[str]] = dict(
-        session.execute(select(FilmReading.film_id, FilmReading.codes).where(FilmReading.id.in_(newest))).tuples()
-    )
+    codes = {
+        of: found
+        for of, found in session.execute(
+            select(FilmReading.film_id, FilmReading.codes).where(FilmReading.id.in_(newest))
+        )
+    }
     verdicts: dict[int, dict[int, tuple[str, str]]] = defaultdict(dict)
     for of, user, name, full_name, agreement in session.execute(
         select(Verdict.film_id, Verdict.user_id, User.name, User.full_name, Verdict.agreement)
