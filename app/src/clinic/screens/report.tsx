@@ -141,7 +141,7 @@ function ReportPage({ film }: { film: Film }) {
       <p>{w.report.next[now]}</p>
       <p class="small">
         {t.report.reader}: <bdi>{reading.reader}</bdi> · {pointName(reading.operatingPoint, speech)} (
-        {percent(reading.threshold)}) · {t.report.date} {date(reading.readAt)}
+        {percent(reading.suspectedFrom)}) · {t.report.date} {date(reading.readAt)}
       </p>
       <Disclaimer card={card} />
       <dl>
