@@ -118,7 +118,7 @@ def report(file: ReaderFile, films: SiteFilms, args: argparse.Namespace) -> None
         "adopted": [step["name"] for step in outcome.result["steps"] if step["adopted"]],
     }
     promise = promise_of(file.card, args.promise)
-    print(result["verdict"], result.get("verdict_after", ""), result["rule"], sep="\n")
+    print(result["verdict"], result.get("verdict_after", ""), result["rule"] or "", sep="\n")
     print(f"{len(here)} films to adapt, {len(untouched)} untouched; promise {promise}; adopted {result['adopted']}")
     print("| | films | missed | false alarms | left to a person | refused |\n|---|---|---|---|---|---|")
     print(line("as shipped, films to adapt", result["measured"]["table"]))

@@ -27,7 +27,7 @@ from ai_for_sudan.sites.head import Head, Rows, Space, fit_head, held_out_scores
 from ai_for_sudan.sites.labelled import Judge
 from ai_for_sudan.sites.readerfile import ReaderFile
 from ai_for_sudan.sites.site_films import SiteFilms
-from ai_for_sudan.sites.verdict import counts, notes_on, too_few, verdict
+from ai_for_sudan.sites.verdict import LEAST_AUROC, counts, notes_on, too_few, verdict
 from ai_for_sudan.statistics import recalibrated
 
 #: Labelled films that recalibration and refitting need, and patients in the smaller class.
@@ -203,8 +203,9 @@ def _adopted(judge: Judge, held: steps.HeldOut, result: dict[str, Any]) -> _Adop
         best = name
     cut_offs = rules.get(best, rules["shipped"])
     result["steps"].append(cut_offs)
-    result["rule"] = cut_offs["words"]
     after = step[best]["after"] if best != "shipped" else result["measured"]
+    # No promise is offered of a reader that does not tell the classes apart: it must not be used under any.
+    result["rule"] = cut_offs["words"] if after["auroc"][2] >= LEAST_AUROC else None
     if cut_offs["adopted"]:
         after = {**after, "table": cut_offs["chosen"]["table"]}
     changed = best != "shipped" or cut_offs["adopted"]
