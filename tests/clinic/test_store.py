@@ -209,7 +209,7 @@ def test_a_delivery_is_confirmed_only_by_asking_and_a_liar_gets_it_again(store: 
         row = session.get_one(tables.Result, made)
         deliveries.enqueue(session, [row])
         deliveries.enqueue(session, [row])
-        ((delivery, _),) = deliveries.next_batch(session, "PACS", 10)
+        ((delivery, _),) = deliveries.to_send(session, "PACS", 10)
         deliveries.mark_sent(session, [delivery.id])
     with store.reading() as session:
         (waiting,) = deliveries.not_confirmed(session)
@@ -219,10 +219,10 @@ def test_a_delivery_is_confirmed_only_by_asking_and_a_liar_gets_it_again(store: 
     with store.reading() as session:
         (waiting,) = deliveries.not_confirmed(session)
         assert (waiting.state, waiting.why) == ("waiting", "PACS said yes but has nothing")
-        assert deliveries.next_batch(session, "PACS", 10) == []  # later
+        assert deliveries.to_send(session, "PACS", 10) == []  # later
     with store.writing() as session:
         deliveries.resend(session, [delivery.id])
-        assert len(deliveries.next_batch(session, "PACS", 10)) == 1
+        assert len(deliveries.to_send(session, "PACS", 10)) == 1
         deliveries.mark_sent(session, [delivery.id])
         deliveries.mark_confirmed(session, [delivery.id])
     with store.reading() as session:

@@ -187,7 +187,7 @@ def test_what_a_pacs_refused_is_sent_again_from_its_page_and_a_viewer_cannot(bro
     window.check("outgoing-again")
     with busy.store.reading() as session:
         assert session.get_one(tables.Delivery, delivery.id).state == "waiting"
-        batch = deliveries.next_batch(session, "main PACS", 10)
+        batch = deliveries.to_send(session, "main PACS", 10)
         assert [row.id for row, _ in batch] == [delivery.id]  # now, whatever it waited for
     assert [(row.actor, row.subject) for row in busy.trail("delivery")] == [("user:omar", f"delivery:{delivery.id}")]
 
