@@ -2,9 +2,10 @@
 
 Parts: ``start`` (to ready, memory idle), ``ingest`` (films a second, stored, read and confirmed by Orthanc, beside
 dcmtk's storescp), ``latency`` (from the end of C-STORE to SR and SC confirmed in Orthanc), ``load`` (many films by 8
-associations), ``kill`` (many kills), ``results`` (report and picture beside highdicom's). Each prints one JSON line, with the load of the machine beside it: on a busy
-machine every figure is worse. What happens meanwhile stands on standard error. Films are sent by dcmtk's storescu,
-which takes little of the cores that it shares with the server.
+associations), ``kill`` (many kills), ``results`` (report and picture of a film, beside highdicom's). Each prints one
+JSON line, with the load of the machine beside it: on a busy machine every figure is worse. What happens meanwhile
+stands on standard error. Films are sent by dcmtk's storescu, which takes little of the cores that it shares with the
+server.
 """
 
 from __future__ import annotations

@@ -75,9 +75,11 @@ class Connection:
             OSError: more than a PDU may have, or too slow.
         """
         known = bool(self._association.is_established) or not self._association.is_acceptor
-        if nr_bytes > (LARGEST_PDU + PIECE if known else LARGEST_GREETING):
-            raise ConnectionAbortedError("a PDU is longer than this node takes")
         raw: Any = self._inner.socket
+        if nr_bytes > (LARGEST_PDU + PIECE if known else LARGEST_GREETING):
+            with contextlib.suppress(OSError):
+                raw.shutdown(socket.SHUT_RDWR)
+            raise ConnectionAbortedError("a PDU is longer than this node takes")
         found = bytearray(min(nr_bytes, PIECE))
         at = 0
         while at < nr_bytes:
