@@ -93,7 +93,7 @@ def write_films(reader: Reader, samples: Path, folder: Path) -> None:
     _warned(reader, [grey(path) for path in named], folder)
     _photo(reader, grey(named[-1]), folder)
     own = [reader.read(grey(path)).status for path in named]
-    write_scenes(folder / "light_box", [grey(path) for path in named], own, len(KINDS))
+    write_scenes(folder / "light_box", [grey(path) for path in named], own, len(KINDS), seed=7)
     _comparison(reader, named, folder / "parity")
     _pydicom_files(reader, folder / "pydicom")
 

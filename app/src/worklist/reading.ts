@@ -138,8 +138,7 @@ function ageWarnings(card: Card, age: number | null): Remark[] {
 }
 
 /** Whether a reading was made by this reader, so that its numbers can be judged again. */
-export const isOf = (reading: Reading, card: Card): boolean =>
-  reading.reader === card.title && reading.gate.length === card.gate.length;
+export const isOf = (reading: Reading, card: Card): boolean => reading.reader === card.title;
 
 /** The reading at another operating point; a film that was refused or failed stays so. */
 export function rejudged(reading: Reading, card: Card, operatingPoint: string): Reading {
@@ -147,11 +146,13 @@ export function rejudged(reading: Reading, card: Card, operatingPoint: string): 
   const probability = new Float32Array(card.classes.length);
   probability[card.classes.indexOf(card.positive)] = reading.probability;
   const { rightLung, leftLung, abnormal } = reading;
-  const { status, notSeenBelow, suspectedFrom, codes, side } = judge(
-    card,
+  // The gate does not depend on the operating point: its doubts stay, also where its scores were not kept.
+  const doubts = reading.codes.filter((code) => card.gate.some((score) => score.code === code));
+  const judged = judge(
+    { ...card, gate: [] },
     {
       probability,
-      gate: reading.gate,
+      gate: [],
       lungsProbability: rightLung === null || leftLung === null ? null : [rightLung, leftLung],
       abnormal,
     },
@@ -159,9 +160,10 @@ export function rejudged(reading: Reading, card: Card, operatingPoint: string): 
     [],
     operatingPoint,
   );
-  const label = card.classes.length === 2 ? labelOf(card, probability, suspectedFrom) : reading.label;
+  const label = card.classes.length === 2 ? labelOf(card, probability, judged.suspectedFrom) : reading.label;
+  const codes = [...doubts, ...judged.codes];
   const reasons = codes.map((code) => reasonOf(code, card, operatingPoint));
-  return { ...reading, status, notSeenBelow, suspectedFrom, codes, reasons, label, side, operatingPoint };
+  return { ...reading, ...judged, status: doubts.length > 0 ? 'uncertain' : judged.status, codes, reasons, label };
 }
 
 /** A code in English: what the header says, or the reader's card, or the table that all programs share. */

@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { Card } from '../../src/contract/card';
 import { READING_KEYS } from '../../src/contract/names';
 import { toCsv, toJsonLines } from '../../src/worklist/export';
-import { byUrgency, matches, type Reading } from '../../src/worklist/reading';
+import { byUrgency, matches, type Reading, rejudged } from '../../src/worklist/reading';
 import { fromJsonLines, NotAReading } from '../../src/worklist/import';
 import { LIMIT, Locked, Worklist, WorklistFull } from '../../src/worklist/store';
 import { Vault, WrongPin } from '../../src/worklist/vault';
@@ -126,6 +126,48 @@ describe('the list', () => {
       false,
       true,
     ]);
+  });
+});
+
+describe('another operating point', () => {
+  const point = (below: number, from: number) => ({ not_seen_below: below, suspected_from: from });
+  const card = {
+    title: 'r 1',
+    classes: ['normal', 'pneumonia'],
+    positive: 'pneumonia',
+    task: 'binary',
+    operatingPoints: { balanced: point(0.3, 0.5), strict: point(0.3, 0.95), wide: point(0.1, 0.2) },
+    abnormalLimit: null,
+    gate: [{ code: 'white_side', limit: 0.5, status: 'uncertain', reason: 'one side is white' }],
+  } as unknown as Card;
+
+  test('changes the status, and is named with its threshold', () => {
+    const changed = rejudged(reading({ probability: 0.9, gate: [0.1] }), card, 'strict');
+    expect(changed).toMatchObject({
+      operatingPoint: 'strict',
+      notSeenBelow: 0.3,
+      suspectedFrom: 0.95,
+      status: 'uncertain',
+      codes: ['abstained'],
+    });
+    expect(rejudged(changed, card, 'wide')).toMatchObject({
+      operatingPoint: 'wide',
+      notSeenBelow: 0.1,
+      suspectedFrom: 0.2,
+      status: 'suspected',
+      codes: [],
+    });
+  });
+
+  test.each([[[0.9]], [[]]])('leaves the doubts of the gate, of which the scores %j were kept', (gate) => {
+    const doubtful = reading({ probability: 0.9, gate, status: 'uncertain', codes: ['white_side'] });
+    expect(rejudged(doubtful, card, 'wide')).toMatchObject({ status: 'uncertain', codes: ['white_side'] });
+    expect(rejudged(reading({ probability: 0.9, gate: [] }), card, 'wide')).toMatchObject({ status: 'suspected' });
+  });
+
+  test('leaves a refused film refused', () => {
+    const refused = reading({ status: 'refused', codes: ['blank'] });
+    expect(rejudged(refused, card, 'wide')).toBe(refused);
   });
 });
 
