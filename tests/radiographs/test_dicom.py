@@ -184,6 +184,8 @@ def test_the_name_of_the_hospital_is_printable_and_short() -> None:
         {"BodyPartExamined": "Chest"},
         {"BodyPartExamined": "CHEST_PA"},
         {"BodyPartExamined": "UNKNOWN"},
+        {"BodyPartExamined": "POUMONS"},
+        {"BodyPartExamined": "CAGE THORACIQUE"},
         {"ViewPosition": "PA"},
         {"Modality": "DX"},
     ],

@@ -75,10 +75,19 @@ def test_an_oversized_exif_block_turns_nothing() -> None:
         np.testing.assert_array_equal(film.pixels, expected)
 
 
-def test_what_needs_more_than_thirteen_bits_is_of_sixteen() -> None:
-    for top, brightest in ((8191, 255), (8192, 32), (16383, 64)):
+def test_sixteen_bit_pictures_are_scaled_by_the_bits_that_they_use() -> None:
+    for top, brightest in ((8191, 255), (8192, 128), (16383, 255), (32767, 255)):
         values = np.linspace(0, top, 2000).reshape(40, 50).astype(np.uint16)
         assert abs(int(read_radiograph(saved(Image.fromarray(values), "PNG")).pixels.max()) - brightest) <= 1
+
+
+def test_a_burnt_in_label_does_not_darken_the_film() -> None:
+    plain = np.linspace(0, 4095, 2000).reshape(40, 50).astype(np.uint16)
+    labelled = plain.copy()
+    labelled[:3, :3] = 65535
+    film, expected = (read_radiograph(saved(Image.fromarray(each), "PNG")).pixels for each in (labelled, plain))
+    np.testing.assert_array_equal(film[3:], expected[3:])
+    assert (film[:3, :3] == 255).all()
 
 
 def test_sixteen_bits_keep_their_range_and_twelve_bits_are_spread() -> None:

@@ -26,6 +26,8 @@ LARGEST_RLE = 30_000_000
 MOST_NUMBERS = 100_000
 #: bytes of EXIF: one JPEG segment holds it all (JEITA CP-3451 4.7.2)
 LARGEST_EXIF = 65_535
+#: share of the range that a burnt-in label leaves empty between itself and the film
+GAP = 7 / 8
 _filters = threading.Lock()
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 
@@ -33,8 +35,8 @@ FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 def decode(data: bytes) -> np.ndarray:
     """The picture's pixels: uint8, uint16 or float32 in 0..1, ``(H, W)``, upright as EXIF says.
 
-    16-bit pictures keep their whole range unless they use less than 1/8 of it (12-bit films saved in 16 bits without
-    scaling): then the brightest pixel is white.
+    16-bit pictures are scaled by the bits that they use, since films of 12 to 15 bits are often saved in 16. A burnt-in
+    label, one value far above all others, is shown as white as the brightest of the film.
 
     Raises:
         UnreadableFilm: no picture, damaged, too many pixels, or several pages.
@@ -115,7 +117,10 @@ def _pixels(image: Image.Image, size: int) -> np.ndarray:
         if values.min() < 0 or values.max() > 65535:
             raise UnreadableFilm("range", "the picture's values do not fit 16 bits")
         top = int(values.max())
-        full = top if 0 < top < 8192 else 65535
+        below = int(values[values < top].max(initial=0))
+        if below and top - below > GAP * top:  # a burnt-in label, far above the film
+            top, values = below, np.minimum(values, below)
+        full = max(1, (1 << top.bit_length()) - 1)
         if image.format == "TIFF" and image.tag_v2.get(TIFF_PHOTOMETRIC) == 0:  # type: ignore[attr-defined]
             values = full - values  # WhiteIsZero, which Pillow turns in 8 bits only
         return values.astype(np.uint16) if full == 65535 else values.astype(np.float32) / np.float32(full)
