@@ -214,6 +214,8 @@ def table(result: dict[str, Any]) -> str:
     rows = result["rows"]
     base = {title: rows[-1 if "Dense" in title else -2]["threads_1"]["network_ms"] for title in ("Mobile", "Dense")}
     lines = [
+        "# Benchmark",
+        "",
         f"Measured by `make bench` on {result['machine']}; medians, one film of 224 x 224.",
         "",
         "| | 1 thread, ms | 2 threads, ms | against MobileNetV2 eager | against DenseNet121 eager "

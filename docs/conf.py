@@ -11,6 +11,6 @@ exclude_patterns = ["site"]
 myst_heading_anchors = 3
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
-autodoc_default_options = {"members": True, "imported-members": True}
+autodoc_default_options = {"members": True}
 # Pages link to files of the repository too, which are no part of the site.
 suppress_warnings = ["myst.xref_missing"]
