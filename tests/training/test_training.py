@@ -51,7 +51,7 @@ def network(seed: int = 0) -> torch.nn.Module:
 
 
 def run(folder: Path, recipe: Recipe = RECIPE, **options: bool):
-    return fit(recipe, network(), drawn_films(96, 0), drawn_films(32, 1), folder, quiet=True, **options)
+    return fit(recipe, network(), drawn_films(96, 0), drawn_films(40, 1), folder, quiet=True, **options)
 
 
 @pytest.fixture(scope="module")
