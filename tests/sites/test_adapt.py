@@ -55,8 +55,8 @@ def test_a_reader_that_is_good_here_is_left_alone(make_films: Make, tiny_file: R
     logits = tiny_file.logits(embeddings)
     chance = 1 / (1 + np.exp(-(logits[:, 1] - logits[:, 0])))
     labels = (rng.random(count) < chance).astype(float)
-    outcome = adapt(make_films(embeddings, labels), tiny_file, repeats=2)
-    assert outcome.result["usable"] is True
+    outcome = adapt(make_films(embeddings, labels), tiny_file, promise=0.3, repeats=2)
+    assert outcome.result["usable"] is True and "The reader's cut-offs keep the promise" in outcome.result["rule"]
     assert "may be used" in outcome.result["verdict"]
     assert not outcome.changed
 

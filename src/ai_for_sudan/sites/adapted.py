@@ -52,9 +52,9 @@ def _points(card: Card, outcome: Outcome, result: dict[str, Any], here: str) -> 
     points = {name: replace(point, measured=None, more={}) for name, point in outcome.points.items()}
     if outcome.chosen:
         points = {name: replace(point, chosen_on=here) for name, point in points.items()}
-    default = points[card.default_operating_point]
+    default = card.default_operating_point
     measured = plain_json({result["site"]: result["final"]["table"]})
-    return points | {default.name: replace(default, measured=measured)}
+    return points | {default: replace(points[default], measured=measured)}
 
 
 def _what_changed(outcome: Outcome) -> dict[str, list[str]]:
