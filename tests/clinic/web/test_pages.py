@@ -45,7 +45,7 @@ class Window:
         self.page.fill("input[name=name]", name)
         self.page.fill("input[name=password]", PASSWORD)
         self.page.press("input[name=password]", "Enter")
-        self.page.wait_for_selector("nav a")
+        self.page.wait_for_selector("nav a", state="attached")  # on a phone the menu is folded
         return self
 
     def go(self, place: str) -> Any:
