@@ -48,13 +48,12 @@ def by_dcmtk(path: Path, kind: dict[str, Any], picture: Path) -> np.ndarray | No
     if kind["table"] == "voi short" or (kind["window"] == "exact" and not kind["table"].startswith("voi")):
         return None
     if kind["table"].startswith("voi"):
-        # Between two entries the standard leaves the choice open.
-        asked = ["+Wl", "1"] if kind["rescale"] != "fraction" else None
+        asked = ["+Wl", "1"]
     elif kind["window"] in ("narrow", "wide", "several", "one", "sigmoid"):
         asked = ["+Wi", "1"]
     else:
         asked = ["+Wm"]
-    if asked is None:
+    if kind["rescale"] == "fraction" and asked != ["+Wm"]:  # it keeps whole numbers after the rescale
         return None
     done = subprocess.run(["dcmj2pnm", "+opw", *asked, path, picture], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
