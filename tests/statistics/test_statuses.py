@@ -40,7 +40,9 @@ def test_films_of_one_patient_count_as_much_as_they_differ() -> None:
     alike, mixed = np.repeat(np.arange(20) < 10, 4), np.tile([True, False], 40)
     assert tuple(share_by_patient(alike, patients)) == pytest.approx(tuple(wilson(10, 20)), rel=0.1)
     assert tuple(share_by_patient(mixed, patients)) == pytest.approx(tuple(wilson(40, 80)), rel=0.02)
-    assert tuple(share_by_patient(np.ones(80, bool), patients)) == pytest.approx(tuple(wilson(20, 20)))
+    # Twenty films, fewer by the square of the normal quantile over Student's with 19 degrees of freedom.
+    effective = 20 * (1.959964 / 2.093024) ** 2
+    assert tuple(share_by_patient(np.ones(80, bool), patients)) == pytest.approx(tuple(wilson(effective, effective)))
 
 
 @pytest.mark.parametrize("films", [1, 4, 8])

@@ -41,7 +41,7 @@ def share_by_patient(hits: Array, patients: Array | None = None) -> Estimate:
     """Return the share of hits with Wilson's interval at the effective number of films (Korn and Graubard 1998).
 
     The films are divided by their design effect: how much alike films of one patient are. Where they do not show it,
-    because all films are hits or none is, every patient counts as one film. The interval never has a width of 0.
+    because all films are hits or none is, a patient counts as one film at most. The interval never has a width of 0.
     """
     hits = np.asarray(hits, bool)
     if not len(hits):
