@@ -146,7 +146,7 @@ def _port(text: str) -> None:
 def _first_account(folder: Path, name: str) -> str:
     from ai_for_sudan.clinic.store import Store
     from ai_for_sudan.clinic.web import accounts
-    from ai_for_sudan.clinic.web.endpoint import Refusal
+    from ai_for_sudan.clinic.web.refusals import Refusal
 
     with Store.open(folder) as store:
         try:
@@ -283,7 +283,7 @@ def _password(args: argparse.Namespace) -> int:
     from ai_for_sudan.clinic.config import load
     from ai_for_sudan.clinic.store import Store
     from ai_for_sudan.clinic.web import accounts
-    from ai_for_sudan.clinic.web.endpoint import Refusal
+    from ai_for_sudan.clinic.web.refusals import Refusal
 
     with Store.open(load(args.config).storage.folder) as store:
         try:
