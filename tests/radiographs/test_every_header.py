@@ -101,4 +101,15 @@ def test_the_app_shows_the_same_picture_with_the_same_warnings(root: Path, drawn
         theirs = np.frombuffer(path.with_name(f"{path.name}.app").read_bytes(), dtype=np.uint8)
         assert np.abs(theirs.reshape(film.pixels.shape).astype(int) - film.pixels).max() <= 1, kind
         warned |= {code for code, _ in film.warnings}
-    assert {"window_hides", "window_ignored", "rescale_ignored", "lut_ignored"} <= warned
+    assert {"window_hides", "window_ignored", "rescale_ignored"} <= warned
+
+
+@pytest.mark.parametrize("number", [54, 215])
+def test_bars_of_padding_are_no_contrast_that_a_window_leaves(number: int, samples: Path, tmp_path: Path) -> None:
+    """MONOCHROME1 with padding, and a window that lies beside all values."""
+    content, kind = draw(number, films(samples))
+    assert (kind["photometric"], kind["window"], kind["padding"]) == ("MONOCHROME1", "beside", "range")
+    (path := tmp_path / "film.dcm").write_bytes(content)
+    film = read_radiograph(path)
+    assert "window_hides" in [code for code, _ in film.warnings]
+    assert film.pixels.std() > 40

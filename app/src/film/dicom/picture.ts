@@ -52,7 +52,13 @@ export function pictureOf(given: Cells['cells'], { width, height }: Size, header
   const polarity = inverts(inverse ? 'MONOCHROME1' : 'MONOCHROME2', pixels, width, height);
   if (shown) {
     const shades = greys(eightBits(shown, film));
-    if (showsNothing(through(cells, shades), width, height) && !showsNothing(pixels, width, height)) {
+    // Bars of padding beside the film are no contrast.
+    const blank = (table: Uint8Array) => {
+      const darkest = table.reduce((least, shade, index) => (film[index] ? Math.min(least, shade) : least), 255);
+      const filled = table.map((shade, index) => (padded[index] ? darkest : shade));
+      return showsNothing(through(cells, filled), width, height);
+    };
+    if (blank(shades) && !blank(whole)) {
       remarks.push(remark('window_hides'));
     } else table = shades;
   }

@@ -109,17 +109,22 @@ def picture_of(cells: np.ndarray, dataset: Dataset) -> Picture:
     if shown is not None:
         through = eight_bits(shown, film)
         through[padded] = whole[padded]
-        in_window = _looked_up(cells, through)
-        if polarity.shows_nothing(in_window) and not polarity.shows_nothing(pixels):
+        if _blank(cells, through, film, padded) and not _blank(cells, whole, film, padded):
             remarks += (remark("window_hides"),)
         else:
-            grey, pixels = through, in_window
+            grey, pixels = through, _looked_up(cells, through)
     if inverts:
         found, grey = -found, 255 - grey
         np.subtract(255, pixels, out=pixels)
     elif inverse:
         grey, pixels = np.where(padded, 0, grey), _looked_up(cells, np.where(padded, 0, grey))
     return Picture(pixels, remarks + contradiction, cells, film, found, grey, int(np.ptp(values[film])))
+
+
+def _blank(cells: np.ndarray, grey: np.ndarray, film: np.ndarray, padded: np.ndarray) -> bool:
+    """Whether a film is as good as blank; bars of padding beside it are no contrast."""
+    darkest = grey[film].min(initial=255)
+    return polarity.shows_nothing(_looked_up(cells, np.where(padded, darkest, grey)))
 
 
 def _falls(shown: np.ndarray, found: np.ndarray, film: np.ndarray) -> bool:
