@@ -32,7 +32,7 @@ from ai_for_sudan.clinic.store import Store
 from ai_for_sudan.clinic.store.tables import Delivery, Film
 from ai_for_sudan.reading.reader import shipped
 
-READER = shipped()["mobilenet_v2_int8"]
+READER = shipped()["mobilenet_v2"]
 SIDE = 1024
 PICTURES = ("normal_01", "pneumonia_01")
 

@@ -158,7 +158,6 @@ def subjects() -> list[tuple[str, str, str]]:
     found = [
         (title, "reader", name)
         for title, name in (
-            ("reader mobilenet_v2_int8 (heatmap, gate)", "mobilenet_v2_int8"),
             ("reader mobilenet_v2 (float, heatmap, gate)", "mobilenet_v2"),
             ("reader custom_cnn (float, heatmap, gate)", "custom_cnn"),
         )

@@ -76,7 +76,7 @@ def main() -> None:
         config = from_facts(Path(name) / "clinic.toml", facts)
         with Store.open(Path(name)) as store:
             fill(store, count)
-            card = Reader.open("mobilenet_v2_int8").card
+            card = Reader.open("mobilenet_v2").card
             desk = Desk(config, store, card, receive=lambda *_, **__: None, health=lambda: {"ok": True})
             running = server(desk)
             thread = threading.Thread(target=running.run)

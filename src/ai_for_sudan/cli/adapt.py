@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ai_for_sudan.cli import DISCLAIMER
+from ai_for_sudan.contract.names import DEFAULT_READER
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.files import plain_json, write_json
 from ai_for_sudan.pages import interval, write_page
@@ -21,7 +22,7 @@ from ai_for_sudan.sites.nuisance import COLUMNS
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--reader", default="mobilenet_v2", help="a shipped reader or a reader file")
+    parser.add_argument("--reader", default=DEFAULT_READER, help="a shipped reader or a reader file")
     parser.add_argument(
         "--data_dir", required=True, type=Path, help="local films: class folders, a CSV, or a folder without labels"
     )

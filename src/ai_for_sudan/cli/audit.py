@@ -10,6 +10,7 @@ import numpy as np
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, manifest_of
+from ai_for_sudan.contract.names import DEFAULT_READER
 from ai_for_sudan.datasets import patients
 from ai_for_sudan.datasets.regions import load_boxes
 from ai_for_sudan.errors import UserError
@@ -28,7 +29,7 @@ from ai_for_sudan.statistics.comparison import in_words
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_data_options(parser)
-    parser.add_argument("--reader", default="mobilenet_v2", help="a shipped reader or a reader file")
+    parser.add_argument("--reader", default=DEFAULT_READER, help="a shipped reader or a reader file")
     parser.add_argument("--operating_point", help="which of the card's (default: the card's)")
     parser.add_argument("--columns", nargs="+", default=list(COLUMNS), help="of the manifest (default: %(default)s)")
     parser.add_argument("--against", metavar="READER", help="another reader to compare with on the same films")

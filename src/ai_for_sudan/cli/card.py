@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.targets import PAGE, check_target
+from ai_for_sudan.contract.names import DEFAULT_READER
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.pages import statuses_in_words
 from ai_for_sudan.reading import Card, Reader
@@ -34,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.name and args.reader:
         raise UserError(f"two readers were given, {args.name} and {args.reader}; give one")
-    reader = args.reader or args.name or "mobilenet_v2"
+    reader = args.reader or args.name or DEFAULT_READER
     if args.results and not args.html:
         raise UserError("--results are shown on the page only; add --html FILE")
     card = Reader.open(reader, self_test=False).card

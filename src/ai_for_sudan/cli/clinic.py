@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from ai_for_sudan.contract.names import DEFAULT_READER
 from ai_for_sudan.errors import UserError
 
 
@@ -81,7 +82,7 @@ def _init(args: argparse.Namespace) -> int:
         site=_ask(args, args.site, "Name of the clinic", "Clinic"),
         language=_ask(args, args.language, "Language of the pages, en or ar", "en", _language),
         folder=Path(_ask(args, args.folder, "Folder for films and database", "clinic-data")),
-        reader=args.reader or "mobilenet_v2_int8",
+        reader=args.reader or DEFAULT_READER,
         title=_ask(args, args.title, "AE title of this node", "AIFORSUDAN", lambda text: check_title("title", text)),
         port=int(_ask(args, args.port, "Port of the DICOM node", "11112", _port)),
         web_port=int(_ask(args, args.web_port, "Port of the pages", "8443", _port)),

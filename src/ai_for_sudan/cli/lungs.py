@@ -13,11 +13,11 @@ from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.inputs import common_parent, no_films, once, picture_path, save_png
 from ai_for_sudan.cli.targets import check_folder
 from ai_for_sudan.contract.colours import OUTLINE_AT
+from ai_for_sudan.contract.names import DEFAULT_READER
 from ai_for_sudan.errors import UserError, printable
 from ai_for_sudan.reading import Reader, Reading
 from ai_for_sudan.reading.overlay import overlay
 
-DEFAULT_READER = "mobilenet_v2"
 #: codes of the gate that the lungs' map gives
 _CODES = ("no_lungs", "lungs_cut_off", "one_lung")
 

@@ -18,6 +18,7 @@ from ai_for_sudan.cli.inputs import common_parent, no_films, once, picture_path,
 from ai_for_sudan.cli.interrupts import uninterrupted
 from ai_for_sudan.cli.targets import PAGE, check_apart, check_folder, check_target
 from ai_for_sudan.contract.codes import Remark, remark
+from ai_for_sudan.contract.names import DEFAULT_READER
 from ai_for_sudan.errors import UnreadableFilm, UserError, printable
 from ai_for_sudan.pages import share
 from ai_for_sudan.radiographs import Skipped, prepare, read_small_film
@@ -28,7 +29,6 @@ from ai_for_sudan.reading.words import STATUS_WORDS, URGENCY
 if TYPE_CHECKING:
     from ai_for_sudan.reading.journal import Journal
 
-DEFAULT_READER = "mobilenet_v2"
 #: more than this, or than the machine has cores, only costs memory
 MOST_THREADS = 64
 

@@ -6,11 +6,12 @@ import argparse
 import json
 
 from ai_for_sudan import onnx_runtime
+from ai_for_sudan.contract.names import DEFAULT_READER
 from ai_for_sudan.reading import Reader
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("reader", nargs="?", default="mobilenet_v2", help="a shipped reader or a reader file")
+    parser.add_argument("reader", nargs="?", default=DEFAULT_READER, help="a shipped reader or a reader file")
     parser.add_argument("--json", action="store_true", help="for machines")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, decoded, manifest_of
+from ai_for_sudan.contract.names import DEFAULT_READER
 from ai_for_sudan.disturbances import STRESS_KINDS
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.readings import chosen_films, truth_of, without_truth
@@ -21,7 +22,7 @@ from ai_for_sudan.statistics import as_json
 
 def configure(parser: argparse.ArgumentParser) -> None:
     add_data_options(parser)
-    parser.add_argument("--reader", default="mobilenet_v2", help="a shipped reader or a reader file")
+    parser.add_argument("--reader", default=DEFAULT_READER, help="a shipped reader or a reader file")
     parser.add_argument("--operating_point", help="which of the card's (default: the card's)")
     parser.add_argument("--split", type=Path, metavar="split.json", help="measure on the films that this run held out")
     parser.add_argument("--films", type=int, default=400, help="at most this many, drawn with the seed")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+from ai_for_sudan.contract.names import DEFAULT_READER
 from ai_for_sudan.errors import UserError
 
 if sys.version_info >= (3, 11):
@@ -41,7 +42,7 @@ class Storage:
 
 @dataclass(frozen=True)
 class Reading:
-    reader: str = "mobilenet_v2_int8"
+    reader: str = DEFAULT_READER
     #: of the reader's card; empty for its own
     operating_point: str = ""
     #: films at once; 0 for one a core

@@ -18,6 +18,8 @@ OPTIONAL_OUTPUTS: tuple[str, ...] = tuple(_NAMES["optional_outputs"])
 INITIALIZERS: tuple[str, ...] = tuple(_NAMES["initializers"])
 #: the key of the card in the file's metadata
 METADATA_KEY: str = _NAMES["metadata"]
+#: the reader that the command line, the clinic and the phone use unless another is chosen: one film has one answer
+DEFAULT_READER: str = _NAMES["default_reader"]
 STATUSES: tuple[str, ...] = tuple(_NAMES["statuses"])
 #: the keys that a reading has in JSON and CSV, whichever program wrote it
 READING_KEYS: tuple[str, ...] = tuple(_NAMES["reading"])

@@ -30,7 +30,7 @@ PASSWORD = "seven blue boats"
 
 @pytest.fixture(scope="session")
 def reader() -> OpenReader:
-    return OpenReader("mobilenet_v2_int8", "")
+    return OpenReader("mobilenet_v2", "")
 
 
 class Person(httpx.Client):

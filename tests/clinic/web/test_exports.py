@@ -58,7 +58,7 @@ def test_the_zip_is_taken_by_adapt_and_monitor_as_it_is(filled: Clinic, tmp_path
     assert [row["label"] for row in rows] == ["normal", "", "normal", "", "pneumonia", "", "pneumonia", ""]
     assert len({row["patient"] for row in rows}) == 4
     for command in (
-        ["adapt", "--data_dir", "manifest.csv", "--site", "Test", "--reader", "mobilenet_v2_int8", "--threads", "1"],
+        ["adapt", "--data_dir", "manifest.csv", "--site", "Test", "--reader", "mobilenet_v2", "--threads", "1"],
         ["monitor", "readings.jsonl"],
     ):
         done = subprocess.run(
@@ -105,7 +105,7 @@ def test_the_monthly_page(filled: Clinic) -> None:
     client = clinician(filled)
     answer = client.get("/monthly/2026-11")
     assert answer.status_code == 200, answer.text
-    assert "text/html" in answer.headers["content-type"] and "mobilenet_v2_int8" in answer.text
+    assert "text/html" in answer.headers["content-type"] and "mobilenet_v2" in answer.text
     assert "script-src" not in answer.headers["content-security-policy"]
     assert client.get("/monthly/2026-10").json()["error"] == "no_readings"
     for month in ("2026-13", "2999-01", "x"):
