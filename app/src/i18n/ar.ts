@@ -341,6 +341,10 @@ export const ar: Words = {
   card: {
     'Helps a clinician to decide which frontal chest X-rays of children of 1 to 5 years to look at first for pneumonia, where there is no radiologist. It does not replace reading the film. Not made for adults, infants under one year, lateral films, CT, or any other finding. At a new hospital, measure it before using it.':
       'يساعد الطبيب، حيث لا يوجد اختصاصي أشعة، على اختيار صور الصدر الأمامية التي ينظر إليها أولًا بحثًا عن التهاب رئوي، للأطفال من عمر سنة إلى خمس سنوات. لا يغني عن قراءة الصورة. لم يُعَدّ للبالغين، ولا للرضّع دون السنة، ولا للصور الجانبية، ولا للأشعة المقطعية، ولا لأي مرض آخر. في كل مستشفى جديد يجب قياس أدائه قبل استخدامه.',
+    'Helps a clinician to decide which frontal chest X-rays to look at first for pneumonia, where there is no radiologist. Made for children of one hospital (Guangzhou, China) of 1 to 5 years. It does not replace reading the film. Not made for other ages, lateral films, CT, or other findings. Measure it at a new hospital before using it.':
+      'يساعد الطبيب، حيث لا يوجد اختصاصي أشعة، على اختيار صور الصدر الأمامية التي ينظر إليها أولًا بحثًا عن التهاب رئوي. أُعِدّ لأطفال مستشفى واحد (غوانزو، الصين) من عمر سنة إلى خمس سنوات. لا يغني عن قراءة الصورة. لم يُعَدّ لأعمار أخرى، ولا للصور الجانبية، ولا للأشعة المقطعية، ولا لأي مرض آخر. في كل مستشفى جديد يجب قياس أدائه قبل استخدامه.',
+    'Kermany 2018 (children, Guangzhou), train split, and RSNA 2018 (adults, NIH): sites.csv; companions of RSNA 2018 and of Shenzhen: companions.csv':
+      'صور صدر لأطفال من مستشفى واحد في مدينة غوانزو بالصين (كيرماني وزانغ وغولدباوم)، جزء التدريب الرسمي، وصور صدر لبالغين من الولايات المتحدة (تحدّي الجمعية الإشعاعية لأمريكا الشمالية RSNA)، وصور أخرى من RSNA ومن مستشفى شنجن بالصين عن الرئتين',
     'Kermany, Zhang and Goldbaum 2018, official train split':
       'صور صدر لأطفال من مستشفى واحد في مدينة غوانزو بالصين (كيرماني وزانغ وغولدباوم)، جزء التدريب الرسمي',
     'Kermany 2018 (children, Guangzhou), train split, and RSNA 2018 (adults, NIH): sites.csv':
