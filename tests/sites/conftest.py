@@ -56,7 +56,7 @@ def drawn_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for i in range(130):
         positive = i % 2
         y, x = np.mgrid[-1:1:160j, -1:1:140j]
-        level = rng.normal(0.42 - 0.06 * positive, 0.03)
+        level = rng.normal(0.42 - 0.12 * positive, 0.03)
         film = level + 0.18 * np.exp(-((x / 0.3) ** 2)) - 0.12 * np.exp(-((np.abs(x) - 0.5) ** 2 + y**2) * 5)
         film = film + rng.normal(0, 0.01, film.shape)
         Image.fromarray((film.clip(0, 1) * 255).astype(np.uint8)).save(folder / f"f{i}.png")
