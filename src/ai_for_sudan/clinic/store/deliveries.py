@@ -174,8 +174,9 @@ def mark_lost(session: Session, ids: Sequence[int], words: str) -> None:
 
 
 def put_off(session: Session, ids: Sequence[int], words: str, wait: timedelta) -> None:
-    """Send these later, for a reason of the clinic's own."""
-    session.execute(update(Delivery).where(Delivery.id.in_(ids)).values(error=words, due_at=now() + wait))
+    """Send those of these that still wait later, for a reason of the clinic's own."""
+    waiting = update(Delivery).where(Delivery.id.in_(ids), Delivery.state == "waiting")
+    session.execute(waiting.values(error=words, due_at=now() + wait))
 
 
 def mark_confirmed(session: Session, ids: Sequence[int]) -> None:
