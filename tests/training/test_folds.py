@@ -139,7 +139,7 @@ def test_frozen_features_are_the_backbone_s_alone(behind_the_lungs: bool) -> Non
     model = create("mobilenet_v2", ["normal", "pneumonia"], finder=finder)
     films = np.random.default_rng(0).integers(0, 256, (3, 224, 224)).astype(np.uint8)
     before = module._embeddings(model, films)
-    assert before.shape == (3, 1280) and np.isfinite(before).all()
+    assert before.shape == (3, 1280 * (2 if behind_the_lungs else 1)) and np.isfinite(before).all()
     for part in (model.classifier, model.neck):
         for weights in part.parameters() if part is not None else ():
             torch.nn.init.normal_(weights)

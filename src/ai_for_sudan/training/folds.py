@@ -188,7 +188,7 @@ def _trained(
 
 
 def _embeddings(model: Architecture, pixels: Pixels) -> np.ndarray:
-    """The backbone's last map, pooled over the film or over its lungs, ``(N, K)``.
+    """The backbone's last map, pooled over the film, ``(N, K)``, or over each lung, ``(N, 2 K)``.
 
     Nothing that stands between it and the last layer takes part: that has not been trained yet.
     """
