@@ -118,7 +118,8 @@ def test_it_says_what_it_could_have_seen(tmp_path: Path) -> None:
     seen = monitor(entries(tmp_path))["detectable"]
     assert seen["films_a_week"] == 40 and [window["weeks"] for window in seen["windows"]] == [1, 8]
     week, eight = seen["windows"]
-    assert 0.5 < eight["shift"] < week["shift"] < 2 and 0.05 < eight["refused"] < week["refused"] < 0.6
+    # Of two normal samples of these sizes, 0.5 is found in 62 % of draws and 0.6 in 86 %.
+    assert 0.5 <= eight["shift"] <= 0.7 < week["shift"] < 2 and 0.05 < eight["refused"] < week["refused"] < 0.6
     # A shift of the stated size is found in most sites, half of it in few.
     found = {size: 0 for size in (1.0, 0.5)}
     for size in found:
