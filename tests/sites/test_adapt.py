@@ -187,7 +187,8 @@ def test_from_films_to_an_adapted_reader(
         and "http" not in page.split("<svg")[0]
     )
     output = capsys.readouterr().out
-    assert "must not be used" in output and "a clinician decides" in output
+    assert "The adapted reader may be used here" in output and "a clinician decides" in output
+    assert "must not be used" in result["verdict"] and "adapted     missed" in output
     assert page.count("What the clinic experiences") == 1 and "With the adapted reader" in page
 
     reader = Reader.open(adapted)
