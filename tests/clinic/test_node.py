@@ -326,7 +326,7 @@ def test_a_peer_that_is_only_connected_is_not_asked_all_the_time(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[float] = []
-    whether = connections._Socket.ready.fget
+    whether = connections.Connection.ready.fget
     assert whether is not None
 
     def ready(self: object) -> bool:
@@ -336,7 +336,7 @@ def test_a_peer_that_is_only_connected_is_not_asked_all_the_time(
     ae = AE(ae_title="CR1")
     ae.add_requested_context(CTImageStorage)
     association = ae.associate("127.0.0.1", clinic.node.port, ae_title="AIFORSUDAN")
-    monkeypatch.setattr(connections._Socket, "ready", property(ready))
+    monkeypatch.setattr(connections.Connection, "ready", property(ready))
     assert wait_for(lambda: len(looks) >= 50)
     assert looks[-1] - looks[0] >= 49 * 0.9 * connections.PATIENCE
     association.release()
