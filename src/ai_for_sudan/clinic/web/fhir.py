@@ -87,7 +87,10 @@ def _read(kind: str) -> None:
         patient: Annotated[str, Query(alias="patient:identifier", max_length=130, description="[issuer|]number")] = "",
     ) -> JSONResponse:
         base = str(call.request.base_url)
-        newest = select(func.max(FilmReading.id)).where(FilmReading.film_id == Film.id).scalar_subquery()
+        # By name: SQLAlchemy would take both tables of the outer query away from the inner one.
+        newest = (
+            select(func.max(FilmReading.id)).where(FilmReading.film_id == Film.id).correlate(Film).scalar_subquery()
+        )
         chosen = select(Film, FilmReading).join(FilmReading, FilmReading.id == newest).where(*_since(changed))
         if patient:
             issuer, bar, number = patient.rpartition("|")
