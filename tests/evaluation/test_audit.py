@@ -153,7 +153,8 @@ def test_the_command_names_what_it_left_out(
     found = json.loads((out / "audit.json").read_text())
     two_labels = [text for text in found["excluded"] if "is also listed with another label" in text]
     assert found["all"]["films"] == 10 and len(two_labels) == 2 and "copy.png" in two_labels[1]
-    table.write_text(table.read_text().replace("f2.png,normal", "f2.png,tuberculosis"))
+    readable = [line for line in table.read_text().splitlines() if "f4.png" not in line]
+    table.write_text("\n".join(readable).replace("f2.png,normal", "f2.png,tuberculosis"))
     for name in ("audit", "stress"):  # a film of an unknown class is not a negative film
         assert main([name, *command[1:], *(["--kinds", "blur"] if name == "stress" else [])]) == 2
         assert "tuberculosis" in capsys.readouterr().err
