@@ -13,6 +13,7 @@ import pytest
 from clinic_parts import config, dcmtk, film, running, send, wait_for
 from pydicom.dataset import Dataset
 from pydicom.uid import (
+    ComputedRadiographyImageStorage,
     CTImageStorage,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -334,7 +335,7 @@ def test_a_peer_that_is_only_connected_is_not_asked_all_the_time(
         return bool(whether(self))
 
     ae = AE(ae_title="CR1")
-    ae.add_requested_context(CTImageStorage)
+    ae.add_requested_context(ComputedRadiographyImageStorage)
     association = ae.associate("127.0.0.1", clinic.node.port, ae_title="AIFORSUDAN")
     monkeypatch.setattr(connections.Connection, "ready", property(ready))
     assert wait_for(lambda: len(looks) >= 50)
