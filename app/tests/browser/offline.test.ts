@@ -42,7 +42,7 @@ describe('without network', () => {
     await page.reload();
     await ready(page);
     await read(page, join(FILMS, 'suspected.png'));
-    expect(await page.locator('.reading h1').textContent()).toBe('Pneumonia suspected');
+    expect(await page.locator('.reading h1').textContent()).toBe('Pneumonia suspected: both lungs');
     const tab = await page.context().newPage();
     await tab.goto(`${served.url}#/`);
     await ready(tab);

@@ -15,7 +15,7 @@ describe('one film', () => {
     ['refused.png', 'refused', 'Refused'],
   ])('%s is %s', async ([file, status, words], { page }) => {
     await read(page, join(FILMS, file));
-    expect(await heading(page)).toBe(words);
+    expect(await heading(page)).toContain(words);
     expect(await page.locator(`.reading.${status}`).count()).toBe(1);
     expect(await page.locator('.disclaimer').textContent()).toContain(DISCLAIMER);
     expect(await page.locator('.disclaimer').textContent()).toContain('Made for children aged 1 to 5 years.');
@@ -362,11 +362,11 @@ describe('two languages', () => {
     const page = await open({ locale: 'ar-SD' });
     expect(await page.evaluate(() => [document.documentElement.lang, document.dir])).toEqual(['ar', 'rtl']);
     await read(page, join(FILMS, 'suspected.png'));
-    expect(await heading(page)).toBe('اشتباه في التهاب رئوي');
+    expect(await heading(page)).toContain('اشتباه في التهاب رئوي');
     expect(await page.locator('.reading').textContent()).toMatch(/[٠-٩]/);
     expect(await page.locator('.disclaimer').textContent()).toContain('القرار للطبيب المعالج');
     await page.getByRole('button', { name: 'English' }).click();
-    expect(await heading(page)).toBe('Pneumonia suspected');
+    expect(await heading(page)).toBe('Pneumonia suspected: both lungs');
     await show(page);
     await page.reload();
     await ready(page);

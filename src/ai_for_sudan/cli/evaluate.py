@@ -71,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
     truth, patient_ids = labels(part), patients(part)
     judged = subject.judge(part, pixels)
     read = np.flatnonzero(np.isfinite(judged.probabilities).all(1))
+    if not len(read):
+        raise UserError("the probabilities are no numbers (NaN), or no film could be read: nothing can be measured")
     index = subject.classes.index(subject.positive)
     table = as_json(status_table(positive_truth(truth, index), judged.statuses, patient_ids))
     metrics = measure(
