@@ -107,7 +107,7 @@ def test_a_few_real_films_with_real_masks(kermany, tmp_path, capsys) -> None:
 def test_a_medmnist_file_without_patients(tmp_path, capsys) -> None:
     images = np.random.default_rng(0).integers(0, 256, (24, 28, 28), np.uint8)
     np.savez(tmp_path / "films.npz", train_images=images, train_labels=(np.arange(24) % 2)[:, None])
-    assert train(tmp_path / "films.npz", tmp_path / "out") == 0
+    assert train(tmp_path / "films.npz", tmp_path / "out", "--positive", "1") == 0
     assert "the split is by image" in capsys.readouterr().out
 
 

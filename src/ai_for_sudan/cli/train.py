@@ -108,6 +108,7 @@ def _train_in(
     companions: Companions | None,
 ) -> int:
     say = print if group.first else (lambda *_: None)
+    _given_sides(args, manifest)  # a table that cannot be trained on costs nobody the time of decoding
     if group.first:  # one process decodes, the others find the cache
         verify(decoded(args, manifest, model.spec.input_size), allow_overlap=args.allow_overlap)
     group.wait()
@@ -238,22 +239,34 @@ def _recipe(args: argparse.Namespace) -> Recipe:
     return recipe.changed({key: value for key, value in given.items() if value is not None}, "command line")
 
 
+def _given_sides(args: argparse.Namespace, manifest: Manifest) -> tuple[list[int], list[int]] | None:
+    """Return the films to train on and to validate on, where the data says which; None where it says nothing.
+
+    Raises:
+        UserError: nothing is left to train on, or some films are on no side.
+    """
+    sides = [film.split for film in manifest.films]
+    if "val" not in sides:
+        return None
+    train = [i for i, side in enumerate(sides) if side == "train"]
+    validation = [i for i, side in enumerate(sides) if side == "val"]
+    if not train:
+        raise UserError(f"{args.data_dir}: there are films to validate on but none to train on")
+    if without := sides.count(None):
+        raise UserError(
+            f"{args.data_dir}: {without} films have no split though others are marked val; mark them, or leave "
+            "the column out"
+        )
+    return train, validation
+
+
 def _sides(
     args: argparse.Namespace, manifest: Manifest, seed: int, folder: Path, group: Processes
 ) -> tuple[list[int], list[int], SplitRecord]:
     """Which films train and which validate: as the data says, else split by patient and saved beside the run."""
-    sides = [film.split for film in manifest.films]
-    if "val" in sides:
-        train = [i for i, side in enumerate(sides) if side == "train"]
-        validation = [i for i, side in enumerate(sides) if side == "val"]
-        if not train:
-            raise UserError(f"{args.data_dir}: there are films to validate on but none to train on")
-        if without := sides.count(None):
-            raise UserError(
-                f"{args.data_dir}: {without} films have no split though others are marked val; mark them, or leave "
-                "the column out"
-            )
-        return train, validation, SplitRecord("as given by the data")
+    given = _given_sides(args, manifest)
+    if given is not None:
+        return *given, SplitRecord("as given by the data")
     path = folder / "split.json"
     # The first process writes the file, which the other machines may not see.
     split = group.share(
