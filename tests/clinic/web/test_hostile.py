@@ -181,7 +181,7 @@ def test_an_upload_is_kept_whatever_it_is_called(clinic: Clinic, film: bytes) ->
     assert client.post("/api/films", content=film).json() == {"film": 1, "new": False}
     assert sorted(path.name for path in clinic.store.folder.parent.iterdir()) == before
     with clinic.store.reading() as session:
-        assert session.get_one(tables.Film, 1).source == "clinic.toml"
+        assert session.get_one(tables.Film, 1).file_name == "clinic.toml"
     assert [row.actor for row in clinic.trail("film.added")] == ["user:amina"]
     assert client.post("/api/films", content=b"").json()["error"] == "empty"
 
