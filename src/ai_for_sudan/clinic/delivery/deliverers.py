@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from datetime import timedelta
 
+from pydicom.uid import generate_uid
 from sqlalchemy.orm import Session
 
 from ai_for_sudan.clinic.config import Config, Destination
@@ -142,16 +143,19 @@ class Deliverer:
         results = [sending for _, sending in due]
         try:
             if self._confirmation == "commitment":
-                commitment = self._peer.commit(results)
-                with self._store.writing() as session:
-                    deliveries.mark_asked(session, list(asked), wait=COMMITTING, commitment=commitment)
+                transaction = str(generate_uid())
+                with self._store.writing() as session:  # before it is asked: the answer may be faster than its request
+                    for delivery, count in asked.items():
+                        deliveries.mark_asked(session, delivery, count + 1, wait=COMMITTING, commitment=transaction)
+                self._peer.commit(results, transaction)
                 return len(due)
             there = self._peer.has(results)
         except Away as error:  # what is to be sent goes on all the same
             LOG.warning("cannot be asked", extra={"destination": self.name, "reason": str(error)})
             with self._store.writing() as session:
                 for delivery, count in asked.items():
-                    deliveries.mark_asked(session, [delivery], wait=jobs.back_off(count + 1), unasked=str(error))
+                    wait = jobs.back_off(count + 1)
+                    deliveries.mark_asked(session, delivery, count + 1, wait=wait, unasked=str(error))
             return len(due)
         words = f"{self.name} accepted it but does not have it; it is sent again"
         with self._store.writing() as session:
@@ -159,8 +163,8 @@ class Deliverer:
                 deliveries.mark_confirmed(session, sorted(there))
                 deliveries.mark_reached(session, self.name)
             for delivery in asked.keys() - there:
-                if asked[delivery] < len(ASK_AGAIN):
-                    deliveries.mark_asked(session, [delivery], wait=ASK_AGAIN[asked[delivery]])
+                if (count := asked[delivery]) < len(ASK_AGAIN):
+                    deliveries.mark_asked(session, delivery, count + 1, wait=ASK_AGAIN[count])
                 else:
                     LOG.error("a PACS kept nothing", extra={"destination": self.name, "delivery": delivery})
                     deliveries.mark_missing(session, [delivery], words)

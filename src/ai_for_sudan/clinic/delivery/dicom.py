@@ -11,7 +11,7 @@ from pathlib import Path
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_file_meta_info
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit, generate_uid
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.sop_class import (  # type: ignore[attr-defined,unused-ignore]
@@ -110,8 +110,7 @@ class DicomPeer:
                         raise Away(f"{self.name} could not report what it holds (C-FIND status {status.Status:04X}H)")
         return found
 
-    def commit(self, results: Sequence[Sending]) -> str:
-        transaction = generate_uid()
+    def commit(self, results: Sequence[Sending], transaction: str) -> None:
         request = Dataset()
         request.TransactionUID = transaction
         request.ReferencedSOPSequence = []
@@ -128,7 +127,6 @@ class DicomPeer:
             if not status or status.Status != 0:
                 code = f"{status.Status:04X}H" if status else "no answer"
                 raise Away(f"{self.name} did not take the request for Storage Commitment ({code})")
-        return str(transaction)
 
     def check(self) -> str:
         with self._association([(Verification, PLAIN)]) as association:

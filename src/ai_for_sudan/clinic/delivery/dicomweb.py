@@ -126,7 +126,7 @@ class DicomWebPeer:
             for one in part
         ]
 
-    def commit(self, results: Sequence[Sending]) -> str:
+    def commit(self, results: Sequence[Sending], transaction: str) -> None:
         raise Away(f"{self.name} is asked by QIDO-RS: DICOMweb has no Storage Commitment here")
 
     def has(self, results: Sequence[Sending]) -> set[int]:

@@ -55,11 +55,11 @@ class Peer(Protocol):
             Away: it cannot be asked now.
         """
 
-    def commit(self, results: Sequence[Sending]) -> str:
+    def commit(self, results: Sequence[Sending], transaction: str) -> None:
         """Ask for a promise to keep some results (PS3.4 J); the answer comes to the clinic's node.
 
-        Returns:
-            the UID that the answer names.
+        Args:
+            transaction: UID that the answer will name.
 
         Raises:
             Away: it cannot be asked now, or never promises anything.

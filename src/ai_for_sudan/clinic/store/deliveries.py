@@ -131,20 +131,19 @@ def mark_sent(session: Session, ids: Sequence[int], *, final: bool = False) -> N
 
 
 def mark_asked(
-    session: Session, ids: Sequence[int], *, wait: timedelta, commitment: str = "", unasked: str = ""
+    session: Session, delivery: int, times: int, *, wait: timedelta, commitment: str = "", unasked: str = ""
 ) -> None:
-    """It was asked whether it has these, and has not said so yet; it is asked again after a while.
+    """It is asked whether it has this one, and has not said so yet; it is asked again after a while.
 
     Args:
+        times: how often it was asked since it took it.
         commitment: UID of the storage commitment that was asked for.
         unasked: why the destination could not be asked at all.
     """
     session.execute(
-        update(Delivery)
-        .where(Delivery.id.in_(ids))
-        .values(asked=Delivery.asked + 1, due_at=now() + wait, commitment=commitment)
+        update(Delivery).where(Delivery.id == delivery).values(asked=times, due_at=now() + wait, commitment=commitment)
     )
-    whose = select(Delivery.destination_id).where(Delivery.id.in_(ids))
+    whose = select(Delivery.destination_id).where(Delivery.id == delivery)
     session.execute(update(Destination).where(Destination.id.in_(whose)).values(unconfirmed=unasked))
 
 
