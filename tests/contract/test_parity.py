@@ -107,6 +107,15 @@ def headers() -> Iterator[tuple[str, dict[str, Any]]]:
     )
 
 
+def in_frame(film: np.ndarray, grey: int, share: float) -> np.ndarray:
+    """A film that fills a share of the sides of a plain frame, off its middle."""
+    height, width = (round(side / share) for side in film.shape)
+    frame = np.full((height, width), grey, np.uint8)
+    top, left = (height - film.shape[0]) // 3, (width - film.shape[1]) // 2
+    frame[top : top + film.shape[0], left : left + film.shape[1]] = film
+    return frame
+
+
 def write(folder: Path, samples: Path) -> None:
     for path in sorted((Path(pydicom.__file__).parent / "data").rglob("*")):
         if path.is_file() and path.suffix in ("", ".dcm") and path.name != "README":
@@ -115,6 +124,8 @@ def write(folder: Path, samples: Path) -> None:
     for index, film in enumerate([*films, films[0][10:-21, 7:-30]]):
         for name, pixels, elements in codings(f"film{index}", film):
             write_film(folder / f"{name}.dcm", pixels, **elements)
+    for name, grey, share in (("black", 0, 0.35), ("page", 230, 0.6)):
+        write_film(folder / f"small_{name}.dcm", in_frame(films[1], grey, share))
     for name, elements in headers():
         write_film(folder / f"header_{name}.dcm", films[1], **elements)
     for path in samples.glob("*.png"):

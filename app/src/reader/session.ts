@@ -2,6 +2,7 @@ import type { InferenceSession, Tensor } from 'onnxruntime-web/wasm';
 import { type OwnCard, readCard } from '../contract/card';
 import { LARGEST_INPUT, SMALLEST_INPUT } from '../contract/limits';
 import { INPUT } from '../contract/names';
+import { exposedField, mapOf, partOf } from '../contract/surround';
 import { resized } from '../contract/resize';
 import type { Outputs } from '../contract/judge';
 
@@ -39,8 +40,21 @@ export class Reader {
     return reader;
   }
 
-  /** @param pixels uint8, row by row, bone white, `height * width` of them */
-  async run(pixels: Uint8Array<ArrayBuffer>, height: number, width: number): Promise<Outputs> {
+  /**
+   * The outputs for the exposed field of a film; maps are in the frame of the film.
+   *
+   * @param pixels uint8, row by row, bone white, `height * width` of them
+   */
+  async read(pixels: Uint8Array<ArrayBuffer>, height: number, width: number): Promise<Outputs> {
+    const field = exposedField(pixels, height, width);
+    if (!field) return this.run(pixels, height, width);
+    const found = await this.run(partOf(pixels, width, field), field.bottom - field.top, field.right - field.left);
+    const heatmap = mapOf({ values: found.heatmap, size: found.heatmapSize }, field, { height, width });
+    const lungs = found.lungs && mapOf(found.lungs, field, { height, width });
+    return { ...found, heatmap: heatmap.values, heatmapSize: heatmap.size, lungs };
+  }
+
+  private async run(pixels: Uint8Array<ArrayBuffer>, height: number, width: number): Promise<Outputs> {
     const input = this.tensor(pixels, height, width);
     const outputs = (await this.session.run({ [INPUT]: input })) as Record<string, Tensor>;
     try {

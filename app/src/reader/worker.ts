@@ -31,7 +31,7 @@ async function carryOut(call: Call): Promise<unknown> {
       return decode(call.file, call.name);
     case 'read':
       if (!reader) throw new Error('the reader is not open');
-      return reader.run(call.film.pixels, call.film.height, call.film.width);
+      return reader.read(call.film.pixels, call.film.height, call.film.width);
     case 'corners':
       return findCorners(call.film);
     case 'straighten':

@@ -23,7 +23,7 @@ const films: Said[] = JSON.parse(readFileSync(join(folder, 'expected.json'), 'ut
 async function read(reader: Reader, file: string): Promise<Said> {
   try {
     const film = await decode(new Blob([readFileSync(join(folder, file))]), file);
-    const outputs = await reader.run(film.pixels, film.height, film.width);
+    const outputs = await reader.read(film.pixels, film.height, film.width);
     const { status, codes, warnings, probability } = readingOf(reader.card, film, outputs, null);
     return {
       file,

@@ -43,7 +43,7 @@ def covered(region: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def at_side(region: np.ndarray, side: int) -> np.ndarray:
-    """Redraw a region bool ``(h, w)`` on a square of another side, bool ``(side, side)``."""
+    """Redraw a region or a map ``(h, w)`` on a square of another side, ``(side, side)``."""
     down, across = (np.arange(side) * cells // side for cells in region.shape)
     grown: np.ndarray = region[down[:, None], across]
     return grown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +165,12 @@ class Measured:
     def _map(self, row: int) -> np.ndarray:
         heatmap = self.readings[row].heatmap
         assert heatmap is not None
-        return heatmap
+        return attribution.at_side(heatmap, self._side)
+
+    @cached_property
+    def _side(self) -> int:
+        """Cells a side of the reader's map; of a film with a plain surround the map has more."""
+        return min(len(one.heatmap) for one in self.readings if one.heatmap is not None)
 
     def _probability(self, film: np.ndarray) -> float:
         return float(self.reader.outputs(np.ascontiguousarray(film))["probability"][self.reader.card.positive_index])

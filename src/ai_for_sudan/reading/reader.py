@@ -18,6 +18,7 @@ from ai_for_sudan.contract.codes import Remark
 from ai_for_sudan.contract.judge import Judgement, edge_warning, judge
 from ai_for_sudan.contract.limits import LARGEST_INPUT, SMALLEST_INPUT
 from ai_for_sudan.contract.names import INPUT, METADATA_KEY, OPTIONAL_OUTPUTS, OUTPUTS
+from ai_for_sudan.contract.surround import exposed_field
 from ai_for_sudan.errors import InvalidReader, UnreadableFilm
 from ai_for_sudan.files import shipped_files
 from ai_for_sudan.radiographs import Radiograph, read_radiograph
@@ -118,7 +119,7 @@ class Reader:
         """
         test = self.card.self_test
         try:
-            found = self.outputs(test.film)
+            found = self.run(test.film)
         except Exception as error:  # ONNX Runtime's own kinds derive from nothing narrower
             raise InvalidReader(
                 f"{self.name}: the self-test cannot be run on this machine ({_first_line(error)}); the file may be "
@@ -153,7 +154,23 @@ class Reader:
         return worst
 
     def outputs(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
-        """The reader file's raw outputs for a film, uint8 ``(H, W)`` of any size, with those that it has beyond them.
+        """The reader file's outputs for a film, uint8 ``(H, W)`` of any size: of its exposed field, if that has a
+        plain surround (:mod:`ai_for_sudan.contract.surround`).
+
+        Maps and box are in the frame of the film.
+
+        Raises:
+            TimeoutError: the graph took longer than :data:`LONGEST_RUN`.
+        """
+        field = exposed_field(pixels)
+        if field is None:
+            return self.run(pixels)
+        found = self.run(field.of(pixels))
+        maps = {name: field.map(found[name], pixels.shape) for name in ("heatmap", "lungs") if name in found}
+        return found | maps | ({"box": field.box(found["box"], pixels.shape)} if "box" in found else {})
+
+    def run(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        """The reader file's raw outputs for pixels, uint8 ``(H, W)``, as they are.
 
         Raises:
             TimeoutError: the graph took longer than :data:`LONGEST_RUN`.

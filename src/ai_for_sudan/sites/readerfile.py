@@ -91,7 +91,7 @@ class ReaderFile:
         """Write a copy with other weights and this card; its self-test is recomputed, and this file stays as it is."""
         with replacing(target) as temporary:
             temporary.write_bytes(self._changed(weights, changed))
-            found = Reader.open(temporary, self_test=False).outputs(changed.self_test.film)
+            found = Reader.open(temporary, self_test=False).run(changed.self_test.film)
             test = replace(
                 changed.self_test,
                 probability=tuple(found["probability"].astype(float).tolist()),
