@@ -281,9 +281,10 @@ class OneFilm(nn.Module):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """uint8 ``(H, W)`` -> the outputs of one film in the order of :class:`Outputs`, without the batch."""
-        film = pixels.to(torch.float32)[None, None]
-        film = F.interpolate(film, size=(self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
-        found = self.network((film / 255).clamp(0, 1))
+        # Made small as grey levels, as films are for training, and at a third of the time of floats.
+        size = (self.size, self.size)
+        film = F.interpolate(pixels[None, None], size=size, mode="bilinear", antialias=True, align_corners=False)
+        found = self.network(film.to(torch.float32) / 255)
         return tuple(value[0] for value in found.present().values())
 
 
