@@ -53,6 +53,19 @@ def test_the_cascade_goes_from_the_last_layer_to_the_first_and_leaves_the_model_
     assert checks.cascade(model, films, 1, draws=2) == rows
 
 
+def test_a_random_stage_of_the_cascade_is_normalised_to_the_films() -> None:
+    """Its own statistics belong to the weights that it had: with them a random network would be a dead one."""
+    model, seen = spot_model(), []
+    first = next(module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d))
+    with torch.no_grad():
+        first.running_mean.fill_(30.0)
+    first.register_forward_hook(
+        lambda module, given, made: None if module.training else seen.append(float(made.detach().mean()))
+    )
+    checks.cascade(model, spots(), 1, draws=1)
+    assert abs(seen[0]) > 1 and abs(seen[-1]) < 0.1
+
+
 def test_attribution_follows_the_film() -> None:
     found = checks.stability(spot_model(), spots(), 1)
     assert np.nanmedian(found.spearman) > checks.SIMILAR and len(found.spearman) == 4 * 6

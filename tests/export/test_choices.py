@@ -28,6 +28,15 @@ def test_calibration_undoes_an_overconfident_network() -> None:
     np.testing.assert_allclose(found, 1 / (1 + np.exp(-odds)), atol=0.02)
 
 
+def test_exclusive_classes_share_one_scale_so_that_their_order_stays() -> None:
+    """Logits of one class are drawn out: scales of their own would bring it back, and change which class wins."""
+    labels, odds = drawn(5000, 4)
+    logits = torch.from_numpy(np.stack([np.zeros_like(odds), odds, np.full_like(odds, -3)], 1)).float()
+    logits[:, 1] = torch.where(logits[:, 1] > 0, 6 * logits[:, 1], logits[:, 1])
+    scale = calibrate(logits, labels, "exclusive").scale
+    assert scale.shape == (3,) and len(scale.unique()) == 1
+
+
 def test_findings_without_a_label_take_no_part() -> None:
     labels, odds = drawn(20_000, 1)
     table = np.stack([labels, np.full(len(labels), np.nan)], 1)

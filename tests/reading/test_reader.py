@@ -108,6 +108,17 @@ def test_films_that_only_lie_wrongly_are_called_readable(reader: Reader, film: n
     assert blank.codes == ("blank",) and "would be read" not in " ".join(blank.reasons)
 
 
+def test_what_only_leaves_a_film_to_a_person_does_not_keep_it_from_being_read(
+    build_tiny: Callable[..., Path], film: np.ndarray
+) -> None:
+    doubtful = {"code": "unfamiliar", "limit": 0.0, "status": "uncertain"}  # of every film
+    scores = [{"code": "blank", "limit": 0.5}, {"code": "upside_down", "limit": 0.5}, doubtful]
+    reader = Reader.open(build_tiny(gate={"scores": scores}))
+    assert reader.read(film).codes == ("unfamiliar",)
+    upside_down = reader.read(np.ascontiguousarray(film[::-1, ::-1]))
+    assert upside_down.codes == ("upside_down",) and "(rotated, it would be read)" in upside_down.reasons[0]
+
+
 def test_a_file_that_is_no_film_fails_with_its_reason(reader: Reader, tmp_path: Path) -> None:
     path = tmp_path / "film.jpg"
     path.write_bytes(b"no film")
