@@ -40,10 +40,9 @@ def structured_report(film: Dataset, reading: FilmReading, names: identifiers.Na
             DISCLAIMER,
         ],
     )
-    numbers = {report.CERTAINTY: reading.probability or 0, report.THRESHOLD: reading.threshold}
     measurements = [
         sr.Measurement(sr.CodedConcept(*concept), round(100 * value, 4), sr.CodedConcept(*report.PERCENT))
-        for concept, value in numbers.items()
+        for concept, value in report.measurements(reading).items()
     ]
     status = sr.CodedConcept(reading.status.upper(), report.SCHEME, STATUS_WORDS[reading.status].capitalize())
     point = sr.CodedConcept("POINT", report.SCHEME, reading.operating_point)
@@ -51,7 +50,12 @@ def structured_report(film: Dataset, reading: FilmReading, names: identifiers.Na
         tracking_identifier=sr.TrackingIdentifier(uid=derived("tracking", names.sop), identifier="Pneumonia"),
         finding_type=sr.CodedConcept(*report.PNEUMONIA),
         algorithm_id=algorithm,
-        measurements=measurements if reading.status != "refused" else None,
+        measurements=measurements or None,
+        finding_sites=[
+            sr.FindingSite(sr.CodedConcept(*report.LUNG), laterality=sr.CodedConcept(*report.SIDES[reading.side]))
+        ]
+        if reading.side
+        else None,
         qualitative_evaluations=[
             sr.QualitativeEvaluation(sr.CodedConcept(*report.STATUS), status),
             sr.QualitativeEvaluation(sr.CodedConcept(*report.POINT), point),

@@ -241,6 +241,10 @@ def test_a_database_of_the_version_before_is_brought_up_to_date_with_its_films(t
             INSERT INTO readings (id, film_id, reader, reader_file, operating_point, threshold, status, codes, reasons,
               warnings, line, pixels, heatmap_reference, elapsed_ms, read_at) VALUES (1, 1, 'r 1', 'f', 'p', 0.5,
               'suspected', '[]', '[]', '[]', '{}', '', 1, 1, '2026-01-01T00:00:01.000000Z');
+            INSERT INTO readings (id, film_id, reader, reader_file, operating_point, threshold, status, codes, reasons,
+              warnings, line, pixels, heatmap_reference, elapsed_ms, read_at) VALUES (2, 1, 'r 2', 'g', 'p', 0.5,
+              'suspected', '[]', '[]', '[]', '{"side": "left", "right_lung": 0.2, "abnormal": null,
+              "not_seen_below": 0.1}', '', 1, 1, '2026-01-01T00:00:01.000000Z');
             INSERT INTO results VALUES (1, 1, 'sr', '2.25.1', '1.2', '2.25.2', 'x', 1, '2026-01-01T00:00:01.000000Z');
             INSERT INTO destinations VALUES (1, 'PACS', '["sr"]', 1, NULL, '', NULL, 0, '2026-01-01T00:00:01.000000Z');
             INSERT INTO deliveries (id, destination_id, result_id, state, attempts, due_at, error, created_at)
@@ -253,6 +257,9 @@ def test_a_database_of_the_version_before_is_brought_up_to_date_with_its_films(t
         assert first.study.patient is not None and first.study.patient.name == "HASSAN^AMINA"
         assert (first.identity, first.came_as) == ("sent", None)
         assert first.updated_at > second.updated_at  # it was read later than the other one came
+        before, after = session.scalars(select(tables.FilmReading).order_by(tables.FilmReading.id))
+        assert (before.side, before.not_seen_below) == (None, None)
+        assert (after.side, after.right_lung, after.abnormal, after.not_seen_below) == ("left", 0.2, None, 0.1)
         (delivery,) = session.scalars(select(tables.Delivery))
         assert (delivery.state, delivery.destination.confirmation, delivery.uncertain) == ("sent", "query", False)
         session.add(tables.Patient(identifier="17"))  # two people may have one number now

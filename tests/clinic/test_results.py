@@ -106,7 +106,26 @@ def test_the_report_says_what_the_reading_said_and_that_nobody_verified_it(reade
     assert reading.reader_file in written and reader.title.rpartition(" ")[0] in written
 
 
+#: of a reader that tells the lungs apart
+LUNGS = {"side": "right", "right_lung": 0.9, "left_lung": 0.1, "abnormal": 0.97}
+
+
+def test_report_and_picture_name_the_lung(reader: OpenReader, tmp_path: Path) -> None:
+    results = made(reader, tmp_path, film(), status="suspected", **LUNGS)
+    assert [errors(one, tmp_path) for one in results.values()] == [[], []]
+    (group,) = highdicom.sr.srread(io.BytesIO(results["sr"].content)).content.get_image_measurement_groups()
+    (site,) = group.finding_sites
+    assert (site.value.meaning, site.ContentSequence[0].value.meaning) == ("Lung", "Right")
+    values = {item.name.meaning: float(item.value) for item in group.get_measurements()}
+    assert (
+        values["Certainty of finding in the right lung"] == 90
+        and values["Certainty that the lungs are abnormal in any way"] == 97
+    )
+    assert opened(results["sc"]).ImageComments.startswith("Pneumonia suspected (right lung). ")
+
+
 @pytest.mark.parametrize("changes", [
+    {"status": "suspected", "warnings": [["edge", "lung may lie beyond it"]], **LUNGS},
     {"status": "suspected", "warnings": [["age", "made for children"], ["edge", "lung may lie beyond it"]]},
     {"status": "refused", "codes": ["upside_down"], "reasons": ["the film is upside down"]},
 ])  # fmt: skip
@@ -239,8 +258,8 @@ def test_the_picture_of_an_arabic_clinic_says_it_in_both_languages(reader: OpenR
     file.write_bytes(as_bytes(film(side=1024)))
     row, pixels = reader.read(file, "x")
     assert pixels is not None
-    for status in arabic.STATUS_WORDS:
-        row.status = status
+    for status, side in [*((status, None) for status in arabic.STATUS_WORDS), ("suspected", "both")]:
+        row.status, row.side = status, side
         english, both = (capture.picture(pixels, row, language) for language in ("en", "ar"))
         assert both.height > english.height and both.width == english.width
         strip = np.asarray(both.convert("L"))[1024 : 1024 + 80]

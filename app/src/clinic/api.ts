@@ -28,6 +28,8 @@ export interface Named {
 export interface Row {
   id: number;
   status: Status | 'waiting';
+  /** The lung that the status speaks of. */
+  side: Side | null;
   /** Codes for which a person must look at once. */
   at_once: string[];
   codes: string[];
@@ -76,13 +78,14 @@ interface FilmReading {
   id: number;
   status: Status;
   probability: number | null;
-  /** Missing in readings by a reader that does not tell the lungs apart. */
-  side?: Side | null;
-  right_lung?: number | null;
-  left_lung?: number | null;
-  abnormal?: number | null;
+  /** Null of a reader that does not tell the lungs apart. */
+  side: Side | null;
+  right_lung: number | null;
+  left_lung: number | null;
+  abnormal: number | null;
   operating_point: string;
-  threshold: number;
+  not_seen_below: number;
+  suspected_from: number;
   codes: string[];
   reasons: string[];
   warnings: [string, string][];

@@ -18,7 +18,7 @@ export function sentence(reading: Reading, { t, percent }: Speech, card: Card | 
 }
 
 /** The status, with the lung that it speaks of. */
-export function statusOf({ status, side }: Reading, { t }: Speech): string {
+export function statusOf({ status, side }: Pick<Reading, 'status' | 'side'>, { t }: Speech): string {
   return side ? `${t.status[status]}: ${t.side[side]}` : t.status[status];
 }
 

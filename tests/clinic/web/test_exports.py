@@ -74,6 +74,28 @@ def test_the_zip_is_taken_by_adapt_and_monitor_as_it_is(filled: Clinic, tmp_path
     assert first.probability == pytest.approx(float(rows[4]["probability"]), abs=1e-6)
 
 
+def test_every_way_out_names_the_lung(filled: Clinic) -> None:
+    lungs = {"side": "left", "right_lung": 0.1, "left_lung": 0.9, "abnormal": 0.95, "not_seen_below": 0.3}
+    with filled.store.writing() as session:
+        reading = films.newest_reading(session, 5)
+        assert reading is not None
+        for column, value in {**lungs, "status": "suspected"}.items():
+            setattr(reading, column, value)
+    client = clinician(filled)
+    assert lungs.items() <= client.get("/api/films/5").json()["reading"].items()
+    rows = client.post("/api/worklist", json={"view": "all"}).json()["rows"]
+    assert {row["id"]: row["side"] for row in rows}[5] == "left"
+    assert lungs.items() <= json.loads(client.get("/api/exports/readings.jsonl").text.splitlines()[4]).items()
+    table = client.get("/api/exports/readings.csv").content.decode("utf-8-sig")
+    assert list(csv.DictReader(io.StringIO(table)))[4]["side"] == "left"
+    seen = client.get("/fhir/Observation/5").json()
+    assert seen["bodySite"]["coding"][0]["display"] == "Left lung"
+    shares = {part["code"]["text"]: part["valueQuantity"]["value"] for part in seen["component"][2:]}
+    assert shares["probability in the left lung"] == 0.9
+    conclusion = client.get("/fhir/DiagnosticReport/5").json()["conclusion"]
+    assert conclusion.startswith("Pneumonia suspected (left lung). ")
+
+
 @pytest.mark.parametrize("name", ["readings.csv", "readings.jsonl", "site.zip"])
 def test_no_identifier_is_in_an_export_and_the_trail_tells_of_it(filled: Clinic, name: str) -> None:
     answer = clinician(filled).get(f"/api/exports/{name}")

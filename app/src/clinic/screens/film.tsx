@@ -3,6 +3,7 @@ import { Disclaimer, Notice } from '../../components/notice';
 import { type View, WHOLE } from '../../components/panning';
 import { ReadingSummary } from '../../components/reading';
 import { StatusIcon } from '../../components/status';
+import { statusOf } from '../../i18n/sentences';
 import type { Film, Page, Row, Verdict } from '../api';
 import { useDesk, useServer } from '../desk';
 import { Fault } from '../fault';
@@ -164,14 +165,16 @@ const isLater = (one: Row, other: Row): boolean => {
   return when(one) > when(other);
 };
 
-/** Status and probability in one line. */
+/** Status, lung and probability in one line. */
 export function Said({ row }: { row: Row }) {
-  const { w, t, percent } = useWords();
-  const read = row.status !== 'waiting' && row.status !== 'refused' && row.status !== 'failed';
+  const speech = useWords();
+  const { status, side, probability } = row;
+  if (status === 'waiting') return <strong>{speech.w.worklist.waiting}</strong>;
+  const read = status !== 'refused' && status !== 'failed' && probability !== null;
   return (
     <strong>
-      {row.status === 'waiting' ? w.worklist.waiting : t.status[row.status]}
-      {read && row.probability !== null && ` · ${percent(row.probability)}`}
+      {statusOf({ status, side }, speech)}
+      {read && ` · ${speech.percent(probability)}`}
     </strong>
   );
 }

@@ -2,7 +2,7 @@ import { StatusIcon } from '../../components/status';
 import { Warnings } from '../../components/reading';
 import { Disclaimer } from '../../components/notice';
 import { Lungs } from '../../components/lungs';
-import { pointName, reasonOf, sentence } from '../../i18n/sentences';
+import { pointName, reasonOf, sentence, statusOf } from '../../i18n/sentences';
 import type { Film, Verdict } from '../api';
 import { useDesk, useServer } from '../desk';
 import { Fault } from '../fault';
@@ -78,7 +78,7 @@ function ReportPage({ film }: { film: Film }) {
       <AtOnce row={film} />
       <div class={`reading ${reading.status}`}>
         <StatusIcon status={reading.status} />
-        <h2>{t.status[reading.status]}</h2>
+        <h2>{statusOf(reading, speech)}</h2>
         <p>{sentence(reading, speech, card)}</p>
         {reading.codes
           .filter((code) => code !== 'abstained')

@@ -1,4 +1,4 @@
-"""Arabic on pictures: a few fixed sentences, shaped here, since Pillow shapes only where FriBiDi is installed.
+"""Arabic on pictures: fixed words, shaped here, since Pillow shapes only where FriBiDi is installed.
 
 The font is a part of Noto Sans Arabic (SIL Open Font License 1.1): presentation forms without tables of joining.
 """
@@ -18,8 +18,19 @@ STATUS_WORDS = {
     "uncertain": "نتيجة غير مؤكدة",
     "refused": "صورة مرفوضة",
 }
+SIDE_WORDS = {"right": "الرئة اليمنى", "left": "الرئة اليسرى", "both": "الرئتان"}
 DISCLAIMER = "هذه أداة مساعدة وليست تشخيصًا: القرار للطبيب المعالج."
-SENTENCES = {*STATUS_WORDS.values(), DISCLAIMER}
+SENTENCES = {*STATUS_WORDS.values(), *SIDE_WORDS.values(), DISCLAIMER}
+
+
+def said_of(status: str, side: str | None) -> str:
+    """Say the status of a film and the lung that it speaks of, as :func:`ai_for_sudan.reading.words.said_of` does."""
+    return f"{STATUS_WORDS[status]}: {SIDE_WORDS[side]}" if side else STATUS_WORDS[status]
+
+
+def is_arabic(text: str) -> bool:
+    """Tell whether a text begins in Arabic letters: then all of it is Arabic."""
+    return unicodedata.bidirectional(text[:1] or " ") == "AL"
 
 
 @lru_cache(maxsize=8)

@@ -23,7 +23,7 @@ from ai_for_sudan.pages import percent
 from ai_for_sudan.radiographs import read_radiograph
 from ai_for_sudan.reading import DISCLAIMER
 from ai_for_sudan.reading.overlay import paint, reduced
-from ai_for_sudan.reading.words import HEATMAP_WORDS, STATUS_WORDS
+from ai_for_sudan.reading.words import HEATMAP_WORDS, said_of
 
 LARGEST_SIDE, SMALLEST_WIDTH = 1024, 480
 QUALITY = 90
@@ -79,13 +79,15 @@ def _put(capture: Dataset, picture: Image.Image) -> None:
 
 def answer(reading: FilmReading) -> tuple[str, list[str]]:
     """The answer in one line, and what belongs to it."""
-    first = STATUS_WORDS[reading.status].capitalize()
+    first = said_of(reading.status, reading.side).capitalize()
     lines = []
     if reading.probability is not None and reading.status != "refused":
         lines.append(
             f"probability {percent(reading.probability, reading.threshold)}, "
-            f"threshold {percent(reading.threshold, reading.probability)} ({reading.operating_point})"
+            f"suspected from {percent(reading.threshold, reading.probability)} ({reading.operating_point})"
         )
+        if reading.right_lung is not None and reading.left_lung is not None:
+            lines.append(f"right lung {percent(reading.right_lung)}, left lung {percent(reading.left_lung)}")
     lines += [*reading.reasons, *(warning[-1] for warning in reading.warnings)]
     return first, lines
 
@@ -132,7 +134,7 @@ def _words(reading: FilmReading, language: str, width: int) -> Image.Image:
         *_rows(DISCLAIMER, _font(large), big_step, available),
     ]
     if language == "ar":
-        rows[:0] = _rows(arabic.STATUS_WORDS[reading.status], arabic.font(large), big_step, available)
+        rows[:0] = _rows(arabic.said_of(reading.status, reading.side), arabic.font(large), big_step, available)
         rows += _rows(arabic.DISCLAIMER, arabic.font(large), big_step, available)
     strip = Image.new("RGB", (width, 2 * margin + sum(row.high for row in rows)), GROUND)
     strip.paste(COLOURS.get(reading.status, INK), (0, 0, margin // 2, strip.height))
@@ -173,7 +175,7 @@ def _drawn(row: _Row, width: int) -> Image.Image:
 @lru_cache(maxsize=64)
 def _rows(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, high: int, width: int) -> tuple[_Row, ...]:
     """A text in rows that fit."""
-    shape = arabic.shaped if text in arabic.SENTENCES else str
+    shape = arabic.shaped if arabic.is_arabic(text) else str
     rows = [""]
     for word in text.split():
         longer = f"{rows[-1]} {word}".strip()

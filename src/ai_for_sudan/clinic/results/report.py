@@ -43,6 +43,18 @@ DIAGNOSIS: Code = ("DIAGNOSIS", SCHEME, "Final diagnosis")
 COMMENT: Code = ("121106", "DCM", "Comment")
 CERTAINTY: Code = ("111012", "DCM", "Certainty of Finding")
 PNEUMONIA: Code = ("233604007", "SCT", "Pneumonia")
+SITE: Code = ("363698007", "SCT", "Finding Site")
+LATERALITY: Code = ("272741003", "SCT", "Laterality")
+LUNG: Code = ("39607008", "SCT", "Lung")
+#: the patient's
+SIDES: dict[str, Code] = {
+    "right": ("24028007", "SCT", "Right"),
+    "left": ("7771000", "SCT", "Left"),
+    "both": ("51440002", "SCT", "Right and left"),
+}
+RIGHT_LUNG: Code = ("RIGHTLUNG", SCHEME, "Certainty of finding in the right lung")
+LEFT_LUNG: Code = ("LEFTLUNG", SCHEME, "Certainty of finding in the left lung")
+ABNORMAL: Code = ("ABNORMAL", SCHEME, "Certainty that the lungs are abnormal in any way")
 PERCENT: Code = ("%", "UCUM", "Percent")
 _CONTEXT, _CONCEPT, _CONTAINS = "HAS OBS CONTEXT", "HAS CONCEPT MOD", "CONTAINS"
 
@@ -151,9 +163,7 @@ def _group(source: Source, reading: FilmReading, names: Names, signed: Signed | 
         *([f"last hash of the clinic's trail: {trail}"] if trail else []),
         DISCLAIMER,
     ]
-    measured = {}
-    if reading.probability is not None and reading.status != "refused":
-        measured = {CERTAINTY: round(100 * float(reading.probability), 4), THRESHOLD: round(100 * reading.threshold, 4)}
+    measured = {name: round(100 * float(value), 4) for name, value in measurements(reading).items()}
     status = (reading.status.upper(), SCHEME, STATUS_WORDS[reading.status].capitalize())
     content = [
         _item(_CONTEXT, "TEXT", ("112039", "DCM", "Tracking Identifier"), TextValue="Pneumonia"),
@@ -161,6 +171,7 @@ def _group(source: Source, reading: FilmReading, names: Names, signed: Signed | 
             _CONTEXT, "UIDREF", ("112040", "DCM", "Tracking Unique Identifier"), UID=derived("tracking", names.sop)
         ),
         _item(_CONTAINS, "CODE", ("121071", "DCM", "Finding"), code=PNEUMONIA),
+        *([_site(reading.side)] if reading.side else []),
         _item(_CONCEPT, "TEXT", ("111001", "DCM", "Algorithm Name"), TextValue=name or reading.reader),
         _item(_CONCEPT, "TEXT", ("111003", "DCM", "Algorithm Version"), TextValue=version or "unknown"),
         *(_item(_CONCEPT, "TEXT", ("111002", "DCM", "Algorithm Parameters"), TextValue=text) for text in parameters),
@@ -174,6 +185,23 @@ def _group(source: Source, reading: FilmReading, names: Names, signed: Signed | 
         ),
     ]  # fmt: skip
     return _container(_CONTAINS, ("125007", "DCM", "Measurement Group"), content, "1501")
+
+
+def measurements(reading: FilmReading) -> dict[Code, float]:
+    """Give the shares, 0..1, that a report holds, by what they are called; none of a refused film."""
+    found = {
+        CERTAINTY: reading.probability, THRESHOLD: reading.threshold, RIGHT_LUNG: reading.right_lung,
+        LEFT_LUNG: reading.left_lung, ABNORMAL: reading.abnormal,
+    }  # fmt: skip
+    if reading.status == "refused" or reading.probability is None:
+        return {}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _site(side: str) -> Dataset:
+    """The lung that the status speaks of (TID 1501, row 3 d)."""
+    lateral = _item(_CONCEPT, "CODE", LATERALITY, code=SIDES[side])
+    return _item(_CONCEPT, "CODE", SITE, code=LUNG, ContentSequence=[lateral])
 
 
 def _signed(signed: Signed) -> Sequence[Dataset]:

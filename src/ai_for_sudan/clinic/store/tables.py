@@ -219,9 +219,18 @@ class FilmReading(Table):
     #: SHA-256 of the reader file: which reader it was in truth
     reader_file: Mapped[str]
     operating_point: Mapped[str]
+    #: the upper cut-off: ``suspected`` from here on
     threshold: Mapped[float]
+    #: the lower one; ``None`` in readings of before it was kept
+    not_seen_below: Mapped[float | None]
     status: Mapped[str]
     probability: Mapped[float | None]
+    #: ``right``, ``left`` or ``both``, and what each lung and abnormal ones have, see
+    #: :class:`ai_for_sudan.reading.Reading`; ``None`` of a reader that does not tell
+    side: Mapped[str | None]
+    right_lung: Mapped[float | None]
+    left_lung: Mapped[float | None]
+    abnormal: Mapped[float | None]
     codes: Mapped[list[str]]
     reasons: Mapped[list[str]]
     #: ``[[code, text], ...]``

@@ -28,8 +28,12 @@ from ai_for_sudan.reading import Card
 router = APIRouter()
 #: films read from the database at once
 BATCH = 200
-COLUMNS = ("read_at", "file", "label", "patient", "age", "sex", "view", "site", "status", "probability",
-           "operating_point", "threshold", "codes", "verdict", "reference", "note", "reader")  # fmt: skip
+COLUMNS = ("read_at", "file", "label", "patient", "age", "sex", "view", "site", "status", "probability", "side",
+           "right_lung", "left_lung", "abnormal", "operating_point", "not_seen_below", "suspected_from", "codes",
+           "verdict", "reference", "note", "reader")  # fmt: skip
+#: of a reading, as its columns are called
+OF_A_READING = ("status", "probability", "side", "right_lung", "left_lung", "abnormal", "operating_point",
+                "not_seen_below", "codes", "reader")  # fmt: skip
 
 
 @router.get("/api/exports/readings.csv", **gives("text/csv"))
@@ -102,12 +106,8 @@ def entries(desk: Desk, *, with_line: bool = True) -> Iterator[tuple[str, dict[s
                     "date": study.date or reading.read_at.date().isoformat(),
                     "read_at": reading.read_at.isoformat(),
                     "site": desk.config.site.name,
-                    "status": reading.status,
-                    "probability": reading.probability,
-                    "operating_point": reading.operating_point,
-                    "threshold": reading.threshold,
-                    "codes": reading.codes,
-                    "reader": reading.reader,
+                    **{name: getattr(reading, name) for name in OF_A_READING},
+                    "suspected_from": reading.threshold,
                     "patient": pseudonyms.of("patient", patient.identifier, patient.issuer)[:12] if patient else None,
                     "age": film.age_years,
                     "sex": film.sex,

@@ -21,18 +21,13 @@ from ai_for_sudan.clinic.web.access import Call, Everybody, Program
 from ai_for_sudan.clinic.web.refusals import Refusal
 from ai_for_sudan.clinic.web.values import InPath, gives
 from ai_for_sudan.reading import DISCLAIMER
+from ai_for_sudan.reading.words import SIDE_WORDS, said_of
 from ai_for_sudan.version import __version__
 
 router = APIRouter()
 KIND = "application/fhir+json"
 LOINC, SNOMED, DCM = "http://loinc.org", "http://snomed.info/sct", "http://dicom.nema.org/resources/ontology/DCM"
-WORDS = {
-    "suspected": "Pneumonia suspected",
-    "not_seen": "No pneumonia seen",
-    "uncertain": "Uncertain: a person must read this film first",
-    "refused": "Refused: not a readable frontal chest film",
-    "failed": "Could not be read",
-}
+LUNGS = {"right": "3341006", "left": "44029006", "both": "74101002"}
 RESOURCES = ("DiagnosticReport", "Observation", "ImagingStudy")
 
 
@@ -168,6 +163,14 @@ def _coding(system: str, code: str, display: str) -> dict[str, Any]:
     return {"coding": [{"system": system, "code": code, "display": display}]}
 
 
+def _said(reading: FilmReading) -> str:
+    return said_of(reading.status, reading.side).capitalize()
+
+
+def _share(value: float | None) -> dict[str, Any]:
+    return {"value": round(float(value or 0), 4), "system": "http://unitsofmeasure.org", "code": "1"}
+
+
 def observation(session: Session, film: Film, reading: FilmReading) -> dict[str, Any]:
     """The reader's probability, or why there is none."""
     read = reading.status not in ("refused", "failed") and reading.probability is not None
@@ -185,7 +188,7 @@ def observation(session: Session, film: Film, reading: FilmReading) -> dict[str,
         **_examined(session, film),
         "device": {"display": f"{reading.reader} ({reading.reader_file[:12]})"},
         "derivedFrom": [{"reference": f"ImagingStudy/{film.id}"}],
-        "note": [{"text": f"{WORDS[reading.status]}. {DISCLAIMER}"}],
+        "note": [{"text": f"{_said(reading)}. {DISCLAIMER}"}],
         "component": [
             {"code": {"text": "status"}, "valueString": reading.status},
             {
@@ -194,16 +197,23 @@ def observation(session: Session, film: Film, reading: FilmReading) -> dict[str,
             },
         ],
     }
+    if reading.side:
+        resource["bodySite"] = _coding(SNOMED, LUNGS[reading.side], SIDE_WORDS[reading.side].capitalize())
     if read:
-        resource["valueQuantity"] = {
-            "value": round(float(reading.probability or 0), 4),
-            "system": "http://unitsofmeasure.org",
-            "code": "1",
-        }
+        resource["valueQuantity"] = _share(reading.probability)
+        resource["component"] += [
+            {"code": {"text": name}, "valueQuantity": _share(value)}
+            for name, value in (
+                ("probability in the right lung", reading.right_lung),
+                ("probability in the left lung", reading.left_lung),
+                ("probability that the lungs are abnormal in any way", reading.abnormal),
+            )
+            if value is not None
+        ]
     else:
         resource["dataAbsentReason"] = _coding(
             "http://terminology.hl7.org/CodeSystem/data-absent-reason", "error", "Error"
-        ) | {"text": "; ".join(reading.reasons)[:500] or WORDS[reading.status]}
+        ) | {"text": "; ".join(reading.reasons)[:500] or _said(reading)}
     return resource
 
 
@@ -231,7 +241,7 @@ def report(session: Session, film: Film, reading: FilmReading) -> dict[str, Any]
         "issued": reading.read_at.isoformat(),
         "result": [{"reference": f"Observation/{film.id}"}],
         "imagingStudy": [{"reference": f"ImagingStudy/{film.id}"}],
-        "conclusion": ". ".join([WORDS[reading.status], *said, DISCLAIMER]),
+        "conclusion": ". ".join([_said(reading), *said, DISCLAIMER]),
     }  # fmt: skip
 
 

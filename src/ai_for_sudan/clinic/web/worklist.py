@@ -155,12 +155,8 @@ def rows(session: Session, films: list[Film], hub: Any) -> list[dict[str, Any]]:
         )
     }
     newest = select(func.max(FilmReading.id)).where(FilmReading.film_id.in_(ids)).group_by(FilmReading.film_id)
-    codes = {
-        of: found
-        for of, found in session.execute(
-            select(FilmReading.film_id, FilmReading.codes).where(FilmReading.id.in_(newest))
-        )
-    }
+    said = select(FilmReading.film_id, FilmReading.codes, FilmReading.side).where(FilmReading.id.in_(newest))
+    read = {of: (codes, side) for of, codes, side in session.execute(said)}
     verdicts: dict[int, dict[int, tuple[str, str]]] = defaultdict(dict)
     for of, user, name, full_name, agreement in session.execute(
         select(Verdict.film_id, Verdict.user_id, User.name, User.full_name, Verdict.agreement)
@@ -173,6 +169,7 @@ def rows(session: Session, films: list[Film], hub: Any) -> list[dict[str, Any]]:
     found = []
     for film in films:
         study, patient = studies[film.study_id]
+        codes, side = read.get(film.id, ([], None))
         mine = (study.date, study.time, film.arrived_at, film.id)
         theirs = made[patient.id] if patient else []
         found.append(
@@ -180,8 +177,9 @@ def rows(session: Session, films: list[Film], hub: Any) -> list[dict[str, Any]]:
                 "id": film.id,
                 "status": film.status,
                 "probability": film.probability,
-                "codes": codes.get(film.id, []),
-                "at_once": [code for code in codes.get(film.id, []) if code in LOOK_AT_ONCE],
+                "side": side,
+                "codes": codes,
+                "at_once": [code for code in codes if code in LOOK_AT_ONCE],
                 "review": film.review,
                 "on_worklist": film.on_worklist,
                 "available": film.deleted_at is None,
