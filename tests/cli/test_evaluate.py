@@ -134,12 +134,12 @@ def test_other_films_than_the_run_are_measured_with_a_warning(dataset, checkpoin
 
 def test_quantised_and_reader_files_are_measured_too(dataset, checkpoint, reader_file, tmp_path, capsys) -> None:
     from ai_for_sudan.models import load_checkpoint
-    from ai_for_sudan.models.quantised import quantise_linear, save_quantised
+    from ai_for_sudan.models.quantised import quantise, save_quantised
 
     original = checkpoint()
     model, state = load_checkpoint(original)
     quantised = original.with_name("quantized_model.pth")
-    save_quantised(quantised, quantise_linear(model), state)
+    save_quantised(quantised, quantise(model), state)
     assert evaluate(dataset, quantised, "--model_type", "custom_cnn", "--json") == 0
     metrics = json.loads(capsys.readouterr().out)
     assert metrics["operating_points"]["own"]["accuracy"][0] == 0.9  # the two mistakes are drawn with heatmaps

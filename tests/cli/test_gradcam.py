@@ -67,11 +67,11 @@ def test_a_weaker_scale_looks_weaker(film, checkpoint, tmp_path) -> None:
 
 
 def test_a_quantised_model_can_be_explained(film, checkpoint, tmp_path) -> None:
-    from ai_for_sudan.models.quantised import quantise_linear, save_quantised
+    from ai_for_sudan.models.quantised import quantise, save_quantised
 
     path = checkpoint()
     model, state = load_checkpoint(path)
-    save_quantised(tmp_path / "quantized_model.pth", quantise_linear(model), state)
+    save_quantised(tmp_path / "quantized_model.pth", quantise(model), state)
     maps = []
     for source in (path, tmp_path / "quantized_model.pth"):
         assert gradcam(source, "--image", film, "--raw", "--output", tmp_path / "q.png") == 0

@@ -27,7 +27,7 @@ from ai_for_sudan.models import (
     probabilities,
     save_checkpoint,
 )
-from ai_for_sudan.models.quantised import quantise_linear, save_quantised
+from ai_for_sudan.models.quantised import quantise, save_quantised
 from ai_for_sudan.reading import Card
 
 OPEN = """
@@ -74,7 +74,7 @@ def test_each_format_predicts_in_another_process_what_it_predicted_here(name: st
     raw, last = logits(model, films), model.classifier[-1]
     gain = 4 / float(np.ptp(raw.numpy(), axis=0).max())  # so that the three films get three answers
     last.weight.data, last.bias.data = gain * last.weight.data, -gain * raw.mean(0)
-    quantised = quantise_linear(model)
+    quantised = quantise(model)
     state = CheckpointState(operating_point={"threshold": 0.5})
     files = [tmp_path / n for n in ("best_model.pth", "model.safetensors", "quantized_model.pth", "reader.onnx")]
     save_checkpoint(files[0], model, state)

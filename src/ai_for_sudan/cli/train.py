@@ -23,7 +23,7 @@ from ai_for_sudan.lungs import load_finder
 from ai_for_sudan.models import Architecture, CheckpointState, ModelSpec, SplitRecord, create, load_checkpoint, names
 from ai_for_sudan.models.checkpoint import start_from
 from ai_for_sudan.models.mobilenet_v2 import imagenet_file
-from ai_for_sudan.models.quantised import quantise_linear, save_quantised
+from ai_for_sudan.models.quantised import quantise, save_quantised
 from ai_for_sudan.radiographs import content_hash
 from ai_for_sudan.training import LabelledFilms, Recipe, best_path, fit
 from ai_for_sudan.training.companions import Companions
@@ -166,15 +166,9 @@ def _quantise(checkpoint: Path, held_out: LabelledFilms) -> None:
     """Write ``quantized_model.pth`` beside the checkpoint and print what both files do with the validation films."""
     model, state = load_checkpoint(checkpoint)
     small = checkpoint.with_name("quantized_model.pth")
-    save_quantised(small, quantise_linear(model), state)
+    save_quantised(small, quantise(model), state)
     print("the validation films, read with each file:")
     print(file_table([checkpoint, small], held_out.pixels, held_out.labels))
-    inside = sum(module.weight.numel() for module in model.modules() if isinstance(module, torch.nn.Linear))
-    share = inside / sum(parameter.numel() for parameter in model.parameters())
-    print(
-        f"Dynamic quantisation touches the linear layers only: {share:.1%} of the parameters. "
-        "For a small file use the int8 reader: ai-for-sudan export --int8."
-    )
 
 
 def _folder(output_dir: Path, spec: ModelSpec) -> Path:
