@@ -60,7 +60,7 @@ def test_the_strip_below_has_the_scale_and_says_what_is_drawn(outlined: bool, mo
 
     monkeypatch.setattr(ImageFont.FreeTypeFont, "getmask2", noted)
     picture = Image.new("RGB", (420, 300), (1, 2, 3))
-    framed = with_legend(picture, 4.0, outlined=outlined)
+    framed = with_legend(picture, outlined=outlined)
     drawn = np.asarray(framed)
     assert (drawn[:300, :420] == (1, 2, 3)).all() and framed.width == 420 and framed.height > 320
     assert (drawn[-1] == (16, 24, 29)).all()
@@ -68,7 +68,7 @@ def test_the_strip_below_has_the_scale_and_says_what_is_drawn(outlined: bool, mo
     np.testing.assert_allclose(drawn[310, 10:80], legend(70) * 255, atol=0.6)
     np.testing.assert_array_equal(drawn[310:320, 10:80], np.tile(drawn[310, 10:80], (10, 1, 1)))
     words = " ".join(written)
-    assert words.startswith("0 to 4 logits:") and ("lungs" in words) == outlined
+    assert words.startswith("from little to strong:") and ("lungs" in words) == outlined
     assert all(ImageFont.load_default(10).getlength(line) <= 420 - 70 - 30 for line in written)
 
 

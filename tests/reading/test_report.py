@@ -41,6 +41,8 @@ def test_a_row_of_what_was_not_decoded_has_no_picture(reader: Reader, film: np.n
     assert row["film"] is row["overlay"] is None and row["outlined"] is False and row["status"] == "failed"
     row = row_of(reader.read(film))
     assert row["film"].startswith("data:image/") and row["overlay"] != row["film"]
+    row = row_of(replace(reader.read(film), status="refused"))
+    assert row["film"] and row["overlay"] is None and row["outlined"] is False
 
 
 def test_a_name_that_is_no_text_is_written_all_the_same(reader: Reader, film: np.ndarray, tmp_path: Path) -> None:
@@ -48,3 +50,23 @@ def test_a_name_that_is_no_text_is_written_all_the_same(reader: Reader, film: np
     page.add(row_of(replace(reader.read(film), file="film\udcff صدر.png")))
     page.write(tmp_path / "page.html")
     assert "صدر.png" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_the_page_says_what_the_operating_point_promised_and_showed(
+    reader: Reader, film: np.ndarray, tmp_path: Path
+) -> None:
+    name = reader.card.default_operating_point
+    shares = {
+        "positive": {"films": 40, "shares": {"not_seen": [0.025, 0.01, 0.1]}},
+        "negative": {"films": 40, "shares": {"suspected": [0.075, 0.05, 0.2]}},
+        "all": {"films": 80, "shares": {"uncertain": [0.125, 0.1, 0.2]}},
+    }
+    point = replace(reader.card.operating_points[name], missed=0.03, false_alarms=0.11, measured={"Wad Madani": shares})
+    page = Report(replace(reader.card, operating_points={name: point}))
+    page.add(row_of(replace(reader.read(film), status="suspected", side="left")))
+    page.write(tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    for said in ("at most 3 %", "at most 11 %", "Wad Madani", "2.5 % (1.0", "7.5 % (5.0", "12.5 % (10.0"):
+        assert said in text
+    assert "pneumonia suspected (left lung)" in text and "اشتباه في التهاب رئوي: الرئة اليسرى" in text
+    assert "logit" not in text

@@ -13,6 +13,14 @@ export interface OperatingPoint {
   /** Never less than `not_seen_below`; films between the two are uncertain. */
   suspected_from: number;
   reason?: string;
+  /** What was seen of it, by the name of the films. */
+  measured?: Record<string, Record<'positive' | 'negative' | 'all', Outcomes>> | null;
+}
+
+/** Films of one class: each status has its share of them, with an interval; null where there are none. */
+interface Outcomes {
+  films: number;
+  shares: Record<'suspected' | 'uncertain' | 'not_seen' | 'refused', [number | null, number | null, number | null]>;
 }
 
 /** An operating point as a card of schema 1 or 2 has it, with one band for all points beside. */

@@ -99,6 +99,8 @@ export const ar: Words = {
     'rule-in': 'التأكيد: إنذارات كاذبة أقل',
     promise: (missed: string, alarms: string) =>
       `الوعد في صور مثل التي اختير عليها: من صور المصابين لا تزيد نسبة «لا يظهر التهاب» على ${missed}، ومن صور غير المصابين لا تزيد نسبة الاشتباه على ${alarms}. وقد يكون أداؤه أضعف في مستشفى آخر.`,
+    measured: (films: string, missed: string, alarms: string, left: string) =>
+      `عند القياس على \u2068${films}\u2069: فاتت ${missed}، إنذارات كاذبة ${alarms}، تُركت لشخص مؤهل ${left}.`,
   },
 
   codes: {

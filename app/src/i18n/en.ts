@@ -76,6 +76,8 @@ export const en = {
     'rule-in': 'Rule-in: few false alarms',
     promise: (missed: string, alarms: string) =>
       `Promised for films like those it was chosen with: of films with pneumonia at most ${missed} are "not seen", of films without it at most ${alarms} are suspected. At another hospital it may do worse.`,
+    measured: (films: string, missed: string, alarms: string, left: string) =>
+      `Measured on ${films}: missed ${missed}, false alarms ${alarms}, left to a person ${left}.`,
   } as Record<string, any>,
 
   /** Refusals: why, and what to do. Codes that are missing here are shown in the words of the reader's card. */

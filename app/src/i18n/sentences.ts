@@ -1,5 +1,6 @@
 /** What is said of a reading, in the words of the screen's language. */
 import type { Card } from '../contract/card';
+import type { OperatingPoint } from '../contract/operating_point';
 import type { Reading } from '../worklist/reading';
 import type { Speech } from './index';
 
@@ -43,6 +44,17 @@ export function warningsOf(reading: Reading, { t, age, ages }: Speech, card: Car
 export function population({ ageYears }: Card, { t, ages }: Speech): string {
   if (!ageYears) return '';
   return (ageYears[1] < 18 ? t.madeForChildren : t.madeForPatients)(ages(ageYears));
+}
+
+/** What the reader promises at an operating point, and what was measured, a sentence each; nothing where it is not said. */
+export function promises({ missed, false_alarms, measured }: OperatingPoint, { t, percent }: Speech): string[] {
+  const said = missed && false_alarms ? [t.point.promise(percent(missed), percent(false_alarms))] : [];
+  const share = (value: number | null) => (value === null ? '—' : percent(value));
+  for (const [films, { positive, negative, all }] of Object.entries(measured ?? {})) {
+    const shares = [positive.shares.not_seen, negative.shares.suspected, all.shares.uncertain];
+    said.push(t.point.measured(films, ...shares.map(([value]) => share(value))));
+  }
+  return said;
 }
 
 export function pointName(name: string, { t }: Speech): string {

@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
             if raw and raw.exists() and not path.exists():  # an array carries no mark of ours, its picture does
                 raise UserError(f"{raw} was not written by this command and would be replaced; name another place")
             placed = in_film(model, batch, found.maps, gradcam.layer)[0].cpu().numpy()
-            save_png(with_legend(overlay(ground, placed, full_colour), full_colour), path)
+            save_png(with_legend(overlay(ground, placed, full_colour)), path)
             if raw:
                 with replacing(raw) as temporary, temporary.open("wb") as file:
                     np.save(file, attribution)

@@ -130,7 +130,7 @@ def outline(lungs: Enlarged, rows: slice = slice(None)) -> np.ndarray:
     return edge & ~whole
 
 
-def with_legend(picture: Image.Image, full_colour: float, *, outlined: bool = False, said: str = "") -> Image.Image:
+def with_legend(picture: Image.Image, *, outlined: bool = False, said: str = "") -> Image.Image:
     """The picture on a taller ground, with the scale of its colours in words below.
 
     Args:
@@ -141,7 +141,7 @@ def with_legend(picture: Image.Image, full_colour: float, *, outlined: bool = Fa
     size = max(9, width // 42)
     font = ImageFont.load_default(size)
     bar = max(2, width // 6)
-    lines = [*([f"{said[0].upper()}{said[1:]}."] if said else []), f"0 to {full_colour:.3g} logits:"]
+    lines = [*([f"{said[0].upper()}{said[1:]}."] if said else []), "from little to strong:"]
     for word in f"{HEATMAP_WORDS}{OUTLINE_WORDS if outlined else ''}".split():
         if font.getlength(f"{lines[-1]} {word}") > width - bar - 3 * size:
             lines.append(word)

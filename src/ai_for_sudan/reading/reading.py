@@ -201,7 +201,7 @@ class Reading:
         if not legend:
             return picture
         said = said_of(self.status, self.side)
-        return with_legend(picture, self.heatmap_reference, outlined=self.lungs is not None, said=said)
+        return with_legend(picture, outlined=self.lungs is not None, said=said)
 
     def to_dict(self, *, log: bool = False, site: str = "") -> dict[str, Any]:
         """The JSON line of the command ``read``.

@@ -17,21 +17,32 @@ from ai_for_sudan.contract.colours import legend
 from ai_for_sudan.errors import printable
 from ai_for_sudan.pages import environment, inline
 from ai_for_sudan.reading.reading import Reading
-from ai_for_sudan.reading.words import HEATMAP_WORDS, OUTLINE_WORDS, STATUS_WORDS, URGENCY, said_of
+from ai_for_sudan.reading.words import (
+    ARABIC_DISCLAIMER,
+    HEATMAP_WORDS,
+    OUTLINE_WORDS,
+    STATUS_WORDS,
+    URGENCY,
+    said_in_arabic,
+    said_of,
+)
 
-THUMBNAIL = 320
+#: pixels of a picture that was clicked
+LARGEST_SIDE = 640
 #: the most urgent films are shown with their pictures, further ones in words: a browser must still open the page
-PICTURED = 1000
+PICTURED = 300
 
 
 def row_of(reading: Reading) -> dict[str, Any]:
-    """What the page needs of a reading, as JSON: its line and two small pictures."""
-    row = {**reading.to_dict(), "film": None, "overlay": None, "outlined": reading.lungs is not None}
+    """Give what the page needs of a reading, as JSON: its line and two pictures, one of a film that was refused."""
+    row = {**reading.to_dict(), "film": None, "overlay": None, "outlined": False}
     if reading.pixels is not None:
         film = Image.fromarray(reading.pixels)
-        film.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR)
+        film.thumbnail((LARGEST_SIDE, LARGEST_SIDE), Image.Resampling.BILINEAR)
         row["film"] = inline(film)
-        row["overlay"] = inline(reading.overlay(largest_side=THUMBNAIL))
+        if reading.status != "refused":
+            row["outlined"] = reading.lungs is not None
+            row["overlay"] = inline(reading.overlay(largest_side=LARGEST_SIDE))
     return row
 
 
@@ -44,10 +55,12 @@ class Report:
         self._places: list[tuple[int, float, int]] = []
         self._counts: Counter[str] = Counter()
         self._outlined = False
+        self._points: set[str] = set()
 
     def add(self, row: dict[str, Any]) -> None:
         row = row | {key: _shown(row[key]) for key in ("file", "reasons", "warnings")}
         self._outlined = self._outlined or row.get("outlined", False)
+        self._points |= {row["operating_point"]} & self._card.operating_points.keys()
         urgency = URGENCY.index(row["status"])
         self._places.append((urgency, -(row["probability"] or 0.0), self._spool.tell()))
         self._counts[row["status"]] += 1
@@ -72,7 +85,10 @@ class Report:
                     (status, self._counts[status], STATUS_WORDS[status]) for status in URGENCY if self._counts[status]
                 ],
                 said_of=said_of,
+                said_in_arabic=said_in_arabic,
+                arabic_disclaimer=ARABIC_DISCLAIMER,
                 card=self._card,
+                points=[self._card.operating_points[name] for name in sorted(self._points)],
                 date=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
                 heatmap_words=HEATMAP_WORDS,
                 outlined=self._outlined,

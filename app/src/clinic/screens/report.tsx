@@ -2,7 +2,7 @@ import { StatusIcon } from '../../components/status';
 import { Warnings } from '../../components/reading';
 import { Disclaimer } from '../../components/notice';
 import { Lungs } from '../../components/lungs';
-import { pointName, reasonOf, sentence, statusOf } from '../../i18n/sentences';
+import { pointName, promises, reasonOf, sentence, statusOf } from '../../i18n/sentences';
 import type { Film, Verdict } from '../api';
 import { useDesk, useServer } from '../desk';
 import { Fault } from '../fault';
@@ -40,6 +40,7 @@ function ReportPage({ film }: { film: Film }) {
   const { card } = useDesk();
   const reading = readingOf(film);
   const picture = pictureOf(film);
+  const point = card.operatingPoints[reading.operatingPoint];
   const { about, made } = usePerson()(film);
   const standing = film.history.filter((verdict) => !film.history.some((later) => later.amends === verdict.id));
   const finals = standing.filter((verdict) => verdict.diagnosis);
@@ -143,6 +144,7 @@ function ReportPage({ film }: { film: Film }) {
         {t.report.reader}: <bdi>{reading.reader}</bdi> · {pointName(reading.operatingPoint, speech)} (
         {percent(reading.suspectedFrom)}) · {t.report.date} {date(reading.readAt)}
       </p>
+      {point && <p class="small">{promises(point, speech).join(' ')}</p>}
       <Disclaimer card={card} />
       <dl>
         <dt>{t.report.signature}</dt>

@@ -1,14 +1,14 @@
 import { LinkSettings } from '../../clinic/phone/screen';
 import { useEffect, useState } from 'preact/hooks';
 import { type Digits, LANGUAGES, type Language, useSpeech } from '../../i18n';
-import { pointName } from '../../i18n/sentences';
+import { pointName, promises } from '../../i18n/sentences';
 import { installer } from '../offline/register';
 import { useAppState } from '../state';
 import { PinSettings } from './pin';
 
 export function SettingsScreen() {
   const speech = useSpeech();
-  const { t, number, percent } = speech;
+  const { t, number } = speech;
   const { settings, change, engine } = useAppState();
   const [storage, setStorage] = useState<{ megabytes: number; persisted: boolean } | null>(null);
   const install = installer();
@@ -62,9 +62,7 @@ export function SettingsScreen() {
               </option>
             ))}
           </select>
-          {figures?.missed && figures.false_alarms && (
-            <small>{t.point.promise(percent(figures.missed), percent(figures.false_alarms))}</small>
-          )}
+          {figures && promises(figures, speech).map((said) => <small key={said}>{said}</small>)}
         </label>
       )}
       <label class="field">

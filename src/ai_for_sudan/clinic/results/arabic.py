@@ -11,22 +11,6 @@ from pathlib import Path
 
 from PIL import ImageFont
 
-#: as the phone app and the pages say it
-STATUS_WORDS = {
-    "suspected": "اشتباه في التهاب رئوي",
-    "not_seen": "لا تظهر علامات التهاب رئوي",
-    "uncertain": "نتيجة غير مؤكدة",
-    "refused": "صورة مرفوضة",
-}
-SIDE_WORDS = {"right": "الرئة اليمنى", "left": "الرئة اليسرى", "both": "الرئتان"}
-DISCLAIMER = "هذه أداة مساعدة وليست تشخيصًا: القرار للطبيب المعالج."
-SENTENCES = {*STATUS_WORDS.values(), *SIDE_WORDS.values(), DISCLAIMER}
-
-
-def said_of(status: str, side: str | None) -> str:
-    """Say the status of a film and the lung that it speaks of, as :func:`ai_for_sudan.reading.words.said_of` does."""
-    return f"{STATUS_WORDS[status]}: {SIDE_WORDS[side]}" if side else STATUS_WORDS[status]
-
 
 def is_arabic(text: str) -> bool:
     """Tell whether a text begins in Arabic letters: then all of it is Arabic."""

@@ -23,7 +23,7 @@ from ai_for_sudan.pages import percent
 from ai_for_sudan.radiographs import read_radiograph
 from ai_for_sudan.reading import DISCLAIMER
 from ai_for_sudan.reading.overlay import paint, reduced
-from ai_for_sudan.reading.words import HEATMAP_WORDS, said_of
+from ai_for_sudan.reading.words import ARABIC_DISCLAIMER, HEATMAP_WORDS, said_in_arabic, said_of
 
 LARGEST_SIDE, SMALLEST_WIDTH = 1024, 480
 QUALITY = 90
@@ -134,8 +134,8 @@ def _words(reading: FilmReading, language: str, width: int) -> Image.Image:
         *_rows(DISCLAIMER, _font(large), big_step, available),
     ]
     if language == "ar":
-        rows[:0] = _rows(arabic.said_of(reading.status, reading.side), arabic.font(large), big_step, available)
-        rows += _rows(arabic.DISCLAIMER, arabic.font(large), big_step, available)
+        rows[:0] = _rows(said_in_arabic(reading.status, reading.side), arabic.font(large), big_step, available)
+        rows += _rows(ARABIC_DISCLAIMER, arabic.font(large), big_step, available)
     strip = Image.new("RGB", (width, 2 * margin + sum(row.high for row in rows)), GROUND)
     strip.paste(COLOURS.get(reading.status, INK), (0, 0, margin // 2, strip.height))
     top = margin
