@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from ai_for_sudan.clinic.store import Store, films, identities, tables
+from ai_for_sudan.clinic.store import Store, deliveries, films, identities, tables
 from ai_for_sudan.clinic.store.identities import Identity
 from ai_for_sudan.clinic.store.tables import Film, Job
 
@@ -188,6 +188,29 @@ def test_a_film_without_a_number_keeps_its_name_and_one_of_nobody_can_be_named(s
     assert f"{nobody}/identity:{signed.id}" in waiting(store)
 
 
+def test_a_pacs_that_keeps_results_under_the_wrong_person_is_named(store: Store, doctor: int) -> None:
+    film = arrived(store, OMAR)
+    with store.writing() as session:
+        deliveries.set_destinations(session, {"PACS": ["sr"], "ARCHIVE": ["sr"]})
+        made = tables.Result(
+            reading_id=1, kind="sr", sop_uid="2.25.1", sop_class="1.2", series_uid="2.25.2", file="0" * 64, size=1
+        )
+        session.add(made)
+        session.flush()
+        deliveries.enqueue(session, [made])
+        session.flush()
+        ((sent, _),) = deliveries.to_send(session, "PACS", 1)
+        deliveries.mark_sent(session, [sent.id])
+        assert deliveries.misfiled(session, film) == []
+        identities.correct(session, session.get_one(Film, film), AMINA, doctor)
+        ((_, there, result),) = deliveries.misfiled(session, film)
+        assert (there.name, result.sop_uid) == ("PACS", "2.25.1")
+        waiting_there = [
+            delivery for delivery, where, _ in deliveries.of_film(session, film) if where.name == "ARCHIVE"
+        ]
+        assert [delivery.state for delivery in waiting_there] == ["cancelled"]
+
+
 def test_a_correction_to_the_number_of_another_person_is_asked_about(store: Store, doctor: int) -> None:
     arrived(store, OMAR)
     wrong = arrived(store, Identity("55", name="HASSAN^AMINA"), study="1.2.8")
@@ -255,7 +278,8 @@ def test_a_database_of_the_version_before_is_brought_up_to_date_with_its_films(t
     with Store.open(tmp_path) as store, store.writing() as session:
         first, second = (session.get_one(Film, number) for number in (1, 2))
         assert first.study.patient is not None and first.study.patient.name == "HASSAN^AMINA"
-        assert (first.identity, first.came_as) == ("sent", None)
+        assert first.identity == "sent"
+        assert first.came_as is not None and Identity(**first.came_as) == AMINA
         assert first.updated_at > second.updated_at  # it was read later than the other one came
         before, after = session.scalars(select(tables.FilmReading).order_by(tables.FilmReading.id))
         assert (before.side, before.not_seen_below) == (None, None)

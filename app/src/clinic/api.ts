@@ -116,6 +116,8 @@ export interface Film extends Row {
   reading: FilmReading | null;
   history: Verdict[];
   priors: Row[];
+  /** Results that a PACS keeps under an identity that a person has corrected since. */
+  misfiled: { destination: string; kind: string; uid: string }[];
   deliveries: { destination: string; kind: string; state: string; why: string }[];
 }
 

@@ -121,6 +121,18 @@ export function FilmScreen({ id, signed }: Props) {
           {film.deliveries.length > 0 && (
             <>
               <h2>{w.film.deliveries}</h2>
+              {film.misfiled.length > 0 && (
+                <Notice kind="warning">
+                  {w.film.misfiled([...new Set(film.misfiled.map((one) => one.destination))].join(', '))}
+                  <ul class="plain" dir="ltr">
+                    {film.misfiled.map(({ destination, kind, uid }) => (
+                      <li key={destination + uid}>
+                        <bdi>{destination}</bdi>: {w.delivery[kind]} <small>{uid}</small>
+                      </li>
+                    ))}
+                  </ul>
+                </Notice>
+              )}
               <ul class="plain">
                 {film.deliveries.map((one) => (
                   <li key={`${one.destination} ${one.kind}`}>

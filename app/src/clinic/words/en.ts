@@ -164,6 +164,8 @@ export const en = {
     apart: 'Stop comparing',
     prior: (date: string) => `Film of ${date}`,
     deliveries: 'In the PACS',
+    misfiled: (where: string) =>
+      `${where} still has these under the earlier patient. A new report, which names the old one, is sent under the right patient. Ask whoever runs it to delete them.`,
     lungs: 'Outline of the lungs',
     original: 'Open the film on its own',
     report: 'Printable report',

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from ai_for_sudan.clinic.store.jobs import back_off, due
-from ai_for_sudan.clinic.store.tables import Delivery, Destination, FilmReading, Result, now
+from ai_for_sudan.clinic.store.tables import Correction, Delivery, Destination, FilmReading, Result, now
 
 
 @dataclass(frozen=True)
@@ -303,6 +303,17 @@ def of_film(session: Session, film: int) -> list[tuple[Delivery, Destination, Re
         .order_by(Delivery.id)
     )
     return [(delivery, destination, result) for delivery, destination, result in rows]
+
+
+def misfiled(session: Session, film: int) -> list[tuple[Delivery, Destination, Result]]:
+    """Where results of a film are that were made before a person corrected whose film it is."""
+    signed = session.scalars(select(Correction).where(Correction.film_id == film))
+    last = max((one.signed_at for one in signed if one.before != one.after), default=None)
+    return [
+        (delivery, destination, result)
+        for delivery, destination, result in of_film(session, film)
+        if last and result.made_at < last and delivery.state in ("sent", "confirmed", "accepted")
+    ]
 
 
 def counts(session: Session) -> dict[tuple[str, str], int]:

@@ -361,8 +361,6 @@ def _follow(session: Session, film: Film) -> None:
     reading = session.scalar(
         select(FilmReading.id).where(FilmReading.film_id == film.id).order_by(FilmReading.id.desc()).limit(1)
     )
-    if reading is None or film.identity == "contradicted":
-        return
     signed = corrections(session, film.id)
     if signed:
         made = select(Result.id).join(FilmReading).where(FilmReading.film_id == film.id)
@@ -371,6 +369,8 @@ def _follow(session: Session, film: Film) -> None:
             .where(Delivery.result_id.in_(made), Delivery.state.in_(("waiting", "refused")))
             .values(state="cancelled", error="the film's identity was corrected; another result takes its place")
         )
+    if reading is None or film.identity == "contradicted":
+        return
     jobs.add(session, "results", f"{reading}/identity:{signed[-1].id}" if signed else reading)
 
 

@@ -75,6 +75,10 @@ def film(call: Anybody, film: InPath) -> dict[str, Any]:
                     select(Verdict, User).join(User).where(Verdict.film_id == found.id).order_by(Verdict.id)
                 )
             ],
+            "misfiled": [
+                {"destination": destination.name, "kind": result.kind, "uid": result.sop_uid}
+                for _, destination, result in deliveries.misfiled(session, found.id)
+            ],
             "priors": rows(session, priors, call.desk.hub),
             "deliveries": [
                 {"destination": destination.name, "kind": result.kind, "state": delivery.state, "why": delivery.error}

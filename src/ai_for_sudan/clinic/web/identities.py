@@ -6,11 +6,12 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
 from pydantic import Field
+from sqlalchemy.orm import Session
 
 from ai_for_sudan.clinic.pseudonyms import Pseudonyms
-from ai_for_sudan.clinic.store import identities
+from ai_for_sudan.clinic.store import deliveries, identities
 from ai_for_sudan.clinic.store.identities import Identity
-from ai_for_sudan.clinic.store.tables import Contradiction
+from ai_for_sudan.clinic.store.tables import Contradiction, Film
 from ai_for_sudan.clinic.store.trail import record
 from ai_for_sudan.clinic.web.access import Anybody, Clinician
 from ai_for_sudan.clinic.web.films import find
@@ -83,7 +84,8 @@ def decide(call: Clinician, contradiction: InPath, body: Decided) -> dict[str, A
         else:
             later = body.decision == "merge_into_later"
             changed = identities.merge(session, found, call.who.user, body.note.strip(), into_later=later)
-        record(session, call.who.actor, f"identity.{body.decision}", f"film:{found.film_id}", films=len(changed))
+        act, kept = f"identity.{body.decision}", _misfiled(session, changed)
+        record(session, call.who.actor, act, f"film:{found.film_id}", films=len(changed), misfiled=kept)
         return {"films": [film.id for film in changed]}
 
 
@@ -99,5 +101,14 @@ def correct(call: Clinician, film: InPath, body: Corrected) -> dict[str, Any]:
     with call.desk.store.writing() as session:
         found = find(session, film)
         identities.correct(session, found, right, call.who.user, body.note.strip(), age_years=body.age_years)
-        record(session, call.who.actor, "identity.corrected", f"film:{film}")
+        record(session, call.who.actor, "identity.corrected", f"film:{film}", misfiled=_misfiled(session, [found]))
         return {"identity": found.identity}
+
+
+def _misfiled(session: Session, changed: list[Film]) -> dict[str, list[str]]:
+    """By destination, the results that it keeps under an identity that no longer holds."""
+    found: dict[str, list[str]] = {}
+    for film in changed:
+        for _, destination, result in deliveries.misfiled(session, film.id):
+            found.setdefault(destination.name, []).append(result.sop_uid)
+    return found
