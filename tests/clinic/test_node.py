@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import ssl
 import subprocess
@@ -10,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from clinic_parts import config, dcmtk, film, running, send, wait_for
+from clinic_parts import TITLE, config, dcmtk, film, running, send, wait_for
 from pydicom.dataset import Dataset
 from pydicom.uid import (
     ComputedRadiographyImageStorage,
@@ -108,6 +109,21 @@ def test_dcmtk_sends_compressed_films_by_its_default_contexts(clinic: Clinic, tm
         assert done.returncode == 0, done.stderr
     found = read(clinic, 2)
     assert {row.status for row in found} <= {"suspected", "not_seen", "uncertain"}
+
+
+def test_the_log_does_not_repeat_what_a_modality_sends(
+    clinic: Clinic, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    program = dcmtk("storescu")
+    if program is None:
+        pytest.skip("dcmtk is not installed: apt-get install dcmtk")
+    one = film()
+    one.save_as(tmp_path / "film.dcm", enforce_file_format=True)
+    with caplog.at_level(logging.DEBUG, "pynetdicom"):
+        command = [program, "-aet", "CR1", "-aec", TITLE, "127.0.0.1", str(clinic.node.port), tmp_path / "film.dcm"]
+        subprocess.run(command, check=True, timeout=60)
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("pynetdicom")]
+    assert not [line for line in said if str(one.SOPInstanceUID) in line or "TEST^FILM" in line]
 
 
 def test_each_context_takes_every_coding_that_the_reader_decodes(clinic: Clinic) -> None:

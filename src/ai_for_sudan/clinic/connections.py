@@ -21,10 +21,8 @@ from typing import Any
 from pynetdicom import _config, evt
 from pynetdicom.transport import AssociationSocket
 
-# pynetdicom has these two for the whole process. Films go to the disk as they come and never lie in memory whole, and
-# handlers are not logged, since what they are called with may name a patient.
+# Films go to the disk as they come and never lie in memory whole. pynetdicom has this for the whole process only.
 _config.STORE_RECV_CHUNKED_DATASET = True
-_config.LOG_HANDLER_LEVEL = "none"
 
 #: bytes of one PDU: large ones keep Python out of the way of the data
 LARGEST_PDU = 1 << 18
@@ -43,7 +41,12 @@ PIECE = 1 << 14
 def opened(event: evt.Event) -> None:
     """The handler of ``EVT_CONN_OPEN``, for acceptors and requestors."""
     event.assoc.dul.socket = Connection(event.assoc.dul.socket, event.assoc)  # type: ignore[arg-type, assignment]
-    event.assoc.dul._run_loop_delay = 0.0
+    # pynetdicom's own handlers log what comes and goes, which may name a patient.
+    for kind in (evt.EVT_DIMSE_RECV, evt.EVT_DIMSE_SENT, evt.EVT_PDU_RECV, evt.EVT_PDU_SENT):
+        bound: Any = event.assoc.get_handlers(kind)
+        for handler, _ in list(bound):
+            if handler.__module__.startswith("pynetdicom."):
+                event.assoc.unbind(kind, handler)
 
 
 class Connection:
