@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -48,6 +49,26 @@ class Source:
         )
 
 
+@dataclass(frozen=True)
+class Signed:
+    """A verdict that a person signed.
+
+    Attributes:
+        by: the person's name, as DICOM writes it, with at least one caret.
+        agreement: ``agree``, ``disagree`` or ``unsure``.
+        diagnosis: ``positive``, ``negative`` or empty.
+        note, diagnosis_words: in the person's own words.
+    """
+
+    by: str
+    site: str
+    agreement: str
+    note: str
+    diagnosis: str
+    diagnosis_words: str
+    at: datetime
+
+
 def result_of(source: Source, reading: FilmReading, names: Names, kind: str, moment: datetime) -> Dataset:
     """The beginning of a result: patient, study, series and equipment (PS3.3 C.7), in UTF-8.
 
@@ -61,12 +82,12 @@ def result_of(source: Source, reading: FilmReading, names: Names, kind: str, mom
     made.PatientID, made.PatientName = identity.identifier, identity.name
     if identity.issuer:
         made.IssuerOfPatientID = identity.issuer
-    made.PatientBirthDate = identity.birth_date.replace("-", "")
+    made.PatientBirthDate = _moment("%Y-%m-%d", identity.birth_date)
     made.PatientSex = identity.sex if identity.sex in ("M", "F", "O") else ""
     if age := age_string(film.age_years):
         made.PatientAge = age
     made.StudyInstanceUID, made.StudyID = study.uid, study.study_id or ""
-    made.StudyDate, made.StudyTime = (study.date or "").replace("-", ""), (study.time or "").replace(":", "")
+    made.StudyDate, made.StudyTime = _moment("%Y-%m-%d", study.date), _moment("%H:%M:%S", study.time)
     made.AccessionNumber, made.ReferringPhysicianName = study.accession_number or "", ""
     if study.description:
         made.StudyDescription = study.description
@@ -80,6 +101,15 @@ def result_of(source: Source, reading: FilmReading, names: Names, kind: str, mom
     made.SeriesNumber, made.InstanceNumber = SERIES_NUMBERS[kind], 1
     made.SeriesDescription = f"AI for Sudan: {'report' if kind == 'sr' else 'picture'} of {reading.reader}"[:64]
     return made
+
+
+def _moment(form: str, text: str | None) -> str:
+    """A date or time as DICOM writes it; empty for none, and for a 31st of February that a header may hold."""
+    try:
+        datetime.strptime(text or "", form)
+    except ValueError:
+        return ""
+    return re.sub("[-:]", "", text or "")
 
 
 def file_of(made: Dataset, syntax: UID) -> bytes:

@@ -10,9 +10,7 @@ from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ai_for_sudan.clinic.results.capture import decoded, secondary_capture
-from ai_for_sudan.clinic.results.identifiers import Source
-from ai_for_sudan.clinic.results.report import Signed, structured_report
+from ai_for_sudan.clinic.results.identifiers import Signed, Source
 from ai_for_sudan.clinic.store import Store, deliveries, films, identities, trail
 from ai_for_sudan.clinic.store.identities import Identity
 from ai_for_sudan.clinic.store.tables import Delivery, Film, FilmReading, Result, Verdict
@@ -57,6 +55,10 @@ def objects(
         occasion: see :class:`Result`.
         signed, predecessor, trail: see :func:`structured_report`.
     """
+    # highdicom is loaded with the first film: a server starts without it.
+    from ai_for_sudan.clinic.results.capture import secondary_capture
+    from ai_for_sudan.clinic.results.report import structured_report
+
     sr, sc = (source.names(reading, kind, occasion) for kind in ("sr", "sc"))
     report = structured_report(source, reading, sr, signed=signed, predecessor=predecessor, trail=trail)
     made = [Made("sr", sr.sop, Comprehensive3DSRStorage, sr.series, report, occasion)]
@@ -75,6 +77,8 @@ def make_results(store: Store, reading: int, occasion: str = "", language: str =
         occasion: see :class:`Result`.
         site: the clinic's name, for what a person verified.
     """
+    from ai_for_sudan.clinic.results.capture import decoded
+
     with store.reading() as session:
         row = session.get_one(FilmReading, reading)
         film = session.get_one(Film, row.film_id)
@@ -121,7 +125,7 @@ def _signed(session: Session, occasion: str, site: str) -> Signed | None:
     verdict = session.get_one(Verdict, int(number))
     name = verdict.user.full_name or verdict.user.name
     return Signed(
-        name.replace("\\", " ").replace("^", " ")[:64], site, verdict.agreement, verdict.note, verdict.diagnosis,
+        name.replace("\\", " ").replace("^", " ")[:63] + "^", site, verdict.agreement, verdict.note, verdict.diagnosis,
         verdict.diagnosis_words, verdict.signed_at,
     )  # fmt: skip
 
