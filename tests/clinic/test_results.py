@@ -67,6 +67,34 @@ HEADERS: dict[str, dict[str, object]] = {
 }  # fmt: skip
 
 
+ARABIC = "محمد^أحمد"
+
+
+@pytest.mark.parametrize(
+    ("declared", "written", "name"),
+    [
+        ("", ARABIC.encode(), ARABIC),
+        ("", ARABIC.encode("cp1256"), ARABIC),
+        ("ISO_IR 100", ARABIC.encode(), ARABIC),
+        ("ISO_IR 100", ARABIC.encode("cp1256"), ARABIC),
+        ("ISO_IR 100", "José^Léa".encode("latin-1"), "José^Léa"),
+        ("ISO_IR 127", ARABIC.encode("iso8859-6"), ARABIC),
+        ("ISO_IR 192", ARABIC.encode("cp1256"), ARABIC),
+        ("ISO_IR 192", ARABIC.encode()[:-1], ARABIC[:-1] + "\ufffd"),  # cut in the middle of a letter: marked
+    ],
+)
+def test_a_name_is_right_whatever_character_set_its_header_names(
+    reader: OpenReader, tmp_path: Path, declared: str, written: bytes, name: str
+) -> None:
+    file, length = tmp_path / "film.dcm", len(written) + len(written) % 2
+    content = as_bytes(film(PatientName="X" * length, SpecificCharacterSet=declared))
+    file.write_bytes(content.replace(b"X" * length, written.ljust(length)))
+    assert source(file).identity.name == name
+    row, pixels = reader.read(file, "x")
+    for one in objects(source(file), row, pixels):
+        assert (opened(one).SpecificCharacterSet, str(opened(one).PatientName)) == ("ISO_IR 192", name)
+
+
 @pytest.mark.parametrize("header", HEADERS)
 @pytest.mark.parametrize("status", ["suspected", "not_seen", "uncertain", "refused"])
 def test_every_object_is_valid(reader: OpenReader, tmp_path: Path, header: str, status: str) -> None:

@@ -8,57 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dicom_film import as_bytes, dicom
+from lossless_jpeg import encode
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGLosslessSV1
 
 from ai_for_sudan.errors import UnreadableFilm
 from ai_for_sudan.radiographs import read_radiograph
 from ai_for_sudan.radiographs.dicom.jpeg_lossless import decode
-
-
-def encode(samples: np.ndarray, *, predictor: int, precision: int, shift: int = 0) -> bytes:
-    """ISO 10918-1 H.1: a difference to its prediction is a category in five bits, then as many bits of its value."""
-    values = samples.astype(int) >> shift
-    bits = []
-    for row in range(values.shape[0]):
-        for column in range(values.shape[1]):
-            left, above = values[row, column - 1], values[row - 1, column]
-            corner = values[row - 1, column - 1]
-            if row == 0 and column == 0:
-                guess = 1 << precision - shift - 1
-            elif row == 0:
-                guess = left
-            elif column == 0:
-                guess = above
-            else:
-                guess = [
-                    left, above, corner, left + above - corner, left + (above - corner >> 1),
-                    above + (left - corner >> 1), left + above >> 1,
-                ][predictor - 1]  # fmt: skip
-            difference = (values[row, column] - guess + 32767) % 65536 - 32767
-            category = int(abs(difference)).bit_length()
-            bits.append(f"{category:05b}")
-            if 0 < category < 16:
-                value = difference if difference > 0 else difference + (1 << category) - 1
-                bits.append(f"{value:0{category}b}")
-    text = "".join(bits)
-    text += "1" * (-len(text) % 8)
-    coded = int(text, 2).to_bytes(len(text) // 8, "big").replace(b"\xff", b"\xff\x00")
-
-    def segment(marker: int, body: bytes) -> bytes:
-        return bytes([0xFF, marker]) + (len(body) + 2).to_bytes(2, "big") + body
-
-    size = samples.shape[0].to_bytes(2, "big") + samples.shape[1].to_bytes(2, "big")
-    counts = [0] * 16
-    counts[4] = 17
-    return (
-        b"\xff\xd8"
-        + segment(0xC3, bytes([precision]) + size + b"\x01\x01\x11\x00")
-        + segment(0xC4, b"\x00" + bytes(counts) + bytes(range(17)))
-        + segment(0xDA, bytes([1, 1, 0, predictor, 0, shift]))
-        + coded
-        + b"\xff\xd9"
-    )
 
 
 def noise(precision: int) -> np.ndarray:
@@ -79,6 +35,13 @@ def test_every_predictor_gives_the_samples_back(predictor: int, precision: int) 
 def test_a_point_transform_loses_the_low_bits_only() -> None:
     film = noise(12)
     np.testing.assert_array_equal(decode(encode(film, predictor=1, precision=12, shift=2)), film >> 2 << 2)
+
+
+def test_restart_intervals_and_fill_bytes_before_their_markers() -> None:
+    film = noise(12)
+    for predictor in (1, 2, 4, 7):
+        stream = encode(film, predictor=predictor, precision=12, interval=5, fill=3)
+        np.testing.assert_array_equal(decode(stream), film)
 
 
 def test_differences_of_32768_have_no_further_bits() -> None:

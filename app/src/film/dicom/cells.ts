@@ -145,6 +145,7 @@ function fragments(header: DataSet, { fragments: parts = [] }: Element): Uint8Ar
   const frame = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const { position, length } of parts) {
+    if (position + length > header.byteArray.length) throw new UnreadableFilm('truncated', 'a fragment is cut short');
     frame.set(header.byteArray.subarray(position, position + length), at);
     at += length;
   }

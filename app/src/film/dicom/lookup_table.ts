@@ -7,8 +7,8 @@ import { TAG } from './header';
  * What a table holds of each value; values beyond its ends get its first or last entry. Null where there is no table, or
  * not as many entries as its descriptor promises.
  *
- * @param values all that can occur: the table's first value is negative if none reaches it otherwise, since files declare
- *   it signed or unsigned as they like
+ * @param values all that can occur: where some are negative, the table's first value has a sign too (C.11.1.1.1), however
+ *   the file declares it; and where none would reach it otherwise
  */
 export function lookedUp(
   values: Float64Array,
@@ -22,7 +22,8 @@ export function lookedUp(
   const entries = entriesOf(header, dataTag, count);
   if (!entries) return null;
   const highest = values.reduce((most, value) => Math.max(most, value), -Infinity);
-  const first = descriptor[1] > highest ? descriptor[1] - 65536 : descriptor[1];
+  const signed = descriptor[1] >= 32768 && (descriptor[1] > highest || values.some((value) => value < 0));
+  const first = signed ? descriptor[1] - 65536 : descriptor[1];
   return values.map((value) => entries[Math.min(count - 1, Math.max(0, Math.floor(value + 0.5) - first))]);
 }
 

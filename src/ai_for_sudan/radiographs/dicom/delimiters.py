@@ -11,7 +11,8 @@ _MOST = 1_000
 def closed(data: bytes) -> bytes:
     """Return a file in which each sequence of undefined length, whose items have lengths, ends with a delimiter.
 
-    Compressed pixels are such a sequence. Files whose sequences end as they should are returned as they are.
+    Compressed pixels are such a sequence. Files whose sequences end as they should are returned as they are. Of a file
+    that is cut short, pydicom would lose the whole header; closed, it has one.
     """
     parts, start, at = [], 0, 0
     for _ in range(_MOST):
@@ -21,9 +22,7 @@ def closed(data: bytes) -> bytes:
         at = opened + len(_UNDEFINED)
         while data[at : at + 4] == _ITEM and data[at + 4 : at + 8] != _UNDEFINED:
             length = int.from_bytes(data[at + 4 : at + 8], "little")
-            if at + 8 + length > len(data):  # cut short inside an item
-                return data
-            at += 8 + length
+            at = min(at + 8 + length, len(data))  # a file may be cut short inside an item
         # An item of undefined length ends where its own delimiter says; its sequence is looked at no further.
         if data[at : at + 4] not in (_END, _ITEM, _ITEM_END):
             parts += [data[start:at], _END + bytes(4)]

@@ -8,6 +8,7 @@ from pydicom.dataset import Dataset
 
 from ai_for_sudan.contract import Remark, ages, headers
 from ai_for_sudan.contract.headers import LONGEST_MEANING, code_string, known
+from ai_for_sudan.radiographs.dicom.texts import with_character_set
 from ai_for_sudan.radiographs.radiograph import Header
 from ai_for_sudan.radiographs.source import one_line
 
@@ -17,6 +18,7 @@ LONGEST_NAME = 64
 
 def read_header(dataset: Dataset) -> tuple[Header, tuple[Remark, ...]]:
     """The facts that concern a film, and why they rule out a frontal chest film."""
+    with_character_set(dataset)
 
     def text(keyword: str) -> str | None:
         return code_string(_value(dataset, keyword))

@@ -13,8 +13,8 @@ def looked_up(values: np.ndarray, dataset: Dataset, prefix: str = "LUT") -> np.n
     """Return what a table holds of each value; values beyond its ends get its first or last entry.
 
     Args:
-        values: float64 ``(N,)``, all that can occur: the table's first value is negative if none reaches it otherwise,
-            since files declare it signed or unsigned as they like.
+        values: float64 ``(N,)``, all that can occur: where some are negative, the table's first value has a sign too
+            (C.11.1.1.1), however the file declares it; and where none would reach it otherwise.
         dataset: a sequence's item, or a header with a palette.
         prefix: ``LUT``, or ``RedPaletteColorLookupTable`` and its like.
 
@@ -29,7 +29,7 @@ def looked_up(values: np.ndarray, dataset: Dataset, prefix: str = "LUT") -> np.n
     entries = _entries(dataset, f"{prefix}Data", count)
     if entries is None:
         return None
-    if first > values.max():
+    if first >= 1 << 15 and (values.min() < 0 or first > values.max()):
         first -= 1 << 16
     return entries[np.clip(np.floor(values + 0.5).astype(np.int64) - first, 0, count - 1)].astype(np.float64)
 
