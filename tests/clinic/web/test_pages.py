@@ -1,4 +1,7 @@
-"""The pages in a real browser, in both languages: axe A/AA, 320 px, by keyboard. CLINIC_SHOTS=folder keeps pictures."""
+"""The pages in a real browser, in both languages: axe A/AA, 320 px, by keyboard.
+
+CLINIC_SHOTS=folder keeps pictures of every page at the widths of a phone, a laptop and a large screen.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from tests.clinic.web.conftest import PASSWORD, SAMPLES, Clinic
 ROOT = SAMPLES.parent
 APP = ROOT / "app"
 LANGUAGES = ("en", "ar")
+WIDTHS = (360, 1366, 1920) if "CLINIC_SHOTS" in os.environ else (320, 1280)
 PAGES = (
     "worklist",
     "triage",
@@ -80,7 +84,7 @@ class Window:
         assert self.faults == [], name
 
 
-@pytest.mark.parametrize("width", [1280, 320])
+@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_page_is_accessible_and_fits(browser: Any, busy: Clinic, language: str, width: int) -> None:
     window = Window(browser, busy, language, width)
