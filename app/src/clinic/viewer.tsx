@@ -42,8 +42,7 @@ export function FilmViewer({ picture, mapped, fullColour, fullRange, onAdjusted,
   const [turns, setTurns] = useState(0);
   const [inverted, setInverted] = useState(false);
   const adjusted = brightness !== 100 || contrast !== 100;
-  const highest = Math.max(...picture.heatmap);
-  const blank = highest <= BLANK * fullColour;
+  const blank = isBlank(picture, fullColour);
   const { zoom, handlers } = usePanning(
     frame,
     view,
@@ -217,6 +216,10 @@ export function FilmViewer({ picture, mapped, fullColour, fullRange, onAdjusted,
     </section>
   );
 }
+
+/** Whether the map shows nothing: then no area weighed much. */
+export const isBlank = ({ heatmap }: KeptFilm, fullColour: number): boolean =>
+  Math.max(...heatmap) <= BLANK * fullColour;
 
 /** A line around the hottest area of the map; the film stays visible beneath it. */
 export function Hottest({ picture }: { picture: KeptFilm }) {

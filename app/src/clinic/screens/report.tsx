@@ -9,7 +9,7 @@ import { Fault } from '../fault';
 import { nameOf, usePerson } from '../identity';
 import { useAnswer } from '../live';
 import { AtOnce, pictureOf, readingOf } from '../shown';
-import { Hottest } from '../viewer';
+import { Hottest, isBlank } from '../viewer';
 import { useWords } from '../words';
 
 export function ReportScreen({ id }: { id: number }) {
@@ -40,6 +40,7 @@ function ReportPage({ film }: { film: Film }) {
   const { card } = useDesk();
   const reading = readingOf(film);
   const picture = pictureOf(film);
+  const blank = picture !== null && isBlank(picture, film.reading!.heatmap_reference || card.heatmapReference);
   const point = card.operatingPoints[reading.operatingPoint];
   const { about, made } = usePerson()(film);
   const standing = film.history.filter((verdict) => !film.history.some((later) => later.amends === verdict.id));
@@ -99,12 +100,16 @@ function ReportPage({ film }: { film: Film }) {
             <figure>
               <div class="overlay">
                 <img src={picture.picture} alt={t.report.map} />
-                <Hottest picture={picture} />
+                {!blank && <Hottest picture={picture} />}
                 <Lungs lungs={picture.lungs} />
               </div>
-              <figcaption>
-                <span class="hottest-line" aria-hidden="true" /> {w.film.hottest}
-              </figcaption>
+              {blank ? (
+                <figcaption>{t.viewer.blankMap}</figcaption>
+              ) : (
+                <figcaption>
+                  <span class="hottest-line" aria-hidden="true" /> {w.film.hottest}
+                </figcaption>
+              )}
             </figure>
           )}
         </div>
