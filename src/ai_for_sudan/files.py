@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from ai_for_sudan.errors import UserError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 #: bytes of a file's name that its lock's name repeats; file systems take 255
 _LONGEST_LOCKED = 200
@@ -33,6 +39,25 @@ def sha256(path: Path, start: int = 0) -> str:
         while piece := file.read(1 << 20):
             digest.update(piece)
     return digest.hexdigest()
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return what a TOML file says.
+
+    Raises:
+        UserError: the file cannot be read, or is no TOML.
+    """
+    try:
+        return parse_toml(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not a valid TOML file: {error}") from error
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Return what TOML says; raises ``ValueError`` for other text."""
+    return tomllib.loads(text)
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def checkpoint(tmp_path: Path) -> Callable[..., Path]:
             see_brightness(model, gain, -gain / 2)
         path = tmp_path / "run/checkpoints" / name
         own = {"operating_point": {"threshold": 0.6, "reason": "by hand"}} | state
-        save_checkpoint(path, model, CheckpointState.from_dict(own))
+        save_checkpoint(path, model, CheckpointState.from_facts(own))
         return path
 
     return write

@@ -92,7 +92,7 @@ def test_init_asks_again_for_an_answer_that_does_not_fit_and_loses_none(
         ('[[destination]]\nname = "P"', "title"),
         ('[[destination]]\nprotocol = "dicom"', "lacks 'name'"),
         ('[storage]\npseudonymise = true\n[[destination]]\nname="P"\nhost="h"\ntitle="P"', "switch it off"),
-        ("[web", "not valid TOML"),
+        ("[web", "not a valid TOML file"),
         ('[web]\ncertificate = ""', "belong together"),
     ],
 )

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
+from ai_for_sudan.contract import record
 from ai_for_sudan.contract.names import DEFAULT_READER
 from ai_for_sudan.errors import UserError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from ai_for_sudan.files import read_toml
 
 #: PS3.5 6.2: 1 to 16 characters, no backslash, no control characters
 AE_TITLE = re.compile(r"[ -\[\]-~]{1,16}")
@@ -147,7 +143,7 @@ class Backup:
 class Config:
     """All of the file. Relative paths are below the storage folder, but for the storage folder itself."""
 
-    file: Path
+    file: Path = field(metadata={"key": ""})
     site: Site = Site()
     storage: Storage = Storage()
     reading: Reading = Reading()
@@ -156,7 +152,7 @@ class Config:
     arrivals: Arrivals = Arrivals()
     folder: Folder = Folder()
     backup: Backup = Backup()
-    destinations: tuple[Destination, ...] = field(default=())
+    destinations: tuple[Destination, ...] = field(default=(), metadata={"key": "destination"})
 
     def path(self, name: str) -> Path:
         """Where a relative path of the file lies."""
@@ -169,21 +165,15 @@ def load(file: Path) -> Config:
     Raises:
         UserError: not there, not valid TOML, or the first entry that is unknown or wrong, by its name.
     """
-    try:
-        facts = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as error:
-        raise UserError(f"there is no {file}; write it with: ai-for-sudan clinic init --config {file}") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UserError(f"{file} is not valid TOML: {error}") from error
-    return from_facts(file, facts)
+    if not file.exists():
+        raise UserError(f"there is no {file}; write it with: ai-for-sudan clinic init --config {file}")
+    return from_facts(file, read_toml(file))
 
 
 def from_facts(file: Path, facts: dict[str, Any]) -> Config:
     """The configuration of a parsed file; see :func:`load`."""
-    facts = dict(facts)
-    facts["destinations"] = facts.pop("destination", [])
     try:
-        config: Config = _build(Config, {**facts, "file": str(file)}, "")
+        config = record.from_facts(Config, facts, name=file)
         _check(config)
     except ValueError as error:
         raise UserError(f"{file}: {error}") from error
@@ -191,47 +181,6 @@ def from_facts(file: Path, facts: dict[str, Any]) -> Config:
     if not folder.is_absolute():
         folder = file.resolve().parent / folder
     return dataclasses.replace(config, storage=dataclasses.replace(config.storage, folder=folder))
-
-
-def _build(kind: Any, facts: Any, place: str) -> Any:
-    """A dataclass of a table: every key known, every value of its type."""
-    if not isinstance(facts, dict):
-        raise ValueError(f"[{place}] must be a table")
-    hints = get_type_hints(kind)
-    values = {}
-    for key, value in facts.items():
-        where = f"{place}.{key}" if place else key
-        if key not in hints:
-            known = ", ".join(name for name in hints if name != "file")
-            raise ValueError(f"'{where}' is not known; known are: {known}")
-        values[key] = _value(hints[key], value, where)
-    missing = [
-        f.name
-        for f in dataclasses.fields(kind)
-        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING and f.name not in values
-    ]
-    if missing:
-        raise ValueError(f"[{place}] lacks '{missing[0]}'")
-    return kind(**values)
-
-
-def _value(kind: Any, value: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(kind):
-        return _build(kind, value, where)
-    if get_origin(kind) is tuple:
-        if not isinstance(value, list):
-            raise ValueError(f"'{where}' must be a list, not {value!r}")
-        return tuple(_value(get_args(kind)[0], item, where) for item in value)
-    if kind is Path and isinstance(value, str):
-        return Path(value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not kind:
-        raise ValueError(f"'{where}' must be {_WORDS.get(kind, kind.__name__)}, not {value!r}")
-    return value
-
-
-_WORDS = {str: "a text in quotes", int: "a whole number", float: "a number", bool: "true or false"}
 
 
 def _check(config: Config) -> None:

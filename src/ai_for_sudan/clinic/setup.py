@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ai_for_sudan.clinic.config import Destination, Modality, check_title, from_facts
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.files import write_text
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from ai_for_sudan.files import parse_toml, write_text
 
 
 @dataclass(frozen=True)
@@ -63,7 +57,7 @@ def write(file: Path, answers: Answers) -> None:
         ),
         destinations="".join(_destination_text(d) for d in destinations),
     )
-    from_facts(file, tomllib.loads(text))
+    from_facts(file, parse_toml(text))
     write_text(file, text)
 
 

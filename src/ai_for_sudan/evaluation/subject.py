@@ -164,7 +164,7 @@ def _checkpoint(path: Path, expect: str | None, where: str | None) -> Subject:
         task=spec.task,
         input_size=spec.input_size,
         point=state.point,
-        state=state.to_dict(),
+        state=state.to_facts(),
         predict=predict,
         judge=judge,
         heatmap=heatmap,

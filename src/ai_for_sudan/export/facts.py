@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -66,7 +65,7 @@ def of_the_run(state: CheckpointState) -> dict[str, Any]:
     """Gather what the card says of the training run."""
     return {
         "recipe": state.recipe,
-        "split": {key: value for key, value in asdict(state.split).items() if value is not None},
+        "split": state.split.to_facts(),
         **({"initial_weights": state.initial_weights["name"]} if state.initial_weights else {}),
         **({"selection": state.selection} if state.selection else {}),
         **({"software": ", ".join(f"{n} {v}" for n, v in state.software.items())} if state.software else {}),

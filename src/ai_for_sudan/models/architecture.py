@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, cast
 
 import torch
@@ -41,18 +41,9 @@ class ModelSpec:
     each_lung: bool = False
     abnormal: bool = False
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the spec as plain JSON."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> ModelSpec:
-        """Raises ``TypeError`` or ``ValueError`` for values that do not make a spec."""
-        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in dict(values).items()}
-        spec = cls(**plain)
-        if spec.positive not in spec.classes:
-            raise ValueError(f"the positive class '{spec.positive}' is not among {', '.join(spec.classes)}")
-        return spec
+    def __post_init__(self) -> None:
+        if self.positive not in self.classes:
+            raise ValueError(f"the positive class '{self.positive}' is not among {', '.join(self.classes)}")
 
     @property
     def positive_index(self) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ai_for_sudan.contract.record import from_facts
 from ai_for_sudan.errors import InvalidCheckpoint
 from ai_for_sudan.files import replacing
 from ai_for_sudan.models.architecture import Architecture, ModelSpec
@@ -27,16 +28,16 @@ def save_checkpoint(path: str | Path, model: Architecture, state: CheckpointStat
             values only.
     """
     target = Path(path)
-    facts = (state or CheckpointState()).to_dict()
+    facts = (state or CheckpointState()).to_facts()
     weights = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     if target.suffix == ".safetensors":
         from safetensors.torch import save
 
-        metadata = {"format": FORMAT, "spec": json.dumps(model.spec.to_dict()), "state": json.dumps(facts)}
+        metadata = {"format": FORMAT, "spec": json.dumps(asdict(model.spec)), "state": json.dumps(facts)}
         with replacing(target) as temporary:
             temporary.write_bytes(save(weights, metadata))
     else:
-        write_tensors(target, {"format": FORMAT, "spec": model.spec.to_dict(), "weights": weights, "state": facts})
+        write_tensors(target, {"format": FORMAT, "spec": asdict(model.spec), "weights": weights, "state": facts})
 
 
 def write_tensors(path: Path, contents: dict[str, Any]) -> None:
@@ -122,7 +123,7 @@ def _contents(source: Path) -> tuple[ModelSpec, dict[str, torch.Tensor], Checkpo
     if not isinstance(contents, dict) or contents.get("format") != FORMAT:
         raise foreign
     try:
-        state = CheckpointState.from_dict(contents["state"])
-        return ModelSpec.from_dict(contents["spec"]), dict(contents["weights"]), state
+        state = CheckpointState.from_facts(contents["state"])
+        return from_facts(ModelSpec, contents["spec"]), dict(contents["weights"]), state
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InvalidCheckpoint(f"{source} is damaged: it does not have the parts of a checkpoint ({error})") from error

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import copy
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from ai_for_sudan.contract.record import from_facts
 from ai_for_sudan.errors import InvalidCheckpoint
 from ai_for_sudan.models.architecture import Architecture, ModelSpec
 from ai_for_sudan.models.checkpoint import write_tensors
@@ -83,11 +85,11 @@ def save_quantised(path: Path, quantised: Architecture, state: CheckpointState) 
     plain = {key: value for key, value in quantised.state_dict().items() if not _inside(key, quantised)}
     contents = {
         "format": FORMAT,
-        "spec": quantised.spec.to_dict(),
+        "spec": asdict(quantised.spec),
         "weights": {key: value for key, value in plain.items() if value.ndim != 4},
         "convolutions": {key: _integers(value) for key, value in plain.items() if value.ndim == 4},
         "linear": linear,
-        "state": state.to_dict(),
+        "state": state.to_facts(),
     }
     write_tensors(path, contents)
 
@@ -103,14 +105,14 @@ def load_quantised(path: Path, expect: str | None = None) -> tuple[Architecture,
     if contents is None:
         raise InvalidCheckpoint(f"{path} is not a quantised model of this project")
     try:
-        spec = ModelSpec.from_dict(contents["spec"])
+        spec = from_facts(ModelSpec, contents["spec"])
         if "weights" in contents:
             weights = dict(contents["weights"])
             weights |= {key: _floats(*packed) for key, packed in contents.get("convolutions", {}).items()}
         else:
             weights = {f"features.{key}": value for key, value in contents["features"].items()}
         model, missing = _packed(spec, weights, contents["linear"])
-        state = CheckpointState.from_dict(contents["state"])
+        state = CheckpointState.from_facts(contents["state"])
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InvalidCheckpoint(f"{path} is damaged: it does not have the parts of a quantised model") from error
     if missing:

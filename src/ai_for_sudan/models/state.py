@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from ai_for_sudan.contract import OperatingPoint
 from ai_for_sudan.contract.operating_point import cut_offs_of
+from ai_for_sudan.contract.record import Record
 
 
 @dataclass(frozen=True)
-class SplitRecord:
+class SplitRecord(Record):
     """How the films of a run were divided.
 
     Attributes:
@@ -28,7 +28,7 @@ class SplitRecord:
 
 
 @dataclass(frozen=True)
-class CheckpointState:
+class CheckpointState(Record):
     """What is kept with weights, all of it plain JSON.
 
     Attributes:
@@ -44,7 +44,6 @@ class CheckpointState:
         operating_point: the JSON of :class:`ai_for_sudan.contract.OperatingPoint`, see :attr:`point`; a ``threshold``
             in checkpoints of version 0.1.0.
         metrics: figures of the epoch that is kept.
-        more: entries of another version of the program.
     """
 
     recipe: dict[str, Any] = field(default_factory=dict)
@@ -57,7 +56,6 @@ class CheckpointState:
     selection: str = ""
     operating_point: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
-    more: dict[str, Any] = field(default_factory=dict)
 
     @property
     def point(self) -> OperatingPoint:
@@ -66,16 +64,3 @@ class CheckpointState:
         if "suspected_from" not in facts:
             facts |= cut_offs_of(float(facts.get("threshold", 0.5)), None, facts.get("reason", ""))
         return OperatingPoint.from_facts(facts)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> CheckpointState:
-        """Raises ``TypeError`` for values that are not a state."""
-        known = {one.name for one in fields(cls)} - {"more"}
-        plain = {key: value for key, value in values.items() if key in known and value is not None}
-        more = {key: value for key, value in values.items() if key not in known}
-        return cls(**{**plain, "split": SplitRecord(**plain.get("split", {}))}, more=more)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what is recorded as plain JSON, with what an older or newer program recorded besides."""
-        values = asdict(self)
-        return {**values.pop("more"), **values}

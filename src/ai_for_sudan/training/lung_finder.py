@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from ai_for_sudan.contract.record import from_facts
 from ai_for_sudan.datasets.masks import MaskedFilms, load_masked
 from ai_for_sudan.disturbances import (
     GEOMETRIC,
@@ -27,14 +27,10 @@ from ai_for_sudan.disturbances import (
     warp,
 )
 from ai_for_sudan.errors import UserError
+from ai_for_sudan.files import read_toml
 from ai_for_sudan.lungs import LungFinder
 from ai_for_sudan.lungs.finder import SIDE
 from ai_for_sudan.models import as_batch
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 
 @dataclass(frozen=True)
@@ -83,8 +79,8 @@ class LungRecipe:
         seed: of the patients that are held out.
     """
 
-    sources: tuple[Source, ...]
-    cycles: tuple[Cycle, ...] = (Cycle(),)
+    sources: tuple[Source, ...] = field(metadata={"key": "source"})
+    cycles: tuple[Cycle, ...] = field(default=(Cycle(),), metadata={"key": "cycle"})
     batch_size: int = 64
     weight_decay: float = 0.01
     average: float = 0.998
@@ -92,17 +88,15 @@ class LungRecipe:
 
     @classmethod
     def load(cls, path: Path) -> LungRecipe:
-        """Raises:
-        UserError: the file cannot be read, or a key is missing or unknown.
+        """Read a TOML file with a table ``[[source]]`` for each hospital and ``[[cycle]]`` for each cycle.
+
+        Raises:
+            UserError: the file cannot be read, or a key is missing, unknown or of the wrong type.
         """
         try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-            sources = tuple(Source(**each) for each in values.pop("source"))
-            cycles = tuple(Cycle(**each) for each in values.pop("cycle"))
-            return cls(sources=sources, cycles=cycles, **values)
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
-            known = ", ".join(field.name for field in fields(cls))
-            raise UserError(f"{path}: this is not a recipe for a lung finder ({error}); it takes {known}") from error
+            return from_facts(cls, read_toml(path))
+        except ValueError as error:
+            raise UserError(f"{path}: this is not a recipe for a lung finder: {error}") from error
 
 
 @dataclass(frozen=True)

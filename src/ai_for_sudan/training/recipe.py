@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
-import sys
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ai_for_sudan.contract.record import from_facts
 from ai_for_sudan.errors import UserError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from ai_for_sudan.files import read_toml
 
 SCHEDULES = ("plateau", "onecycle")
 #: what early stopping, the plateau schedule and the kept epoch follow, and how logs and checkpoints say it
@@ -142,27 +138,19 @@ class Recipe:
         Raises:
             UserError: no such file, no TOML, an unknown key or a value of the wrong type.
         """
-        source = Path(path)
-        try:
-            values = tomllib.loads(source.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise UserError(f"no recipe at {source}: {error.strerror or error}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise UserError(f"{source} is not a TOML file: {error}") from error
-        return cls().changed(values, str(source))
+        return cls().changed(read_toml(Path(path)), str(path))
 
     def changed(self, values: dict[str, Any], source: str = "recipe") -> Recipe:
-        """A copy with other values, each of the type of its field."""
-        known = {field.name: type(getattr(self, field.name)) for field in fields(self)}
-        for key, value in values.items():
-            if key not in known:
-                raise UserError(f"{source}: unknown key '{key}'; known keys: {', '.join(known)}")
-            kind = known[key]
-            if kind is float and isinstance(value, int) and not isinstance(value, bool):
-                values = {**values, key: float(value)}
-            elif type(value) is not kind:
-                raise UserError(f"{source}: {key} must be of type {kind.__name__}, not {value!r}")
-        return replace(self, **values)
+        """Return a copy with other values.
+
+        Raises:
+            UserError: an unknown key or a value of the wrong type; the message begins with ``source``.
+        """
+        try:
+            return from_facts(Recipe, {**asdict(self), **values})
+        except ValueError as error:
+            raise UserError(f"{source}: {error}") from error
 
     def to_dict(self) -> dict[str, Any]:
+        """Return every value, as plain JSON."""
         return asdict(self)
