@@ -57,8 +57,8 @@ def ours(folder: Path, chosen: np.ndarray, recipe: Recipe) -> float:
     """Films a second of an epoch of ``fit``."""
     entries = [ImageFolder(str(folder)).samples[i] for i in chosen]
     pixels = np.stack([np.asarray(Image.open(path).convert("L").resize((224, 224))) for path, _ in entries])
-    films = LabelledFilms(pixels, np.array([label for _, label in entries], dtype=np.int64))
-    few = LabelledFilms(films.pixels[:8], films.labels[:8])
+    films = LabelledFilms(pixels, np.array([label for _, label in entries], dtype=np.int64), np.arange(len(entries)))
+    few = films.take(range(8))
     with tempfile.TemporaryDirectory() as output:
         fitted = fit(recipe, create("mobilenet_v2", ["a", "b"]), films, few, Path(output), quiet=True)
     return fitted.history[-1]["films_per_second"]

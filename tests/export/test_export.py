@@ -18,7 +18,7 @@ from ai_for_sudan.contract.names import OUTPUTS
 from ai_for_sudan.datasets import squash
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.explanation import GradCAM
-from ai_for_sudan.export import ExportOptions, Films, GatePictures, Healthy, Pictures, export_reader, graph, int8
+from ai_for_sudan.export import ExportOptions, GatePictures, Healthy, Pictures, export_reader, graph, int8
 from ai_for_sudan.export.gate import fit_on
 from ai_for_sudan.export.network import Calibration, Gate, OneFilm, ReaderNetwork
 from ai_for_sudan.export.rules import GOOD_REFUSED
@@ -28,6 +28,7 @@ from ai_for_sudan.lungs import back, load_finder
 from ai_for_sudan.models import Architecture, CheckpointState, centre_head, create, names
 from ai_for_sudan.radiographs import read_radiograph
 from ai_for_sudan.reading import Reader
+from ai_for_sudan.training import LabelledFilms
 
 SAMPLES = ("normal_01", "pneumonia_01", "pneumonia_05")
 
@@ -127,17 +128,17 @@ def test_resizing_in_the_graph_is_pillows(samples: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def films(samples: Path) -> Films:
+def films(samples: Path) -> LabelledFilms:
     pixels, labels = [], []
     for path in sorted(samples.glob("*.png")):
         with Image.open(path) as image:
             pixels.append(np.asarray(image.convert("L").resize((224, 224))))
         labels.append(int(path.name.startswith("pneumonia")))
-    return Films(np.stack(pixels), np.array(labels), np.arange(len(labels)).astype(str))
+    return LabelledFilms(np.stack(pixels), np.array(labels), np.arange(len(labels)).astype(str))
 
 
 @pytest.fixture(scope="module")
-def exported(films: Films, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+def exported(films: LabelledFilms, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     folder = tmp_path_factory.mktemp("export")
     random = np.random.default_rng(0)
     pictures = random.integers(0, 256, (12, 8, 8), np.uint8).repeat(28, 1).repeat(28, 2)
@@ -164,7 +165,7 @@ def exported(films: Films, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
     return folder, card
 
 
-def test_the_reader_file_opens_and_reads(exported: tuple[Path, dict], films: Films, samples: Path) -> None:
+def test_the_reader_file_opens_and_reads(exported: tuple[Path, dict], films: LabelledFilms, samples: Path) -> None:
     folder, card = exported
     reader = Reader.open(folder / "reader.onnx")
     assert json.loads(json.dumps(card))["classes"] == ["normal", "pneumonia"]
@@ -181,7 +182,7 @@ def test_the_reader_file_opens_and_reads(exported: tuple[Path, dict], films: Fil
 
 
 def test_a_reader_of_each_lung_says_which_and_keeps_its_promise_at_another_hospital(
-    films: Films, tmp_path: Path, samples: Path
+    films: LabelledFilms, tmp_path: Path, samples: Path
 ) -> None:
     torch.manual_seed(0)
     model = create("custom_cnn", ["normal", "pneumonia"], finder=load_finder(), abnormal=True).eval()
@@ -208,7 +209,7 @@ def test_a_reader_of_each_lung_says_which_and_keeps_its_promise_at_another_hospi
     assert reading.right_lung is not None and reading.left_lung is not None and reading.abnormal is not None
 
 
-def test_many_films_at_once_get_the_same_predictions(exported: tuple[Path, dict], films: Films) -> None:
+def test_many_films_at_once_get_the_same_predictions(exported: tuple[Path, dict], films: LabelledFilms) -> None:
     folder, _ = exported
     bulk = graph.run(graph.session(onnx.load(folder / "reader.bulk.onnx")), films.pixels)
     single = graph.session(onnx.load(folder / "reader.onnx"))
@@ -306,7 +307,7 @@ def test_two_films_on_one_picture_half_a_chest_and_a_small_one_are_not_read_for_
     assert np.mean([codes[:1] == ("small_chest",) for codes in small]) > 0.6, small
 
 
-def test_companions_for_pytorch_give_the_same(exported: tuple[Path, dict], films: Films) -> None:
+def test_companions_for_pytorch_give_the_same(exported: tuple[Path, dict], films: LabelledFilms) -> None:
     folder, _ = exported
     pixels = torch.from_numpy(films.pixels[3].copy())
     expected = graph.run(graph.session(onnx.load(folder / "reader.onnx")), films.pixels[3])
@@ -403,7 +404,7 @@ def test_a_network_that_knows_the_label_without_the_lungs_is_not_exported(sample
     pixels = np.stack([squash(np.asarray(Image.open(path).convert("L")), 224) for path in drawn])
     pixels[:, :12, :12] = 40 + 60 * labels[:, None, None] if reads_the_frame else 40
     pixels[:, 100:110, 60:70] = 40 + 60 * labels[:, None, None]
-    films, said = Films(pixels, labels, np.arange(len(drawn))), []
+    films, said = LabelledFilms(pixels, labels, np.arange(len(drawn))), []
     if reads_the_frame:
         with pytest.raises(UserError, match="without their lungs, with AUROC 1"):
             knowledge_without_lungs(Brightness(), films, False, said.append)

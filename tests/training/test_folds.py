@@ -26,7 +26,7 @@ def films() -> tuple[LabelledFilms, np.ndarray]:
     patients = np.repeat(np.arange(PATIENTS), 2)
     labels = np.random.default_rng(0).permutation(np.arange(PATIENTS) % 2)[patients]
     pixels = np.broadcast_to(patients[:, None, None], (len(patients), 8, 8)).astype(np.uint8)
-    return LabelledFilms(pixels, labels), patients
+    return LabelledFilms(pixels, labels, patients), patients
 
 
 def parts(patients: np.ndarray, count: int = 4) -> list[list[int]]:

@@ -30,7 +30,7 @@ def network() -> Architecture:
 
 def films(count: int = 12) -> LabelledFilms:
     pixels = np.random.default_rng(0).integers(0, 256, (count, 64, 64), np.uint8)
-    return LabelledFilms(pixels, np.arange(count, dtype=np.int64) % 2)
+    return LabelledFilms(pixels, np.arange(count, dtype=np.int64) % 2, np.arange(count))
 
 
 def drawn_low_on_the_left(count: int) -> np.ndarray:
@@ -94,7 +94,7 @@ def test_weights_are_chosen_by_clean_and_by_perturbed_films_alike() -> None:
 
 def test_a_mixed_film_is_as_much_of_each_class_as_of_each_film(tmp_path: Path) -> None:
     levels = np.array([10, 60, 110, 200], np.uint8)
-    four = LabelledFilms(np.repeat(levels, 32 * 32).reshape(4, 32, 32), np.arange(4))
+    four = LabelledFilms(np.repeat(levels, 32 * 32).reshape(4, 32, 32), np.arange(4), np.arange(4))
     model = create("custom_cnn", list("abcd"))
     recipe = Recipe(mixup=1.0, augmentation=0.0, batch_size=4)
     run = _Run(recipe, model, four, four, tmp_path, CheckpointState(), Processes(), quiet=True)
@@ -118,7 +118,7 @@ class Watched(np.ndarray):
 
 def test_the_films_of_a_batch_are_read_when_they_are_needed() -> None:
     pixels = films(40).pixels.view(Watched)
-    train = LabelledFilms(pixels, np.arange(40) % 2).take(np.arange(0, 40, 2)).take(np.arange(10))
+    train = LabelledFilms(pixels, np.arange(40) % 2, np.arange(40)).take(np.arange(0, 40, 2)).take(np.arange(10))
     assert len(train) == 10 and Watched.most == 0
     batch, labels, _ = train.batch(torch.tensor([3, 1]), torch.device("cpu"))
     assert Watched.most == 2
@@ -131,7 +131,7 @@ def test_at_each_site_the_classes_have_the_same_shares() -> None:
     """Two hospitals, one with mostly positive films: an epoch must not let the site tell the class."""
     labels = np.r_[np.ones(70), np.zeros(30), np.ones(10), np.zeros(90)].astype(np.int64)
     sites = np.array(["a"] * 100 + ["b"] * 100)
-    mixed = LabelledFilms(np.zeros((200, 1, 1), np.uint8), labels, sites)
+    mixed = LabelledFilms(np.zeros((200, 1, 1), np.uint8), labels, np.arange(200), sites)
     order = mixed.order(1, [0, 1])
     assert len(order) == 200 and not np.array_equal(order, mixed.order(1, [0, 2]))
     assert np.array_equal(order, mixed.order(1, [0, 1]))
@@ -141,21 +141,23 @@ def test_at_each_site_the_classes_have_the_same_shares() -> None:
     assert set(np.flatnonzero(labels == 0)[:30]) <= set(
         order
     )  # none is left out where more are asked for than there are
-    alone = LabelledFilms(mixed.pixels, labels)
+    alone = LabelledFilms(mixed.pixels, labels, np.arange(200))
     assert sorted(alone.order(1, [0, 1])) == list(range(200))
 
 
 def test_a_site_of_one_class_is_refused() -> None:
     labels = np.array([0, 1, 1, 1])
     with pytest.raises(UserError, match="site 'b' lacks films"):
-        check_sites(LabelledFilms(np.zeros((4, 1, 1), np.uint8), labels, np.array(["a", "a", "b", "b"])), 1)
+        check_sites(
+            LabelledFilms(np.zeros((4, 1, 1), np.uint8), labels, np.arange(4), np.array(["a", "a", "b", "b"])), 1
+        )
 
 
 def test_where_people_drew_the_lungs_the_network_sees_them_in_training_and_validation(tmp_path: Path) -> None:
     """A finder that was never fitted would show it something else."""
     torch.manual_seed(0)
     model = create("custom_cnn", ["normal", "pneumonia"], finder=LungFinder())
-    drawn = LabelledFilms(films().pixels, films().labels, lungs=drawn_low_on_the_left(12))
+    drawn = LabelledFilms(films().pixels, films().labels, np.arange(12), lungs=drawn_low_on_the_left(12))
     recipe = Recipe(augmentation=0.0, swap=0.0, restyle=0.0, batch_size=4)
     run = _Run(
         recipe, model, drawn.take(range(8)), drawn.take(range(8, 12)), tmp_path, CheckpointState(), Processes(), True

@@ -13,9 +13,10 @@ from PIL import Image
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.lungs import LungFinder, LungView
 from ai_for_sudan.models import create
+from ai_for_sudan.models.architecture import positive_odds
 from ai_for_sudan.training import Recipe
 from ai_for_sudan.training.companions import Companions, lungs_with_boxes
-from ai_for_sudan.training.lung_targets import LungFilms, lung_loss, positive_odds
+from ai_for_sudan.training.lung_targets import LungFilms, lung_loss
 
 
 def lungs(side: int = 64) -> torch.Tensor:
@@ -77,7 +78,7 @@ def test_the_loss_asks_for_the_right_lung_and_for_attribution_in_the_box() -> No
     right, wrong = torch.zeros(2, 2, 2), torch.zeros(2, 2, 2)
     right[0, :, 1], wrong[0, :, 1] = torch.tensor([3.0, -3.0]), torch.tensor([-3.0, 3.0])
     right[1, :, 1] = wrong[1, :, 1] = -3.0
-    assert positive_odds(model, right)[0].tolist() == [3, -3]
+    assert positive_odds(right, model.spec)[0].tolist() == [3, -3]
     assert loss(right) < 0.2 < 1 < loss(wrong)
     # Attribution in the lung with the box costs less than in the other one.
     assert loss(right, lung_weight=0.0, place_weight=1.0) < loss(wrong, lung_weight=0.0, place_weight=1.0)

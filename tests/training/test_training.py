@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ def drawn_films(count: int, seed: int, size: int = 64) -> LabelledFilms:
     for film, label in zip(pixels, labels, strict=True):
         film[:, : size // 2] += 100 * (1 - label)
         film[:, size // 2 :] += 100 * label
-    return LabelledFilms(pixels.astype(np.uint8), labels.astype(np.int64))
+    return LabelledFilms(pixels.astype(np.uint8), labels.astype(np.int64), np.arange(count))
 
 
 def network(seed: int = 0) -> torch.nn.Module:
@@ -187,7 +188,7 @@ def test_the_average_of_weights_and_other_options_train(tmp_path: Path, fitted) 
 @pytest.mark.parametrize("select", list(SELECTIONS))
 def test_training_stops_when_validation_no_longer_gets_better(tmp_path: Path, select: str) -> None:
     noise = drawn_films(32, 1)
-    shuffled = LabelledFilms(noise.pixels, np.random.default_rng(0).permutation(noise.labels))
+    shuffled = replace(noise, labels=np.random.default_rng(0).permutation(noise.labels))
     recipe = Recipe(
         **{
             **RECIPE.to_dict(),
@@ -217,9 +218,7 @@ def test_findings_with_missing_labels_are_learned(tmp_path: Path) -> None:
     table[::7, 1] = np.nan
     torch.manual_seed(0)
     model = create("custom_cnn", ["right", "left"], task="multilabel")
-    result = fit(
-        RECIPE, model, LabelledFilms(films.pixels, table), LabelledFilms(films.pixels, table), tmp_path, quiet=True
-    )
+    result = fit(RECIPE, model, replace(films, labels=table), replace(films, labels=table), tmp_path, quiet=True)
     probability = probabilities(logits(result.model, films.pixels), "multilabel").numpy()
     assert score(np.stack([films.labels, 1 - films.labels], 1).astype(float), probability, 0)["auroc"] > 0.99
 

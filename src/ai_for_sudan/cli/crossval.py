@@ -16,7 +16,7 @@ import torch
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, decoded, manifest_of, patients_in_words
-from ai_for_sudan.datasets import folds, labels, patients, verify, without_patient
+from ai_for_sudan.datasets import folds, labels, verify, without_patient
 from ai_for_sudan.datasets.split import groups
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.crossval import FIGURES, pooled
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     result = pooled(
         spec,
         films.labels,
-        given.patients,
+        films.patients,
         [fold.test for fold in sides],
         predicted,
         against=kept_predictions(args.against, sides, len(spec.classes)) if args.against else None,
@@ -118,7 +118,6 @@ class _Given:
     make_model: Callable[[], Architecture]
     films: LabelledFilms
     folds: dict[str, Fold]
-    patients: np.ndarray
     without_patient: int
 
 
@@ -158,8 +157,8 @@ def _given(args: argparse.Namespace) -> _Given:
     fitted_on = sorted({int(row) for fold in sides.values() for row in (*fold.train, *fold.validation)})
     lungs = drawn_lungs(recipe, manifest, fitted_on)
     # Trained on so that a site predicts nothing; folds by patient are measured on the films as they occur.
-    films = LabelledFilms(decoded_films.pixels, truth, sites if args.by == "site" else None, lungs)
-    return _Given(recipe, make_model, films, sides, patients(manifest), without_patient(manifest))
+    films = LabelledFilms.of(manifest, decoded_films.pixels, sites if args.by == "site" else None, lungs)
+    return _Given(recipe, make_model, films, sides, without_patient(manifest))
 
 
 def _one_fold(args: argparse.Namespace, number: int, jobs: int) -> None:

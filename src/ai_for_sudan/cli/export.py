@@ -12,12 +12,13 @@ from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, decoded, manifest_of
 from ai_for_sudan.contract.ages import age_years
 from ai_for_sudan.contract.card import Population
-from ai_for_sudan.datasets import Film, Manifest, Picked, labels, patients, sites_of, split_manifest
+from ai_for_sudan.datasets import Film, Manifest, sites_of, split_manifest
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.file_table import file_table
-from ai_for_sudan.export import ExportOptions, Films, GatePictures, Healthy, Pictures, export_reader
+from ai_for_sudan.export import ExportOptions, GatePictures, Healthy, Pictures, export_reader
 from ai_for_sudan.models import CheckpointState, load_checkpoint, names, save_checkpoint
 from ai_for_sudan.pages import statuses_in_words
+from ai_for_sudan.training import LabelledFilms
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -73,22 +74,23 @@ def run(args: argparse.Namespace) -> int:
     model, state = load_checkpoint(args.checkpoint, args.model_type)
     spec = model.spec
     films = decoded(args, manifest_of(args, spec.positive), spec.input_size)
-    manifest, pixels = films.manifest, films.pixels
+    manifest = films.manifest
     if tuple(manifest.classes) != spec.classes:
         raise UserError(
             f"{args.data_dir} has the classes {', '.join(manifest.classes)}, the checkpoint {', '.join(spec.classes)}"
         )
     train, validation = _sides(args, manifest, state)
-    truth, patient_ids = labels(manifest), patients(manifest)
+    labelled = LabelledFilms.of(manifest, films.pixels, sites_of(manifest))
+    to_fit, to_choose = (labelled.take(side) for side in (train, validation))
     options = ExportOptions(
         name=args.name or args.output.stem,
         training={
             "data": args.data_name or str(args.data_dir.name),
             **{key: value for key in ("licence", "reference_standard") if (value := getattr(args, key))},
-            "films": len(train),
-            "patients": len(np.unique(patient_ids[train])),
-            "validation_films": len(validation),
-            "validation_patients": len(np.unique(patient_ids[validation])),
+            "films": len(to_fit),
+            "patients": len(np.unique(to_fit.patients)),
+            "validation_films": len(to_choose),
+            "validation_patients": len(np.unique(to_choose.patients)),
         },
         population=_population(args, [manifest.films[row] for row in train]),
         operating_point=args.operating_point,
@@ -105,11 +107,6 @@ def run(args: argparse.Namespace) -> int:
         *(Pictures.below(folder, spec.input_size) if folder else None for folder in (args.other_chest, args.not_chest))
     )
     healthy = [Healthy(_name(folder), Pictures.below(folder, spec.input_size)) for folder in args.healthy]
-    sites = sites_of(manifest)
-    to_fit, to_choose = (
-        Films(Picked(pixels, side), truth[side], patient_ids[side], None if sites is None else sites[side])
-        for side in (train, validation)
-    )
     card = export_reader(model, state, to_fit, to_choose, args.output, options, pictures=pictures, healthy=healthy)
     files = [args.checkpoint, args.output]
     if args.safetensors:

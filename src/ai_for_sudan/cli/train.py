@@ -15,7 +15,7 @@ import torch
 
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, decoded, manifest_of
-from ai_for_sudan.datasets import Manifest, decode, labels, sites_of, split_manifest, verify
+from ai_for_sudan.datasets import Manifest, decode, sites_of, split_manifest, verify
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.file_table import file_table
 from ai_for_sudan.files import alone
@@ -125,7 +125,7 @@ def _train_in(
     lungs = drawn_lungs(recipe, manifest, sorted({*train, *validation}))
     if lungs is not None:
         say(f"{recipe.masks}: lungs as people drew them; the reader that is exported finds them itself")
-    labelled = LabelledFilms(films.pixels, labels(manifest), sites, lungs)
+    labelled = LabelledFilms.of(manifest, films.pixels, sites, lungs)
     held_out = labelled.take(validation)
     say(f"{recipe.model_type}: {sum(p.numel() for p in model.parameters()):,} parameters")
     fitted = fit(

@@ -15,9 +15,10 @@ from ai_for_sudan.contract.reference import build as build_reference
 from ai_for_sudan.datasets import Pixels
 from ai_for_sudan.evaluation.metrics import measure
 from ai_for_sudan.export import graph
-from ai_for_sudan.export.inputs import Films, GatePictures
+from ai_for_sudan.export.inputs import GatePictures
 from ai_for_sudan.export.network import ReaderNetwork
 from ai_for_sudan.models import CheckpointState, as_batch
+from ai_for_sudan.training import LabelledFilms
 
 SELF_TEST_SIDE = 64
 
@@ -34,7 +35,12 @@ def intended_use(positive: str, population: Population) -> str:
 
 
 def provenance(
-    weights: str, state: CheckpointState, films: dict[str, Films], pictures: GatePictures, name: str, command: str
+    weights: str,
+    state: CheckpointState,
+    films: dict[str, LabelledFilms],
+    pictures: GatePictures,
+    name: str,
+    command: str,
 ) -> Provenance:
     """Record where a reader comes from: weights, films and commands.
 
@@ -101,7 +107,7 @@ def self_test(model: onnx.ModelProto, positive: int) -> SelfTest:
     )
 
 
-def reference(network: ReaderNetwork, films: Films, positive: int, seed: int) -> dict[str, Any]:
+def reference(network: ReaderNetwork, films: LabelledFilms, positive: int, seed: int) -> dict[str, Any]:
     """Summarise known films, one a patient, for the question whether those of a site are like them."""
     first = np.unique(films.patients, return_index=True)[1]  # one film a patient
     embeddings, scores = [], []
@@ -113,7 +119,9 @@ def reference(network: ReaderNetwork, films: Films, positive: int, seed: int) ->
     return build_reference(np.concatenate(embeddings), np.concatenate(scores), seed, films.pixels[first])
 
 
-def metrics(validation: Films, probability: np.ndarray, spec: Any, threshold: float, seed: int) -> dict[str, Any]:
+def metrics(
+    validation: LabelledFilms, probability: np.ndarray, spec: Any, threshold: float, seed: int
+) -> dict[str, Any]:
     """Measure validation films, as they are and perturbed, by their probabilities ``(2 N, C)``."""
     count = len(validation)
     result = {}

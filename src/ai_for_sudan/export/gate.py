@@ -12,10 +12,11 @@ import torch
 from ai_for_sudan import lungs
 from ai_for_sudan.contract.codes import advice_of, kind_of, text_of
 from ai_for_sudan.export.familiarity import CODE, Familiarity, fit_familiarity, left_over, limit_of
-from ai_for_sudan.export.inputs import Films, GatePictures
+from ai_for_sudan.export.inputs import GatePictures
 from ai_for_sudan.export.network import Gate, ReaderNetwork
 from ai_for_sudan.export.rules import Rules, fit_rules, limits_of, patterns_of, refused
 from ai_for_sudan.export.samples import PARTS, Samples, draw_samples
+from ai_for_sudan.training import LabelledFilms
 
 #: in the order of the scores; ``blank`` is fixed, the others are fitted
 CODES = (
@@ -44,8 +45,8 @@ class FittedGate:
 
 def fit_gate(
     network: ReaderNetwork,
-    train: Films,
-    validation: Films,
+    train: LabelledFilms,
+    validation: LabelledFilms,
     pictures: GatePictures,
     *,
     seed: int = 0,

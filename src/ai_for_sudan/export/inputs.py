@@ -1,4 +1,4 @@
-"""What a reader file is made with: films of the training data, and other pictures for the gate."""
+"""Pictures that a reader file is made with besides the films of its training data."""
 
 from __future__ import annotations
 
@@ -7,29 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ai_for_sudan.datasets import Pixels, squash
+from ai_for_sudan.datasets import squash
 from ai_for_sudan.errors import UnreadableFilm, UserError
 from ai_for_sudan.radiographs import find_films, read_radiograph
-
-
-@dataclass(frozen=True)
-class Films:
-    """Films at network size with labels and patients.
-
-    Attributes:
-        pixels: uint8 ``(N, S, S)``; may be picked from a memory map.
-        labels: class numbers ``(N,)`` or findings ``(N, C)``.
-        patients: ``(N,)``.
-        sites: the hospital of each film, str ``(N,)``, where they are of several.
-    """
-
-    pixels: Pixels
-    labels: np.ndarray
-    patients: np.ndarray
-    sites: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.pixels)
 
 
 @dataclass(frozen=True)

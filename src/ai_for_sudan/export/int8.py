@@ -15,7 +15,6 @@ import onnx
 
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.export.graph import run, session
-from ai_for_sudan.export.inputs import Films
 from ai_for_sudan.onnx_runtime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -26,6 +25,7 @@ from ai_for_sudan.onnx_runtime.quantization import (
     quantize_static,
 )
 from ai_for_sudan.statistics import positive_truth, quick_auroc
+from ai_for_sudan.training import LabelledFilms
 
 #: limits on validation films beyond which no int8 file is written
 AUROC_LOSS, DECISIONS_EQUAL, HEATMAP_CORRELATION = 0.002, 0.995, 0.98
@@ -185,8 +185,8 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def quantise(
     model: onnx.ModelProto,
-    train: Films,
-    validation: Films,
+    train: LabelledFilms,
+    validation: LabelledFilms,
     positive: int,
     threshold: float,
     float_convolutions: int | None = None,

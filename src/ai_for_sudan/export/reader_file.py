@@ -25,7 +25,7 @@ from ai_for_sudan.contract.provenance import project_commit, weights_sha256
 from ai_for_sudan.disturbances import perturbed
 from ai_for_sudan.export import choices, facts, graph, int8
 from ai_for_sudan.export.gate import fit_gate
-from ai_for_sudan.export.inputs import Films, GatePictures, Healthy
+from ai_for_sudan.export.inputs import GatePictures, Healthy
 from ai_for_sudan.export.network import Calibration, ManyFilms, OneFilm, ReaderNetwork
 from ai_for_sudan.export.pytorch_files import write_for_pytorch
 from ai_for_sudan.export.shortcuts import knowledge_without_lungs
@@ -33,6 +33,7 @@ from ai_for_sudan.models import Architecture, CheckpointState, folded
 from ai_for_sudan.models.architecture import Logits, joined
 from ai_for_sudan.models.predict import lung_logits
 from ai_for_sudan.statistics import Predictions, positive_truth
+from ai_for_sudan.training import LabelledFilms
 from ai_for_sudan.version import __version__
 
 
@@ -71,8 +72,8 @@ class ExportOptions:
 def export_reader(
     model: Architecture,
     state: CheckpointState,
-    train: Films,
-    validation: Films,
+    train: LabelledFilms,
+    validation: LabelledFilms,
     output: Path,
     options: ExportOptions,
     *,
@@ -104,7 +105,7 @@ def export_reader(
     say("predicting validation films, as they are and perturbed")
     twofold = [lung_logits(model, validation.pixels), lung_logits(model, copies)]
     both = torch.cat([joined(one.classes, spec) for one in twofold])
-    twice = Films(
+    twice = LabelledFilms(
         np.concatenate([np.asarray(validation.pixels), copies]),
         np.concatenate([validation.labels] * 2),
         np.concatenate([validation.patients] * 2),
@@ -202,7 +203,7 @@ def export_reader(
 
 
 def _abnormal(
-    validation: Sequence[Logits], films: Films, elsewhere: Mapping[str, Logits], positive: int
+    validation: Sequence[Logits], films: LabelledFilms, elsewhere: Mapping[str, Logits], positive: int
 ) -> tuple[Calibration, Abnormal] | None:
     """Calibrate whether lungs are abnormal and choose its limit; None for a network that does not tell.
 
@@ -234,7 +235,7 @@ def _predictions(labels: np.ndarray, probability: np.ndarray, positive: int) -> 
     return Predictions.of(positive_truth(labels, positive), probability[:, positive])
 
 
-def _sets(validation: Films, probability: np.ndarray, positive: int) -> dict[str, Predictions]:
+def _sets(validation: LabelledFilms, probability: np.ndarray, positive: int) -> dict[str, Predictions]:
     """Validation films by site and state: ``clean``, ``perturbed``, or ``SITE, clean`` and so on where sites are named.
 
     Args:

@@ -12,9 +12,10 @@ import torch
 
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.export import unfit
-from ai_for_sudan.export.inputs import Films, GatePictures
+from ai_for_sudan.export.inputs import GatePictures
 from ai_for_sudan.export.network import Gate, ReaderNetwork
 from ai_for_sudan.models import as_batch, as_pixels
+from ai_for_sudan.training import LabelledFilms
 
 #: of cross-validation
 PARTS = 5
@@ -83,8 +84,8 @@ def parts_of(sources: Sequence[str] | np.ndarray, seed: int) -> np.ndarray:
 
 def draw_samples(
     network: ReaderNetwork,
-    train: Films,
-    validation: Films,
+    train: LabelledFilms,
+    validation: LabelledFilms,
     pictures: GatePictures,
     *,
     seed: int = 0,

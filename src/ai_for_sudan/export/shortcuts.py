@@ -12,10 +12,10 @@ import torch
 from ai_for_sudan.datasets import Pixels
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation import attribution
-from ai_for_sudan.export.inputs import Films
 from ai_for_sudan.lungs import LungView, box_of, load_finder
 from ai_for_sudan.models import Architecture, as_batch, probabilities
 from ai_for_sudan.statistics import Estimate, positive_truth
+from ai_for_sudan.training import LabelledFilms
 
 _BATCH = 64
 
@@ -78,7 +78,7 @@ def _batches(count: int) -> list[slice]:
 
 
 def knowledge_without_lungs(
-    model: Architecture, films: Films, force: bool, say: Callable[[str], None]
+    model: Architecture, films: LabelledFilms, force: bool, say: Callable[[str], None]
 ) -> dict[str, Any]:
     """What the card says of how much the label shows without the lungs.
 

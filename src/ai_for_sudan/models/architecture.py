@@ -188,6 +188,15 @@ class Logits(NamedTuple):
     abnormal: Tensor | None
 
 
+def positive_odds(classes: Tensor, spec: ModelSpec) -> Tensor:
+    """Return the log-odds of the positive class against all others, or of a finding, ``(..., C)`` -> ``(...)``."""
+    positive = spec.positive_index
+    if spec.task != "exclusive":
+        return classes[..., positive]
+    rest = torch.cat([classes[..., :positive], classes[..., positive + 1 :]], -1)
+    return classes[..., positive] - (rest[..., 0] if rest.shape[-1] == 1 else rest.logsumexp(-1))
+
+
 def shares(each: Tensor, spec: ModelSpec) -> Tensor:
     """Return how much each lung counts for the film: the softmax of what speaks for the positive class in it.
 
@@ -201,10 +210,7 @@ def shares(each: Tensor, spec: ModelSpec) -> Tensor:
     """
     if spec.task != "exclusive":
         return torch.full_like(each[..., 0], 1 / each.shape[1])
-    positive = spec.positive_index
-    rest = torch.cat([each[..., :positive], each[..., positive + 1 :]], -1)
-    odds = each[..., positive] - (rest[..., 0] if rest.shape[-1] == 1 else rest.logsumexp(-1))
-    return odds.softmax(1)
+    return positive_odds(each, spec).softmax(1)
 
 
 def entropy(share: Tensor) -> Tensor:

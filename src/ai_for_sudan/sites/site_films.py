@@ -37,7 +37,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class Unread:
     """A film that is not read: refused, with the reader's codes, or without any, with the reason.
 
     Attributes:
@@ -79,8 +79,8 @@ class SiteFilms:
     pictures: np.ndarray
     doubted: np.ndarray
     abnormal: np.ndarray
-    refused: list[LeftOut]
-    excluded: list[LeftOut]
+    refused: list[Unread]
+    excluded: list[Unread]
     patients_known: bool
 
     def __len__(self) -> int:
@@ -115,17 +115,17 @@ def read_site(reader: Reader, manifest: Manifest, *, threads: int | None = None)
     column = manifest.classes.index(manifest.positive)
     positive = positive_truth(truth, column)
     names = [_short(film.file, manifest) for film in manifest.films]
-    refused: list[LeftOut] = []
-    excluded: list[LeftOut] = []
+    refused: list[Unread] = []
+    excluded: list[Unread] = []
     seen: dict[int, Seen] = {}
     patients = groups(manifest)
     limit = reader.card.abnormal.limit if reader.card.abnormal else np.inf
 
-    def one(index: int) -> Seen | LeftOut:
+    def one(index: int) -> Seen | Unread:
         reading = reader.read(manifest.films[index].source)
 
-        def without(codes: tuple[str, ...] = (), reason: str = "") -> LeftOut:
-            return LeftOut(names[index], float(positive[index]), int(patients[index]), codes, reason)
+        def without(codes: tuple[str, ...] = (), reason: str = "") -> Unread:
+            return Unread(names[index], float(positive[index]), int(patients[index]), codes, reason)
 
         if reading.status == "failed":
             return without(reason="; ".join(reading.reasons))

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ai_for_sudan.datasets import Manifest, Picked, Pixels
+from ai_for_sudan.datasets import Manifest, Picked, Pixels, labels, patients
 from ai_for_sudan.datasets.masks import load_lungs
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.lungs.finder import SIDE
@@ -19,29 +19,39 @@ from ai_for_sudan.training.recipe import Recipe
 
 @dataclass(frozen=True)
 class LabelledFilms:
-    """Films at network size with their labels.
+    """Films at network size with what is known of them.
 
     Attributes:
         pixels: uint8 ``(N, S, S)``; may be picked from a memory map.
         labels: class numbers int64 ``(N,)``, or findings float32 ``(N, C)`` in 0, 1, NaN (no label).
-        sites: the hospital of each film ``(N,)``, where they are of several.
+        patients: whom each film is of ``(N,)``.
+        sites: the hospital of each film, str ``(N,)``, where they are of several.
         lungs: uint8 ``(N, h, w)``, 255 where lung is, where people drew them.
     """
 
     pixels: Pixels
     labels: np.ndarray
+    patients: np.ndarray
     sites: np.ndarray | None = None
     lungs: np.ndarray | None = None
+
+    @classmethod
+    def of(
+        cls, manifest: Manifest, pixels: Pixels, sites: np.ndarray | None = None, lungs: np.ndarray | None = None
+    ) -> LabelledFilms:
+        """Join the decoded films of a manifest with their labels and patients."""
+        return cls(pixels, labels(manifest), patients(manifest), sites, lungs)
 
     def __len__(self) -> int:
         return len(self.pixels)
 
     def take(self, rows: Sequence[int] | np.ndarray) -> LabelledFilms:
-        """Some of them; their pixels are not copied."""
+        """Return the films of these rows; their pixels are not copied."""
         chosen = np.asarray(rows, dtype=np.int64)
         return LabelledFilms(
             Picked(self.pixels, chosen),
             self.labels[chosen],
+            self.patients[chosen],
             None if self.sites is None else self.sites[chosen],
             None if self.lungs is None else self.lungs[chosen],
         )

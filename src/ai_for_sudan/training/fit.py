@@ -30,13 +30,13 @@ from ai_for_sudan.models import (
     probabilities,
     save_checkpoint,
 )
-from ai_for_sudan.models.architecture import Logits, joined
+from ai_for_sudan.models.architecture import Logits, joined, positive_odds
 from ai_for_sudan.models.checkpoint import write_tensors
 from ai_for_sudan.training.companions import Companions
 from ai_for_sudan.training.examples import LabelledFilms, check_sites
 from ai_for_sudan.training.history import merit, write_history
 from ai_for_sudan.training.loss import class_weights, loss, targets
-from ai_for_sudan.training.lung_targets import LungFilms, imitated, lung_loss, positive_odds
+from ai_for_sudan.training.lung_targets import LungFilms, imitated, lung_loss
 from ai_for_sudan.training.optimisation import Optimisation
 from ai_for_sudan.training.processes import Processes
 from ai_for_sudan.training.recipe import SELECTIONS, Recipe
@@ -302,7 +302,7 @@ class _Run:
         value = loss(logits[rows], target[rows], self.weights, self.spec.task)
         if known is not None:
             value = value + lung_loss(self.model, maps, found, known, self.recipe)
-            odds = positive_odds(self.model, found.classes.detach().float())
+            odds = positive_odds(found.classes.detach().float(), self.spec)
             self._mosaics = known.mosaics(odds, round(self.recipe.mosaics * self.recipe.batch_size), generator)
         if self.teacher is not None:
             with torch.inference_mode(), autocast(self.device):

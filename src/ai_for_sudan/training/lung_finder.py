@@ -100,7 +100,7 @@ class LungRecipe:
 
 
 @dataclass(frozen=True)
-class Films:
+class SourceFilms:
     """Of one source, at the finder's size: films and masks ``(N, 1, 112, 112)`` in 0..1; held out ``(N,)``."""
 
     source: Source
@@ -109,7 +109,7 @@ class Films:
     held_out: np.ndarray
 
 
-def load_sources(recipe: LungRecipe, data_dir: Path) -> list[Films]:
+def load_sources(recipe: LungRecipe, data_dir: Path) -> list[SourceFilms]:
     """Read all sources and draw the patients that are held out.
 
     Raises:
@@ -124,7 +124,9 @@ def load_sources(recipe: LungRecipe, data_dir: Path) -> list[Films]:
             SIDE,
             source.patient_rule or None,
         )
-        found.append(Films(source, as_batch(masked.pixels), as_batch(masked.masks), _held_out(recipe, source, masked)))
+        found.append(
+            SourceFilms(source, as_batch(masked.pixels), as_batch(masked.masks), _held_out(recipe, source, masked))
+        )
     return found
 
 
@@ -137,7 +139,7 @@ def _held_out(recipe: LungRecipe, source: Source, masked: MaskedFilms) -> np.nda
     return held
 
 
-def fit_finder(recipe: LungRecipe, sources: Sequence[Films], say: Callable[[str], None] = print) -> LungFinder:
+def fit_finder(recipe: LungRecipe, sources: Sequence[SourceFilms], say: Callable[[str], None] = print) -> LungFinder:
     """Fit a finder from random weights, cycle after cycle.
 
     The loss is binary cross-entropy and one less the soft Dice coefficient (Milletari 2016). Films are augmented, and
@@ -235,7 +237,7 @@ def perturbed_pairs(
     return films, masks
 
 
-def measure_finder(recipe: LungRecipe, finder: LungFinder, sources: Sequence[Films]) -> dict[str, dict[str, Any]]:
+def measure_finder(recipe: LungRecipe, finder: LungFinder, sources: Sequence[SourceFilms]) -> dict[str, dict[str, Any]]:
     """Dice on the held-out films of each source, as they are and perturbed: mean with a bootstrap interval, and the
     fifth percentile."""
     found = {}

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ai_for_sudan.lungs.mosaics import mosaic
 from ai_for_sudan.models import Architecture
-from ai_for_sudan.models.architecture import Logits, ModelSpec, joined, shares
+from ai_for_sudan.models.architecture import Logits, ModelSpec, joined, positive_odds, shares
 from ai_for_sudan.training.loss import imitation
 from ai_for_sudan.training.recipe import Recipe
 
@@ -107,7 +107,7 @@ def lung_loss(model: Architecture, maps: Tensor, logits: Logits, films: LungFilm
         maps: the weighted maps of the films ``(B, 2 K, h, w)``.
         logits: of each lung.
     """
-    odds = positive_odds(model, logits.classes)
+    odds = positive_odds(logits.classes, model.spec)
     value = recipe.lung_weight * _entropy(odds, films.lungs)
     if logits.abnormal is not None:
         healthy = torch.where(films.abnormal == 0, 0.0, torch.nan)[:, None].expand(-1, 2)
@@ -130,15 +130,6 @@ def imitated(student: Logits, teacher: Logits, spec: ModelSpec) -> Tensor:
     if student.abnormal is not None and teacher.abnormal is not None:
         value = value + imitation(student.abnormal, teacher.abnormal.clone(), "multilabel")
     return value
-
-
-def positive_odds(model: Architecture, classes: Tensor) -> Tensor:
-    """Log-odds of the positive class against the rest, ``(..., C)`` -> ``(...)``."""
-    positive = model.spec.positive_index
-    if model.spec.task != "exclusive":
-        return classes[..., positive]
-    rest = torch.cat([classes[..., :positive], classes[..., positive + 1 :]], -1)
-    return classes[..., positive] - rest.logsumexp(-1)
 
 
 def _entropy(odds: Tensor, truth: Tensor) -> Tensor:
