@@ -11,16 +11,16 @@ from ai_for_sudan.processes import cores, in_parallel
 
 def test_a_container_gets_the_cores_of_its_quota(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cpu.max").write_text("150000 100000\n")
-    assert processes._quota(tmp_path) == 1.5
+    assert processes.container_quota(tmp_path) == 1.5
     (tmp_path / "cpu.max").write_text("max 100000\n")
-    assert processes._quota(tmp_path) == float("inf")
+    assert processes.container_quota(tmp_path) == float("inf")
     (tmp_path / "cpu.max").unlink()
-    assert processes._quota(tmp_path) == float("inf")
+    assert processes.container_quota(tmp_path) == float("inf")
     (tmp_path / "cpu").mkdir()
     (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("50000\n")
     (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
-    assert processes._quota(tmp_path) == 0.5
-    monkeypatch.setattr(processes, "_quota", lambda control: 0.5)
+    assert processes.container_quota(tmp_path) == 0.5
+    monkeypatch.setattr(processes, "container_quota", lambda control: 0.5)
     assert cores() == 1
 
 

@@ -17,10 +17,10 @@ Result = TypeVar("Result")
 def cores() -> int:
     """Cores that this process may use: fewer than the machine has, inside a container or on a cluster."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, math.ceil(min(allowed, _quota(Path("/sys/fs/cgroup")))))
+    return max(1, math.ceil(min(allowed, container_quota(Path("/sys/fs/cgroup")))))
 
 
-def _quota(control: Path) -> float:
+def container_quota(control: Path) -> float:
     """Processor time that a container gets each second (``docker --cpus``), which its affinity does not show."""
     try:
         if (control / "cpu.max").exists():  # version 2 of Linux's control groups

@@ -101,7 +101,7 @@ def test_what_the_operating_system_refuses_is_one_line(
     def refused(*_: object) -> int:
         raise error
 
-    monkeypatch.setattr(cli, "_run", refused)
+    monkeypatch.setattr(cli, "run_command", refused)
     assert main(["read", "x"]) == 2
     output = capsys.readouterr().err
     assert output.count("\n") == 1 and "\x1b" not in output and str(error.strerror) in output
@@ -113,7 +113,7 @@ def test_no_message_holds_control_characters(
     def refused(*_: object) -> int:
         raise UserError("there is no film \x1b]0;owned\x07\nai-for-sudan read: all is well")
 
-    monkeypatch.setattr(cli, "_run", refused)
+    monkeypatch.setattr(cli, "run_command", refused)
     assert main(["read", "x"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert main(["\x1b[2J"]) == 2
@@ -133,7 +133,7 @@ def run(*_):
         print("writing", flush=True)
         time.sleep(600)
 
-cli._run = run
+cli.run_command = run
 sys.exit(cli.main(["read", "x"]))
 """
 
@@ -158,7 +158,7 @@ def test_a_host_program_keeps_its_own_handler(monkeypatch: pytest.MonkeyPatch) -
     before = signal.signal(signal.SIGTERM, host)
     try:
         seen: list[object] = []
-        monkeypatch.setattr(cli, "_run", lambda *_: seen.append(signal.getsignal(signal.SIGTERM)) or 0)
+        monkeypatch.setattr(cli, "run_command", lambda *_: seen.append(signal.getsignal(signal.SIGTERM)) or 0)
         assert main(["read", "x"]) == 0
         assert seen == [host] and signal.getsignal(signal.SIGTERM) is host
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

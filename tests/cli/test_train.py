@@ -19,7 +19,7 @@ from ai_for_sudan.cli import main
 from ai_for_sudan.files import alone
 from ai_for_sudan.lungs import load_finder
 from ai_for_sudan.models import create, load_checkpoint, save_checkpoint
-from ai_for_sudan.training.fit import _Run
+from ai_for_sudan.training.fit import Run
 
 RULE = "regex:([np][0-9]+)_"
 
@@ -166,7 +166,7 @@ def test_an_output_that_cannot_be_written_costs_no_training(dataset, tmp_path, m
     def trained(*_: object) -> None:
         raise AssertionError("an epoch was trained")
 
-    monkeypatch.setattr(_Run, "_epoch", trained)
+    monkeypatch.setattr(Run, "one_epoch", trained)
     (tmp_path / "taken").write_text("a file")
     assert train(dataset, tmp_path / "taken") == 2
     assert "cannot write" in capsys.readouterr().err

@@ -27,7 +27,7 @@ def _workers_of_mine() -> list[int]:
             continue
         try:
             parents[int(entry.name)] = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
-            if (entry / "cmdline").read_bytes().startswith(b"ray::_read_batch"):
+            if (entry / "cmdline").read_bytes().startswith(b"ray::read_batch"):
                 readers.append(int(entry.name))
         except (OSError, IndexError):
             continue
@@ -71,12 +71,12 @@ def test_each_film_is_read_once_even_when_a_worker_dies(
         assert {**line, "elapsed_ms": 0} == {**alone, "elapsed_ms": 0}
 
 
-def _read_batch_or_die(weights: bytes, name: str, files: list[str], *rest: Any) -> list[dict[str, Any]]:
+def read_batch_or_die(weights: bytes, name: str, files: list[str], *rest: Any) -> list[dict[str, Any]]:
     from ai_for_sudan.reading import cluster
 
     if any("crashing" in file for file in files):
         os._exit(1)
-    return cluster._read_batch(weights, name, files, *rest)
+    return cluster.read_batch(weights, name, files, *rest)
 
 
 def test_a_film_that_kills_every_worker_fails_alone(
@@ -85,7 +85,7 @@ def test_a_film_that_kills_every_worker_fails_alone(
     from ai_for_sudan.reading import cluster
 
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the workers cannot import a test
-    monkeypatch.setattr(cluster, "_read_batch", _read_batch_or_die)
+    monkeypatch.setattr(cluster, "read_batch", read_batch_or_die)
     films = [tmp_path / f"{name}.png" for name in ("first", "crashing", "last")]
     for film in films:
         shutil.copy(samples / "normal_01.png", film)

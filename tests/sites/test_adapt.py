@@ -351,7 +351,7 @@ def memorisable(make: Make, patients: int = 80, seed: int = 0) -> SiteFilms:
 def test_what_a_head_knows_of_its_own_patients_is_no_gain(make_films: Make, tiny_file: ReaderFile) -> None:
     """Held-out log-odds of every step are a coin: a fold that had seen its own patients would show more than that."""
     from ai_for_sudan.sites import steps
-    from ai_for_sudan.sites.adapt import _rows
+    from ai_for_sudan.sites.adapt import as_rows
     from ai_for_sudan.sites.head import Space
     from ai_for_sudan.sites.labelled import Judge
     from ai_for_sudan.statistics import Promise, quick_auroc
@@ -360,7 +360,7 @@ def test_what_a_head_knows_of_its_own_patients_is_no_gain(make_films: Make, tiny
     # A basis with a direction for each patient, so that a head could memorise all of them.
     eye = np.eye(80)[films.patients]
     space = Space.of(films.embeddings)
-    rows = _rows(films, tiny_file, np.arange(len(films)), space)
+    rows = as_rows(films, tiny_file, np.arange(len(films)), space)
     rows = type(rows)(**{**rows.__dict__, "features": eye * 5})
     every, promise = np.arange(len(films)), Promise(0.1, 0.1)
     judge = Judge.of(films, every, rows, None, tiny_file.card, promise, (), 0, lambda _: None)

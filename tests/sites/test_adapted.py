@@ -16,7 +16,7 @@ from ai_for_sudan.contract import OperatingPoint
 from ai_for_sudan.contract.card import Card
 from ai_for_sudan.sites import ReaderFile
 from ai_for_sudan.sites.adapt import Outcome
-from ai_for_sudan.sites.adapted import _reference, write_adapted
+from ai_for_sudan.sites.adapted import reference_after, write_adapted
 from ai_for_sudan.sites.agreement import agreement
 from ai_for_sudan.sites.head import Head, Space
 from ai_for_sudan.sites.log import Entry
@@ -119,7 +119,7 @@ def test_points_say_whether_they_were_chosen_here_or_kept(adaptation: Adaptation
 def test_where_the_new_scores_of_its_own_films_are_not_known_the_card_says_whose_they_are(
     adaptation: Adaptation, prior_std: float, three_classes: bool
 ) -> None:
-    reference = _reference(card_of(adaptation, three_classes), REFERENCE, head(prior_std))
+    reference = reference_after(card_of(adaptation, three_classes), REFERENCE, head(prior_std))
     assert reference == REFERENCE | {"scores_of": "tiny 0.1, before adaptation"}
 
 

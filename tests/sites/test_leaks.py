@@ -104,14 +104,14 @@ def test_a_head_that_is_worse_at_the_source_site_is_not_adopted(lost: float, ado
     good = np.stack([np.zeros(300), 2 * source.labels + random.normal(0, 0.7, 300)], 1)
     source = replace(source, logits=good, features=random.normal(size=(300, 1)))
     step = {"adopted": True, "warnings": []}
-    steps._at_source(source, step, Head(1.0, 0.0, np.array([lost]), 4.0), 0)
+    steps.measure_at_source(source, step, Head(1.0, 0.0, np.array([lost]), 4.0), 0)
     assert step["adopted"] is adopted and len(step["warnings"]) == (not adopted)
 
 
 def test_what_is_lost_at_the_source_site_within_noise_is_no_reason() -> None:
     source = by_chance(40, 3, features=1)
     step = {"adopted": True, "warnings": []}
-    steps._at_source(source, step, Head(1.0, 0.0, np.array([-0.5]), 4.0), 0)
+    steps.measure_at_source(source, step, Head(1.0, 0.0, np.array([-0.5]), 4.0), 0)
     low, high = step["gain_at_source"][1:]
     assert step["gain_at_source"][0] < -steps.WORSE_AT_SOURCE and low < 0 < high
     assert step["adopted"]

@@ -15,7 +15,7 @@ from scipy.special import expit, logit
 from ai_for_sudan.contract import Card, OperatingPoint
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.sites import ReaderFile, SiteFilms, adapt
-from ai_for_sudan.sites.adapt import Outcome, _Adopted, _final
+from ai_for_sudan.sites.adapt import Adopted, Outcome, final_change
 from ai_for_sudan.sites.head import Head, Rows
 from ai_for_sudan.sites.labelled import Judge
 from ai_for_sudan.sites.rule import promise_of
@@ -279,35 +279,35 @@ def chosen(judge: Judge, scores: np.ndarray) -> dict[str, OperatingPoint]:
 
 
 def test_nothing_that_was_adopted_changes_nothing(tiny_file: ReaderFile) -> None:
-    assert _final(judged(tiny_file), _Adopted("shipped", False, True), None, {"shift": 1.0}) == (None, None)
+    assert final_change(judged(tiny_file), Adopted("shipped", False, True), None, {"shift": 1.0}) == (None, None)
 
 
 def test_points_alone_are_chosen_on_the_reader_s_own_scores(tiny_file: ReaderFile) -> None:
     judge = judged(tiny_file, operating_points=PROMISED)
-    head, points = _final(judge, _Adopted("shipped", True, True), None, None)
+    head, points = final_change(judge, Adopted("shipped", True, True), None, None)
     assert head is None and points == chosen(judge, judge.rows.scores)
     assert points is not None and (points["own"].missed, points["own"].false_alarms) == (0.2, 0.3)
     promises_nothing = judged(tiny_file, operating_points=POINTS)
-    _, points = _final(promises_nothing, _Adopted("shipped", True, True), None, None)
+    _, points = final_change(promises_nothing, Adopted("shipped", True, True), None, None)
     assert points is not None and list(points) == ["balanced"], "a point that promises nothing cannot be chosen"
     assert points["balanced"].missed == PROMISES["balanced"].missed
 
 
 def test_cut_offs_move_with_the_calibration_unless_they_were_chosen_anew(tiny_file: ReaderFile) -> None:
     judge = judged(tiny_file, offset=3.0, operating_points=PROMISED)
-    head, carried = _final(judge, _Adopted("calibration", False, True), None, {"shift": 1.0})
+    head, carried = final_change(judge, Adopted("calibration", False, True), None, {"shift": 1.0})
     assert head is not None and head.prior_std == 0 and head.shift < -1 and carried is not None
     for name, point in PROMISED.items():
         moved = pytest.approx(expit(head.scale * logit(point["suspected_from"]) + head.shift))
         assert carried[name].suspected_from == carried[name].not_seen_below == moved
         assert carried[name].reason.startswith("by hand; kept, and moved") and carried[name].chosen_on == "nothing"
-    again, anew = _final(judge, _Adopted("calibration", True, True), None, None)
+    again, anew = final_change(judge, Adopted("calibration", True, True), None, None)
     assert again is not None and anew == chosen(judge, again.scores(judge.rows))
 
 
 def test_another_share_moves_the_scores_and_the_cut_offs(tiny_file: ReaderFile) -> None:
     judge = judged(tiny_file, operating_points=PROMISED)
-    head, carried = _final(judge, _Adopted("label shift", False, True), None, {"shift": -1.5})
+    head, carried = final_change(judge, Adopted("label shift", False, True), None, {"shift": -1.5})
     assert head is not None and (head.scale, head.shift, head.prior_std) == (1.0, -1.5, 0.0) and carried is not None
     assert head.direction.tolist() == [0, 0] and set(carried) == set(PROMISED)
     assert carried["screening"].suspected_from == pytest.approx(expit(logit(0.2) - 1.5))
@@ -323,6 +323,6 @@ def test_a_refitted_head_is_cut_by_scores_of_patients_that_it_was_not_fitted_on(
     judge = judged(tiny_file, operating_points=PROMISED)
     rows = replace(judge.rows, features=np.eye(80) * 5, logits=np.zeros((80, 2)))
     head = Head(1.0, 0.0, np.zeros(80), 16.0)
-    found, points = _final(replace(judge, rows=rows), _Adopted("head", True, True), head, None)
+    found, points = final_change(replace(judge, rows=rows), Adopted("head", True, True), head, None)
     assert found is head and points is not None
     assert [points["balanced"].not_seen_below, points["balanced"].suspected_from] == pytest.approx([0.5] * 2, abs=0.3)

@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from ai_for_sudan.contract import Card, OperatingPoint, reference
 from ai_for_sudan.sites import ReaderFile, SiteFilms, nuisance, steps
-from ai_for_sudan.sites.curve import _draw, _summary, learning_curve
+from ai_for_sudan.sites.curve import draw_films, learning_curve, summary
 from ai_for_sudan.sites.head import Head, Rows
 from ai_for_sudan.sites.labelled import Judge
 from ai_for_sudan.statistics import Promise, Resamples, ece_bias, quick_auroc
@@ -326,16 +326,16 @@ def test_a_head_that_loses_at_the_source_says_how_much() -> None:
     labels = np.arange(40.0) % 2
     source = rows_of(labels, labels, features=labels[:, None] - 0.5)
     step: dict[str, Any] = {"adopted": True, "warnings": []}
-    steps._at_source(source, step, Head(1.0, 0.0, np.array([-2.0]), 4.0), 0)
+    steps.measure_at_source(source, step, Head(1.0, 0.0, np.array([-2.0]), 4.0), 0)
     assert step["gain_at_source"] == [-1.0, -1.0, -1.0] and step["adopted"] is False
     assert step["warnings"] == [
         "The refitted head would be worse at the source site: AUROC -1.000 (-1.000 to -1.000). It was not adopted."
     ]
     same: dict[str, Any] = {"adopted": True, "warnings": []}
-    steps._at_source(source, same, Head(1.0, 0.0, np.zeros(1), 4.0), 0)
+    steps.measure_at_source(source, same, Head(1.0, 0.0, np.zeros(1), 4.0), 0)
     assert same == {"adopted": True, "warnings": [], "gain_at_source": [0.0, 0.0, 0.0]}
     before: dict[str, Any] = {"adopted": False, "warnings": []}
-    steps._at_source(source, before, Head(1.0, 0.0, np.array([-2.0]), 4.0), 0)
+    steps.measure_at_source(source, before, Head(1.0, 0.0, np.array([-2.0]), 4.0), 0)
     assert before["warnings"] == [], "it was not going to be adopted"
 
 
@@ -423,13 +423,13 @@ def test_what_labels_buy_is_seen_in_each_column_too(card: Card) -> None:
 def test_a_draw_takes_whole_patients_until_it_has_enough_films() -> None:
     rng = np.random.default_rng(0)
     one_each = rows_of(np.zeros(80), np.arange(80) % 2)
-    inside, outside = _draw(one_each, 40, rng)
+    inside, outside = draw_films(one_each, 40, rng)
     assert inside is not None and outside is not None and len(inside) == len(outside) == 40
     assert sorted([*inside, *outside]) == list(range(80))
-    assert len(_draw(one_each, 40, rng)[0]) == 40 and set(_draw(one_each, 40, rng)[0]) != set(inside)  # type: ignore[arg-type]
+    assert len(draw_films(one_each, 40, rng)[0]) == 40 and set(draw_films(one_each, 40, rng)[0]) != set(inside)  # type: ignore[arg-type]
     patients = np.arange(90) // 3
     three_each = rows_of(np.zeros(90), patients % 2, patients=patients)
-    inside, outside = _draw(three_each, 40, rng)
+    inside, outside = draw_films(three_each, 40, rng)
     assert inside is not None and outside is not None and len(inside) == 42 and len(outside) == 48
     assert not set(patients[inside]) & set(patients[outside])
 
@@ -437,16 +437,16 @@ def test_a_draw_takes_whole_patients_until_it_has_enough_films() -> None:
 def test_a_draw_leaves_three_patients_of_each_class_on_both_sides() -> None:
     rng = np.random.default_rng(0)
     five, six = (rows_of(np.zeros(60), np.arange(60) < count) for count in (5, 6))
-    assert all(_draw(five, 30, rng) == (None, None) for _ in range(50))
-    drawn = [inside for inside, _ in (_draw(six, 30, rng) for _ in range(50)) if inside is not None]
+    assert all(draw_films(five, 30, rng) == (None, None) for _ in range(50))
+    drawn = [inside for inside, _ in (draw_films(six, 30, rng) for _ in range(50)) if inside is not None]
     assert drawn and all(six.labels[inside].sum() == 3 for inside in drawn)
     fewer = rows_of(np.zeros(60), np.arange(60) >= 5)
-    assert all(_draw(fewer, 30, rng) == (None, None) for _ in range(50))
+    assert all(draw_films(fewer, 30, rng) == (None, None) for _ in range(50))
 
 
 def test_draws_are_summed_up_by_their_mean_and_their_central_95_percent() -> None:
     before = np.linspace(0, 1, 41)
-    summed = _summary([[value, 2 * value] for value in before] + [[np.nan, np.nan]])
+    summed = summary([[value, 2 * value] for value in before] + [[np.nan, np.nan]])
     assert summed["before"] == pytest.approx([0.5, 0.025, 0.975])
     assert summed["after"] == pytest.approx([1.0, 0.05, 1.95])
     assert summed["gain"] == pytest.approx([0.5, 0.025, 0.975])

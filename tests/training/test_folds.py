@@ -71,7 +71,7 @@ def test_a_trained_fold_never_saw_its_patients(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_a_head_on_a_frozen_backbone_never_saw_its_patients(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(module, "_embeddings", lambda model, pixels: np.eye(PATIENTS)[pixels[:, 0, 0]])
+    monkeypatch.setattr(module, "backbone_embeddings", lambda model, pixels: np.eye(PATIENTS)[pixels[:, 0, 0]])
     data, patients = films()
     sides = folds_of_parts(parts(patients))
     predict_folds(Recipe(), lambda: None, data, sides, tmp_path, frozen=True, say=lambda _: None)  # type: ignore[arg-type, return-value]
@@ -138,9 +138,9 @@ def test_frozen_features_are_the_backbone_s_alone(behind_the_lungs: bool) -> Non
     torch.manual_seed(0)
     model = create("mobilenet_v2", ["normal", "pneumonia"], finder=finder)
     films = np.random.default_rng(0).integers(0, 256, (3, 224, 224)).astype(np.uint8)
-    before = module._embeddings(model, films)
+    before = module.backbone_embeddings(model, films)
     assert before.shape == (3, 1280 * (2 if behind_the_lungs else 1)) and np.isfinite(before).all()
     for part in (model.classifier, model.neck):
         for weights in part.parameters() if part is not None else ():
             torch.nn.init.normal_(weights)
-    np.testing.assert_array_equal(module._embeddings(model, films), before)
+    np.testing.assert_array_equal(module.backbone_embeddings(model, films), before)

@@ -15,7 +15,7 @@ from ai_for_sudan.lungs import LungFinder
 from ai_for_sudan.models import Architecture, CheckpointState, create, logits
 from ai_for_sudan.training import LabelledFilms, Recipe
 from ai_for_sudan.training.examples import check_sites
-from ai_for_sudan.training.fit import _Run
+from ai_for_sudan.training.fit import Run
 from ai_for_sudan.training.history import merit
 from ai_for_sudan.training.loss import loss, targets
 from ai_for_sudan.training.optimisation import LONGEST_GRADIENT, Optimisation
@@ -66,9 +66,9 @@ def test_weight_decay_shrinks_matrices_and_leaves_biases_and_normalisation() -> 
 
 def test_labels_are_smoothed_in_training_and_not_in_validation(tmp_path: Path) -> None:
     recipe = Recipe(label_smoothing=0.2, augmentation=0.0, batch_size=4)
-    run = _Run(recipe, network(), films(), films(), tmp_path, CheckpointState(), Processes(), quiet=True)
+    run = Run(recipe, network(), films(), films(), tmp_path, CheckpointState(), Processes(), quiet=True)
     batch, labels, lungs = films().batch(torch.arange(4), torch.device("cpu"))
-    _, target, _ = run._examples(batch, labels, lungs, 1, torch.Generator().manual_seed(0))
+    _, target, _ = run.examples(batch, labels, lungs, 1, torch.Generator().manual_seed(0))
     assert target.tolist() == [pytest.approx([0.9, 0.1]), pytest.approx([0.1, 0.9])] * 2
 
 
@@ -97,9 +97,9 @@ def test_a_mixed_film_is_as_much_of_each_class_as_of_each_film(tmp_path: Path) -
     four = LabelledFilms(np.repeat(levels, 32 * 32).reshape(4, 32, 32), np.arange(4), np.arange(4))
     model = create("custom_cnn", list("abcd"))
     recipe = Recipe(mixup=1.0, augmentation=0.0, batch_size=4)
-    run = _Run(recipe, model, four, four, tmp_path, CheckpointState(), Processes(), quiet=True)
+    run = Run(recipe, model, four, four, tmp_path, CheckpointState(), Processes(), quiet=True)
     batch, labels, lungs = four.batch(torch.arange(4), torch.device("cpu"))
-    mixed, target, _ = run._examples(batch, labels, lungs, 1, torch.Generator().manual_seed(3))
+    mixed, target, _ = run.examples(batch, labels, lungs, 1, torch.Generator().manual_seed(3))
     assert float(target[target < 1].max()) > 0.55, "a film and its partner must count differently"
     torch.testing.assert_close(mixed.mean(dim=(1, 2, 3)), target @ torch.from_numpy(levels / 255).float())
 
@@ -159,13 +159,13 @@ def test_where_people_drew_the_lungs_the_network_sees_them_in_training_and_valid
     model = create("custom_cnn", ["normal", "pneumonia"], finder=LungFinder())
     drawn = LabelledFilms(films().pixels, films().labels, np.arange(12), lungs=drawn_low_on_the_left(12))
     recipe = Recipe(augmentation=0.0, swap=0.0, restyle=0.0, batch_size=4)
-    run = _Run(
+    run = Run(
         recipe, model, drawn.take(range(8)), drawn.take(range(8, 12)), tmp_path, CheckpointState(), Processes(), True
     )
     batch, labels, lungs = run.train.batch(torch.arange(4), torch.device("cpu"))
-    seen, _, _ = run._examples(batch, labels, lungs, 1, torch.Generator().manual_seed(0))
+    seen, _, _ = run.examples(batch, labels, lungs, 1, torch.Generator().manual_seed(0))
     assert seen.shape[1] == 2 and float(seen[:, 1].mean()) > 0.6, "a box around the drawn lung is mostly lung"
-    assert float(run._examples(batch, labels, None, 1, torch.Generator().manual_seed(0))[0][:, 1].mean()) < 0.6
+    assert float(run.examples(batch, labels, None, 1, torch.Generator().manual_seed(0))[0][:, 1].mean()) < 0.6
 
     found, given = (logits(model, drawn.pixels, lungs=one) for one in (None, drawn.lungs))
     assert not torch.allclose(found, given, atol=1e-4)

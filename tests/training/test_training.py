@@ -26,7 +26,7 @@ from ai_for_sudan.models import (
     save_checkpoint,
 )
 from ai_for_sudan.training import LabelledFilms, Recipe, fit
-from ai_for_sudan.training.fit import _Run
+from ai_for_sudan.training.fit import Run
 from ai_for_sudan.training.history import merit
 from ai_for_sudan.training.loss import class_weights, imitation, loss, targets
 from ai_for_sudan.training.lung_finder import LungRecipe
@@ -153,7 +153,7 @@ def test_an_interrupt_in_the_first_epoch_leaves_an_earlier_run(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_Run, "_epoch", interrupted)
+    monkeypatch.setattr(Run, "one_epoch", interrupted)
     films, best = drawn_films(16, 0), tmp_path / "checkpoints/best_model.pth"
     for words in ("holds the weights of an unfinished epoch", "is of an earlier run"):
         with pytest.raises(KeyboardInterrupt):

@@ -51,10 +51,12 @@ class Parser(argparse.ArgumentParser):
     """An ArgumentParser that takes every long option with dashes and with underscores alike."""
 
     def add_argument(self, *names: str, **options: Any) -> argparse.Action:
+        """Add an option under its name, once with dashes and once with underscores."""
         twins = [name.replace("-", "_").replace("__", "--", 1) for name in names if name.startswith("--")]
         return super().add_argument(*dict.fromkeys([*names, *twins]), **options)
 
     def error(self, message: str) -> NoReturn:
+        """Print one line that says what is wrong, and end with exit code 2."""
         super().error(printable(message))
 
 
@@ -70,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         with terminable():
-            return _run(name, rest)
+            return run_command(name, rest)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("ai_for_sudan") or not extra:
             raise
@@ -120,7 +122,8 @@ def _module(name: str) -> Any:
     return importlib.import_module(f"ai_for_sudan.cli.{COMMANDS[name][0]}")
 
 
-def _run(name: str, arguments: list[str]) -> int:
+def run_command(name: str, arguments: list[str]) -> int:
+    """Run one command and return its exit code."""
     args = parser_of(name).parse_args(arguments)
     args.typed = shlex.join(["ai-for-sudan", name, *arguments])
     return int(_module(name).run(args))

@@ -22,6 +22,7 @@ from ai_for_sudan.sites.nuisance import COLUMNS
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument("--reader", default=DEFAULT_READER, help="a shipped reader or a reader file")
     parser.add_argument(
         "--data_dir", required=True, type=Path, help="local films: class folders, a CSV, or a folder without labels"
@@ -64,6 +65,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
     if args.threads is not None and args.threads < 1:
         raise UserError(f"--threads must be at least 1, not {args.threads}")
     if args.promise is not None and not 0 < args.promise < 0.5:

@@ -28,6 +28,7 @@ from ai_for_sudan.statistics.comparison import in_words
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     add_data_options(parser)
     parser.add_argument("--reader", default=DEFAULT_READER, help="a shipped reader or a reader file")
     parser.add_argument("--operating_point", help="which of the card's (default: the card's)")
@@ -46,6 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
     reader = Reader.open(args.reader)
     point = reader.card.operating_point(args.operating_point)
     other = Reader.open(args.against) if args.against else None

@@ -17,6 +17,7 @@ from ai_for_sudan.reading.reader import find_reader
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument("name", nargs="?", help="a shipped reader or a reader file (default: mobilenet_v2)")
     parser.add_argument("--reader", help="the same, as other commands have it")
     parser.add_argument("--json", action="store_true", help="the whole card as JSON")
@@ -33,6 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
     if args.name and args.reader:
         raise UserError(f"two readers were given, {args.name} and {args.reader}; give one")
     reader = args.reader or args.name or DEFAULT_READER

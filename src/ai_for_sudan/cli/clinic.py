@@ -14,6 +14,7 @@ from ai_for_sudan.errors import UserError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.set_defaults(act=None)
     acts = parser.add_subparsers(title="what to do", metavar="ACT", required=True)
 
@@ -64,6 +65,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
     before = os.umask(0o077)  # what a clinic writes is for its owner alone
     try:
         return int(args.act(args))

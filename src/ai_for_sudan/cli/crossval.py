@@ -31,6 +31,7 @@ from ai_for_sudan.training.folds import Fold, folds_of_parts, folds_of_sites, ke
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     add_data_options(parser)
     parser.add_argument("--model_type", choices=names())
     parser.add_argument("--pretrained", nargs="?", const=True, default=False, metavar="PATH", help="ImageNet weights")
@@ -54,6 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
     if args.jobs is not None and args.jobs < 1:
         raise UserError(f"--jobs must be at least 1, not {args.jobs}")
     if args.folds < 3 and not args.frozen and args.by == "patient":

@@ -12,6 +12,7 @@ from ai_for_sudan.datasets.manifest import Manifest
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where films, labels and patients are."""
     parser.add_argument(
         "--data_dir", required=True, type=Path, help="a folder of class folders, a CSV manifest or a MedMNIST .npz"
     )

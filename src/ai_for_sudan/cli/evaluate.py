@@ -34,6 +34,7 @@ UNKNOWN_SIDE = (
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     add_data_options(parser)
     parser.add_argument(
         "--checkpoint", type=Path, required=True, help="best_model.pth, quantized_model.pth or a reader file"
@@ -54,6 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
     if args.rounds < 100:
         raise UserError(f"--rounds must be at least 100 for a 95 % interval, not {args.rounds}")
     subject = open_subject(args.checkpoint, args.model_type)

@@ -35,6 +35,7 @@ LEARNED = 400
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     add_data_options(parser)
     model = parser.add_mutually_exclusive_group(required=True)
     model.add_argument("--checkpoint", type=Path, help="written by train.py")
@@ -66,6 +67,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
     return _of_reader(args) if args.reader else _of_checkpoint(args)
 
 

@@ -22,6 +22,7 @@ from ai_for_sudan.training import LabelledFilms
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     add_data_options(parser)
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--model_type", choices=names(), help="the architecture that it should contain")
@@ -71,6 +72,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
     model, state = load_checkpoint(args.checkpoint, args.model_type)
     spec = model.spec
     films = decoded(args, manifest_of(args, spec.positive), spec.input_size)

@@ -10,6 +10,7 @@ from ai_for_sudan.training.lung_finder import LungRecipe, fit_finder, load_sourc
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument("--recipe", required=True, type=Path, metavar="FILE.toml", help="sources, and how to fit")
     parser.add_argument(
         "--data_dir", required=True, type=Path, help="the folder that the recipe's paths are relative to"
@@ -18,6 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
     from dataclasses import asdict
 
     from safetensors.torch import save

@@ -23,6 +23,7 @@ from ai_for_sudan.reading.overlay import overlay, with_legend
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     add_film_options(parser)
     parser.add_argument("--target_class", metavar="CLASS", help="name or number (default: the class that it reports)")
     parser.add_argument("--layer", help="name of a module with a feature map (default: the last feature map)")
@@ -49,6 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
     if args.reference is not None and not (args.reference > 0 and math.isfinite(args.reference)):
         raise UserError(f"--reference must be more than 0 logits, not {args.reference}")
     if args.checkpoint.suffix == ".onnx":

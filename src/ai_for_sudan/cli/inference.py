@@ -26,6 +26,7 @@ from ai_for_sudan.reading.words import said_of
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     add_film_options(parser)
     parser.add_argument(
         "--output",
@@ -37,6 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
     films, place = films_and_place(args.image, args.output, "overlay")
     positive, read = _opened(args.checkpoint, args.model_type)
     counts: Counter[str] = Counter()

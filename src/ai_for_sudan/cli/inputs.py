@@ -37,6 +37,7 @@ def add_film_options(parser: argparse.ArgumentParser) -> None:
 
 
 def no_films(given: Sequence[str]) -> UserError:
+    """Make the error of a command that finds nothing to read."""
     return UserError(f"no films were found in {', '.join(given)}; expected {', '.join(FILM_SUFFIXES)}")
 
 

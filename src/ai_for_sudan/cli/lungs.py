@@ -23,6 +23,7 @@ _CODES = ("no_lungs", "lungs_cut_off", "one_lung")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument("films", nargs="+", help="files, folders and patterns")
     parser.add_argument("--reader", default=DEFAULT_READER, help="a reader that finds the lungs (default: %(default)s)")
     parser.add_argument("--overlays", metavar="DIR", type=Path, help="save each film with the outline of the lungs")
@@ -30,6 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
     reader = Reader.open(args.reader)
     if args.overlays:
         check_folder("--overlays", args.overlays, args.films)

@@ -21,6 +21,7 @@ SHOWN = 10
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument(
         "logs",
         nargs="+",
@@ -48,6 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
     entries, left_out = read_log(args.logs)
     reference = None
     if args.against:

@@ -37,6 +37,7 @@ Collect = Callable[[dict[str, Any]], None]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument("films", nargs="+", help="files, folders and patterns")
     parser.add_argument(
         "--reader", default=DEFAULT_READER, help="a shipped reader or a reader file (default: %(default)s)"
@@ -62,6 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
     _check(args)
     skipped = Skipped()
     films = once(args.films, below=args.overlays, skipped=skipped)

@@ -11,11 +11,13 @@ from ai_for_sudan.reading import Reader
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     parser.add_argument("reader", nargs="?", default=DEFAULT_READER, help="a shipped reader or a reader file")
     parser.add_argument("--json", action="store_true", help="for machines")
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
     reader = Reader.open(args.reader, self_test=False)
     worst = reader.self_test()
     allowed = reader.card.self_test.tolerance

@@ -21,6 +21,7 @@ from ai_for_sudan.statistics import as_json
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     add_data_options(parser)
     parser.add_argument("--reader", default=DEFAULT_READER, help="a shipped reader or a reader file")
     parser.add_argument("--operating_point", help="which of the card's (default: the card's)")
@@ -32,6 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
     reader = Reader.open(args.reader)
     films = decoded(args, manifest_of(args, reader.card.positive), reader.card.input.size or 224)
     manifest = films.manifest

@@ -38,6 +38,7 @@ LUNGS_HELP = (
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
     add_data_options(parser)
     parser.add_argument("--model_type", choices=names(), help="the architecture (default: the recipe's, or custom_cnn)")
     parser.add_argument(
@@ -68,6 +69,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code."""
     # DDP's reducer and torch's compiler log at import; a user reads only what concerns the films.
     logging.getLogger("torch.distributed").setLevel(logging.ERROR)
     with processes() as group:

@@ -182,6 +182,7 @@ class SelfTest(Record):
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Return height and width of the drawn film."""
         height, width = self.size if isinstance(self.size, list) else (self.size, self.size)
         return int(height), int(width)
 
@@ -237,10 +238,12 @@ class Card(Record):
 
     @property
     def positive_index(self) -> int:
+        """Return the number of the class that is reported."""
         return self.classes.index(self.positive)
 
     @property
     def gate(self) -> tuple[GateScore, ...]:
+        """Return the scores of the gate, in the order of the output ``gate``."""
         return self.gate_rules.scores
 
     @property

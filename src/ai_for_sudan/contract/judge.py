@@ -31,10 +31,12 @@ class Judgement:
 
     @property
     def codes(self) -> tuple[str, ...]:
+        """Return the remarks for machines."""
         return tuple(code for code, _ in self.remarks)
 
     @property
     def reasons(self) -> tuple[str, ...]:
+        """Return the remarks for people."""
         return tuple(text for _, text in self.remarks)
 
 

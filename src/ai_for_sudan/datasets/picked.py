@@ -27,10 +27,12 @@ class Picked:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Return ``(N, S, S)``."""
         return (len(self._rows), *self._pixels.shape[1:])
 
     @property
     def dtype(self) -> np.dtype:
+        """Return the type of a pixel."""
         return self._pixels.dtype
 
     def __getitem__(self, index: int | slice | np.ndarray) -> np.ndarray:

@@ -49,6 +49,7 @@ class Calibration(nn.Module):
         self.task = task
 
     def forward(self, logits: Tensor) -> Tensor:
+        """Turn logits ``(B, C)`` into calibrated probabilities ``(B, C)``."""
         calibrated = logits * self.scale + self.bias
         return calibrated.softmax(-1) if self.task == "exclusive" else calibrated.sigmoid()
 
@@ -107,6 +108,7 @@ class Gate(nn.Module):
         self.weight, self.bias, self.patterns = nn.Parameter(weight), nn.Parameter(bias), list(patterns)
 
     def forward(self, films: Tensor, features: Tensor) -> Tensor:
+        """Return one score in 0..1 for each reason, ``(B, G)``; of several reasons only the likeliest speaks."""
         blank = torch.sigmoid((self.BLANK - _deviation(films)) * 200)
         rules = F.linear(features, self.weight, self.bias).split(self.patterns, 1)
         reasons = torch.cat([one.amax(1, keepdim=True) for one in rules], 1)

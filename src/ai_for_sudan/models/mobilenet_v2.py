@@ -68,6 +68,7 @@ class MobileNetV2(Architecture):
         self.add_abnormal()
 
     def join(self, stages: dict[str, Tensor], last: Tensor) -> Tensor:
+        """Bring in the earlier stages that the neck joins to the last feature map."""
         return last if self.neck is None else self.neck(*(stages[name] for name in Neck.LAYERS))
 
     def load_imagenet(self, weights: bool | str | Path) -> None:

@@ -65,7 +65,7 @@ def read_on_cluster(
         weights = ray.put(reader.read_bytes())
         card = Reader.open(reader, self_test=False).card
         terms = Terms.of(card, card.operating_point(operating_point))
-        task = ray.remote(num_cpus=1, max_retries=RETRIES)(_read_batch)
+        task = ray.remote(num_cpus=1, max_retries=RETRIES)(read_batch)
         cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
         waiting: dict[Any, list[str]] = {}
 
@@ -130,7 +130,7 @@ def _batches(files: Iterable[Path]) -> Iterator[list[str]]:
 _opened: dict[str, Reader] = {}
 
 
-def _read_batch(
+def read_batch(
     weights: bytes, name: str, files: list[str], operating_point: str | None, log: bool, site: str, identify: bool
 ) -> list[dict[str, Any]]:
     """In a worker: open the reader once for the life of the process, then read."""

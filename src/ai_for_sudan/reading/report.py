@@ -58,6 +58,7 @@ class Report:
         self._points: set[str] = set()
 
     def add(self, row: dict[str, Any]) -> None:
+        """Add a reading to the page."""
         row = row | {key: _shown(row[key]) for key in ("file", "reasons", "warnings")}
         self._outlined = self._outlined or row.get("outlined", False)
         self._points |= {row["operating_point"]} & self._card.operating_points.keys()

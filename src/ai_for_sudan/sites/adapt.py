@@ -65,6 +65,7 @@ class Outcome:
 
     @property
     def changed(self) -> bool:
+        """Tell whether anything of the reader is to change."""
         return self.head is not None or self.points is not None
 
 
@@ -98,7 +99,7 @@ def adapt(
         card = file.card
         embeddings = films.embeddings if source is None else np.concatenate([films.embeddings, source.embeddings])
         space = Space.of(embeddings)
-        everything = _rows(films, file, np.arange(len(films)), space)
+        everything = as_rows(films, file, np.arange(len(films)), space)
         say("drift: comparing the site with the reader's own films")
         shift, why = steps.estimated_shift(everything, card, seed=seed)
         result: dict[str, Any] = {
@@ -115,7 +116,7 @@ def adapt(
             return Outcome(result, None, None, False, {}, np.zeros(0, str), rows.labels, _identity(films), space)
         own = None
         if source is not None:
-            own = _rows(source, file, np.flatnonzero(~np.isnan(source.labels)), space)
+            own = as_rows(source, file, np.flatnonzero(~np.isnan(source.labels)), space)
             if short := too_few(own, FOR_MEASURING, 2 * PATIENTS_FOR_MEASURING):
                 raise UserError(f"the films given for the source site cannot be used: {short}")
         say(f"measuring the reader on {len(rows)} labelled films")
@@ -133,7 +134,7 @@ def adapt(
     with threadpool_limits(limits=1, user_api="blas"):
         for step in result["steps"]:
             result["warnings"] += step.pop("warnings", [])
-        final, points = _final(judge, adopted, head, shift) if adopted.usable else (None, None)
+        final, points = final_change(judge, adopted, head, shift) if adopted.usable else (None, None)
         if judge.source is not None:
             result["source"] = steps.at_source(judge, final, points)
         scores = {"as shipped": rows.scores}
@@ -171,7 +172,7 @@ def _judged(
 
 
 @dataclass(frozen=True)
-class _Adopted:
+class Adopted:
     """What is taken over.
 
     Attributes:
@@ -185,7 +186,7 @@ class _Adopted:
     usable: bool
 
 
-def _adopted(judge: Judge, held: steps.HeldOut, result: dict[str, Any]) -> _Adopted:
+def _adopted(judge: Judge, held: steps.HeldOut, result: dict[str, Any]) -> Adopted:
     """Decide by what the clinic would experience, and put the step of the cut-offs and the final figures on record."""
     step = {one["name"]: one for one in result["steps"]}
     rules = {"shipped": steps.cut_offs(judge, held, "shipped")}
@@ -216,9 +217,9 @@ def _adopted(judge: Judge, held: steps.HeldOut, result: dict[str, Any]) -> _Adop
         # A reader that must not be used is not written: nobody shall find it.
         for one in result["steps"]:
             one["adopted"] = False
-        return _Adopted("shipped", False, False)
+        return Adopted("shipped", False, False)
     result["final"] = after
-    return _Adopted(best, cut_offs["adopted"], True)
+    return Adopted(best, cut_offs["adopted"], True)
 
 
 def _worse(new: dict[str, Any], old: dict[str, Any]) -> str:
@@ -233,8 +234,8 @@ def _worse(new: dict[str, Any], old: dict[str, Any]) -> str:
     return ""
 
 
-def _final(
-    judge: Judge, adopted: _Adopted, head: Head | None, shift: dict[str, Any] | None
+def final_change(
+    judge: Judge, adopted: Adopted, head: Head | None, shift: dict[str, Any] | None
 ) -> tuple[Head | None, dict[str, OperatingPoint] | None]:
     """The change to the reader and its operating points, fitted and chosen on all labelled films."""
     rows, card = judge.rows, judge.card
@@ -269,7 +270,8 @@ def _final(
     }
 
 
-def _rows(films: SiteFilms, file: ReaderFile, index: np.ndarray, space: Space) -> Rows:
+def as_rows(films: SiteFilms, file: ReaderFile, index: np.ndarray, space: Space) -> Rows:
+    """Gather what the head sees of the films ``index``."""
     return Rows(
         file.logits(films.embeddings[index]),
         space.features(films.embeddings[index]),

@@ -31,7 +31,7 @@ def write_adapted(file: ReaderFile, target: Path, outcome: Outcome, result: dict
             "bias": weights["calibration.bias"].tolist(),
             "fitted_on": here,
         }
-        reference = card.reference and _reference(card, card.reference, outcome.head)
+        reference = card.reference and reference_after(card, card.reference, outcome.head)
         changed = replace(changed, calibration=calibration, reference=reference)
     if outcome.points is not None:
         changed = replace(changed, operating_points=_points(card, outcome, result, here))
@@ -71,7 +71,7 @@ def _what_changed(outcome: Outcome) -> dict[str, list[str]]:
     }
 
 
-def _reference(card: Card, reference: dict[str, Any], head: Head) -> dict[str, Any]:
+def reference_after(card: Card, reference: dict[str, Any], head: Head) -> dict[str, Any]:
     """The reader's own films as the changed one scores them; where that is not known, the entry says whose scores."""
     if head.prior_std > 0 or (card.task == "exclusive" and len(card.classes) > 2):
         return {**reference, "scores_of": f"{card.title}, before adaptation"}

@@ -28,7 +28,7 @@ def learning_curve(judge: Judge, repeats: int) -> list[dict[str, Any]]:
         judge.say(f"learning curve: {repeats} draws of {count} labelled films")
         found: dict[str, list[list[float]]] = {}
         for _ in range(repeats):
-            index, others = _draw(rows, count, rng)
+            index, others = draw_films(rows, count, rng)
             if index is None or others is None:
                 continue
             fitted = judge.with_source(judge.balanced(rows.take(index), index))
@@ -45,13 +45,13 @@ def learning_curve(judge: Judge, repeats: int) -> list[dict[str, Any]]:
                 {
                     "labels": count,
                     "draws": len(found["all films"]),
-                    "auroc": {name: _summary(pairs) for name, pairs in found.items()},
+                    "auroc": {name: summary(pairs) for name, pairs in found.items()},
                 }
             )
     return curve
 
 
-def _draw(rows: Rows, count: int, rng: np.random.Generator) -> tuple[np.ndarray | None, np.ndarray | None]:
+def draw_films(rows: Rows, count: int, rng: np.random.Generator) -> tuple[np.ndarray | None, np.ndarray | None]:
     """About ``count`` films of whole patients, and all other films; None where a class has too few patients."""
     people = rng.permutation(np.unique(rows.patients))
     sizes = np.array([(rows.patients == person).sum() for person in people])
@@ -62,7 +62,7 @@ def _draw(rows: Rows, count: int, rng: np.random.Generator) -> tuple[np.ndarray 
     return np.flatnonzero(chosen), np.flatnonzero(~chosen)
 
 
-def _summary(pairs: list[list[float]]) -> dict[str, list[float]]:
+def summary(pairs: list[list[float]]) -> dict[str, list[float]]:
     """Mean and the central 95 % of the draws, of before, after and the difference."""
     before, after = np.array(pairs).T
     return {

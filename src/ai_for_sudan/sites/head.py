@@ -42,6 +42,7 @@ class Space:
 
     @classmethod
     def of(cls, embeddings: np.ndarray) -> Space:
+        """Find the space of embeddings ``(N, D)``."""
         mean, std = embeddings.mean(0), embeddings.std(0)
         std = np.where(std > 1e-8, std, 1.0)
         _, lengths, directions = np.linalg.svd((embeddings - mean) / std, full_matrices=False)
@@ -78,6 +79,7 @@ class Rows:
         return len(self.labels)
 
     def take(self, index: np.ndarray) -> Rows:
+        """Return some of the rows, in the order of ``index``."""
         return replace(
             self,
             logits=self.logits[index],

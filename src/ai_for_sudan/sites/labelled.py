@@ -142,6 +142,7 @@ class Judge:
         return replace(rows, weights=nuisance.balancing_weights(rows.labels, levels))
 
     def with_source(self, rows: Rows) -> Rows:
+        """Join the films of the reader's own data to a fit, where they are replayed."""
         return rows if self.replayed is None else rows.joined(self.replayed)
 
     def figures(
@@ -176,6 +177,7 @@ class Judge:
         return Estimate(area.value, bound.low, bound.high)
 
     def warnings(self) -> list[str]:
+        """Say in a sentence each how a column predicts the label here."""
         found = []
         for column in self.linked:
             link = self.links[column]

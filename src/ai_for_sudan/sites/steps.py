@@ -165,7 +165,7 @@ def refitted(judge: Judge, held: HeldOut) -> tuple[dict[str, Any], Head]:
     judge.say("head: fitting it on all labelled films")
     head = fit_chosen_head(judge.with_source(judge.balanced(judge.rows, np.arange(len(judge.rows)))), seed=judge.seed)
     if judge.source is not None:
-        _at_source(judge.source, step, head, judge.seed)
+        measure_at_source(judge.source, step, head, judge.seed)
     if "head, careless" in held.scores:
         careless = held.scores["head, careless"]
         strata = {column: np.char.add(judge.levels[column], held.folds) for column in judge.linked}
@@ -231,7 +231,7 @@ def order(judge: Judge, name: str, new: np.ndarray, old: np.ndarray, held: HeldO
     }
 
 
-def _at_source(source: Rows, step: dict[str, Any], head: Head, seed: int) -> None:
+def measure_at_source(source: Rows, step: dict[str, Any], head: Head, seed: int) -> None:
     """A head that is worse at the source site, beyond noise and by more than 0.01, is not adopted."""
     resamples = Resamples.of(source.labels, source.patients, seed=seed)
     gain, _ = better(resamples.auroc(head.scores(source)), resamples.auroc(source.scores))

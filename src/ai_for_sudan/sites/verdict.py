@@ -77,6 +77,7 @@ def counts(films: SiteFilms) -> dict[str, Any]:
 
 
 def notes_on(films: SiteFilms, scores: np.ndarray) -> list[str]:
+    """Say in a sentence each what makes the figures of these films doubtful."""
     found = []
     if not films.patients_known:
         found.append(

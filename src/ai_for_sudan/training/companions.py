@@ -60,6 +60,7 @@ class Companions:
 
     @property
     def know_other_diseases(self) -> bool:
+        """Tell whether any of them is abnormal in another way than the positive class."""
         return bool((self.labels == -1).any())
 
     @classmethod

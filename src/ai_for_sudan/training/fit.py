@@ -92,14 +92,16 @@ def fit(
             site lacks a class, the loss is not a number, or nothing can be written.
         KeyboardInterrupt: passed on after a usable checkpoint was left.
     """
-    run = _Run(recipe, model, train, validation, output_dir, state or CheckpointState(), group or Processes(), quiet)
+    run = Run(recipe, model, train, validation, output_dir, state or CheckpointState(), group or Processes(), quiet)
     run.companions = companions
     if resume:
         run.resume()
     return run.to_end()
 
 
-class _Run:
+class Run:
+    """A training run: what it has reached, and what it needs to go on."""
+
     def __init__(
         self,
         recipe: Recipe,
@@ -143,6 +145,7 @@ class _Run:
         self._lower = f"lower --learning_rate ({recipe.learning_rate})"
 
     def to_end(self) -> Fitted:
+        """Train the epochs that are left and give the best checkpoint its operating point."""
         self.say(f"early stopping and the kept epoch follow {self._followed}")
         try:
             if self.group.first:  # before the first epoch: a folder that cannot be written costs no training
@@ -151,7 +154,7 @@ class _Run:
                 if self.waited >= self.recipe.patience:
                     self.say(f"stopped: for {self.waited} epochs no epoch had {self._followed}")
                     break
-                self._epoch(epoch)
+                self.one_epoch(epoch)
         except KeyboardInterrupt:
             kept = "holds the best weights so far; --resume continues"
             if not self.history:
@@ -179,7 +182,8 @@ class _Run:
     def _best(self) -> dict[str, Any]:
         return max(self.history, key=lambda row: merit(row, self.recipe.select))
 
-    def _epoch(self, epoch: int) -> None:
+    def one_epoch(self, epoch: int) -> None:
+        """Train on every film once, validate, and keep what was reached."""
         started = time.perf_counter()
         # Every epoch is seeded for itself, so that a resumed run is the run that was never interrupted.
         torch.manual_seed(self.recipe.seed * 100_003 + epoch * 101 + self.group.rank)
@@ -220,7 +224,7 @@ class _Run:
                 ((self.recipe.seed * 1009 + epoch) * 100_003 + step) * 64 + self.group.rank
             )
             pixels, labels, lungs = self.train.batch(self.group.mine(indices), self.device)
-            inputs, target, known = self._examples(pixels, labels, lungs, epoch, generator)
+            inputs, target, known = self.examples(pixels, labels, lungs, epoch, generator)
             value, logits = self._loss(inputs, target, known, generator)
             logits = logits[: len(labels)]
             self.optimisation.step(value)
@@ -240,7 +244,7 @@ class _Run:
         for start in tqdm(starts, desc=f"epoch {epoch}", unit="batch", leave=False, disable=hidden or None):
             yield order[start : start + size]
 
-    def _examples(
+    def examples(
         self, films: Tensor, labels: Tensor, lungs: Tensor | None, epoch: int, generator: torch.Generator
     ) -> tuple[Tensor, Tensor, LungFilms | None]:
         """What the network is shown and should say: augmented films ``(B, 1, S, S)``, or views of their lungs
@@ -324,6 +328,7 @@ class _Run:
         write_tensors(self.last_path, contents)
 
     def resume(self) -> None:
+        """Go on from the last complete epoch of the same run, where there is one."""
         last = self.group.share(self._last() if self.group.first else None)
         if last is None:
             return
@@ -374,6 +379,7 @@ class _Run:
         return folded(teacher)
 
     def say(self, text: str) -> None:
+        """Print a line, once for all processes."""
         if self.group.first and not self.quiet:
             tqdm.write(text)
 

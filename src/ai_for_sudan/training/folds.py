@@ -139,7 +139,7 @@ def predict_folds(
         if frozen:
             if embeddings is None:
                 torch.manual_seed(recipe.seed)
-                embeddings = _embeddings(make_model(), films.pixels)
+                embeddings = backbone_embeddings(make_model(), films.pixels)
             others = _joined([fold.train, fold.validation])
             predicted = _heads(embeddings[others], films.labels[others], embeddings[fold.test], recipe.seed)
         else:
@@ -187,7 +187,7 @@ def _trained(
     return probabilities(found, fitted.model.spec.task).numpy()
 
 
-def _embeddings(model: Architecture, pixels: Pixels) -> np.ndarray:
+def backbone_embeddings(model: Architecture, pixels: Pixels) -> np.ndarray:
     """The backbone's last map, pooled over the film, ``(N, K)``, or over each lung, ``(N, 2 K)``.
 
     Nothing that stands between it and the last layer takes part: that has not been trained yet.

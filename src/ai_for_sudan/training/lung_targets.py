@@ -55,6 +55,7 @@ class LungFilms:
 
     @classmethod
     def joined(cls, parts: Sequence[LungFilms]) -> LungFilms:
+        """Join films to one batch."""
         return cls(*(torch.cat(values) for values in zip(*(part._values() for part in parts), strict=True)))
 
     def _values(self) -> tuple[Tensor, ...]:
