@@ -124,8 +124,8 @@ def test_the_command_names_what_it_left_out(
     rows = []
     for i in range(12):
         brightness = 70 if i % 2 == 0 else 190
-        brightness = 250 - brightness if i == 11 else brightness
-        pixels = (brightness + random.integers(-30, 30, (160, 160))).astype(np.uint8)
+        brightness = {9: 130, 11: 60}.get(i, brightness)
+        pixels = (brightness + random.integers(-60, 60, (160, 160))).astype(np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"f{i}.png")
         rows.append((f"f{i}.png", "pneumonia" if i % 2 else "normal", "FM"[i // 6]))
     (tmp_path / "f4.png").write_bytes(b"no film")
@@ -143,6 +143,11 @@ def test_the_command_names_what_it_left_out(
     capsys.readouterr()
     assert main([*command, "--columns", "planet"]) == 2
     assert "none of the columns planet" in capsys.readouterr().err
+    assert main([*command, "--operating_point", "rule-in"]) == 0
+    stricter = json.loads((out / "audit.json").read_text())
+    suspected = [one["statuses"]["positive"]["shares"]["suspected"][0] for one in (found, stricter)]
+    assert stricter["threshold"] == 0.8 and suspected[1] < suspected[0], "the statuses are of the point that was asked"
+    capsys.readouterr()
     assert main([*command, "--against", str(reader)]) == 0
     assert "+0.0000" in capsys.readouterr().out
     assert json.loads((out / "audit.json").read_text())["comparison"]["calls_p"] == 1

@@ -19,7 +19,7 @@ from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation import attribution
 from ai_for_sudan.evaluation.attribution import GRID
 from ai_for_sudan.evaluation.explaincheck import examples, figure, verdicts
-from ai_for_sudan.evaluation.readings import chosen_films, readings_of, truth_of
+from ai_for_sudan.evaluation.readings import chosen_films
 from ai_for_sudan.evaluation.standing import Measured
 from ai_for_sudan.evaluation.standing import verdicts as standing_verdicts
 from ai_for_sudan.evaluation.subject import load_model
@@ -28,7 +28,7 @@ from ai_for_sudan.files import write_json
 from ai_for_sudan.models import Architecture, as_batch, logits, probabilities
 from ai_for_sudan.pages import interval, statuses_in_words, write_page
 from ai_for_sudan.reading import Reader
-from ai_for_sudan.statistics import as_json, positive_truth, status_table
+from ai_for_sudan.statistics import positive_truth
 
 #: films from which the head with random labels learns
 LEARNED = 400
@@ -75,22 +75,17 @@ def _of_reader(args: argparse.Namespace) -> int:
     """The standing checks, which need no weights."""
     reader = Reader.open(args.reader)
     manifest = manifest_of(args, reader.card.positive)
-    truth = truth_of(manifest, reader.card)
     boxes = load_boxes(manifest.films, GRID, args.boxes)
-    readings, excluded = readings_of(reader, manifest, keep_maps=True)
-    rows = np.array([i for i, r in enumerate(readings) if r.probability is not None and not np.isnan(truth[i])], int)
-    threshold = reader.card.operating_point().suspected_from
-    found = Measured(reader, manifest, rows, readings, truth, threshold).evidence(
-        boxes, args.masks, cache_dir=args.cache_dir
-    )
+    measured, excluded = Measured.by(reader, manifest, reader.card.operating_point())
+    found = measured.evidence(boxes, args.masks, cache_dir=args.cache_dir)
     facts = {
         "reader": reader.card.title,
         "class": reader.card.positive,
         "data": str(args.data_dir),
-        "films": len(rows),
-        "called": int(sum((readings[i].probability or 0.0) >= threshold for i in rows)),
+        "films": len(measured.rows),
+        "called": int((measured.probability[measured.rows] >= measured.threshold).sum()),
         "excluded": excluded,
-        "statuses": as_json(status_table(truth, np.array([r.status for r in readings], object), patients(manifest))),
+        "statuses": measured.statuses(),
         "evidence": found,
         "verdicts": standing_verdicts(found),
     }

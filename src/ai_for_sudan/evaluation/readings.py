@@ -67,15 +67,18 @@ def chosen_films(split: Path | None, manifest: Manifest, seed: int, most: int) -
     return np.sort(np.random.default_rng(seed).permutation(rows)[:most])
 
 
-def readings_of(reader: Reader, manifest: Manifest, *, keep_maps: bool = False) -> tuple[list[Reading], list[str]]:
+def readings_of(
+    reader: Reader, manifest: Manifest, *, operating_point: str | None = None, keep_maps: bool = False
+) -> tuple[list[Reading], list[str]]:
     """A reading of each film, without its pixels; without a probability where it is of no use, and why in words.
 
     Args:
+        operating_point: a name of the card's; the reader's own if not given.
         keep_maps: keep heatmap and lungs, these as bool.
     """
 
     def one(film: Film) -> Reading:
-        reading = reader.read(film.source)
+        reading = reader.read(film.source, operating_point=operating_point)
         lungs = reading.lungs >= OUTLINE_AT if keep_maps and reading.lungs is not None else None
         heatmap = reading.heatmap if keep_maps else None
         reading = replace(reading, radiograph=None, embedding=None, heatmap=heatmap, lungs=lungs)

@@ -10,12 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from ai_for_sudan.contract import OperatingPoint
 from ai_for_sudan.datasets import Film, Manifest, load_pixels, patients
 from ai_for_sudan.datasets.regions import load_masks
 from ai_for_sudan.evaluation import attribution
+from ai_for_sudan.evaluation.readings import readings_of, truth_of
 from ai_for_sudan.pages import interval
 from ai_for_sudan.processes import in_parallel
 from ai_for_sudan.reading import Reader, Reading
+from ai_for_sudan.statistics import as_json, status_table
 
 #: films of a site, with the fewest for which a check is made
 SMALLEST = 20
@@ -106,6 +109,29 @@ class Measured:
     readings: Sequence[Reading]
     truth: np.ndarray
     threshold: float
+
+    @classmethod
+    def by(cls, reader: Reader, manifest: Manifest, point: OperatingPoint) -> tuple[Measured, list[str]]:
+        """Read all films; all with a probability and a label take part. Return also why films cannot be read, in words.
+
+        Raises:
+            UserError: as :func:`ai_for_sudan.evaluation.readings.truth_of`.
+        """
+        truth = truth_of(manifest, reader.card)
+        readings, excluded = readings_of(reader, manifest, operating_point=point.name, keep_maps=True)
+        has_probability = np.array([reading.probability is not None for reading in readings], bool)
+        rows = np.flatnonzero(has_probability & ~np.isnan(truth))
+        return cls(reader, manifest, rows, readings, truth, point.suspected_from), excluded
+
+    @property
+    def probability(self) -> np.ndarray:
+        """Return the probability of the positive class of all films ``(N,)``, NaN where there is none."""
+        return np.array([np.nan if one.probability is None else one.probability for one in self.readings])
+
+    def statuses(self) -> dict[str, Any]:
+        """Return the status table of all films with a label, as plain JSON."""
+        statuses = np.array([reading.status for reading in self.readings], object)
+        return as_json(status_table(self.truth, statuses, self._whose))
 
     def evidence(self, boxes: Sequence[np.ndarray], masks: Path | None, *, cache_dir: Path | None) -> dict[str, Any]:
         """Make the standing checks that there are boxes and lungs for; plain JSON.
