@@ -11,7 +11,7 @@ import pytest
 from ai_for_sudan.contract.reference import PICTURE, Reference
 from ai_for_sudan.sites import SiteFilms
 from ai_for_sudan.sites.drift import drift, energy_test
-from ai_for_sudan.sites.site_films import LeftOut
+from ai_for_sudan.sites.site_films import Unread
 
 Make = Callable[..., SiteFilms]
 
@@ -23,7 +23,7 @@ def own_films(sketches: np.ndarray, scores: np.ndarray, **more: np.ndarray) -> R
 
 
 def test_refused_films_count_among_all_films(make_films: Make) -> None:
-    refused = [LeftOut("a.png", np.nan, 8, ("blank",)), LeftOut("b.png", np.nan, 9, ("negative", "blank"))]
+    refused = [Unread("a.png", np.nan, 8, ("blank",)), Unread("b.png", np.nan, 9, ("negative", "blank"))]
     films = replace(make_films(np.zeros((8, 1)), np.zeros(8)), refused=refused)
     found = drift(films, np.zeros(8), None)
     assert found["films"] == 10 and found["refusals"]["count"] == 2

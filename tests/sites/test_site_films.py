@@ -13,7 +13,7 @@ from ai_for_sudan.contract import Card
 from ai_for_sudan.contract.reference import picture_statistics
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.sites import ReaderFile, read_site, site_manifest
-from ai_for_sudan.sites.site_films import LeftOut
+from ai_for_sudan.sites.site_films import Unread
 
 
 class Named:
@@ -87,12 +87,12 @@ def test_every_film_comes_with_what_is_known_of_it(tmp_path: Path, card: Card) -
     for number, grey in enumerate((51, 102, 204)):
         np.testing.assert_allclose(films.pictures[number], picture_statistics(np.full((224, 224), grey, np.uint8)))
     p1, p3, p4 = films.patients[0], films.refused[0].patient, films.excluded[1].patient
-    assert films.refused == [LeftOut("refused_1.png", 1.0, p3, ("blank", "negative"))] and p3 != p1
+    assert films.refused == [Unread("refused_1.png", 1.0, p3, ("blank", "negative"))] and p3 != p1
     not_a_number = "the reader's probability is not a number"
     assert films.excluded == [
-        LeftOut("failed_1.png", 0.0, p1, reason="it is damaged; try another"),
-        LeftOut("nan_1.png", 0.0, p4, reason=not_a_number),
-        LeftOut("endless_1.png", 0.0, p4, reason=not_a_number),
+        Unread("failed_1.png", 0.0, p1, reason="it is damaged; try another"),
+        Unread("nan_1.png", 0.0, p4, reason=not_a_number),
+        Unread("endless_1.png", 0.0, p4, reason=not_a_number),
     ]
     assert films.patients_known is True
 

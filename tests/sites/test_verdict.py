@@ -11,7 +11,7 @@ import pytest
 
 from ai_for_sudan.sites import SiteFilms
 from ai_for_sudan.sites.head import Rows
-from ai_for_sudan.sites.site_films import LeftOut
+from ai_for_sudan.sites.site_films import Unread
 from ai_for_sudan.sites.verdict import counts, notes_on, too_few, verdict
 
 
@@ -105,7 +105,7 @@ def test_a_reader_that_may_be_no_better_than_chance_is_said_to_be_so() -> None:
 def test_films_are_counted(make_films: Callable[..., SiteFilms]) -> None:
     films = make_films(np.zeros((6, 1)), np.array([1, 0, 0, np.nan, 0, np.nan]), patients=np.array([0, 0, 1, 2, 3, 3]))
     films = replace(
-        films, refused=[LeftOut("a", 1.0, 7, ("blank", "negative"))], excluded=[LeftOut("b", 0.0, 8, reason="no file")]
+        films, refused=[Unread("a", 1.0, 7, ("blank", "negative"))], excluded=[Unread("b", 0.0, 8, reason="no file")]
     )
     assert counts(films) == {
         "read": 6, "labelled": 4, "positive": 1, "negative": 3, "patients": 4, "patients_known": True,

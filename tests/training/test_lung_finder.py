@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ai_for_sudan.lungs.finder import SIDE
-from ai_for_sudan.training.lung_finder import Cycle, Films, LungRecipe, Source, dice, fit_finder, measure_finder
+from ai_for_sudan.training.lung_finder import Cycle, LungRecipe, Source, SourceFilms, dice, fit_finder, measure_finder
 
 SOURCE = Source("drawn", "", "", "", held_out=12)
 
@@ -34,11 +34,11 @@ def test_cycles_go_on_from_one_another_and_the_held_out_films_are_never_trained_
     one = LungRecipe((SOURCE,), (Cycle(epochs=6, augmentation=0.3, learning_rate=2e-2),), batch_size=8, average=0.9)
     two = LungRecipe((SOURCE,), (*one.cycles, Cycle(epochs=4, augmentation=0.1, seed=9)), batch_size=8, average=0.9)
     said: list[str] = []
-    first = dice(fit_finder(one, [Films(SOURCE, films, spoilt, held_out)], said.append), films[:12], masks[:12])
-    finder = fit_finder(two, [Films(SOURCE, films, spoilt, held_out)], said.append)
+    first = dice(fit_finder(one, [SourceFilms(SOURCE, films, spoilt, held_out)], said.append), films[:12], masks[:12])
+    finder = fit_finder(two, [SourceFilms(SOURCE, films, spoilt, held_out)], said.append)
     second = dice(finder, films[:12], masks[:12])
     assert second.mean() > first.mean() and second.mean() > 0.9
     assert sum(line.startswith("cycle") for line in said) == 3
-    figures = measure_finder(two, finder, [Films(SOURCE, films, masks, held_out)])
+    figures = measure_finder(two, finder, [SourceFilms(SOURCE, films, masks, held_out)])
     assert figures["drawn"]["films"] == 12 and figures["drawn"]["dice"] == float(second.mean())
     assert figures["drawn, perturbed"]["dice"] < figures["drawn"]["dice"]
