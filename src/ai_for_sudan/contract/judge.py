@@ -68,7 +68,8 @@ def judge(
     fired = [(score, entry) for score, entry in zip(gate, card.gate, strict=True) if not score <= entry.limit]
     # A blank film fires other rules at random.
     fired = [pair for pair in fired if pair[1].code in _RULE["silences_the_rest"]][:1] or fired
-    # The surest first: the others often only echo it. NaN is surer than any number, and of equals the stricter rule.
+    # Sorted by sureness, because weak scores often echo the strongest. NaN counts as the surest, and among equal
+    # scores the stricter limit comes first.
     fired.sort(key=lambda pair: (-_sureness(pair[0]), pair[1].limit))
     refused += [_said(entry) for _, entry in fired if entry.status == "refused"]
     if refused:

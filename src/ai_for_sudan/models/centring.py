@@ -1,4 +1,4 @@
-"""The rows of a softmax's last layer, centred."""
+"""Centre the rows of the last layer in front of a softmax."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from ai_for_sudan.models.architecture import Architecture
 
 
 def centre_head(model: Architecture) -> None:
-    """Take from each row of the last layer the mean of all rows, in place; of exclusive classes only.
+    """Subtract the mean of all rows from each row of the last layer, in place; only of exclusive classes.
 
-    Softmax does not change when the same is added to all logits, so that no probability moves. But a class's logit is
-    then what speaks for it against the others, and its Grad-CAM no longer shows what speaks for all classes alike.
+    Probabilities stay the same, because softmax ignores what is added to all logits. But a class's logit then holds
+    only what speaks for it against the others, and so does its Grad-CAM.
     """
     if model.spec.task != "exclusive":
         return

@@ -87,21 +87,21 @@ def paint(
         film: uint8 ``(H, W)``.
     """
     height, width = film.shape
-    # Made larger in steps, not in shares: between two values both lie on the same line.
+    # The map is scaled to colour steps before it is enlarged: linear interpolation gives the same either way.
     steps = Enlarged(heatmap.astype(np.float32) * ((STEPS - 1) / full_colour) + 0.5, height, width)
     lung = None if lungs is None else Enlarged(lungs, height, width)
     for rows in strips(height, width):
         at = steps[rows].clip(0, STEPS - 1).astype(np.intp)
         at <<= 8
         at |= film[rows]
-        _mixed().take(at, out=into[rows], mode="clip")  # whose indices all lie inside: no copy for what may fail
+        _mixed().take(at, out=into[rows], mode="clip")  # all indices are valid; the default mode would copy
         if lung is not None:
             np.copyto(into[rows], _LINE, where=outline(lung, rows))
 
 
 @lru_cache(maxsize=1)
 def _mixed() -> np.ndarray:
-    """Every step of attribution over every grey level, RGBA in one number: a film is looked up, not mixed in floats."""
+    """Mix every step of attribution with every grey level once, RGBA in one number: pixels are then looked up."""
     colour = colours(np.linspace(0, 1, STEPS, dtype=np.float32))[:, None]
     grey = np.arange(256, dtype=np.float32)[None, :, None] / 255
     mixed = grey * (1 - colour[..., 3:]) + colour[..., :3] * colour[..., 3:]
@@ -111,13 +111,13 @@ def _mixed() -> np.ndarray:
 
 
 def outline(lungs: Enlarged, rows: slice = slice(None)) -> np.ndarray:
-    """Where the lungs' edge is drawn, inside of it: bool ``(height, width)``, or some rows of it."""
+    """Return where the lungs' edge is drawn, bool ``(height, width)`` or some rows of it; it lies inside the lungs."""
     height, width = lungs.shape
     thickness = max(1, round(max(height, width) / 500))
     top, bottom, _ = rows.indices(height)
     first, last = max(0, top - thickness), min(height, bottom + thickness)
     inside = lungs[first:last] >= OUTLINE_AT
-    # The margin repeats the edge: where the film cuts a lung off there is no edge of it.
+    # The margin repeats the film's edge, so that no outline is drawn where the film cuts a lung off.
     beyond = (thickness - (top - first), thickness - (last - bottom))
     padded = np.pad(inside, (beyond, (thickness, thickness)), mode="edge")
     core = padded[: bottom - top].copy()
