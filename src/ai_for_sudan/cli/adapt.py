@@ -113,7 +113,6 @@ def run(args: argparse.Namespace) -> int:
     write_json(args.output_dir / "adapt.json", result)
     write_page(
         "ai_for_sudan.sites",
-        "adapt.html",
         args.output_dir / "adapt.html",
         title=f"{reader.card.name} at {args.site}",
         r=result,

@@ -99,7 +99,6 @@ def run(args: argparse.Namespace) -> int:
     refused = f"The reader's gate refused {facts['refused']:.1%} of these films; they are measured nevertheless."
     write_page(
         "ai_for_sudan.evaluation",
-        "audit.html",
         args.output_dir / "audit.html",
         title=f"How {reader.card.title} does in each group",
         **{**facts, "excluded": [refused, *excluded]},

@@ -97,7 +97,6 @@ def run(args: argparse.Namespace) -> int:
     words = in_words(result["comparison"], recipe.model_type, str(args.against)) if args.against else None
     write_page(
         "ai_for_sudan.evaluation",
-        "crossval.html",
         args.output_dir / "crossval.html",
         title=f"Cross-validation of {recipe.model_type}",
         classes=spec.classes,
@@ -125,9 +124,7 @@ class _Given:
 
 def _given(args: argparse.Namespace) -> _Given:
     """What the options ask for."""
-    recipe = Recipe.load(args.recipe) if args.recipe else Recipe()
-    given = {key: getattr(args, key) for key in ("model_type", "epochs", "small_epochs", "seed")}
-    recipe = recipe.changed({key: value for key, value in given.items() if value is not None}, "command line")
+    recipe = Recipe.given(args.recipe, vars(args))
     if args.frozen and recipe.masks is not None:
         raise UserError(f"--frozen uses the lungs that the finder finds, not those of {recipe.masks}; leave one out")
     manifest = manifest_of(args)

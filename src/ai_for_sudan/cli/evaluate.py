@@ -14,7 +14,7 @@ import numpy as np
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, decoded, manifest_of, patients_in_words
 from ai_for_sudan.contract.provenance import films_sha256
-from ai_for_sudan.datasets import Split, labels, patients, split_manifest, verify, without_patient
+from ai_for_sudan.datasets import Split, labels, patients, saved_split, verify, without_patient
 from ai_for_sudan.datasets.manifest import Manifest
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.metrics import Metrics, measure
@@ -225,12 +225,11 @@ def _label(part: Manifest, label: Any) -> str:
 def _split_of_the_run(path: Path, manifest: Manifest, subject: Subject) -> Split | None:
     """The split by which the checkpoint was trained, if it is one of these films."""
     identity = (subject.state.get("split") or {}).get("identity")
-    if not identity or not path.is_file():
+    if not identity:
         return None
     try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
-        split = split_manifest(manifest, fraction=saved["fraction"], seed=saved["seed"], path=path)
-    except (UserError, ValueError, KeyError, TypeError):  # of other films, or no split at all
+        split = saved_split(path, manifest)
+    except UserError:  # of other films, or no split at all
         return None
     return split if split.identity == identity else None
 

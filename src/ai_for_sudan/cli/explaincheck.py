@@ -156,7 +156,7 @@ def _of_checkpoint(args: argparse.Namespace) -> int:
 def _report(args: argparse.Namespace, facts: dict[str, Any], title: str, **shown: Any) -> int:
     write_json(args.output_dir / "explaincheck.json", facts)
     page = args.output_dir / "explaincheck.html"
-    write_page("ai_for_sudan.evaluation", "explaincheck.html", page, title=title, facts=facts, **shown)
+    write_page("ai_for_sudan.evaluation", page, title=title, facts=facts, **shown)
     if "statuses" in facts:
         print("\n".join(statuses_in_words(facts["statuses"], facts["class"])))
     for verdict in facts["verdicts"]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, decoded, manifest_of
 from ai_for_sudan.contract.ages import age_years
 from ai_for_sudan.contract.card import Population
-from ai_for_sudan.datasets import Film, Manifest, sites_of, split_manifest
+from ai_for_sudan.datasets import Film, Manifest, saved_split, sites_of
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.file_table import file_table
 from ai_for_sudan.export import ExportOptions, GatePictures, Healthy, Pictures, export_reader
@@ -157,10 +156,7 @@ def _sides(args: argparse.Namespace, manifest: Manifest, state: CheckpointState)
     if "val" in sides:
         return [i for i, s in enumerate(sides) if s == "train"], [i for i, s in enumerate(sides) if s == "val"]
     path = args.checkpoint.parent.parent / (state.split.path or "split.json")
-    if not path.is_file():
-        raise UserError(f"{path} is missing: it says which films the checkpoint was validated on; keep it with the run")
-    saved = json.loads(path.read_text(encoding="utf-8"))
-    again = split_manifest(manifest, fraction=saved["fraction"], seed=saved["seed"], path=path)
+    again = saved_split(path, manifest)
     if state.split.identity not in (None, again.identity):
         raise UserError(f"{path} is not the split that the checkpoint was trained with, or the films have changed")
     return again.train, again.validation

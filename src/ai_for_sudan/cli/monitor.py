@@ -71,7 +71,6 @@ def run(args: argparse.Namespace) -> int:
     write_json(args.output_dir / "monitor.json", result)
     write_page(
         "ai_for_sudan.sites",
-        "monitor.html",
         args.output_dir / "monitor.html",
         title=f"{result['reader']}, week by week",
         r=result,

@@ -59,7 +59,6 @@ def run(args: argparse.Namespace) -> int:
     )
     write_page(
         "ai_for_sudan.evaluation",
-        "stress.html",
         args.output_dir / "stress.html",
         title=f"{reader.card.title} on perturbed films",
         reader=reader.card.title,

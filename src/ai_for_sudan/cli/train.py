@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -77,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace, group: Processes) -> int:
-    recipe = _recipe(args)
+    recipe = Recipe.given(args.recipe, vars(args))
     manifest = manifest_of(args)
     companions = _companions(recipe, manifest)
     say = print if group.first else (lambda *_: None)
@@ -227,12 +226,6 @@ def _companions(recipe: Recipe, manifest: Manifest) -> Companions | None:
     if recipe.lungs == "whole" or manifest.task != "exclusive" or len(manifest.classes) != 2:
         raise UserError("companions teach about lungs: they need --lungs auto and two classes that exclude each other")
     return Companions.load(Path(recipe.companions), manifest.classes, manifest.positive, ModelSpec.input_size)
-
-
-def _recipe(args: argparse.Namespace) -> Recipe:
-    recipe = Recipe.load(args.recipe) if args.recipe else Recipe()
-    given: dict[str, Any] = {f.name: getattr(args, f.name) for f in fields(Recipe) if f.name != "version"}
-    return recipe.changed({key: value for key, value in given.items() if value is not None}, "command line")
 
 
 def _given_sides(args: argparse.Namespace, manifest: Manifest) -> tuple[list[int], list[int]] | None:

@@ -5,7 +5,7 @@ from ai_for_sudan.datasets.content import contradicted
 from ai_for_sudan.datasets.film import Film
 from ai_for_sudan.datasets.manifest import Manifest, labels, load_manifest, patients, sites_of, without_patient
 from ai_for_sudan.datasets.picked import Picked, Pixels
-from ai_for_sudan.datasets.split import Split, folds, split_manifest
+from ai_for_sudan.datasets.split import Split, folds, saved_split, split_manifest
 from ai_for_sudan.datasets.verify import verify
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "load_manifest",
     "load_pixels",
     "patients",
+    "saved_split",
     "sites_of",
     "split_manifest",
     "squash",

@@ -61,6 +61,22 @@ def split_manifest(manifest: Manifest, *, fraction: float = 0.15, seed: int = 0,
     return split
 
 
+def saved_split(path: Path, manifest: Manifest) -> Split:
+    """Return the split that a training run saved as ``split.json``.
+
+    Raises:
+        InvalidDataset: there is none, it is not a split, or it is of other films.
+    """
+    if not path.is_file():
+        raise InvalidDataset(f"there is no split at {path}; expected the split.json of a training run")
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        fraction, seed = float(saved["fraction"]), int(saved["seed"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidDataset(f"{path} is not a split.json of a training run ({error})") from error
+    return split_manifest(manifest, fraction=fraction, seed=seed, path=path)
+
+
 def folds(manifest: Manifest, count: int, seed: int = 0, path: Path | None = None) -> list[list[int]]:
     """``count`` disjoint sets of films, each the test side of one fold; grouped and saved as a split is.
 

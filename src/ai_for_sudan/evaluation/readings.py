@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from ai_for_sudan.contract import Card, Remark
 from ai_for_sudan.contract.colours import OUTLINE_AT
-from ai_for_sudan.datasets import Film, Manifest, contradicted, labels, split_manifest
+from ai_for_sudan.datasets import Film, Manifest, contradicted, labels, saved_split
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.processes import in_parallel
 from ai_for_sudan.reading import Reader, Reading
@@ -53,17 +52,7 @@ def chosen_films(split: Path | None, manifest: Manifest, seed: int, most: int) -
     Raises:
         UserError: no such split, or one that fits other films.
     """
-    if split is None:
-        rows = np.arange(len(manifest.films))
-    else:
-        if not split.is_file():
-            raise UserError(f"there is no split at {split}; expected the split.json of a training run")
-        try:
-            saved = json.loads(split.read_text(encoding="utf-8"))
-            fraction, of = float(saved["fraction"]), int(saved["seed"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{split} is not a split.json of a training run ({error})") from error
-        rows = np.array(split_manifest(manifest, fraction=fraction, seed=of, path=split).validation)
+    rows = np.arange(len(manifest.films)) if split is None else np.array(saved_split(split, manifest).validation)
     return np.sort(np.random.default_rng(seed).permutation(rows)[:most])
 
 

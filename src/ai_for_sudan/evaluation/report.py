@@ -59,7 +59,6 @@ def write_report(
         empty.set_visible(False)
     write_page(
         "ai_for_sudan.evaluation",
-        "evaluation.html",
         path,
         title=title,
         subject=subject,

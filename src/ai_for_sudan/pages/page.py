@@ -28,10 +28,10 @@ def narrow_interval(value: Any, digits: int = 3, missing: str = "-") -> str:
     return interval(value, digits, missing).replace(" to ", "\u00a0to\u00a0")
 
 
-def write_page(package: str, template: str, path: Path, **values: Any) -> None:
-    """Fill a template of a package and write it.
+def write_page(package: str, path: Path, **values: Any) -> None:
+    """Fill the template of a package that is named like the file, and write it.
 
     Raises:
-        OSError: the page cannot be written.
+        UserError: the page cannot be written.
     """
-    write_text(path, environment(package).get_template(template).render(**values))
+    write_text(path, environment(package).get_template(path.name).render(**values))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,17 @@ class Recipe:
             UserError: no such file, no TOML, an unknown key or a value of the wrong type.
         """
         return cls().changed(read_toml(Path(path)), str(path))
+
+    @classmethod
+    def given(cls, path: str | Path | None, options: Mapping[str, Any]) -> Recipe:
+        """Read a recipe, or take the default one, with the options of a command line that are not None in its place.
+
+        Raises:
+            UserError: as :meth:`load` and :meth:`changed`.
+        """
+        known = [one.name for one in fields(cls) if one.name != "version" and options.get(one.name) is not None]
+        recipe = cls.load(path) if path else cls()
+        return recipe.changed({name: options[name] for name in known}, "command line")
 
     def changed(self, values: dict[str, Any], source: str = "recipe") -> Recipe:
         """Return a copy with other values.
