@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from ai_for_sudan.contract.names import OUTPUTS
 from ai_for_sudan.datasets import squash
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.explanation import GradCAM
-from ai_for_sudan.export import ExportOptions, GatePictures, Healthy, Pictures, export_reader, graph, int8
+from ai_for_sudan.export import ExportOptions, GatePictures, Pictures, export_reader, graph, int8
 from ai_for_sudan.export.gate import fit_on
 from ai_for_sudan.export.network import Calibration, Gate, OneFilm, ReaderNetwork
 from ai_for_sudan.export.rules import GOOD_REFUSED
@@ -189,12 +189,12 @@ def test_a_reader_of_each_lung_says_which_and_keeps_its_promise_at_another_hospi
     well = np.asarray(films.pixels)[films.labels == 0]
     healthy = Pictures(np.concatenate([well] * 4), [f"{number}.png" for number in range(4 * len(well))])
 
-    def export(name: str, others: Sequence[Healthy]) -> dict:
+    def export(name: str, others: dict[str, Pictures]) -> dict:
         path = tmp_path / f"{name}.onnx"
         options = ExportOptions(name, {"data": "synthetic", "films": 24, "patients": 24}, force=True)
         return export_reader(model, CheckpointState(), films, films, path, options, healthy=others, say=lambda _: None)
 
-    alone, held_to = export("alone", ()), export("held_to", [Healthy("Juba", healthy)])
+    alone, held_to = export("alone", {}), export("held_to", {"Juba": healthy})
     point = held_to["operating_points"]["balanced"]
     assert point["measured"]["Juba"]["negative"]["films"] == len(healthy.pixels)
     assert point["measured"]["Juba"]["negative"]["shares"]["suspected"][0] <= point["false_alarms"]

@@ -14,7 +14,7 @@ from ai_for_sudan.contract.card import Population
 from ai_for_sudan.datasets import Film, Manifest, saved_split, sites_of
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.file_table import file_table
-from ai_for_sudan.export import ExportOptions, GatePictures, Healthy, Pictures, export_reader
+from ai_for_sudan.export import ExportOptions, GatePictures, Pictures, export_reader
 from ai_for_sudan.models import CheckpointState, load_checkpoint, names, save_checkpoint
 from ai_for_sudan.pages import statuses_in_words
 from ai_for_sudan.training import LabelledFilms
@@ -107,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
     pictures = GatePictures(
         *(Pictures.below(folder, spec.input_size) if folder else None for folder in (args.other_chest, args.not_chest))
     )
-    healthy = [Healthy(_name(folder), Pictures.below(folder, spec.input_size)) for folder in args.healthy]
+    healthy = {_name(folder): Pictures.below(folder, spec.input_size) for folder in args.healthy}
     card = export_reader(model, state, to_fit, to_choose, args.output, options, pictures=pictures, healthy=healthy)
     files = [args.checkpoint, args.output]
     if args.safetensors:

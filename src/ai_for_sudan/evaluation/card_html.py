@@ -13,12 +13,13 @@ from markupsafe import Markup
 
 from ai_for_sudan.contract.card import Card
 from ai_for_sudan.errors import UserError
-from ai_for_sudan.evaluation.checklists import CLAIM, TRIPOD_AI, Item
 from ai_for_sudan.pages import environment
 from ai_for_sudan.pages.page import narrow_interval
 
 #: results of other commands that a card may show, by the file that each writes
 RECORDS = ("audit", "stress", "explaincheck", "crossval", "metrics")
+#: of reporting guidelines: number, item, and the part of a card that covers it (empty: that a card never does)
+_CHECKLISTS = Path(__file__).with_name("checklists.json")
 #: how bad a disturbance the card's table is about
 SEVERITY = 3
 
@@ -97,10 +98,7 @@ def render(card: Card | Mapping[str, Any], records: Mapping[str, Any] | None = N
         stress_rows=_stress_rows(shown.get("stress")),
         severity=SEVERITY,
         parts=parts,
-        checklists=[
-            ("CLAIM 2024", "Tejani 2024, doi 10.1148/ryai.240300", _answers(CLAIM, parts)),
-            ("TRIPOD+AI", "Collins 2024, doi 10.1136/bmj-2023-078378", _answers(TRIPOD_AI, parts)),
-        ],
+        checklists=_checklists(parts),
     )
 
 
@@ -173,10 +171,13 @@ def _parts(
     return {part: str(where) for part, where in places.items() if where}
 
 
-def _answers(items: tuple[Item, ...], parts: Mapping[str, str]) -> list[dict[str, str]]:
-    rows = []
-    for number, item, part in items:
-        where = parts.get(part, "")
-        missing = "no result recorded" if part else "not part of a card"
-        rows.append({"number": number, "item": item, "where": where, "missing": missing})
-    return rows
+def _checklists(parts: Mapping[str, str]) -> list[tuple[str, str, list[dict[str, str]]]]:
+    """Name and source of each reporting guideline, and where the card covers its items."""
+    found = []
+    for name, one in json.loads(_CHECKLISTS.read_text(encoding="utf-8")).items():
+        rows = []
+        for number, item, part in one["items"]:
+            missing = "no result recorded" if part else "not part of a card"
+            rows.append({"number": number, "item": item, "where": parts.get(part, ""), "missing": missing})
+        found.append((name, one["source"], rows))
+    return found

@@ -55,16 +55,3 @@ class GatePictures:
 
     other_chest: Pictures | None = None
     not_chest: Pictures | None = None
-
-
-@dataclass(frozen=True)
-class Healthy:
-    """Films of healthy people of another hospital, which the promise of few false alarms is held to as well.
-
-    Attributes:
-        site: the name of the hospital or of its data.
-        films: what was not trained on.
-    """
-
-    site: str
-    films: Pictures

@@ -25,7 +25,7 @@ from ai_for_sudan.contract.provenance import project_commit, weights_sha256
 from ai_for_sudan.disturbances import perturbed
 from ai_for_sudan.export import choices, facts, graph, int8
 from ai_for_sudan.export.gate import fit_gate
-from ai_for_sudan.export.inputs import GatePictures, Healthy
+from ai_for_sudan.export.inputs import GatePictures, Pictures
 from ai_for_sudan.export.network import Calibration, ManyFilms, OneFilm, ReaderNetwork
 from ai_for_sudan.export.pytorch_files import write_for_pytorch
 from ai_for_sudan.export.shortcuts import knowledge_without_lungs
@@ -78,7 +78,7 @@ def export_reader(
     options: ExportOptions,
     *,
     pictures: GatePictures | None = None,
-    healthy: Sequence[Healthy] = (),
+    healthy: Mapping[str, Pictures] | None = None,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Write the reader file (and on demand its companions) and return its card.
@@ -89,7 +89,7 @@ def export_reader(
     Args:
         state: of the checkpoint.
         pictures: what the gate is fitted on besides.
-        healthy: films of other hospitals that cut-offs are held to as well.
+        healthy: hospital -> films of healthy people there, not trained on: few false alarms are promised there as well.
 
     Raises:
         UserError: the model knows the label without the lungs, int8 outside its limits, or a file that does not agree
@@ -116,7 +116,7 @@ def export_reader(
     unseen = choices.cross_calibrated(both, twice.labels, twice.patients, spec.task)
     count = len(validation)
     sets, unseen_sets = (_sets(validation, values, positive) for values in (probability, unseen))
-    elsewhere = {one.site: lung_logits(model, one.films.pixels) for one in healthy}
+    elsewhere = {site: lung_logits(model, films.pixels) for site, films in (healthy or {}).items()}
     for site, found in elsewhere.items():
         with torch.inference_mode():
             values = calibration(joined(found.classes, spec)).numpy()
