@@ -1,356 +1,126 @@
 """The first tables."""
 
-import sqlalchemy as sa
 from alembic import op
 
-revision = "0001"
-down_revision = None
+revision, down_revision = "0001", None
+
+TABLES = """
+CREATE TABLE patients (
+  id INTEGER NOT NULL, identifier VARCHAR NOT NULL, issuer VARCHAR NOT NULL, name VARCHAR NOT NULL,
+  birth_date VARCHAR NOT NULL, sex VARCHAR NOT NULL, PRIMARY KEY (id), UNIQUE (identifier, issuer)
+);
+CREATE TABLE studies (
+  id INTEGER NOT NULL, uid VARCHAR NOT NULL, patient_id INTEGER, accession_number VARCHAR NOT NULL,
+  study_id VARCHAR NOT NULL, date VARCHAR NOT NULL, time VARCHAR NOT NULL, description VARCHAR NOT NULL,
+  arrived_at VARCHAR(27) NOT NULL, PRIMARY KEY (id), FOREIGN KEY (patient_id) REFERENCES patients (id), UNIQUE (uid)
+);
+CREATE TABLE films (
+  id INTEGER NOT NULL, study_id INTEGER NOT NULL, file VARCHAR NOT NULL, content VARCHAR NOT NULL,
+  size INTEGER NOT NULL, kind VARCHAR NOT NULL, origin VARCHAR NOT NULL, source VARCHAR NOT NULL,
+  sop_uid VARCHAR NOT NULL, sop_class VARCHAR NOT NULL, series_uid VARCHAR NOT NULL,
+  transfer_syntax VARCHAR NOT NULL, modality VARCHAR NOT NULL, view VARCHAR NOT NULL, age_years DOUBLE,
+  sex VARCHAR NOT NULL, conflict_id INTEGER, device_id INTEGER, user_id INTEGER, arrived_at VARCHAR(27) NOT NULL,
+  deleted_at VARCHAR(27), on_worklist BOOLEAN NOT NULL, status VARCHAR NOT NULL, urgency INTEGER NOT NULL,
+  probability DOUBLE, review VARCHAR NOT NULL, PRIMARY KEY (id),
+  CONSTRAINT origin_known CHECK (origin IN ('dicom', 'stow', 'folder', 'upload', 'phone', 'recovered')),
+  FOREIGN KEY (conflict_id) REFERENCES films (id), FOREIGN KEY (device_id) REFERENCES devices (id),
+  FOREIGN KEY (study_id) REFERENCES studies (id), FOREIGN KEY (user_id) REFERENCES users (id),
+  UNIQUE (sop_uid, content)
+);
+CREATE TABLE readings (
+  id INTEGER NOT NULL, film_id INTEGER NOT NULL, reader VARCHAR NOT NULL, reader_file VARCHAR NOT NULL,
+  operating_point VARCHAR NOT NULL, threshold DOUBLE NOT NULL, status VARCHAR NOT NULL, probability DOUBLE,
+  codes JSON NOT NULL, reasons JSON NOT NULL, warnings JSON NOT NULL, line JSON NOT NULL, pixels VARCHAR NOT NULL,
+  height INTEGER, width INTEGER, heatmap BLOB, heatmap_reference DOUBLE NOT NULL, lungs BLOB,
+  elapsed_ms DOUBLE NOT NULL, read_at VARCHAR(27) NOT NULL, PRIMARY KEY (id),
+  FOREIGN KEY (film_id) REFERENCES films (id), UNIQUE (film_id, reader_file, operating_point)
+);
+CREATE TABLE results (
+  id INTEGER NOT NULL, reading_id INTEGER NOT NULL, kind VARCHAR NOT NULL, sop_uid VARCHAR NOT NULL,
+  sop_class VARCHAR NOT NULL, series_uid VARCHAR NOT NULL, file VARCHAR NOT NULL, size INTEGER NOT NULL,
+  made_at VARCHAR(27) NOT NULL, PRIMARY KEY (id), FOREIGN KEY (reading_id) REFERENCES readings (id),
+  UNIQUE (reading_id, kind), UNIQUE (sop_uid)
+);
+CREATE TABLE destinations (
+  id INTEGER NOT NULL, name VARCHAR NOT NULL, kinds JSON NOT NULL, active BOOLEAN NOT NULL, reached_at VARCHAR(27),
+  error VARCHAR NOT NULL, failed_at VARCHAR(27), failures INTEGER NOT NULL, due_at VARCHAR(27) NOT NULL,
+  PRIMARY KEY (id), UNIQUE (name)
+);
+CREATE TABLE deliveries (
+  id INTEGER NOT NULL, destination_id INTEGER NOT NULL, result_id INTEGER NOT NULL, state VARCHAR NOT NULL,
+  attempts INTEGER NOT NULL, due_at VARCHAR(27) NOT NULL, error VARCHAR NOT NULL, created_at VARCHAR(27) NOT NULL,
+  sent_at VARCHAR(27), confirmed_at VARCHAR(27), PRIMARY KEY (id),
+  CONSTRAINT state_known CHECK (state IN ('waiting', 'sent', 'confirmed', 'refused', 'cancelled')),
+  FOREIGN KEY (destination_id) REFERENCES destinations (id), FOREIGN KEY (result_id) REFERENCES results (id),
+  UNIQUE (destination_id, result_id)
+);
+CREATE TABLE jobs (
+  id INTEGER NOT NULL, kind VARCHAR NOT NULL, key VARCHAR NOT NULL, state VARCHAR NOT NULL,
+  attempts INTEGER NOT NULL, due_at VARCHAR(27) NOT NULL, created_at VARCHAR(27) NOT NULL, ended_at VARCHAR(27),
+  error VARCHAR NOT NULL, PRIMARY KEY (id),
+  CONSTRAINT state_known CHECK (state IN ('waiting', 'running', 'done', 'failed')), UNIQUE (kind, key)
+);
+CREATE TABLE users (
+  id INTEGER NOT NULL, name VARCHAR NOT NULL, full_name VARCHAR NOT NULL, role VARCHAR NOT NULL,
+  password VARCHAR NOT NULL, language VARCHAR NOT NULL, must_change_password BOOLEAN NOT NULL,
+  code_expires_at VARCHAR(27), failed_logins INTEGER NOT NULL, locked_until VARCHAR(27),
+  created_at VARCHAR(27) NOT NULL, closed_at VARCHAR(27), PRIMARY KEY (id),
+  CONSTRAINT role_known CHECK (role IN ('administrator', 'clinician', 'viewer')), UNIQUE (name)
+);
+CREATE TABLE logins (
+  id INTEGER NOT NULL, token VARCHAR NOT NULL, csrf VARCHAR NOT NULL, user_id INTEGER NOT NULL,
+  address VARCHAR NOT NULL, created_at VARCHAR(27) NOT NULL, seen_at VARCHAR(27) NOT NULL,
+  expires_at VARCHAR(27) NOT NULL, PRIMARY KEY (id), FOREIGN KEY (user_id) REFERENCES users (id), UNIQUE (token)
+);
+CREATE TABLE pairings (
+  id INTEGER NOT NULL, code VARCHAR NOT NULL, user_id INTEGER NOT NULL, created_at VARCHAR(27) NOT NULL,
+  expires_at VARCHAR(27) NOT NULL, used_at VARCHAR(27), PRIMARY KEY (id),
+  FOREIGN KEY (user_id) REFERENCES users (id), UNIQUE (code)
+);
+CREATE TABLE devices (
+  id INTEGER NOT NULL, name VARCHAR NOT NULL, token VARCHAR NOT NULL, user_id INTEGER NOT NULL,
+  paired_at VARCHAR(27) NOT NULL, seen_at VARCHAR(27), revoked_at VARCHAR(27), PRIMARY KEY (id),
+  FOREIGN KEY (user_id) REFERENCES users (id), UNIQUE (token)
+);
+CREATE TABLE verdicts (
+  id INTEGER NOT NULL, film_id INTEGER NOT NULL, reading_id INTEGER NOT NULL, user_id INTEGER NOT NULL,
+  agreement VARCHAR NOT NULL, note VARCHAR NOT NULL, diagnosis VARCHAR NOT NULL, diagnosis_words VARCHAR NOT NULL,
+  amends_id INTEGER, signed_at VARCHAR(27) NOT NULL, PRIMARY KEY (id),
+  CONSTRAINT agreement_known CHECK (agreement IN ('agree', 'disagree', 'unsure')),
+  FOREIGN KEY (amends_id) REFERENCES verdicts (id), FOREIGN KEY (film_id) REFERENCES films (id),
+  FOREIGN KEY (reading_id) REFERENCES readings (id), FOREIGN KEY (user_id) REFERENCES users (id), UNIQUE (amends_id)
+);
+CREATE TABLE trail (
+  id INTEGER NOT NULL, at VARCHAR NOT NULL, at_local VARCHAR NOT NULL, actor VARCHAR NOT NULL, act VARCHAR NOT NULL,
+  subject VARCHAR NOT NULL, detail VARCHAR NOT NULL, previous VARCHAR NOT NULL, hash VARCHAR NOT NULL,
+  PRIMARY KEY (id), UNIQUE (hash)
+);
+CREATE TABLE settings (
+  key VARCHAR NOT NULL, value JSON NOT NULL, PRIMARY KEY (key)
+);
+CREATE INDEX deliveries_due ON deliveries (destination_id, state, due_at);
+CREATE INDEX films_worklist ON films (on_worklist, urgency, arrived_at);
+CREATE INDEX jobs_due ON jobs (state, kind, due_at)
+"""
+#: table -> columns with an index each
+INDEXES = {
+    "deliveries": "result_id",
+    "films": "arrived_at content file review series_uid sop_uid status study_id",
+    "logins": "user_id",
+    "readings": "film_id pixels",
+    "results": "reading_id series_uid",
+    "studies": "accession_number date patient_id",
+    "trail": "act actor at subject",
+    "verdicts": "film_id reading_id user_id",
+}
 
 
 def upgrade() -> None:
-    op.create_table(
-        "destinations",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("kinds", sa.JSON(), nullable=False),
-        sa.Column("active", sa.Boolean(), nullable=False),
-        sa.Column("reached_at", sa.String(27), nullable=True),
-        sa.Column("error", sa.String(), nullable=False),
-        sa.Column("failed_at", sa.String(27), nullable=True),
-        sa.Column("failures", sa.Integer(), nullable=False),
-        sa.Column("due_at", sa.String(27), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("name"),
-    )
-    op.create_table(
-        "jobs",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("key", sa.String(), nullable=False),
-        sa.Column("state", sa.String(), nullable=False),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("due_at", sa.String(27), nullable=False),
-        sa.Column("created_at", sa.String(27), nullable=False),
-        sa.Column("ended_at", sa.String(27), nullable=True),
-        sa.Column("error", sa.String(), nullable=False),
-        sa.CheckConstraint("state IN ('waiting', 'running', 'done', 'failed')", name="state_known"),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("kind", "key"),
-    )
-    with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.create_index("jobs_due", ["state", "kind", "due_at"], unique=False)
-
-    op.create_table(
-        "patients",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("identifier", sa.String(), nullable=False),
-        sa.Column("issuer", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("birth_date", sa.String(), nullable=False),
-        sa.Column("sex", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("identifier", "issuer"),
-    )
-    op.create_table(
-        "settings",
-        sa.Column("key", sa.String(), nullable=False),
-        sa.Column("value", sa.JSON(), nullable=False),
-        sa.PrimaryKeyConstraint("key"),
-    )
-    op.create_table(
-        "trail",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("at", sa.String(), nullable=False),
-        sa.Column("at_local", sa.String(), nullable=False),
-        sa.Column("actor", sa.String(), nullable=False),
-        sa.Column("act", sa.String(), nullable=False),
-        sa.Column("subject", sa.String(), nullable=False),
-        sa.Column("detail", sa.String(), nullable=False),
-        sa.Column("previous", sa.String(), nullable=False),
-        sa.Column("hash", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("hash"),
-    )
-    with op.batch_alter_table("trail", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_trail_act"), ["act"], unique=False)
-        batch_op.create_index(batch_op.f("ix_trail_actor"), ["actor"], unique=False)
-        batch_op.create_index(batch_op.f("ix_trail_at"), ["at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_trail_subject"), ["subject"], unique=False)
-
-    op.create_table(
-        "users",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("full_name", sa.String(), nullable=False),
-        sa.Column("role", sa.String(), nullable=False),
-        sa.Column("password", sa.String(), nullable=False),
-        sa.Column("language", sa.String(), nullable=False),
-        sa.Column("must_change_password", sa.Boolean(), nullable=False),
-        sa.Column("code_expires_at", sa.String(27), nullable=True),
-        sa.Column("failed_logins", sa.Integer(), nullable=False),
-        sa.Column("locked_until", sa.String(27), nullable=True),
-        sa.Column("created_at", sa.String(27), nullable=False),
-        sa.Column("closed_at", sa.String(27), nullable=True),
-        sa.CheckConstraint("role IN ('administrator', 'clinician', 'viewer')", name="role_known"),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("name"),
-    )
-    op.create_table(
-        "devices",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("token", sa.String(), nullable=False),
-        sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.Column("paired_at", sa.String(27), nullable=False),
-        sa.Column("seen_at", sa.String(27), nullable=True),
-        sa.Column("revoked_at", sa.String(27), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["user_id"],
-            ["users.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("token"),
-    )
-    op.create_table(
-        "logins",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("token", sa.String(), nullable=False),
-        sa.Column("csrf", sa.String(), nullable=False),
-        sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.Column("address", sa.String(), nullable=False),
-        sa.Column("created_at", sa.String(27), nullable=False),
-        sa.Column("seen_at", sa.String(27), nullable=False),
-        sa.Column("expires_at", sa.String(27), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["user_id"],
-            ["users.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("token"),
-    )
-    with op.batch_alter_table("logins", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_logins_user_id"), ["user_id"], unique=False)
-
-    op.create_table(
-        "pairings",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("code", sa.String(), nullable=False),
-        sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.Column("created_at", sa.String(27), nullable=False),
-        sa.Column("expires_at", sa.String(27), nullable=False),
-        sa.Column("used_at", sa.String(27), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["user_id"],
-            ["users.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("code"),
-    )
-    op.create_table(
-        "studies",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("uid", sa.String(), nullable=False),
-        sa.Column("patient_id", sa.Integer(), nullable=True),
-        sa.Column("accession_number", sa.String(), nullable=False),
-        sa.Column("study_id", sa.String(), nullable=False),
-        sa.Column("date", sa.String(), nullable=False),
-        sa.Column("time", sa.String(), nullable=False),
-        sa.Column("description", sa.String(), nullable=False),
-        sa.Column("arrived_at", sa.String(27), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["patient_id"],
-            ["patients.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("uid"),
-    )
-    with op.batch_alter_table("studies", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_studies_accession_number"), ["accession_number"], unique=False)
-        batch_op.create_index(batch_op.f("ix_studies_date"), ["date"], unique=False)
-        batch_op.create_index(batch_op.f("ix_studies_patient_id"), ["patient_id"], unique=False)
-
-    op.create_table(
-        "films",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("study_id", sa.Integer(), nullable=False),
-        sa.Column("file", sa.String(), nullable=False),
-        sa.Column("content", sa.String(), nullable=False),
-        sa.Column("size", sa.Integer(), nullable=False),
-        sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("origin", sa.String(), nullable=False),
-        sa.Column("source", sa.String(), nullable=False),
-        sa.Column("sop_uid", sa.String(), nullable=False),
-        sa.Column("sop_class", sa.String(), nullable=False),
-        sa.Column("series_uid", sa.String(), nullable=False),
-        sa.Column("transfer_syntax", sa.String(), nullable=False),
-        sa.Column("modality", sa.String(), nullable=False),
-        sa.Column("view", sa.String(), nullable=False),
-        sa.Column("age_years", sa.Double(), nullable=True),
-        sa.Column("sex", sa.String(), nullable=False),
-        sa.Column("conflict_id", sa.Integer(), nullable=True),
-        sa.Column("device_id", sa.Integer(), nullable=True),
-        sa.Column("user_id", sa.Integer(), nullable=True),
-        sa.Column("arrived_at", sa.String(27), nullable=False),
-        sa.Column("deleted_at", sa.String(27), nullable=True),
-        sa.Column("on_worklist", sa.Boolean(), nullable=False),
-        sa.Column("status", sa.String(), nullable=False),
-        sa.Column("urgency", sa.Integer(), nullable=False),
-        sa.Column("probability", sa.Double(), nullable=True),
-        sa.Column("review", sa.String(), nullable=False),
-        sa.CheckConstraint(
-            "origin IN ('dicom', 'stow', 'folder', 'upload', 'phone', 'recovered')", name="origin_known"
-        ),
-        sa.ForeignKeyConstraint(
-            ["conflict_id"],
-            ["films.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["device_id"],
-            ["devices.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["study_id"],
-            ["studies.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["user_id"],
-            ["users.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("sop_uid", "content"),
-    )
-    with op.batch_alter_table("films", schema=None) as batch_op:
-        batch_op.create_index("films_worklist", ["on_worklist", "urgency", "arrived_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_films_arrived_at"), ["arrived_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_films_content"), ["content"], unique=False)
-        batch_op.create_index(batch_op.f("ix_films_file"), ["file"], unique=False)
-        batch_op.create_index(batch_op.f("ix_films_review"), ["review"], unique=False)
-        batch_op.create_index(batch_op.f("ix_films_series_uid"), ["series_uid"], unique=False)
-        batch_op.create_index(batch_op.f("ix_films_sop_uid"), ["sop_uid"], unique=False)
-        batch_op.create_index(batch_op.f("ix_films_status"), ["status"], unique=False)
-        batch_op.create_index(batch_op.f("ix_films_study_id"), ["study_id"], unique=False)
-
-    op.create_table(
-        "readings",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("film_id", sa.Integer(), nullable=False),
-        sa.Column("reader", sa.String(), nullable=False),
-        sa.Column("reader_file", sa.String(), nullable=False),
-        sa.Column("operating_point", sa.String(), nullable=False),
-        sa.Column("threshold", sa.Double(), nullable=False),
-        sa.Column("status", sa.String(), nullable=False),
-        sa.Column("probability", sa.Double(), nullable=True),
-        sa.Column("codes", sa.JSON(), nullable=False),
-        sa.Column("reasons", sa.JSON(), nullable=False),
-        sa.Column("warnings", sa.JSON(), nullable=False),
-        sa.Column("line", sa.JSON(), nullable=False),
-        sa.Column("pixels", sa.String(), nullable=False),
-        sa.Column("height", sa.Integer(), nullable=True),
-        sa.Column("width", sa.Integer(), nullable=True),
-        sa.Column("heatmap", sa.LargeBinary(), nullable=True),
-        sa.Column("heatmap_reference", sa.Double(), nullable=False),
-        sa.Column("lungs", sa.LargeBinary(), nullable=True),
-        sa.Column("elapsed_ms", sa.Double(), nullable=False),
-        sa.Column("read_at", sa.String(27), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["film_id"],
-            ["films.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("film_id", "reader_file", "operating_point"),
-    )
-    with op.batch_alter_table("readings", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_readings_film_id"), ["film_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_readings_pixels"), ["pixels"], unique=False)
-
-    op.create_table(
-        "results",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("reading_id", sa.Integer(), nullable=False),
-        sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("sop_uid", sa.String(), nullable=False),
-        sa.Column("sop_class", sa.String(), nullable=False),
-        sa.Column("series_uid", sa.String(), nullable=False),
-        sa.Column("file", sa.String(), nullable=False),
-        sa.Column("size", sa.Integer(), nullable=False),
-        sa.Column("made_at", sa.String(27), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["reading_id"],
-            ["readings.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("reading_id", "kind"),
-        sa.UniqueConstraint("sop_uid"),
-    )
-    with op.batch_alter_table("results", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_results_reading_id"), ["reading_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_results_series_uid"), ["series_uid"], unique=False)
-
-    op.create_table(
-        "verdicts",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("film_id", sa.Integer(), nullable=False),
-        sa.Column("reading_id", sa.Integer(), nullable=False),
-        sa.Column("user_id", sa.Integer(), nullable=False),
-        sa.Column("agreement", sa.String(), nullable=False),
-        sa.Column("note", sa.String(), nullable=False),
-        sa.Column("diagnosis", sa.String(), nullable=False),
-        sa.Column("diagnosis_words", sa.String(), nullable=False),
-        sa.Column("amends_id", sa.Integer(), nullable=True),
-        sa.Column("signed_at", sa.String(27), nullable=False),
-        sa.CheckConstraint("agreement IN ('agree', 'disagree', 'unsure')", name="agreement_known"),
-        sa.ForeignKeyConstraint(
-            ["amends_id"],
-            ["verdicts.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["film_id"],
-            ["films.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["reading_id"],
-            ["readings.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["user_id"],
-            ["users.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("amends_id"),
-    )
-    with op.batch_alter_table("verdicts", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_verdicts_film_id"), ["film_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_verdicts_reading_id"), ["reading_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_verdicts_user_id"), ["user_id"], unique=False)
-
-    op.create_table(
-        "deliveries",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("destination_id", sa.Integer(), nullable=False),
-        sa.Column("result_id", sa.Integer(), nullable=False),
-        sa.Column("state", sa.String(), nullable=False),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("due_at", sa.String(27), nullable=False),
-        sa.Column("error", sa.String(), nullable=False),
-        sa.Column("created_at", sa.String(27), nullable=False),
-        sa.Column("sent_at", sa.String(27), nullable=True),
-        sa.Column("confirmed_at", sa.String(27), nullable=True),
-        sa.CheckConstraint("state IN ('waiting', 'sent', 'confirmed', 'refused', 'cancelled')", name="state_known"),
-        sa.ForeignKeyConstraint(
-            ["destination_id"],
-            ["destinations.id"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["result_id"],
-            ["results.id"],
-        ),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("destination_id", "result_id"),
-    )
-    with op.batch_alter_table("deliveries", schema=None) as batch_op:
-        batch_op.create_index("deliveries_due", ["destination_id", "state", "due_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_deliveries_result_id"), ["result_id"], unique=False)
-
+    for statement in TABLES.split(";"):
+        op.execute(statement)
+    for table, columns in INDEXES.items():
+        for column in columns.split():
+            op.create_index(f"ix_{table}_{column}", table, [column])
     for table in ("trail", "verdicts"):
         for verb in ("UPDATE", "DELETE"):
             op.execute(
