@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Lungs } from '../components/lungs';
-import { usePanning, type View, WHOLE } from '../components/panning';
-import { toImageData } from '../film/film';
-import { BRIGHTEST, type FullRange, LEAST, SHARPEST, windowed, windowOf } from '../film/full_range';
+import { usePanning, type View } from '../components/panning';
+import { Sliders, Windowed, Zoom } from '../components/viewing';
+import { BRIGHTEST, type FullRange, LEAST, SHARPEST } from '../film/full_range';
 import { outlines } from '../reader/outline';
 import type { KeptFilm } from '../worklist/reading';
 import { useWords } from './words';
@@ -32,7 +32,6 @@ interface Props {
 export function FilmViewer({ picture, mapped, fullColour, fullRange, onAdjusted, view, change, children }: Props) {
   const { w, t } = useWords();
   const film = useRef<HTMLCanvasElement>(null);
-  const own = useRef<HTMLCanvasElement>(null);
   const frame = useRef<HTMLDivElement>(null);
   const [size, setSize] = useState<[number, number] | null>(null);
   const [lost, setLost] = useState(false);
@@ -78,16 +77,6 @@ export function FilmViewer({ picture, mapped, fullColour, fullRange, onAdjusted,
   useEffect(() => {
     if (adjusted) onAdjusted();
   }, [adjusted]);
-
-  useEffect(() => {
-    const canvas = own.current;
-    if (!fullRange || !canvas) return;
-    const { width, height } = fullRange;
-    const pixels = windowed(fullRange, windowOf(fullRange, brightness, contrast));
-    canvas.width = width;
-    canvas.height = height;
-    canvas.getContext('2d')!.putImageData(toImageData({ pixels, width, height }), 0, 0);
-  }, [fullRange, adjusted, brightness, contrast]);
 
   // Not with the browser's own listener of Preact, which is passive: the page would scroll under the film.
   useEffect(() => {
@@ -151,25 +140,18 @@ export function FilmViewer({ picture, mapped, fullColour, fullRange, onAdjusted,
           >
             <canvas ref={film} class="film" style={{ filter }} />
             {fullRange && adjusted && (
-              <canvas ref={own} class="windowed" style={inverted ? { filter: 'invert(1)' } : undefined} />
+              <Windowed
+                range={fullRange}
+                brightness={brightness}
+                contrast={contrast}
+                filter={inverted ? 'invert(1)' : undefined}
+              />
             )}
             {where && mapped && !blank && <Hottest picture={picture} />}
             <Lungs lungs={where ? picture.lungs : undefined} />
           </div>
         </div>
-        <div class="zoom" onPointerDown={(event) => event.stopPropagation()}>
-          <button aria-label={t.viewer.zoomIn} onClick={() => zoom(1.5)}>
-            +
-          </button>
-          <button aria-label={t.viewer.zoomOut} onClick={() => zoom(1 / 1.5)}>
-            −
-          </button>
-          {view.scale > 1 && (
-            <button aria-label={t.viewer.reset} onClick={() => change(() => WHOLE)}>
-              ⤢
-            </button>
-          )}
-        </div>
+        <Zoom view={view} zoom={zoom} change={change} />
       </div>
       <div class="tools">
         {mapped && (
@@ -209,8 +191,7 @@ export function FilmViewer({ picture, mapped, fullColour, fullRange, onAdjusted,
       )}
       <details class="adjust">
         <summary>{w.film.fine}</summary>
-        <Slider label={t.viewer.brightness} most={BRIGHTEST} value={brightness} set={(b) => setWindow([b, contrast])} />
-        <Slider label={t.viewer.contrast} most={SHARPEST} value={contrast} set={(c) => setWindow([brightness, c])} />
+        <Sliders brightness={brightness} contrast={contrast} set={(b, c) => setWindow([b, c])} />
         {children}
       </details>
     </section>
@@ -230,28 +211,5 @@ export function Hottest({ picture }: { picture: KeptFilm }) {
         <polygon key={index} points={line.join(' ')} fill="none" vector-effect="non-scaling-stroke" />
       ))}
     </svg>
-  );
-}
-
-interface SliderProps {
-  label: string;
-  /** Per cent. */
-  most: number;
-  value: number;
-  set: (value: number) => void;
-}
-
-function Slider({ label, most, value, set }: SliderProps) {
-  return (
-    <label class="slider">
-      <span>{label}</span>
-      <input
-        type="range"
-        min={LEAST}
-        max={most}
-        value={value}
-        onInput={(event) => set(Number(event.currentTarget.value))}
-      />
-    </label>
   );
 }

@@ -29,12 +29,10 @@ interface Props {
   reading: Reading;
   picture: KeptFilm | null;
   card: Card;
-  /** Who signed what, where people sign on the screen; else there is a line to sign on. */
-  signatures?: { by: string; says: string; at: number }[];
 }
 
 /** One page on paper. */
-export function Report({ reading, picture, card, signatures = [] }: Props) {
+export function Report({ reading, picture, card }: Props) {
   const speech = useSpeech();
   const { t, percent, age, date } = speech;
   const verdicts: Record<string, string> = { agree: t.form.agree, disagree: t.form.disagree, unsure: t.form.unsure };
@@ -93,14 +91,7 @@ export function Report({ reading, picture, card, signatures = [] }: Props) {
           </>
         )}
         <dt>{t.report.verdict}</dt>
-        <dd>
-          {signatures.map(({ by, says, at }) => (
-            <p key={by}>
-              <bdi>{by}</bdi> {says} · {date(at)}
-            </p>
-          ))}
-          {signatures.length === 0 && (reading.verdict ? verdicts[reading.verdict] : t.form.none)}
-        </dd>
+        <dd>{reading.verdict ? verdicts[reading.verdict] : t.form.none}</dd>
         <dt>{t.report.signature}</dt>
         <dd class="signature" />
       </dl>

@@ -1,12 +1,13 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { LEGEND, OUTLINE } from '../contract/colours';
-import { type Film, paint, toImageData } from '../film/film';
-import { BRIGHTEST, type FullRange, LEAST, SHARPEST, windowed, windowOf } from '../film/full_range';
+import { type Film, paint } from '../film/film';
+import type { FullRange } from '../film/full_range';
 import { useSpeech } from '../i18n';
 import { heatmapPicture } from '../reader/heatmap';
 import type { KeptFilm } from '../worklist/reading';
 import { Lungs } from './lungs';
 import { usePanning, WHOLE } from './panning';
+import { Sliders, Windowed, Zoom } from './viewing';
 
 interface Props {
   /** The film as it was read, as long as it is in memory; else the kept picture is shown. */
@@ -27,13 +28,11 @@ interface Props {
 export function Viewer({ film, picture, heatmap, fullColour, fullRange, onAdjusted, children }: Props) {
   const { t } = useSpeech();
   const filmCanvas = useRef<HTMLCanvasElement>(null);
-  const windowCanvas = useRef<HTMLCanvasElement>(null);
   const heatmapCanvas = useRef<HTMLCanvasElement>(null);
   const frame = useRef<HTMLDivElement>(null);
   const [strength, setStrength] = useState(100);
   const [outlined, setOutlined] = useState(true);
-  const [brightness, setBrightness] = useState(100);
-  const [contrast, setContrast] = useState(100);
+  const [[brightness, contrast], setWindow] = useState([100, 100]);
   const [view, setView] = useState(WHOLE);
   const adjusted = brightness !== 100 || contrast !== 100;
   const mapped = heatmap && picture !== null;
@@ -67,16 +66,6 @@ export function Viewer({ film, picture, heatmap, fullColour, fullRange, onAdjust
     if (adjusted) onAdjusted?.();
   }, [adjusted]);
 
-  useEffect(() => {
-    const canvas = windowCanvas.current;
-    if (!fullRange || !canvas) return;
-    const { width, height } = fullRange;
-    const pixels = windowed(fullRange, windowOf(fullRange, brightness, contrast));
-    canvas.width = width;
-    canvas.height = height;
-    canvas.getContext('2d')!.putImageData(toImageData({ pixels, width, height }), 0, 0);
-  }, [fullRange, brightness, contrast]);
-
   const { zoom, handlers } = usePanning(frame, view, setView);
 
   return (
@@ -101,23 +90,11 @@ export function Viewer({ film, picture, heatmap, fullColour, fullRange, onAdjust
             class="film"
             style={{ filter: `brightness(${brightness}%) contrast(${contrast}%)` }}
           />
-          {fullRange && adjusted && <canvas ref={windowCanvas} class="windowed" />}
+          {fullRange && adjusted && <Windowed range={fullRange} brightness={brightness} contrast={contrast} />}
           {mapped && <canvas ref={heatmapCanvas} class="heatmap" style={{ opacity: strength / 100 }} />}
           {outlined && <Lungs lungs={picture?.lungs} />}
         </div>
-        <div class="zoom" onPointerDown={(event) => event.stopPropagation()}>
-          <button aria-label={t.viewer.zoomIn} onClick={() => zoom(1.5)}>
-            +
-          </button>
-          <button aria-label={t.viewer.zoomOut} onClick={() => zoom(1 / 1.5)}>
-            −
-          </button>
-          {view.scale > 1 && (
-            <button aria-label={t.viewer.reset} onClick={() => setView(WHOLE)}>
-              ⤢
-            </button>
-          )}
-        </div>
+        <Zoom view={view} zoom={zoom} change={setView} />
       </div>
       {mapped && (
         <>
@@ -153,33 +130,9 @@ export function Viewer({ film, picture, heatmap, fullColour, fullRange, onAdjust
       )}
       <details class="adjust">
         <summary>{t.viewer.adjust}</summary>
-        <Slider label={t.viewer.brightness} most={BRIGHTEST} value={brightness} change={setBrightness} />
-        <Slider label={t.viewer.contrast} most={SHARPEST} value={contrast} change={setContrast} />
+        <Sliders brightness={brightness} contrast={contrast} set={(b, c) => setWindow([b, c])} />
         {children}
       </details>
     </section>
-  );
-}
-
-interface SliderProps {
-  label: string;
-  /** Per cent. */
-  most: number;
-  value: number;
-  change: (value: number) => void;
-}
-
-function Slider({ label, most, value, change }: SliderProps) {
-  return (
-    <label class="slider">
-      <span>{label}</span>
-      <input
-        type="range"
-        min={LEAST}
-        max={most}
-        value={value}
-        onInput={(event) => change(Number(event.currentTarget.value))}
-      />
-    </label>
   );
 }
