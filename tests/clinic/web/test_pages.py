@@ -40,6 +40,7 @@ class Window:
         self.clinic, self.language = clinic, language
         self.context = browser.new_context(viewport={"width": width, "height": height}, locale=language)
         self.page = self.context.new_page()
+        self.page.set_default_timeout(120_000)  # two large films on a busy machine take their time
         self.faults: list[str] = []
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.add_init_script(f"localStorage.setItem('clinic.language', '{language}')")

@@ -3,13 +3,18 @@ import { Ask } from '../../components/ask';
 import { download } from '../../components/download';
 import { Disclaimer, Notice } from '../../components/notice';
 import { StatusIcon } from '../../components/status';
+import { STATUSES } from '../../contract/names';
 import { useSpeech } from '../../i18n';
+import { statusOf } from '../../i18n/sentences';
 import { toCsv, toJsonLines } from '../../worklist/export';
 import { byUrgency, matches, type Reading } from '../../worklist/reading';
 import { fromJsonLines, NotAReading } from '../../worklist/import';
 import { LIMIT, WorklistFull } from '../../worklist/store';
 import { cardOf, useAppState } from '../state';
 import { Unlock } from './pin';
+
+/** Readings on one page: more would be a long way to scroll. */
+const PAGE = 20;
 
 export function WorklistScreen() {
   const speech = useSpeech();
@@ -18,6 +23,8 @@ export function WorklistScreen() {
   const { worklist } = app;
   const [readings, setReadings] = useState<Reading[] | null>(null);
   const [search, setSearch] = useState('');
+  const [only, setOnly] = useState('');
+  const [shown, setShown] = useState(PAGE);
   const [doomed, setDoomed] = useState<string[] | null>(null);
   const locked = worklist?.locked ?? false;
   const load = () => void worklist?.all().then((all) => setReadings(all.sort(byUrgency)));
@@ -30,7 +37,9 @@ export function WorklistScreen() {
   if (locked) return <Unlock />;
   if (!readings) return <p role="status">{t.loading}</p>;
 
-  const found = readings.filter((reading) => matches(reading, search));
+  const wanted = (reading: Reading) =>
+    !only || (only === 'unread' ? reading.verdict === null : reading.status === only);
+  const found = readings.filter((reading) => wanted(reading) && matches(reading, search));
   const card = cardOf(app);
   const stamp = new Date().toISOString().slice(0, 10);
   const verdicts: Record<string, string> = { agree: t.form.agree, disagree: t.form.disagree, unsure: t.form.unsure };
@@ -47,17 +56,29 @@ export function WorklistScreen() {
             <span>{t.worklist.search}</span>
             <input type="search" value={search} onInput={(event) => setSearch(event.currentTarget.value)} />
           </label>
+          <label class="field">
+            <span>{t.worklist.only}</span>
+            <select value={only} onChange={(event) => setOnly(event.currentTarget.value)}>
+              <option value="">{t.worklist.all}</option>
+              <option value="unread">{t.form.none}</option>
+              {STATUSES.map((status) => (
+                <option key={status} value={status}>
+                  {t.status[status]}
+                </option>
+              ))}
+            </select>
+          </label>
           <p class="small" role="status">
             {found.length === 0 ? t.worklist.none : t.worklist.count(count('readings', found.length), number(LIMIT))}
           </p>
           <ul class="list">
-            {found.map((reading) => (
+            {found.slice(0, shown).map((reading) => (
               <li key={reading.id} class={reading.status}>
                 <a href={`#/reading/${reading.id}`}>
                   <StatusIcon status={reading.status} />
                   <span class="what">
                     <strong>
-                      {t.status[reading.status]}
+                      {statusOf(reading, speech)}
                       {reading.probability !== null &&
                         reading.status !== 'refused' &&
                         ` · ${percent(reading.probability)}`}
@@ -84,6 +105,11 @@ export function WorklistScreen() {
               </li>
             ))}
           </ul>
+          {found.length > shown && (
+            <button class="more" onClick={() => setShown(shown + PAGE)}>
+              {t.worklist.more(number(found.length - shown))}
+            </button>
+          )}
           <h2>{t.worklist.export}</h2>
           <div class="stacked">
             <button onClick={() => download(`readings-${stamp}.jsonl`, 'application/x-ndjson', toJsonLines(readings))}>
