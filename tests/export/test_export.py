@@ -19,6 +19,7 @@ from ai_for_sudan.datasets import squash
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.explanation import GradCAM
 from ai_for_sudan.export import ExportOptions, GatePictures, Pictures, export_reader, graph, int8
+from ai_for_sudan.export.facts import of_the_run
 from ai_for_sudan.export.gate import fit_on
 from ai_for_sudan.export.network import Calibration, Gate, OneFilm, ReaderNetwork
 from ai_for_sudan.export.rules import GOOD_REFUSED
@@ -281,6 +282,11 @@ def test_a_reason_with_two_opposite_patterns_is_told_from_another() -> None:
     found = gate(torch.rand(5, 1, 8, 8), places).detach().numpy()
     said = [[code for code, score, limit in zip(codes, row, limits, strict=True) if score > limit] for row in found]
     assert said == [["sideways"], ["sideways"], ["negative"], [], ["sideways"]]
+
+
+def test_what_a_checkpoint_does_not_know_of_its_split_is_not_in_the_card() -> None:
+    state = CheckpointState.from_facts({"split": {"grouped_by": "as given by the data", "identity": None}})
+    assert of_the_run(state)["split"] == {"grouped_by": "as given by the data"}
 
 
 def test_the_gate_refuses_what_it_was_fitted_to_refuse(exported: tuple[Path, dict], samples: Path) -> None:

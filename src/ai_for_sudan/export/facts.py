@@ -71,7 +71,8 @@ def of_the_run(state: CheckpointState) -> dict[str, Any]:
     """Gather what the card says of the training run."""
     return {
         "recipe": state.recipe,
-        "split": state.split.to_facts(),
+        # A split that the data gave has no identity, and earlier checkpoints say so by null.
+        "split": {key: value for key, value in state.split.to_facts().items() if value is not None},
         **({"initial_weights": state.initial_weights["name"]} if state.initial_weights else {}),
         **({"selection": state.selection} if state.selection else {}),
         **({"software": ", ".join(f"{n} {v}" for n, v in state.software.items())} if state.software else {}),
