@@ -15,7 +15,7 @@ from PIL import Image
 
 from ai_for_sudan.contract import ages, codes, colours, headers, polarity
 from ai_for_sudan.contract.card import Card
-from ai_for_sudan.contract.judge import edge_warning, judge
+from ai_for_sudan.contract.judge import edge_warning, judge, resolution_warning
 from ai_for_sudan.contract.operating_point import OperatingPoint
 from ai_for_sudan.pages import percent, share
 
@@ -61,6 +61,12 @@ def test_lungs_at_the_edge(case: dict[str, Any]) -> None:
     lungs.flat[case["at"]] = case["value"]
     found = edge_warning(lungs)
     assert [remark.code for remark in found] == (["lungs_at_edge"] if case["warned"] else [])
+
+
+@pytest.mark.parametrize("case", JUDGE["sizes"])
+def test_small_films(case: dict[str, Any]) -> None:
+    found = [remark.code for remark in resolution_warning(tuple(case["size"]))]
+    assert found == (["low_resolution"] if case["warned"] else [])
 
 
 @pytest.mark.parametrize("case", JUDGE["cases"], ids=lambda case: case["name"])

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from ai_for_sudan.errors import UnreadableFilm
-from ai_for_sudan.radiographs import read_radiograph
+from ai_for_sudan.radiographs import picture, read_radiograph
 
 ROWS, COLUMNS = np.mgrid[0:40, 0:50]
 GREY = (ROWS * 4 + COLUMNS).astype(np.uint8)
@@ -79,6 +79,36 @@ def test_sixteen_bit_pictures_are_scaled_by_the_bits_that_they_use() -> None:
     for top, brightest in ((8191, 255), (8192, 128), (16383, 255), (32767, 255)):
         values = np.linspace(0, top, 2000).reshape(40, 50).astype(np.uint16)
         assert abs(int(read_radiograph(saved(Image.fromarray(values), "PNG")).pixels.max()) - brightest) <= 1
+
+
+def png_of_sixteen_bits(samples: np.ndarray) -> bytes:
+    """PNG 11.2: what Pillow cannot write; uint16 ``(H, W, samples)``."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    height, width, count = samples.shape
+    head = struct.pack(">IIBBBBB", width, height, 16, {1: 0, 2: 4, 3: 2, 4: 6}[count], 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("samples", [1, 2, 3, 4])
+def test_twelve_bits_in_sixteen_are_read_in_colour_and_with_transparency(samples: int) -> None:
+    grey = GREY.astype(np.uint16) * 16
+    clear = [np.full_like(grey, 65535)] if samples in (2, 4) else []
+    layers = [grey] * (3 if samples > 2 else 1) + clear
+    film = read_radiograph(png_of_sixteen_bits(np.dstack(layers)))
+    np.testing.assert_allclose(film.pixels.astype(int), GREY, atol=1)
+
+
+def test_a_photo_of_too_many_pixels_is_made_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one of 108 million is, which takes long to make."""
+    monkeypatch.setattr(picture, "LARGEST_PICTURE", GREY.size // 2)
+    assert read_radiograph(saved(Image.fromarray(GREY), "JPEG")).pixels.shape == (
+        GREY.shape[0] // 2,
+        GREY.shape[1] // 2,
+    )
 
 
 def test_a_burnt_in_label_does_not_darken_the_film() -> None:

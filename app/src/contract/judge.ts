@@ -1,7 +1,7 @@
 import rule from '../../../src/ai_for_sudan/contract/judge.json';
 import type { Card } from './card';
 import { type Remark, remark } from './codes';
-import { SMALLEST_SIDE } from './limits';
+import { SMALLEST_SIDE, STABLE_SIDE } from './limits';
 import type { Status } from './names';
 import { type OperatingPoint, statusAt } from './operating_point';
 
@@ -97,6 +97,12 @@ export function sideOf(point: OperatingPoint, status: Status, lungs: readonly nu
     if (named.length > 0) return (named.length === 1 ? named[0] : rule.both_sides) as Side;
   }
   return null;
+}
+
+/** What a reading must carry of a film so small that its size may decide. */
+export function resolutionWarning({ width, height }: { width: number; height: number }): Remark[] {
+  if (Math.min(width, height) >= STABLE_SIDE) return [];
+  return [remark(rule.low_resolution, { width, height, stable: STABLE_SIDE })];
 }
 
 /** What a reading must carry where lung reaches the film's edge along a tenth of a side or more, all sides together. */

@@ -154,6 +154,8 @@ export const en = {
       `The patient's age (${age}) is outside ${ages}: the reader was not made for this patient, and its reading is not validated here.`,
     film_changed: () => 'The file has changed since an earlier reading. Both readings are listed.',
     lungs_at_edge: () => 'A lung reaches the edge of the film: anything beyond the edge was not read.',
+    low_resolution: () =>
+      'The picture has few pixels: a larger copy may be read differently. Send the original, not a small copy.',
     header_contradicts_pixels: () =>
       'The file and its picture disagree about black and white. Look at the film before you trust the reading.',
     bits_ignored: () => 'The file names bits that its picture does not have. All bits are shown.',

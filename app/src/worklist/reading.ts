@@ -1,7 +1,15 @@
 import { ageWarning } from '../contract/ages';
 import { type Card, outsidePopulation } from '../contract/card';
 import { kindOf, type Remark, remark } from '../contract/codes';
-import { edgeWarning, judge, labelOf, type Outputs, type Side, type Status } from '../contract/judge';
+import {
+  edgeWarning,
+  judge,
+  labelOf,
+  resolutionWarning,
+  type Outputs,
+  type Side,
+  type Status,
+} from '../contract/judge';
 import { SMALLEST_SIDE } from '../contract/limits';
 import type { Film } from '../film/film';
 
@@ -118,6 +126,7 @@ export function readingOf(card: Card, film: Film, outputs: Outputs, operatingPoi
     warnings: [
       ...film.warnings,
       ...ageWarnings(card, film.ageYears),
+      ...(judgement.status === 'refused' ? [] : resolutionWarning(film)),
       ...(outputs.lungs && judgement.status !== 'refused' ? edgeWarning(outputs.lungs) : []),
     ],
     reader: card.title,

@@ -11,7 +11,7 @@ import numpy as np
 from ai_for_sudan.contract.card import Card, GateScore
 from ai_for_sudan.contract.codes import Remark, remark
 from ai_for_sudan.contract.data import load
-from ai_for_sudan.contract.limits import SMALLEST_SIDE
+from ai_for_sudan.contract.limits import SMALLEST_SIDE, STABLE_SIDE
 from ai_for_sudan.contract.operating_point import OperatingPoint
 
 _RULE = load("judge")
@@ -104,6 +104,13 @@ def side_of(point: OperatingPoint, status: str, lungs: Sequence[float] | None) -
         if named:
             return named[0] if len(named) == 1 else str(_RULE["both_sides"])
     return None
+
+
+def resolution_warning(size: tuple[int, int]) -> tuple[Remark, ...]:
+    """What a reading must carry of a film, height and width in pixels, so small that its size may decide."""
+    if min(size) >= STABLE_SIDE:
+        return ()
+    return (remark(_RULE["low_resolution"], height=size[0], width=size[1], stable=STABLE_SIDE),)
 
 
 def edge_warning(lungs: np.ndarray) -> tuple[Remark, ...]:

@@ -8,6 +8,8 @@ _LIMITS = load("limits")
 
 #: films with a shorter side are refused
 SMALLEST_SIDE: int = _LIMITS["smallest_side"]
+#: of films with a shorter side the reading may change with their size (docs/results.md)
+STABLE_SIDE: int = _LIMITS["stable_side"]
 #: sides that the reader file takes; other films are resized to them first
 SMALLEST_INPUT: int = _LIMITS["smallest_input"]
 LARGEST_INPUT: int = _LIMITS["largest_input"]

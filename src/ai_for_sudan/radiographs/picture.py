@@ -15,6 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ai_for_sudan.contract.limits import LARGEST_PICTURE, MOST_SCANS
 from ai_for_sudan.errors import UnreadableFilm
+from ai_for_sudan.radiographs.radiograph import luma
 from ai_for_sudan.radiographs.source import one_line
 
 TIFF_PHOTOMETRIC = 262
@@ -51,7 +52,7 @@ def decode(data: bytes) -> np.ndarray:
         with _quiet():
             image = Image.open(io.BytesIO(data), formats=FORMATS)
         with image:
-            return _pixels(image, len(data))
+            return _pixels(image, data)
     except UnidentifiedImageError as error:
         raise _unopened(data) from error
     except Image.DecompressionBombError as error:
@@ -95,8 +96,10 @@ def _check_tags(data: bytes) -> None:
         return  # cut short, which Pillow tells
 
 
-def _pixels(image: Image.Image, size: int) -> np.ndarray:
-    largest = LARGEST_WEBP if image.format == "WEBP" else LARGEST_PICTURE
+def _pixels(image: Image.Image, data: bytes) -> np.ndarray:
+    largest, size = LARGEST_WEBP if image.format == "WEBP" else LARGEST_PICTURE, len(data)
+    if image.format == "JPEG" and image.width * image.height > largest:  # a photo of 108 million pixels: half as wide
+        image.draft(image.mode, (image.width // 2, image.height // 2))
     pixels = image.width * image.height
     if pixels > largest:
         raise UnreadableFilm(
@@ -107,6 +110,9 @@ def _pixels(image: Image.Image, size: int) -> np.ndarray:
     # Not how many: a damaged file may name millions, which Pillow would visit one by one.
     if image.format == "TIFF" and image.is_animated:  # type: ignore[attr-defined]
         raise UnreadableFilm("multi_frame", "the file contains several pictures; save each film as a file of its own")
+    deep = _sixteen_bits(image, data)
+    if deep is not None:
+        return _of_used_bits(deep)
     image.load()
     # A damaged EXIF block must not cost a readable picture.
     if len(image.info.get("exif", b"")) <= LARGEST_EXIF:
@@ -116,14 +122,8 @@ def _pixels(image: Image.Image, size: int) -> np.ndarray:
         values = np.asarray(image)
         if values.min() < 0 or values.max() > 65535:
             raise UnreadableFilm("range", "the picture's values do not fit 16 bits")
-        top = int(values.max())
-        below = int(values[values < top].max(initial=0))
-        if below and top - below > GAP * top:  # a burnt-in label, far above the film
-            top, values = below, np.minimum(values, below)
-        full = max(1, (1 << top.bit_length()) - 1)
-        if image.format == "TIFF" and image.tag_v2.get(TIFF_PHOTOMETRIC) == 0:  # type: ignore[attr-defined]
-            values = full - values  # WhiteIsZero, which Pillow turns in 8 bits only
-        return values.astype(np.uint16) if full == 65535 else values.astype(np.float32) / np.float32(full)
+        white_is_zero = image.format == "TIFF" and image.tag_v2.get(TIFF_PHOTOMETRIC) == 0  # type: ignore[attr-defined]
+        return _of_used_bits(values, inverted=white_is_zero)  # Pillow turns it in 8 bits only
     if image.mode == "F":
         return np.asarray(image)
     if not image.has_transparency_data:
@@ -133,3 +133,42 @@ def _pixels(image: Image.Image, size: int) -> np.ndarray:
     grey = Image.new("L", image.size, 0)
     grey.paste(coloured.convert("L"), mask=coloured.getchannel("A"))
     return np.asarray(grey)
+
+
+def _of_used_bits(values: np.ndarray, *, inverted: bool = False) -> np.ndarray:
+    """Values of up to 16 bits over the bits that they use: uint16, or float32 in 0..1."""
+    top = int(values.max())
+    below = int(values[values < top].max(initial=0))
+    if below and top - below > GAP * top:  # a burnt-in label, far above the film
+        top, values = below, np.minimum(values, below)
+    full = max(1, (1 << top.bit_length()) - 1)
+    if inverted:
+        values = full - values
+    return values.astype(np.uint16) if full == 65535 else values.astype(np.float32) / np.float32(full)
+
+
+def _sixteen_bits(image: Image.Image, data: bytes) -> np.ndarray | None:
+    """The luma of a PNG of 16 bits in colour or with transparency, uint16 ``(H, W)``; None of any other picture.
+
+    Pillow keeps the higher byte of each sample, which is black where a film has 12 bits. It is asked for both.
+    """
+    coded = image.tile[0].args if image.format == "PNG" and image.tile else None
+    ways = {"RGB;16B": ("RGB;16B", "RGB;16L"), "RGBA;16B": ("RGBA;16B", "RGBA;16L"), "LA;16B": ("RGBA",)}.get(
+        str(coded)
+    )
+    if ways is None:
+        return None
+    found = []
+    for way in ways:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as again:
+            again.tile = [again.tile[0]._replace(args=way)]
+            again.load()
+            found.append(np.asarray(again).astype(np.uint16))
+    if len(found) == 1:  # the bytes of grey and of transparency
+        grey, clear = found[0][..., 0] << 8 | found[0][..., 1], found[0][..., 2] < 128
+    else:
+        samples = found[0] << 8 | found[1]
+        grey = (luma(samples) + np.float32(0.5)).astype(np.uint16)
+        clear = found[0][..., 3] < 128 if samples.shape[2] == 4 else np.zeros(grey.shape, dtype=bool)
+    grey[clear] = 0
+    return grey

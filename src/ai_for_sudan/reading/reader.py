@@ -15,7 +15,7 @@ from ai_for_sudan import onnx_runtime
 from ai_for_sudan.contract import ages
 from ai_for_sudan.contract.card import Card
 from ai_for_sudan.contract.codes import Remark
-from ai_for_sudan.contract.judge import Judgement, edge_warning, judge
+from ai_for_sudan.contract.judge import Judgement, edge_warning, judge, resolution_warning
 from ai_for_sudan.contract.limits import LARGEST_INPUT, SMALLEST_INPUT
 from ai_for_sudan.contract.names import INPUT, METADATA_KEY, OPTIONAL_OUTPUTS, OUTPUTS
 from ai_for_sudan.contract.surround import exposed_field
@@ -228,7 +228,7 @@ class Reader:
             probabilities,
             lungs_probability=lungs,
             abnormal=sick,
-            warnings=(*self._age_warning(film), *_edge_warning(judgement, found.get("lungs"))),
+            warnings=(*self._age_warning(film), *_film_warnings(judgement, (height, width), found.get("lungs"))),
             elapsed_ms=elapsed_ms(),
             heatmap=found["heatmap"][self.card.positive_index],
             **{name: found.get(name) for name in ("lungs", "box", "logits", "gate", "embedding")},
@@ -262,9 +262,11 @@ class Reader:
         return (ages.warning(population, years),)
 
 
-def _edge_warning(judgement: Judgement, lungs: np.ndarray | None) -> tuple[Remark, ...]:
-    """Of a film that is not refused: whether lung may lie beyond it."""
-    return () if lungs is None or judgement.status == "refused" else edge_warning(lungs)
+def _film_warnings(judgement: Judgement, size: tuple[int, int], lungs: np.ndarray | None) -> tuple[Remark, ...]:
+    """Of a film that is not refused: whether it is small, and whether lung may lie beyond it."""
+    if judgement.status == "refused":
+        return ()
+    return (*resolution_warning(size), *(() if lungs is None else edge_warning(lungs)))
 
 
 def find_reader(reader: str | Path) -> Path:

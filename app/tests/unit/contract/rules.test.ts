@@ -5,7 +5,7 @@ import { parseCard, readCard } from '../../../src/contract/card';
 import { codesOf, KINDS, kindOf, remark } from '../../../src/contract/codes';
 import { colour, LEGEND } from '../../../src/contract/colours';
 import { codeString, refusals } from '../../../src/contract/headers';
-import { edgeWarning, judge } from '../../../src/contract/judge';
+import { edgeWarning, judge, resolutionWarning } from '../../../src/contract/judge';
 import { inverts, looksNegative, thumbnail } from '../../../src/contract/polarity';
 import { LANGUAGES } from '../../../src/i18n';
 import { load } from './vectors';
@@ -43,6 +43,13 @@ describe('lungs at the edge', () => {
     for (const place of at) values[place] = value;
     const found = edgeWarning({ values, size });
     expect(found.map(({ code }) => code)).toEqual(warned ? ['lungs_at_edge'] : []);
+  });
+});
+
+describe('small films', () => {
+  test.each<any>(rule.sizes)('$size', ({ size: [height, width], warned }) => {
+    const found = resolutionWarning({ width, height });
+    expect(found.map(({ code }) => code)).toEqual(warned ? ['low_resolution'] : []);
   });
 });
 
