@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from ai_for_sudan.contract.limits import LARGEST_PICTURE, MOST_SCANS
 from ai_for_sudan.errors import UnreadableFilm
@@ -96,7 +96,7 @@ def _check_tags(data: bytes) -> None:
         return  # cut short, which Pillow tells
 
 
-def _pixels(image: Image.Image, data: bytes) -> np.ndarray:
+def _pixels(image: ImageFile.ImageFile, data: bytes) -> np.ndarray:
     largest, size = LARGEST_WEBP if image.format == "WEBP" else LARGEST_PICTURE, len(data)
     if image.format == "JPEG" and image.width * image.height > largest:  # a photo of 108 million pixels: half as wide
         image.draft(image.mode, (image.width // 2, image.height // 2))
@@ -147,7 +147,7 @@ def _of_used_bits(values: np.ndarray, *, inverted: bool = False) -> np.ndarray:
     return values.astype(np.uint16) if full == 65535 else values.astype(np.float32) / np.float32(full)
 
 
-def _sixteen_bits(image: Image.Image, data: bytes) -> np.ndarray | None:
+def _sixteen_bits(image: ImageFile.ImageFile, data: bytes) -> np.ndarray | None:
     """The luma of a PNG of 16 bits in colour or with transparency, uint16 ``(H, W)``; None of any other picture.
 
     Pillow keeps the higher byte of each sample, which is black where a film has 12 bits. It is asked for both.
