@@ -13,8 +13,9 @@ import pytest
 import tiny_reader
 import torch
 
+from ai_for_sudan.datasets import squash
 from ai_for_sudan.evaluation.file_table import file_table
-from ai_for_sudan.export import graph
+from ai_for_sudan.export import ExportOptions, export_reader, graph, int8
 from ai_for_sudan.export.network import Calibration, OneFilm, ReaderNetwork
 from ai_for_sudan.lungs import load_finder
 from ai_for_sudan.models import (
@@ -28,7 +29,9 @@ from ai_for_sudan.models import (
     save_checkpoint,
 )
 from ai_for_sudan.models.quantised import quantise, save_quantised
+from ai_for_sudan.radiographs import read_radiograph
 from ai_for_sudan.reading import Card
+from ai_for_sudan.training import LabelledFilms
 
 OPEN = """
 import sys
@@ -94,3 +97,47 @@ def test_each_format_predicts_in_another_process_what_it_predicted_here(name: st
     labels = np.array([0, 1, 2]) if task == "exclusive" else np.eye(3, dtype=np.float32)
     table = file_table(files, films, labels).splitlines()
     assert [line.split()[:2] for line in table[1:]] == [[f.name, f"{f.stat().st_size:,}"] for f in files]
+
+
+CUT_OFFS = """
+import json, sys
+import numpy as np
+from ai_for_sudan.disturbances import perturbed
+from ai_for_sudan.reading import Reader
+from ai_for_sudan.statistics import Predictions, operating_points
+films, labels = (np.load(path) for path in sys.argv[2:4])
+reader = Reader.open(sys.argv[1])
+sets = []
+for some in (films, perturbed(films, 1)):
+    found = [reader.outputs(film) for film in some]
+    sets.append(Predictions.of(labels, np.array([one["probability"][1] for one in found])))
+found = {name: [point.not_seen_below, point.suspected_from] for name, point in operating_points(sets).items()}
+abnormal = [float(reader.outputs(film)["abnormal"][0]) for film in films[labels == 0]]
+print(json.dumps([found, float(np.quantile(abnormal, 0.97))]))
+"""
+
+
+@pytest.mark.parametrize("small", [False, True])
+def test_cut_offs_are_those_of_the_written_file(
+    small: bool, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quantised file has cut-offs of its own. Another process opens the file and finds the same ones."""
+    for name, none in (("AUROC_LOSS", 1.0), ("DECISIONS_EQUAL", 0.0), ("HEATMAP_CORRELATION", -1.0)):
+        monkeypatch.setattr(int8, name, none)  # an untrained network has little to lose
+    torch.manual_seed(0)
+    model = create("custom_cnn", ("normal", "pneumonia"), finder=load_finder(), abnormal=True).eval()
+    files = sorted(samples.glob("*.png"))
+    pixels = np.stack([squash(read_radiograph(file).pixels, 224) for file in files])
+    labels = np.array([int(file.name.startswith("pneumonia")) for file in files])
+    films = LabelledFilms(pixels, labels, np.arange(len(files)).astype(str))
+    path = tmp_path / "reader.onnx"
+    options = ExportOptions("test", {"data": "synthetic"}, int8=small, float_convolutions=0, force=True)
+    card = export_reader(model, CheckpointState(), films, films, path, options, say=lambda _: None)
+    np.save(tmp_path / "films.npy", pixels)
+    np.save(tmp_path / "labels.npy", labels)
+    command = [sys.executable, "-c", CUT_OFFS, path, tmp_path / "films.npy", tmp_path / "labels.npy"]
+    found, limit = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    for name, point in card["operating_points"].items():
+        assert found[name] == pytest.approx([point["not_seen_below"], point["suspected_from"]], abs=1e-6), name
+    assert card["abnormal"]["limit"] >= limit - 1e-6, "the perturbed films ask for no less"
+    assert card["precision"] == ("int8" if small else "float32")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import onnx
-import torch
 
 from ai_for_sudan.contract.card import DataIdentity, Population, Provenance, SelfTest
 from ai_for_sudan.contract.provenance import films_sha256, project_commit
@@ -16,8 +16,7 @@ from ai_for_sudan.datasets import Pixels
 from ai_for_sudan.evaluation.metrics import measure
 from ai_for_sudan.export import graph
 from ai_for_sudan.export.inputs import GatePictures
-from ai_for_sudan.export.network import ReaderNetwork
-from ai_for_sudan.models import CheckpointState, as_batch
+from ai_for_sudan.models import CheckpointState
 from ai_for_sudan.training import LabelledFilms
 
 SELF_TEST_SIDE = 64
@@ -79,13 +78,9 @@ def of_the_run(state: CheckpointState) -> dict[str, Any]:
     }
 
 
-def full_colour(network: ReaderNetwork, films: Pixels, positive: int) -> float:
+def full_colour(heatmaps: np.ndarray) -> float:
     """Return the 99th percentile of attribution over films, in logit units: it is drawn at full colour."""
-    maps = []
-    with torch.inference_mode():
-        for start in range(0, len(films), 64):
-            maps.append(network(as_batch(films[start : start + 64])).heatmap[:, positive].flatten())
-    return max(float(np.quantile(torch.cat(maps).numpy(), 0.99)), 1e-3)
+    return max(float(np.quantile(heatmaps, 0.99)), 1e-3)
 
 
 def self_test(model: onnx.ModelProto, positive: int) -> SelfTest:
@@ -108,16 +103,15 @@ def self_test(model: onnx.ModelProto, positive: int) -> SelfTest:
     )
 
 
-def reference(network: ReaderNetwork, films: LabelledFilms, positive: int, seed: int) -> dict[str, Any]:
-    """Summarise known films, one a patient, for the question whether those of a site are like them."""
+def reference(found: Mapping[str, np.ndarray], films: LabelledFilms, positive: int, seed: int) -> dict[str, Any]:
+    """Summarise known films, one a patient, for the question whether those of a site are like them.
+
+    Args:
+        found: outputs of the file for these films, name -> ``(N, ...)``.
+    """
     first = np.unique(films.patients, return_index=True)[1]  # one film a patient
-    embeddings, scores = [], []
-    with torch.inference_mode():
-        for start in range(0, len(first), 64):
-            found = network(as_batch(films.pixels[first[start : start + 64]]))
-            embeddings.append(found.embedding.numpy())
-            scores.append(found.probability[:, positive].numpy())
-    return build_reference(np.concatenate(embeddings), np.concatenate(scores), seed, films.pixels[first])
+    scores = found["probability"][first, positive]
+    return build_reference(found["embedding"][first], scores, seed, films.pixels[first])
 
 
 def metrics(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -119,15 +120,41 @@ def run(opened: onnx_runtime.InferenceSession, pixels: np.ndarray) -> dict[str, 
     return dict(zip(names, opened.run(names, {"pixels": pixels}), strict=True))
 
 
+def outputs(model: onnx.ModelProto, films: Pixels, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Open a model as from its file and compute outputs for films uint8 ``(N, S, S)``: name -> ``(N, ...)``."""
+    opened = session(model)
+    found = [run(opened, np.ascontiguousarray(films[row])) for row in range(len(films))]
+    return {name: np.stack([one[name] for one in found]) for name in names}
+
+
+def set_initializers(model: onnx.ModelProto, values: Mapping[str, np.ndarray]) -> None:
+    """Replace initializers by their names.
+
+    Raises:
+        UserError: the model lacks one of them.
+    """
+    there = {initializer.name: initializer for initializer in model.graph.initializer}
+    if missing := sorted(set(values) - set(there)):
+        raise UserError(f"the exported graph lacks {', '.join(missing)}: it cannot be calibrated")
+    for name, value in values.items():
+        shape = onnx.numpy_helper.to_array(there[name]).shape
+        there[name].CopyFrom(onnx.numpy_helper.from_array(value.astype(np.float32).reshape(shape), name))
+
+
 def agreement(found: dict[str, np.ndarray], expected: tuple[Tensor, ...]) -> float:
-    """The largest difference of any output; of logits, heatmap and embedding in parts of their own largest value."""
+    """The largest difference of any output; of logits, heatmap and embedding in parts of their own largest value.
+
+    Of the lungs' map it is the mean difference: a grey level that is rounded otherwise when the film is made smaller
+    moves single places at the edge of a lung, and what follows from the map has outputs of its own.
+    """
     worst = 0.0
     for (name, output), wanted in zip(found.items(), expected, strict=True):
         reference = wanted.numpy()
         if reference.size == 0:
             continue
         scale = 1.0 if name in ("probability", "gate", *OPTIONAL_OUTPUTS) else max(1.0, float(np.abs(reference).max()))
-        worst = max(worst, float(np.abs(output - reference).max()) / scale)
+        apart = np.abs(output - reference)
+        worst = max(worst, float(apart.mean() if name == "lungs" else apart.max()) / scale)
     return worst
 
 

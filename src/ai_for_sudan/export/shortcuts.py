@@ -65,8 +65,8 @@ def shortcuts(model: Architecture, pixels: Pixels, truth: np.ndarray, patient_id
         return torch.cat(scores).numpy()
 
     films = np.asarray(pixels[np.flatnonzero(used)])
-    outside = attribution.outside_only(predict, films, regions[used], labels)
     patients = patient_ids[used]
+    outside = attribution.outside_only(predict, films, regions[used], labels, patients)
     # Fewer than two patients of a class cannot be cross-fitted; that says nothing of the network.
     enough = all(len(np.unique(patients[labels == value])) >= 2 for value in (0, 1))
     framing = attribution.framing_only(attribution.framing(boxes.numpy()), labels, patients) if enough else None
