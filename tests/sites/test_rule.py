@@ -13,6 +13,7 @@ from ai_for_sudan.sites import ReaderFile
 from ai_for_sudan.sites.head import Rows
 from ai_for_sudan.sites.labelled import Judge
 from ai_for_sudan.sites.rule import in_words, judged, promise_of, promises_of, tried
+from ai_for_sudan.sites.verdict import verdict as use_of
 from ai_for_sudan.statistics import PROMISES, Promise, Resamples
 
 LABELS = np.repeat([1.0, 0.0], 100)
@@ -80,9 +81,20 @@ def test_where_no_cut_offs_keep_the_promise_it_says_which_can_be_kept(tiny_file:
         "--promise 0.2."
     )
     nothing = verdict(tiny_file.card, said(20, 10), said(1, 97))
-    assert nothing["offer"] is None and "cannot be used here" in in_words(nothing)
+    assert nothing["offer"] is None and in_words(nothing).endswith("Nor do they for any promise up to 20%.")
     assert in_words(verdict(tiny_file.card, said(20, 10), said(4, 40))).startswith("Cut-offs chosen here keep")
     assert in_words(verdict(tiny_file.card, said(4, 10), said(4, 40))).startswith("The reader's cut-offs keep")
+
+
+def test_no_promise_is_offered_under_which_the_reader_must_not_be_used(tiny_file: ReaderFile) -> None:
+    judge = judge_of(tiny_file.card, said(20, 10), 0.05)
+    for name, promise in tried(judge.promise).items():
+        wrong = round(100 * promise.missed)
+        found = judged(judge, dict.fromkeys(tried(judge.promise), said(wrong, 50 - wrong)) | {"wanted": said(1, 97)})
+        offered = {"auroc": [0.9, 0.86, 0.94], "table": found["offer"]["table"]}
+        assert name == "wanted" or use_of(offered, "It")[0] is not False, name
+    broken = judged(judge, dict.fromkeys(tried(judge.promise), said(33, 10)) | {"wanted": said(1, 97)})
+    assert broken["offer"] is None, "a third of the films is more than a reader may miss"
 
 
 def test_refused_films_are_not_decided(tiny_file: ReaderFile) -> None:

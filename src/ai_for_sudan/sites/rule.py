@@ -13,8 +13,9 @@ from ai_for_sudan.reading import Card
 from ai_for_sudan.sites.labelled import Judge
 from ai_for_sudan.statistics import PROMISES, Predictions, Promise, StatusTable, as_json, better, operating_points
 
-#: Error rates, of both kinds, that are tried where the wanted ones cannot be kept.
-LADDER = (0.02, 0.05, 0.10, 0.15, 0.20, 0.25, 0.30)
+#: Error rates, of both kinds, that are tried where the wanted ones cannot be kept: none under which the verdict
+#: (:data:`ai_for_sudan.sites.verdict.MOST`) would be that the reader must not be used.
+LADDER = (0.02, 0.05, 0.10, 0.15, 0.20)
 #: A rule that decides a smaller share of the films cannot be used: nearly all are left to a person.
 DECIDED = 0.5
 
@@ -125,7 +126,7 @@ def in_words(found: dict[str, Any]) -> str:
     said = f"No cut-offs keep the promise that {wanted} and decide half of the films."
     offer = found["offer"]
     if offer is None:
-        return f"{said} Nor do they for any promise up to {LADDER[-1]:.0%}: this reader cannot be used here."
+        return f"{said} Nor do they for any promise up to {LADDER[-1]:.0%}."
     rate = offer["promise"]["missed"]
     return (
         f"{said} At {rate:.0%} missed and {rate:.0%} false alarms, {offer['decided']:.0%} of films are decided: "

@@ -76,7 +76,7 @@ def _point(sets: Sequence[Predictions], name: str, promise: Promise) -> Operatin
 def _below(positives: np.ndarray, rate: float) -> float | None:
     """The highest cut-off under which at most ``rate`` of positive films lie; None where there are too few.
 
-    It lies between two films, so that it does not hang on the rounding of one.
+    It lies between two films where it can, so that it does not hang on the rounding of one.
 
     Args:
         positives: probabilities, ascending.
@@ -84,8 +84,8 @@ def _below(positives: np.ndarray, rate: float) -> float | None:
     rank = _rank(len(positives), rate)
     if rank < 1:
         return None
-    lower = positives[rank - 2] if rank > 1 else 0.0
-    return float((lower + positives[rank - 1]) / 2)
+    # At rank 1 the lowest film is the cut-off itself: halfway to 0 would leave films to a person for no promise.
+    return float((positives[max(rank - 2, 0)] + positives[rank - 1]) / 2)
 
 
 def _above(negatives: np.ndarray, rate: float) -> float | None:
@@ -96,7 +96,7 @@ def _above(negatives: np.ndarray, rate: float) -> float | None:
     at = negatives[len(negatives) - rank]
     # Films of the same probability lie on the same side, whatever their number.
     higher = negatives[np.searchsorted(negatives, at, side="right") :]
-    return float((at + (higher[0] if len(higher) else 1.0)) / 2)
+    return float((at + higher[0]) / 2 if len(higher) else min(np.nextafter(at, 1), 1.0))
 
 
 def _rank(films: int, rate: float) -> int:
