@@ -179,6 +179,33 @@ def test_findings_with_missing_labels(dataset, checkpoint, tmp_path, capsys) -> 
     assert metrics["loss"][0] > 0 and "macro" in metrics
 
 
+def test_findings_are_trained_measured_exported_and_read(samples, tmp_path, capsys) -> None:
+    """No film of the validation side has an effusion: its figures are left out, and everything else is said."""
+    table = tmp_path / "films.csv"
+    films = sorted(samples.glob("*0[1-8].png"))
+    with table.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["file", "edema", "effusion", "pneumonia", "patient"])
+        for number, film in enumerate(films):
+            effusion = "" if number == 0 else int(number == 2)
+            rows.writerow([film, number // 2 % 2, effusion, int(number >= 8), f"child{number}"])
+    checkpoint, reader = tmp_path / "run/checkpoints/best_model.pth", tmp_path / "findings.onnx"
+    data = ["--data_dir", str(table), "--label_columns", "edema", "effusion", "pneumonia"]
+    assert main(["train", *data, "--output_dir", str(tmp_path / "run"), "--epochs", "1", "--batch_size", "8",
+                 "--augmentation", "0", "--validation", "0.4", "--lungs", "whole"]) == 0  # fmt: skip
+    assert evaluate(table, checkpoint) == 0
+    said, page = capsys.readouterr().out, (tmp_path / "run/evaluation/report.html").read_text()
+    for text in (said, page):
+        assert "Not measured, because these films are not of both classes: effusion." in text
+    measured = json.loads((tmp_path / "run/evaluation/metrics.json").read_text())
+    assert set(measured["findings"]) == {"edema", "pneumonia"} and measured["left_out"] == ["effusion"]
+    assert main(["export", *data, "--checkpoint", str(checkpoint), "--output", str(reader), "--force"]) == 0
+    assert evaluate(table, reader, "--output_dir", str(tmp_path / "of_reader")) == 0
+    capsys.readouterr()
+    assert main(["read", str(films[0]), "--reader", str(reader), "--json"]) == 0
+    assert "edema" in capsys.readouterr().out
+
+
 def one_line(capsys: pytest.CaptureFixture[str], *words: str) -> None:
     error = capsys.readouterr().err.strip()
     assert error.count("\n") == 0 and "Traceback" not in error and error.startswith("ai-for-sudan ")

@@ -114,6 +114,10 @@ def test_findings_without_a_label_are_left_out() -> None:
     )
     known = ~np.isnan(labels)
     assert found.loss.value == pytest.approx(sk.log_loss(labels[known], probability[known]))
+    labels[labels[:, 0] == 1, 0] = np.nan
+    found = measure(labels, probability, np.arange(80), names, "pneumonia", "multilabel", threshold=0.5, rounds=100)
+    assert list(found.findings) == ["pneumonia"] and found.left_out == ["effusion"]
+    assert found.macro["auroc"].value == found.findings["pneumonia"].auroc.value
 
 
 def test_what_has_no_meaning_is_null_and_not_a_number_is_refused() -> None:

@@ -63,7 +63,7 @@ class PredictiveValues:
 
 @dataclass(frozen=True)
 class Wilson:
-    """Sensitivity and specificity with the interval that counts every film as independent."""
+    """Sensitivity and specificity with Wilson's interval at the effective number of films of their patients."""
 
     sensitivity: Estimate
     specificity: Estimate
@@ -122,6 +122,7 @@ class Metrics:
         loss: cross-entropy; of findings the binary one.
         classes: each against the rest at 0.5, for more than two.
         findings: likewise, where a film may have several.
+        left_out: findings of which no films, or films of one class alone, are labelled.
         macro: plain means of :data:`MACRO` over the classes or findings.
         accuracy: over all classes, for more than two.
         confusion_matrix: likewise; a row a true class.
@@ -136,6 +137,7 @@ class Metrics:
     loss: Estimate
     classes: dict[str, Figures] | None = None
     findings: dict[str, Figures] | None = None
+    left_out: list[str] | None = None
     macro: dict[str, Estimate] | None = None
     accuracy: Estimate | None = None
     confusion_matrix: list[list[int]] | None = None
@@ -174,11 +176,12 @@ def measure(
     known = ~np.isnan(truth)
     several = task == "multilabel" or len(classes) > 2
     findings = labels if labels.ndim == 2 else np.eye(len(classes))[labels]
+    there = [c for c in range(len(classes)) if task == "exclusive" or {0, 1} <= set(findings[:, c].tolist())]
 
     def against_the_rest(column: int, at: float) -> dict[str, Any]:
         return _one(findings[:, column], probabilities[:, column], patients, at, rounds, seed)
 
-    each = {name: Figures(**against_the_rest(c, 0.5)) for c, name in enumerate(classes)} if several else None
+    each = {classes[c]: Figures(**against_the_rest(c, 0.5)) for c in there} if several else None
     accuracy = matrix = None
     if task == "exclusive" and several:
         called = probabilities.argmax(1)
@@ -202,7 +205,8 @@ def measure(
         loss=_loss(labels, probabilities, patients, rounds, seed),
         classes=each if task == "exclusive" else None,
         findings=each if task == "multilabel" else None,
-        macro=_macro(findings, probabilities, patients, rounds, seed) if several else None,
+        left_out=[name for c, name in enumerate(classes) if c not in there] if task == "multilabel" else None,
+        macro=_macro(findings[:, there], probabilities[:, there], patients, rounds, seed) if several else None,
         accuracy=accuracy,
         confusion_matrix=matrix,
     )
@@ -246,7 +250,7 @@ def _one(truth: Array, probability: Array, patients: Array, threshold: float, ro
     """The fields of :class:`Figures`, of a class against the rest; films without its label are left out."""
     known = ~np.isnan(truth)
     if not known.any():
-        raise UserError("one of the findings has no label on any film; leave its column out")
+        raise UserError("the reported finding has no label on any film; give films that have one")
     truth, probability, patients = truth[known].astype(int), probability[known], patients[known]
     called = probability >= threshold
 
@@ -259,15 +263,15 @@ def _one(truth: Array, probability: Array, patients: Array, threshold: float, ro
 
     found = bootstrap_by_patient(figures, patients, rounds=rounds, seed=seed)
     found = _never_certain(found, patients, truth == 1, called)
-    by_film = Wilson(sensitivity(truth, called), specificity(truth, called))
-    counts = FILMS if np.isfinite(by_film.sensitivity.value) else ()
+    by_patient = Wilson(sensitivity(truth, called, patients), specificity(truth, called, patients))
+    counts = FILMS if np.isfinite(by_patient.sensitivity.value) else ()
     return {
         "films": len(truth),
         "left_out_without_label": int((~known).sum()),
         "confusion": Confusion.of(truth, called),
         "predictive_values": [PredictiveValues(p, found.pop(f"ppv {p}"), found.pop(f"npv {p}")) for p in PREVALENCES],
-        "wilson": by_film,
-        "interval_widths": [IntervalWidth(n, interval_width(by_film.sensitivity.value, n)) for n in counts],
+        "wilson": by_patient,
+        "interval_widths": [IntervalWidth(n, interval_width(by_patient.sensitivity.value, n)) for n in counts],
         **found,
     }
 
