@@ -81,9 +81,10 @@ def test_a_reader_of_lungs_is_a_coin_without_them_and_one_of_the_surroundings_is
     labels = np.arange(120) % 2
     regions = lungs(120)
     honest, other = (films(labels, regions, where=where) for where in ("lungs", "outside"))
-    coin = attribution.outside_only(by_brightness, honest, regions, labels)
+    patients = np.arange(len(labels))
+    coin = attribution.outside_only(by_brightness, honest, regions, labels, patients)
     assert coin.low < 0.5 < coin.high and coin.value < attribution.OUTSIDE_LIMIT
-    assert attribution.outside_only(by_brightness, other, regions, labels).low > attribution.OUTSIDE_LIMIT
+    assert attribution.outside_only(by_brightness, other, regions, labels, patients).low > attribution.OUTSIDE_LIMIT
 
 
 def test_lungs_are_painted_over_with_a_rim_in_the_median_grey_of_the_rest() -> None:

@@ -83,7 +83,7 @@ def _of_reader(args: argparse.Namespace) -> int:
         "class": reader.card.positive,
         "data": str(args.data_dir),
         "films": len(measured.rows),
-        "called": int((measured.probability[measured.rows] >= measured.threshold).sum()),
+        "called": int((measured.probability[measured.rows] >= measured.point.suspected_from).sum()),
         "excluded": excluded,
         "statuses": measured.statuses(),
         "evidence": found,
@@ -161,7 +161,7 @@ def _report(args: argparse.Namespace, facts: dict[str, Any], title: str, **shown
         print("\n".join(statuses_in_words(facts["statuses"], facts["class"])))
     for verdict in facts["verdicts"]:
         word = {None: "not measured", True: "passed", False: "FAILED"}[verdict["passed"]]
-        print(f"{verdict['check']:<36}{word:<14}{verdict['found']}")
+        print(f"{verdict['check']:<50}{word:<14}{verdict['found']}")
     print(f"{page}\n{DISCLAIMER}")
     return 1 if any(verdict["passed"] is False for verdict in facts["verdicts"]) else 0
 

@@ -10,6 +10,7 @@ import numpy as np
 from ai_for_sudan.cli import DISCLAIMER
 from ai_for_sudan.cli.data import add_data_options, decoded, manifest_of
 from ai_for_sudan.contract.names import DEFAULT_READER
+from ai_for_sudan.datasets import patients
 from ai_for_sudan.disturbances import STRESS_KINDS
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.evaluation.readings import chosen_films, truth_of, without_truth
@@ -51,8 +52,15 @@ def run(args: argparse.Namespace) -> int:
         f"{'AUROC':>26}{'sensitivity':>26}{'specificity':>26}"
     )
     rows = stress(
-        reader, pixels, truth, tuple(args.kinds), operating_point=args.operating_point, seed=args.seed, then=_print
-    )
+        reader,
+        pixels,
+        truth,
+        patients(manifest)[chosen],
+        tuple(args.kinds),
+        operating_point=args.operating_point,
+        seed=args.seed,
+        then=_print,
+    )  # fmt: skip
     facts = {"reader": reader.card.title, "data": str(args.data_dir), "films": len(chosen), "operating_point": point}
     write_json(
         args.output_dir / "stress.json", {**facts, "seed": args.seed, "excluded": excluded, "rows": as_json(rows)}

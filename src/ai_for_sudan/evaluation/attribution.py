@@ -164,7 +164,9 @@ def without_lungs(pixels: np.ndarray, lungs: np.ndarray) -> np.ndarray:
     return painted
 
 
-def outside_only(predict: Predict, pixels: np.ndarray, lungs: np.ndarray, labels: np.ndarray) -> Estimate:
+def outside_only(
+    predict: Predict, pixels: np.ndarray, lungs: np.ndarray, labels: np.ndarray, patients: np.ndarray
+) -> Estimate:
     """Measure the AUROC of a reader on films whose lungs were painted over. Above 0.5 it uses something else.
 
     Args:
@@ -172,7 +174,7 @@ def outside_only(predict: Predict, pixels: np.ndarray, lungs: np.ndarray, labels
         lungs: bool ``(N, h, w)``.
         labels: 0 or 1 ``(N,)``.
     """
-    return auroc_delong(labels, predict(without_lungs(pixels, lungs)))
+    return auroc_delong(labels, predict(without_lungs(pixels, lungs)), patients)
 
 
 def boxes_around(regions: np.ndarray) -> np.ndarray:
@@ -211,7 +213,7 @@ def framing_only(frames: np.ndarray, labels: np.ndarray, patients: np.ndarray, *
     # Balanced: a fold's share of positives in the intercept would make the pooled scores worse than chance.
     model = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
     scores = cross_val_predict(model, frames, labels, groups=patients, cv=cut, method="decision_function")
-    return auroc_delong(labels, scores)
+    return auroc_delong(labels, scores, patients)
 
 
 def deletion_insertion(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ai_for_sudan.contract import Card, Remark
+from ai_for_sudan.contract import Card, OperatingPoint, Remark
 from ai_for_sudan.contract.colours import OUTLINE_AT
 from ai_for_sudan.datasets import Film, Manifest, contradicted, labels, saved_split
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.processes import in_parallel
-from ai_for_sudan.reading import Reader, Reading
+from ai_for_sudan.reading import Reader, Reading, judge
 from ai_for_sudan.statistics import positive_truth
 
 
@@ -82,3 +83,18 @@ def readings_of(
         if reading.probability is None
     ]
     return readings, excluded
+
+
+def judged(reader: Reader, point: OperatingPoint) -> Callable[[np.ndarray], tuple[float, str]]:
+    """Return a function that reads a film uint8 ``(S, S)`` at network size: its probability and its status."""
+
+    def one(film: np.ndarray) -> tuple[float, str]:
+        found = reader.outputs(np.ascontiguousarray(film))
+        probability = float(found["probability"][reader.card.positive_index])
+        abnormal = float(found["abnormal"][0]) if "abnormal" in found else None
+        # Films at network size stand for larger ones: their own size is no reason to refuse them.
+        size = (max(224, film.shape[0]), max(224, film.shape[1]))
+        said = judge(reader.card, probability, found["gate"].tolist(), size, point, abnormal=abnormal)
+        return probability, said.status
+
+    return one

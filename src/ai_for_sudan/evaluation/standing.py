@@ -13,8 +13,8 @@ import numpy as np
 from ai_for_sudan.contract import OperatingPoint
 from ai_for_sudan.datasets import Film, Manifest, load_pixels, patients
 from ai_for_sudan.datasets.regions import load_masks
-from ai_for_sudan.evaluation import attribution
-from ai_for_sudan.evaluation.readings import readings_of, truth_of
+from ai_for_sudan.evaluation import attribution, each_lung
+from ai_for_sudan.evaluation.readings import judged, readings_of, truth_of
 from ai_for_sudan.pages import interval
 from ai_for_sudan.processes import in_parallel
 from ai_for_sudan.reading import Reader, Reading
@@ -74,7 +74,7 @@ def on_lungs(
         if min(counts) < SMALLEST:
             return None
         frames = attribution.framing(attribution.boxes_around(lungs[rows]))
-        outside = attribution.outside_only(predict, pixels[rows], lungs[rows], labels[rows])
+        outside = attribution.outside_only(predict, pixels[rows], lungs[rows], labels[rows], whose[rows])
         result: dict[str, Any] = {
             "films": len(rows),
             "outside_only": outside.to_list(),
@@ -100,7 +100,7 @@ class Measured:
         rows: numbers of the films that take part.
         readings: of all films of the manifest, with heatmap and lungs.
         truth: 0, 1 or NaN of all films.
-        threshold: at or above it a film is called.
+        point: from its upper cut-off on a film is called.
     """
 
     reader: Reader
@@ -108,7 +108,7 @@ class Measured:
     rows: np.ndarray
     readings: Sequence[Reading]
     truth: np.ndarray
-    threshold: float
+    point: OperatingPoint
 
     @classmethod
     def by(cls, reader: Reader, manifest: Manifest, point: OperatingPoint) -> tuple[Measured, list[str]]:
@@ -121,7 +121,7 @@ class Measured:
         readings, excluded = readings_of(reader, manifest, operating_point=point.name, keep_maps=True)
         has_probability = np.array([reading.probability is not None for reading in readings], bool)
         rows = np.flatnonzero(has_probability & ~np.isnan(truth))
-        return cls(reader, manifest, rows, readings, truth, point.suspected_from), excluded
+        return cls(reader, manifest, rows, readings, truth, point), excluded
 
     @property
     def probability(self) -> np.ndarray:
@@ -142,7 +142,8 @@ class Measured:
 
         Returns:
             ``boxes`` (:func:`on_boxes`); ``lungs`` (:func:`on_lungs`, of masks) and ``films_without_mask``; and
-            ``own_lungs`` (the same, of lungs that the reader found) and ``films_without_lungs``.
+            ``own_lungs`` (the same, of lungs that the reader found) and ``films_without_lungs``; and ``each_lung``
+            (:func:`ai_for_sudan.evaluation.each_lung.checks`, of these lungs).
         """
         found: dict[str, Any] = {"boxes": None, "lungs": None, "own_lungs": None}
         rows = np.array([i for i in self.rows if self.readings[i].heatmap is not None], int)
@@ -162,23 +163,46 @@ class Measured:
             own = {i: lungs for i, lungs in own.items() if lungs.mean() > attribution.FOUND}
             found["films_without_lungs"] = len(rows) - len(own)
             found["own_lungs"] = self._on_lungs(own, cache_dir)
+            found["each_lung"] = self._on_each_lung(own, boxes, cache_dir)
         return found
+
+    def _on_each_lung(
+        self, lungs: dict[int, np.ndarray], boxes: Sequence[np.ndarray], cache_dir: Path | None
+    ) -> dict[str, Any] | None:
+        have = np.array(sorted(lungs), int)
+        if not len(have):
+            return None
+        nothing = np.zeros((attribution.GRID, attribution.GRID), bool)
+        films = each_lung.Films(
+            np.asarray(load_pixels(self._manifest_of(have), cache_dir=cache_dir)),
+            np.stack([lungs[i] for i in have]),
+            self.truth[have].astype(int),
+            self._whose[have],
+            np.stack([boxes[i] if boxes[i].size else nothing for i in have]),
+        )
+
+        def read(pixels: np.ndarray) -> np.ndarray:
+            return np.array([status for _, status in in_parallel(judged(self.reader, self.point), pixels)], object)
+
+        return each_lung.checks(films, np.stack([self._map(i) for i in have]), read)
 
     def _on_lungs(self, lungs: dict[int, np.ndarray], cache_dir: Path | None) -> dict[str, Any] | None:
         have = np.array(sorted(lungs), int)
         if not len(have):
             return None
-        films = replace(self.manifest, films=tuple(self.manifest.films[i] for i in have))
         return on_lungs(
             lambda pixels: np.array(list(in_parallel(self._probability, pixels))),
-            np.asarray(load_pixels(films, cache_dir=cache_dir)),
+            np.asarray(load_pixels(self._manifest_of(have), cache_dir=cache_dir)),
             np.stack([self._map(i) for i in have]),
             np.stack([lungs[i] for i in have]),
             self.truth[have].astype(int),
-            np.array([(self.readings[i].probability or 0.0) >= self.threshold for i in have]),
+            np.array([(self.readings[i].probability or 0.0) >= self.point.suspected_from for i in have]),
             self._whose[have],
             self._sites[have],
         )
+
+    def _manifest_of(self, rows: np.ndarray) -> Manifest:
+        return replace(self.manifest, films=tuple(self.manifest.films[i] for i in rows))
 
     @property
     def _whose(self) -> np.ndarray:
@@ -221,7 +245,7 @@ def verdicts(found: dict[str, Any]) -> list[dict[str, Any]]:
         rows += _lung_verdicts(found["lungs"], "lungs as drawn")
     if "own_lungs" in found:
         rows += _lung_verdicts(found["own_lungs"], "lungs as found")
-    return rows
+    return rows + _each_lung_verdicts(found.get("each_lung") or {})
 
 
 def verdict(check: str, meaning: str, passed: bool | None = None, found: str = "") -> dict[str, Any]:
@@ -287,6 +311,35 @@ def _lung_verdicts(lungs: dict[str, Any] | None, name: str) -> list[dict[str, An
     return [*rows, share_verdict(shown and shown["attribution"], name), *order_verdicts(shown, name)]
 
 
+def _each_lung_verdicts(found: dict[str, Any]) -> list[dict[str, Any]]:
+    named = "the side of a finding in one lung", "The sick lung must have more attribution oftener than by chance."
+    halves = (
+        "a sick lung beside another patient's healthy one",
+        "Must be suspected oftener than two healthy lungs of two patients.",
+    )
+    seam = "the seam of two healthy lungs", "They must not be suspected oftener than the films that they are from."
+    equal = "lungs of equal shape", "The outline of the lungs must tell nothing where sick and healthy ones share it."
+    rows = []
+    if one := found.get("side"):
+        rows.append(verdict(*named, one["named"][1] > 0.5, f"{interval(one['named'], 2)} of {one['films']} films"))
+    else:
+        rows.append(verdict(*named))
+    if one := found.get("half_films"):
+        sick, healthy = one["sick"], one["healthy"]
+        said = (
+            f"suspected {interval(sick['suspected'], 2)}, left to a person {interval(sick['uncertain'], 2)}; two "
+            f"healthy ones suspected {interval(healthy['suspected'], 2)}"
+        )
+        rows.append(verdict(*halves, sick["suspected"][1] > healthy["suspected"][2], said))
+        rows.append(verdict(*seam, one["seam"][1] <= 0, f"oftener by {interval(one['seam'], 2)}"))
+    else:
+        rows += [verdict(*halves), verdict(*seam)]
+    if one := found.get("shape"):
+        said = f"AUROC {interval(one['equal'], 2)}; of their own shapes {interval(one['alone'], 2)}"
+        return [*rows, verdict(*equal, one["equal"][1] <= 0.5, said)]
+    return [*rows, verdict(*equal)]
+
+
 def share_verdict(found: dict[str, Any] | None, where: str) -> dict[str, Any]:
     """Sum up the share of attribution inside (:func:`ai_for_sudan.evaluation.attribution.against_regions`)."""
     line = f"attribution inside {where}", "Must be larger than the share of the film that they cover."
@@ -325,4 +378,5 @@ def in_words(found: dict[str, Any]) -> list[str]:
                 f"WARNING: with the lungs painted over AUROC is above {attribution.OUTSIDE_LIMIT}: "
                 "this reader predicts the label from something other than the lungs"
             )
-    return lines
+    checks = _each_lung_verdicts(found.get("each_lung") or {})
+    return [*lines, *(f"{one['check']}: {one['found']}" for one in checks if one["passed"] is not None)]

@@ -10,9 +10,10 @@ import torch
 from markupsafe import Markup
 
 from ai_for_sudan.disturbances import perturb
+from ai_for_sudan.evaluation.readings import judged
 from ai_for_sudan.models import as_batch, as_pixels
 from ai_for_sudan.processes import in_parallel
-from ai_for_sudan.reading import Reader, judge
+from ai_for_sudan.reading import Reader
 from ai_for_sudan.statistics import (
     Estimate,
     StatusTable,
@@ -53,6 +54,7 @@ def stress(
     reader: Reader,
     pixels: np.ndarray,
     labels: np.ndarray,
+    patients: np.ndarray,
     kinds: tuple[str, ...],
     *,
     operating_point: str | None = None,
@@ -64,13 +66,14 @@ def stress(
     Args:
         pixels: uint8 ``(N, S, S)``.
         labels: 0 or 1 ``(N,)``.
+        patients: whom each film is of ``(N,)``: intervals are by patient.
         then: called with each row as it is found.
     """
     rows = []
     for number, (kind, severity) in enumerate([("none", 0), *((k, s) for k in kinds for s in SEVERITIES)]):
         generator = torch.Generator().manual_seed(seed * 1000 + number)
         films = pixels if kind == "none" else _perturbed(pixels, kind, float(severity), generator)
-        row = _measure(reader, films, labels, operating_point, kind, severity)
+        row = _measure(reader, films, labels, patients, operating_point, kind, severity)
         rows.append(row)
         then(row)
     return rows
@@ -84,20 +87,16 @@ def _perturbed(pixels: np.ndarray, kind: str, severity: float, generator: torch.
 
 
 def _measure(
-    reader: Reader, films: np.ndarray, labels: np.ndarray, operating_point: str | None, kind: str, severity: int
+    reader: Reader,
+    films: np.ndarray,
+    labels: np.ndarray,
+    patients: np.ndarray,
+    operating_point: str | None,
+    kind: str,
+    severity: int,
 ) -> StressRow:
-    card = reader.card
-    point = card.operating_point(operating_point)
-
-    def one(film: np.ndarray) -> tuple[float, str]:
-        found = reader.outputs(np.ascontiguousarray(film))
-        probability = float(found["probability"][card.positive_index])
-        abnormal = float(found["abnormal"][0]) if "abnormal" in found else None
-        # Films at network size stand for larger ones: their own size is no reason to refuse them.
-        size = (max(224, film.shape[0]), max(224, film.shape[1]))
-        return probability, judge(card, probability, found["gate"].tolist(), size, point, abnormal=abnormal).status
-
-    readings = list(in_parallel(one, films))
+    point = reader.card.operating_point(operating_point)
+    readings = list(in_parallel(judged(reader, point), films))
     probability = np.array([r[0] for r in readings])
     status = np.array([r[1] for r in readings])
     called = probability >= point.suspected_from
@@ -105,10 +104,10 @@ def _measure(
         kind=kind,
         severity=severity,
         films=len(films),
-        statuses=status_table(labels, status),
-        auroc=auroc_delong(labels, probability),
-        sensitivity=sensitivity(labels, called),
-        specificity=specificity(labels, called),
+        statuses=status_table(labels, status, patients),
+        auroc=auroc_delong(labels, probability, patients),
+        sensitivity=sensitivity(labels, called, patients),
+        specificity=specificity(labels, called, patients),
         ece=ece(labels, probability),
         ece_of_a_calibrated_reader=ece_bias(probability, rounds=50),
     )
