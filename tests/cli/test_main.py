@@ -57,6 +57,33 @@ sys.exit(main(["card", "--reader", "mobilenet_v2", "--html", {str(tmp_path / "ca
     assert "without the extra <code>site</code>" in (tmp_path / "card.html").read_text(encoding="utf-8")
 
 
+def test_help_needs_no_package(root: Path) -> None:
+    """With the packages of a plain install alone every command lists its options."""
+    program = """
+import contextlib, io, sys
+from importlib.machinery import PathFinder
+from ai_for_sudan.cli import COMMANDS, main
+from ai_for_sudan.cli.stand_ins import PACKAGES
+
+class Plain:
+    def find_spec(self, name, path=None, target=None):
+        return None if name.split(".")[0] in PACKAGES else PathFinder.find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Plain()
+for command in COMMANDS:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        try:
+            code = main([command, "--help"])
+        except SystemExit as end:
+            code = end.code
+    print(command, code, "options:" in out.getvalue() and "usage: ai-for-sudan " + command in out.getvalue())
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
+    said = [line.split() for line in done.stdout.splitlines()]
+    assert said == [[command, "0", "True"] for command in cli.COMMANDS], done.stderr
+
+
 def test_a_reader_is_named_in_one_way(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["card", "custom_cnn", "--reader", "mobilenet_v2"]) == 2
     assert "two readers were given" in capsys.readouterr().err

@@ -124,6 +124,11 @@ def _module(name: str) -> Any:
 
 def run_command(name: str, arguments: list[str]) -> int:
     """Run one command and return its exit code."""
+    if {"-h", "--help"} & set(arguments):
+        from ai_for_sudan.cli.stand_ins import stand_ins
+
+        with stand_ins():
+            parser_of(name).parse_args(arguments)  # this prints and ends
     args = parser_of(name).parse_args(arguments)
     args.typed = shlex.join(["ai-for-sudan", name, *arguments])
     return int(_module(name).run(args))
