@@ -116,6 +116,7 @@ def run(args: argparse.Namespace) -> int:
         args.output_dir / "adapt.html",
         title=f"{reader.card.name} at {args.site}",
         r=result,
+        positive=reader.card.positive,
         figure=roc_figure(outcome.labels, outcome.scores, outcome.folds) if outcome.scores else None,
         curve=curve_figure(result["curve"]) if result["curve"] else None,
     )
