@@ -135,7 +135,7 @@ KINDS: dict[str, tuple[set[str], Callable[[Film], np.ndarray]]] = {
         lambda film: np.asarray(Image.fromarray(film.pixels).rotate(15, Image.Resampling.BILINEAR)),
     ),
     "small child: 60 % of the side": (ANSWERED | {"unfamiliar"}, lambda film: small(film.pixels, 0.6)),
-    "small child: 42 % of the side": ({"small_chest", "unfamiliar"}, lambda film: small(film.pixels, 0.42)),
+    "small child: 42 % of the side": (ANSWERED | {"unfamiliar"}, lambda film: small(film.pixels, 0.42)),
     "small child in an incubator": (ANSWERED | {"unfamiliar"}, lambda film: in_incubator(film.pixels)),
     "one side all white": (WHITE, lambda film: painted(film, 215, 1.0)),
     "one side white from the base, three quarters": (
