@@ -189,7 +189,9 @@ describe('the worklist', () => {
   test('shows many readings a page at a time, and those of one status', async ({ page }) => {
     await readAll(page);
     const line = (await exported(page, 'For monitoring')).split('\n').find((one) => one.includes('"suspected"'))!;
-    const many = Array.from({ length: 30 }, (_, n) => JSON.stringify({ ...JSON.parse(line), id: `copy${n}` }));
+    const many = Array.from({ length: 30 }, (_, n) =>
+      JSON.stringify({ ...JSON.parse(line), id: n.toString(16).padStart(32, '0') }),
+    );
     const buffer = Buffer.from(`${many.join('\n')}\n`);
     await page.locator('[data-input=import]').setInputFiles({ name: 'r.jsonl', mimeType: 'text/plain', buffer });
     await page.getByText('Imported: 30 readings.').waitFor();
