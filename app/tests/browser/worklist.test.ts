@@ -186,22 +186,6 @@ describe('the worklist', () => {
     await page.getByText('The film itself is not on this device').waitFor();
   });
 
-  test('shows many readings a page at a time, and those of one status', async ({ page }) => {
-    await readAll(page);
-    const line = (await exported(page, 'For monitoring')).split('\n').find((one) => one.includes('"suspected"'))!;
-    const many = Array.from({ length: 30 }, (_, n) =>
-      JSON.stringify({ ...JSON.parse(line), id: n.toString(16).padStart(32, '0') }),
-    );
-    const buffer = Buffer.from(`${many.join('\n')}\n`);
-    await page.locator('[data-input=import]').setInputFiles({ name: 'r.jsonl', mimeType: 'text/plain', buffer });
-    await page.getByText('Imported: 30 readings.').waitFor();
-    await expect.poll(() => page.locator('.list li').count()).toBe(20);
-    await page.getByRole('button', { name: 'Show more (14 left)' }).click();
-    await expect.poll(() => page.locator('.list li').count()).toBe(34);
-    await page.getByLabel('Show', { exact: true }).selectOption('refused');
-    await expect.poll(() => listed(page)).toEqual(['refused']);
-  });
-
   test('leaves what `monitor` and `adapt` take', async ({ page }) => {
     await readAll(page);
     await page.locator('.list li.suspected a').click();
