@@ -141,8 +141,9 @@ def _warned(reader: Reader, films: list[np.ndarray], folder: Path) -> None:
     said = {"codes": [code for code, _ in warnings], "texts": [text for _, text in warnings]}
     (folder / "adult.json").write_text(json.dumps(said))
     for film in films:
-        # A chest that is small in the picture is often unlike the known films too.
-        small = np.pad(film, [(side, side) for side in film.shape], constant_values=8)
+        # A chest that is small in a picture, whose surround is not plain, is often unlike the known films too.
+        small = np.tile(np.linspace(0, 90, 3 * film.shape[1]).astype(np.uint8), (3 * film.shape[0], 1))
+        small[film.shape[0] : 2 * film.shape[0], film.shape[1] : 2 * film.shape[1]] = film
         of_a_child(small).save_as(folder / "many_reasons.dcm")
         codes = reader.read(folder / "many_reasons.dcm").codes
         if len(set(codes) - {"abstained"}) > 1:
