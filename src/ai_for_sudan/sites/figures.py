@@ -81,7 +81,8 @@ def monitor_figure(result: dict[str, Any]) -> Markup:
         axes[0, 0].bar(places, counts, bottom=bottom, color=colour, label=status.replace("_", " "), width=0.85)
         bottom += counts
     axes[0, 0].set(title="Readings")
-    axes[0, 0].legend(frameon=False, fontsize=7, ncols=3)
+    axes[0, 0].set_ylim(top=1.35 * axes[0, 0].get_ylim()[1])  # the legend stands above the bars
+    axes[0, 0].legend(frameon=False, fontsize=7, ncols=3, loc="upper center")
     share = np.array([[np.nan if v is None else v for v in week["refused"]] for week in weeks], float)
     axes[0, 1].errorbar(
         places, share[:, 0], yerr=np.abs(share[:, 1:] - share[:, :1]).T, fmt="o", color=figures.GREY, ms=4
