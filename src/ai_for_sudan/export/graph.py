@@ -15,6 +15,7 @@ from torch import Tensor
 from ai_for_sudan import onnx_runtime
 from ai_for_sudan.contract.card import Card
 from ai_for_sudan.contract.names import METADATA_KEY, OPTIONAL_OUTPUTS
+from ai_for_sudan.contract.surround import exposed_field
 from ai_for_sudan.datasets import Pixels, squash
 from ai_for_sudan.errors import UserError
 from ai_for_sudan.export.network import ManyFilms, OneFilm, Outputs, ReaderNetwork
@@ -121,9 +122,15 @@ def run(opened: onnx_runtime.InferenceSession, pixels: np.ndarray) -> dict[str, 
 
 
 def outputs(model: onnx.ModelProto, films: Pixels, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Open a model as from its file and compute outputs for films uint8 ``(N, S, S)``: name -> ``(N, ...)``."""
-    opened = session(model)
-    found = [run(opened, np.ascontiguousarray(films[row])) for row in range(len(films))]
+    """Open a model as from its file and compute outputs for films uint8 ``(N, S, S)``: name -> ``(N, ...)``.
+
+    As when films are read, the graph gets their exposed fields; maps are those of the field.
+    """
+    opened, found = session(model), []
+    for row in range(len(films)):
+        film = films[row]
+        field = exposed_field(film)
+        found.append(run(opened, np.ascontiguousarray(film if field is None else field.of(film))))
     return {name: np.stack([one[name] for one in found]) for name in names}
 
 
