@@ -125,7 +125,7 @@ def test_what_cannot_be_trained_is_reported_in_one_line_and_leaves_nothing(datas
     assert train(dataset, out) == 2
     refused("none to train on")
     assert train(dataset, out, "--recipe", tmp_path / "none.toml") == 2
-    refused("no recipe")
+    refused("cannot read", "none.toml")
     assert train(dataset, out, "--pretrained") == 2
     refused("leave out --pretrained")
     assert train(dataset, out, "--model_type", "mobilenet_v2", "--pretrained", tmp_path / "none.pth") == 2
