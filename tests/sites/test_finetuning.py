@@ -26,7 +26,10 @@ def rows_of(labels: np.ndarray) -> Rows:
 
 def prepared(folder: Path, pixels: np.ndarray, truth: np.ndarray, *, positive: int = 1, exclusive: bool = True) -> Any:
     recipe: Any = SimpleNamespace(seed=0)
-    return FineTuning(folder / "start.pth", pixels, truth, recipe, folder, positive, exclusive)
+    from ai_for_sudan.training import LabelledFilms
+
+    films = LabelledFilms(pixels, truth, np.arange(len(truth)) // 2)
+    return FineTuning(folder / "start.pth", films, recipe, folder, positive, exclusive)
 
 
 @pytest.fixture
@@ -43,7 +46,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[SimpleNamespace]:
         return run
 
     def logits(model: str, pixels: np.ndarray) -> Any:
-        return torch.as_tensor(pixels[:, 0, :].astype(np.float32))
+        return torch.as_tensor(pixels[:][:, 0].astype(np.float32))
 
     monkeypatch.setattr(training, "fit", fit)
     monkeypatch.setattr(models, "logits", logits)
@@ -70,7 +73,7 @@ def test_each_fold_is_scored_by_a_network_that_never_saw_it(tmp_path: Path, trai
         # A fifth of the patients stop the training; each film is with its own label.
         assert len(run.inner.pixels) == 32 and len(run.held.pixels) == 8
         for films in (run.inner, run.held):
-            np.testing.assert_array_equal(films.pixels[:, 0, 1] >= 20, films.labels == 1)
+            np.testing.assert_array_equal(films.pixels[:][:, 0, 1] >= 20, films.labels == 1)
         assert len(inside) == 40 and len(outside) == 20
 
 
@@ -88,7 +91,7 @@ def test_the_last_network_is_trained_on_all_films(tmp_path: Path, trained: list[
     pixels = np.arange(40, dtype=np.uint8)[:, None, None]
     assert prepared(tmp_path, pixels, labels).on_all(rows_of(labels)) == tmp_path / "final" / "best.pth"
     (run,) = trained
-    assert sorted([*run.inner.pixels.ravel(), *run.held.pixels.ravel()]) == list(range(40))
+    assert sorted([*run.inner.pixels[:].ravel(), *run.held.pixels[:].ravel()]) == list(range(40))
     assert len(run.held.pixels) == 8
 
 
@@ -113,9 +116,9 @@ def test_labelled_films_are_prepared_at_the_size_of_the_network(
     # Film 3 was refused; film 1 has no label.
     films: SiteFilms = make_films(np.zeros((3, 2)), np.array([0, np.nan, 1]))
     found = FineTuning.of(checkpoint, manifest, films, card, tmp_path / "runs", epochs=7, seed=5)
-    assert found.pixels.shape == (2, 224, 224) and found.pixels.dtype == np.uint8
-    np.testing.assert_allclose(found.pixels.mean((1, 2)), [20, 120], atol=1)
-    assert found.truth.tolist() == [0, 1]
+    assert found.films.pixels.shape == (2, 224, 224) and found.films.pixels.dtype == np.uint8
+    np.testing.assert_allclose(found.films.pixels[:].mean((1, 2)), [20, 120], atol=1)
+    assert found.films.labels.tolist() == [0, 1]
     recipe = found.recipe
     assert (recipe.model_type, recipe.epochs, recipe.seed) == ("custom_cnn", 7, 5)
     assert (recipe.batch_size, recipe.learning_rate, recipe.schedule) == (16, 3e-4, "onecycle")

@@ -166,7 +166,7 @@ def test_what_tells_the_classes_apart_is_found_on_held_out_patients(card: Card) 
     assert set(held.scores) == set(held.statuses) == {"shipped", "calibration", "head"}
     right = np.where(judge.rows.labels == 1, "suspected", "not_seen")
     for statuses in held.statuses.values():
-        assert list(statuses) == ["wanted", "2%", "5%", "10%", "15%", "20%", "25%", "30%"]
+        assert list(statuses) == ["wanted", "2%", "5%", "10%", "15%", "20%"]
         assert (statuses["wanted"] == right).mean() > 0.9 and (statuses["2%"] == "uncertain").all(), "too few for 2 %"
     assert (judge.as_shipped == right).mean() < 0.9
     for name in ("calibration", "head"):
