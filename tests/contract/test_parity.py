@@ -15,6 +15,7 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_film import of_a_child
+from framed_film import in_frame
 from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.uid import (
@@ -105,15 +106,6 @@ def headers() -> Iterator[tuple[str, dict[str, Any]]]:
         ("truncated", {"PixelData": b"\0" * 100}),
         ("truncated_knee", {"BodyPartExamined": "KNEE", "PixelData": b"\0" * 100}),
     )
-
-
-def in_frame(film: np.ndarray, grey: int, share: float) -> np.ndarray:
-    """A film that fills a share of the sides of a plain frame, off its middle."""
-    height, width = (round(side / share) for side in film.shape)
-    frame = np.full((height, width), grey, np.uint8)
-    top, left = (height - film.shape[0]) // 3, (width - film.shape[1]) // 2
-    frame[top : top + film.shape[0], left : left + film.shape[1]] = film
-    return frame
 
 
 def write(folder: Path, samples: Path) -> None:

@@ -6,18 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from framed_film import in_frame
 from PIL import Image
 
 from ai_for_sudan import Reader
 from ai_for_sudan.contract.surround import exposed_field
-
-
-def in_frame(film: np.ndarray, grey: int, share: float, noise: float = 0.0) -> np.ndarray:
-    height, width = (round(side / share) for side in film.shape)
-    frame = np.full((height, width), grey, float) + noise * np.random.default_rng(0).normal(size=(height, width))
-    top, left = (height - film.shape[0]) // 4, (width - film.shape[1]) // 2
-    frame[top : top + film.shape[0], left : left + film.shape[1]] = film
-    return frame.clip(0, 255).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
